@@ -9,7 +9,7 @@
 //! the network, which the layer's [`Needs`] are part of: no layer allocates.
 
 pub use crate::network::{
-    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching,
+    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching, Buffer,
     Configuration, Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER,
     InPlace, Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs,
     OutputKind, Scratch, Sentence, ShapeRule, Sources, StateMemory, ThreadMemory, Train, Visitor,

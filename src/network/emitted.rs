@@ -66,11 +66,14 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
             .text(if is_unaligned {
-                "it is packed"
+                "it is packed; give it `#[repr(C)]` alone"
+            } else if align_of::<P>() == 8 && size_of::<T>() == 4 {
+                "a `Buffer` of 64-bit numbers begins at a multiple of 8 bytes, and there are gaps \
+                 between or behind its fields; put it first, with an even number of `f32` behind \
+                 it, or take numbers of 32 bits"
             } else {
-                "there are gaps between or behind its fields"
-            })
-            .text("; give it `#[repr(C)]` alone");
+                "there are gaps between or behind its fields; give it `#[repr(C)]` alone"
+            });
         panic!("{}", sentence.as_str())
     }
 }

@@ -2,6 +2,7 @@
 
 mod activation_store;
 pub(crate) mod branch;
+mod buffer;
 mod call;
 mod call_memory;
 mod context;
@@ -36,6 +37,7 @@ mod wiring;
 mod workspace;
 
 pub use activation_store::ActivationStore;
+pub use buffer::Buffer;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };

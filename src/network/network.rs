@@ -86,8 +86,11 @@ pub trait Network:
 
     /// The name of the struct.
     const NAME: &'static str;
-    /// The number of parameters.
+    /// The number of parameters, among them the numbers of [buffers](crate::ext::Buffer).
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
+    /// The number of parameters that can be trained: those outside buffers.
+    const TRAINABLE_PARAMS: usize =
+        Self::PARAMS - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS;
     /// The number of multiply-adds of a forward pass of one sample.
     const MACS: usize = <Self as Infer<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
     /// The number of bytes that inference needs for one sample on one thread, in addition to input
@@ -137,29 +140,34 @@ pub trait Network:
     #[cfg(feature = "alloc")]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        copy.params_mut().copy_from_slice(self.params());
+        memory::copy_parameters(self, &mut *copy);
         copy
     }
 
     /// Returns all parameters as one slice, layer after layer. A few elements of padding, which
     /// stay zero, may lie before and after a nested network and at the end.
+    ///
+    /// Numbers of another type are in it as bits. If there is padding behind them, it does not
+    /// compile; see [`Buffer`](crate::ext::Buffer#padding).
     fn params(&self) -> &[Self::Element] {
         self.as_slice()
     }
 
-    /// Returns all parameters as one mutable slice. The padding must stay zero.
+    /// Returns all parameters as one mutable slice. The padding must stay zero. Numbers of another
+    /// type are in it as bits, which are no numbers to compute with.
     fn params_mut(&mut self) -> &mut [Self::Element] {
         self.as_mut_slice()
     }
 
     /// Calls `visitor` with the name (`fc1.weight`), the sizes and the elements of each parameter
-    /// tensor.
+    /// tensor, except [buffers](crate::ext::Buffer).
     #[cfg(feature = "alloc")]
     fn for_each_param<'a>(&'a self, mut visitor: impl FnMut(&str, &[usize], &'a [Self::Element])) {
         self.visit("", &mut visitor);
     }
 
-    /// Calls `visitor` with the name, the sizes and the mutable elements of each parameter tensor.
+    /// Calls `visitor` with the name, the sizes and the mutable elements of each parameter tensor,
+    /// except [buffers](crate::ext::Buffer).
     #[cfg(feature = "alloc")]
     fn for_each_param_mut<'a>(
         &'a mut self,

@@ -50,8 +50,12 @@ pub struct Summary {
     pub params: usize,
     /// The number of multiply-adds of a forward pass of one sample.
     pub macs: usize,
-    /// The number of bytes of one parameter.
+    /// The number of parameters that can be trained: those outside [buffers](crate::ext::Buffer).
+    pub trainable_params: usize,
+    /// The number of bytes of one trainable parameter.
     pub element_bytes: usize,
+    /// The number of bytes of all parameters.
+    pub param_bytes: usize,
     /// The bytes per sample during inference: [`Network::WORKSPACE_BYTES`].
     pub workspace_bytes: usize,
     /// The bytes per sample during training: [`Network::TRAIN_WORKSPACE_BYTES`].
@@ -67,8 +71,10 @@ impl Summary {
             element: <N::Element as Scalar>::NAME,
             layers: N::LAYERS,
             params: N::PARAMS,
+            trainable_params: N::TRAINABLE_PARAMS,
             macs: N::MACS,
             element_bytes: size_of::<N::Element>(),
+            param_bytes: const { N::PARAM_TREE.number_bytes(size_of::<N::Element>()) },
             workspace_bytes: N::WORKSPACE_BYTES,
             train_workspace_bytes: N::TRAIN_WORKSPACE_BYTES,
         }

@@ -241,7 +241,7 @@ impl<N: Trainable> Workspace<N> {
 /// Returns the modes of these groups of a network's parameters.
 fn modes_of<'a, N: Trainable>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
     Modes {
-        base: network.params().as_ptr().addr(),
+        base: core::ptr::from_ref(network).addr(),
         groups,
     }
 }

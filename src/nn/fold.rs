@@ -2,12 +2,14 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
+use core::any::Any;
 use core::marker::PhantomData;
 
 use super::{
     BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, Conv1dParams, Conv2dParams,
     ConvTranspose2dParams, LinearParams,
 };
+use crate::memory;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
@@ -202,7 +204,11 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 /// Copies the parameters of a layer that is the same in the folded network.
 #[doc(hidden)]
 pub fn copy<T: Element>(layer: &impl Parameters<T>, folded: &mut impl Parameters<T>) {
-    folded.as_mut_slice().copy_from_slice(layer.as_slice());
+    if let Some(folded) = (folded as &mut dyn Any).downcast_mut() {
+        return memory::copy_parameters(layer, folded);
+    }
+    let numbers = folded.as_mut_slice();
+    numbers.copy_from_slice(memory::parameters_in(layer, 0..numbers.len()));
 }
 
 /// A layer in a folded network that is not built in: its folded network if it `FOLDS`, otherwise

@@ -15,6 +15,7 @@ use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
 use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
+use crate::memory::{self, ParameterBox};
 use crate::network::Trainable;
 use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
 use crate::schedule::SchedulePolicy;
@@ -40,7 +41,7 @@ struct Saved<'a, N> {
     lr: f64,
     steps: u64,
     missed: Vec<SkippedSteps>,
-    states: Vec<Box<N>>,
+    states: Vec<ParameterBox<N>>,
     plateau: (Option<f64>, [u64; 2]),
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
@@ -136,7 +137,7 @@ impl Checkpoints {
             return Err(unfit());
         }
 
-        let states = saved.states.iter().map(|state| state.params()).collect();
+        let states = saved.states.iter().map(ParameterBox::as_slice).collect();
         let snapshot = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
@@ -159,10 +160,7 @@ impl Checkpoints {
             average.restore(network, *updates);
         }
 
-        run.model
-            .network
-            .params_mut()
-            .copy_from_slice(saved.network.params());
+        memory::copy_parameters(&*saved.network, run.model.network);
         run.best = saved.best;
         run.ended = saved.ended;
         run.epoch = saved.epoch;
@@ -311,7 +309,11 @@ fn settings<N: Trainable, O: Optimizer, L, G>(
         set(&format!("layer {index}"), layer.layer.to_owned());
     }
     let network = N::zeros();
-    network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
+    N::PARAM_TREE.for_each("", 0, &mut |name, _, tensor| {
+        let number = tensor.buffer.map_or("", |buffer| buffer.number);
+        let text = format!("{:?} {number}", tensor.sizes());
+        set(name, text.trim_end().to_owned());
+    });
 
     set("optimizer", trainer.state.optimizer.written_settings());
     set("parts", format!("{:?}", trainer.state.group_settings()));
@@ -466,7 +468,7 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
 
 /// Reads the state of a training with an optimizer that keeps `states` values per parameter.
 fn read_state<N: Trainable>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
-    let network = file.network()?;
+    let network = file.network()?.into_box();
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
     let missed = (0..file.count()?).map(|_| {
@@ -486,14 +488,14 @@ fn read_state<N: Trainable>(mut file: Reader<'_>, states: usize) -> Option<Saved
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
     let average = match file.flag()? {
         false => None,
-        true => Some((file.number()?, file.network()?)),
+        true => Some((file.number()?, file.network()?.into_box())),
     };
     let best = match file.flag()? {
         false => None,
         true => Some(Best {
             loss: file.float()?,
             epoch: file.count()?,
-            network: file.network()?,
+            network: file.network()?.into_box(),
         }),
     };
 

@@ -3,6 +3,8 @@
 use super::error::{NonFinite, TrainError};
 use super::trainer::Progress;
 use super::{Input, Samples};
+use crate::memory;
+use crate::network::param_tree::PlaceKind;
 use crate::network::{Parameters, Pass, Trainable};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Element, Tensor};
@@ -44,7 +46,12 @@ fn bad_tensors<N: Trainable>(network: &N) -> Option<(String, String)> {
 
 /// Returns the name of the first tensor of a network that is not finite, if there is one.
 fn first_bad_tensor<N: Trainable>(network: &N) -> Option<String> {
-    if all(network.params()) {
+    let mut finite = true;
+    let len = <N as Parameters<N::Element>>::LEN;
+    N::PARAM_TREE.for_each_range(len, &mut |range| {
+        finite = finite && all(memory::parameters_in(network, range));
+    });
+    if finite {
         return None;
     }
     bad_tensors(network).map(|(first, _)| first)
@@ -77,8 +84,8 @@ pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result
         return Ok(());
     }
     let mut finite = true;
-    N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
-        finite &= !statistic || all(&gradient.params()[place]);
+    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+        finite &= kind != PlaceKind::Statistic || all(memory::parameters_in(gradient, place));
     });
     if finite {
         return Ok(());
@@ -89,7 +96,7 @@ pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result
     N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
             && tensor.statistic
-            && !all(&gradient.params()[first..first + tensor.len()])
+            && !all(memory::parameters_in(gradient, first..first + tensor.len()))
         {
             found = Some(name.to_owned());
         }

@@ -493,7 +493,7 @@ where
             Some(best) => {
                 best.loss = loss;
                 best.epoch = epoch.epoch;
-                best.network.params_mut().copy_from_slice(network.params());
+                memory::copy_parameters(network, &mut *best.network);
             }
             None => {
                 self.best = Some(Best {
@@ -545,10 +545,7 @@ where
         } else {
             return;
         };
-        self.model
-            .network
-            .params_mut()
-            .copy_from_slice(result.params());
+        memory::copy_parameters(result, self.model.network);
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -572,7 +569,7 @@ where
 /// Returns a copy of a network, or an error if there is no memory for it.
 fn copy<N: Trainable>(network: &N) -> Result<Box<N>, TrainError> {
     let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
-    copy.params_mut().copy_from_slice(network.params());
+    memory::copy_parameters(network, &mut *copy);
     Ok(copy)
 }
 

@@ -28,8 +28,10 @@ pub enum DifferenceKind {
         /// The shape in the file.
         found: Axes,
     },
-    /// The numbers in the file have a type that is not read.
+    /// The numbers in the file have a type from which the tensor is not read.
     Type {
+        /// The types from which it is read.
+        expected: &'static str,
         /// The type in the file.
         found: &'static str,
     },
@@ -117,8 +119,9 @@ impl DifferenceKind {
         let expected = tensor.file_sizes();
         if !expected.same(&found) {
             Some(DifferenceKind::Shape { expected, found })
-        } else if !dtype.is_read(tensor.statistic) {
+        } else if !dtype.is_read(tensor) {
             Some(DifferenceKind::Type {
+                expected: Dtype::read_by(tensor),
                 found: dtype.name(),
             })
         } else {
@@ -149,10 +152,11 @@ impl DifferenceKind {
                     sentence
                 }
             }
-            DifferenceKind::Type { found } => sentence
+            DifferenceKind::Type { expected, found } => sentence
                 .text("` is of ")
                 .text(found)
-                .text("; convert it to F32, F64, F16 or BF16"),
+                .text("; convert it to ")
+                .text(expected),
             DifferenceKind::Order { layer, why } => sentence
                 .text("` is missing, which is in files of this crate alone: the result of `")
                 .text(layer)

@@ -259,15 +259,6 @@ impl Named {
         tensor: FileTensor::NUMBER,
         differs: None,
     };
-
-    /// Returns the number of its numbers.
-    pub const fn len(&self) -> usize {
-        if self.differs.is_some() {
-            0
-        } else {
-            self.tensor.layout.len()
-        }
-    }
 }
 
 /// The list of a file's entries while it is built.

@@ -102,7 +102,9 @@
 //! # Number types
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into
 //! both, rounded to the nearest; so is `I64` for tensors that are not trained, such as PyTorch's
-//! `num_batches_tracked`. In Python, `safetensors.torch` reads and writes the files:
+//! `num_batches_tracked`. A [`Buffer`](crate::ext::Buffer) has its own type in files, such as `I8`,
+//! and is read from this type alone, bit by bit. In Python, `safetensors.torch` reads and writes
+//! the files:
 //!
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))

@@ -7,6 +7,7 @@ mod augment;
 mod blocks;
 mod fold;
 mod init;
+mod number_types;
 mod tuples;
 mod whole_batch;
 mod wiring;

@@ -23,6 +23,15 @@ impl fmt::Display for Summary {
             grouped(self.macs),
         ]);
 
+        if self.trainable_params < self.params {
+            rows.push([
+                "trainable".to_owned(),
+                String::new(),
+                grouped(self.trainable_params),
+                String::new(),
+            ]);
+        }
+
         let width = |column: usize| {
             rows.iter()
                 .map(|row| row[column].chars().count())
@@ -37,7 +46,7 @@ impl fmt::Display for Summary {
         write!(
             f,
             "bytes: {} of parameters; per sample {} for inference, {} for training",
-            grouped(self.params * self.element_bytes),
+            grouped(self.param_bytes),
             grouped(self.workspace_bytes),
             grouped(self.train_workspace_bytes)
         )
