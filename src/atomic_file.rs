@@ -171,7 +171,7 @@ struct Target {
     path: PathBuf,
     /// The metadata of the existing file.
     old: Option<Metadata>,
-    /// Whether the existing file receives the bytes and is not replaced.
+    /// True if the existing file receives the bytes and is not replaced.
     is_stream: bool,
 }
 

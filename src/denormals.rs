@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
-    /// Whether calls on this thread set the mode.
+    /// True if calls on this thread set the mode.
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -62,7 +62,8 @@
 //! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds the
 //! buffers of training and is reused: nothing allocates after the first step, except for large
 //! products in `f64` and on processors other than x86-64, which `matrixmultiply` computes. The
-//! sizes are constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`].
+//! sizes are constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`]. An
+//! [`InferenceWorkspace`] is the memory of inference as a variable of the program.
 //!
 //! [Samples](data::Sample) are copied from memory to memory. Data sets, batches and trainings of
 //! large samples therefore need no more stack than those of small ones, even without optimization.
@@ -98,10 +99,12 @@
 //! allow, are errors and not panics.
 //!
 //! # Features
-//! All features are off by default.
+//! `std` is on by default, all others are off.
 //!
 //! | feature | effect |
 //! |---|---|
+//! | `std` | training, data, files and threads; without it the crate is inference for processors [without an operating system](guide::embedding) |
+//! | `alloc` | networks and tensors on the heap, also without `std`, which has it |
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
@@ -113,42 +116,77 @@
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+// Without `std`, what only training and files call has no callers.
+#![cfg_attr(not(feature = "std"), allow(dead_code))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 extern crate self as shapewright;
 
+#[cfg(feature = "std")]
 mod atomic_file;
+#[cfg(feature = "std")]
 pub mod augment;
+#[cfg(feature = "std")]
 pub mod data;
+#[cfg(feature = "std")]
+mod denormals;
+#[cfg(not(feature = "std"))]
+#[path = "denormals/without_std.rs"]
 mod denormals;
 pub mod ext;
+#[cfg(feature = "std")]
 pub mod guide;
 pub mod init;
+#[cfg(feature = "std")]
+mod kept;
+#[cfg(feature = "std")]
 mod limits;
 pub mod loss;
 mod memory;
+#[cfg(feature = "std")]
 pub mod metrics;
 mod network;
 pub mod nn;
+#[cfg(feature = "std")]
 pub mod optim;
 #[cfg(feature = "plots")]
 pub mod plots;
+#[cfg(feature = "std")]
 pub mod schedule;
+#[cfg(feature = "std")]
 pub mod search;
+mod setting_error;
 mod sum;
 pub mod tensor;
+#[cfg(feature = "std")]
 pub mod threads;
+#[cfg(not(feature = "std"))]
+#[path = "threads/without_std.rs"]
+mod threads;
+#[cfg(feature = "std")]
 pub mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
+#[cfg(feature = "std")]
+mod written;
 
+#[cfg(feature = "std")]
 pub use denormals::with_flushed_denormals;
+#[cfg(feature = "std")]
 pub use limits::Limits;
+#[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
+pub use network::{
+    InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
+};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use network::{LayerSummary, Network, Parameters, Pass, State, Summary, Trainable, Workspace};
+#[cfg(feature = "std")]
+pub use network::{Pass, Workspace};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
@@ -278,6 +316,7 @@ pub mod prelude {
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
         TripletMargin,
     };
+    #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
@@ -286,20 +325,24 @@ pub mod prelude {
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
         Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
-        Softsign, Tanh, Upsample, UpsampleBilinear, ZeroPad2d,
+        Softsign, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
+    #[cfg(feature = "std")]
     pub use crate::optim::{
         Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, NAdam, Optimizer, RAdam, RmsProp, Sgd,
         WeightAverage, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
     };
+    #[cfg(feature = "std")]
     pub use crate::schedule::{
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        Trainable, Workspace, layer, network,
+        InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
+        Tensor3, Tensor4, Trainable, network,
     };
+    #[cfg(feature = "std")]
+    pub use crate::{Workspace, layer};
 }
 
 /// Compiles the programs in the README.

@@ -1,17 +1,27 @@
 //! Conversions that change the type of memory: tensors and slices, zeroed boxes, bytes.
 //!
-//! All unsafe code of the tensors is here. It rests on two facts:
+//! All unsafe code of the tensors is here and in `heap`. It rests on two facts:
 //!
 //! - `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
 //!   `repr(transparent)` over it.
 //! - `Scalar` is sealed, and all bits zero is a value of each `Scalar`.
+//!
+//! Labels in nested arrays are views of the same kind.
 
-use core::{fmt, ptr, slice};
-use std::alloc::{Layout, alloc_zeroed};
+#[cfg(feature = "alloc")]
+mod heap;
 
-use crate::data::Sample;
-use crate::kernels::AlignedBuffer;
+#[cfg(feature = "alloc")]
+pub use heap::OutOfMemory;
+#[cfg(feature = "alloc")]
+pub(crate) use heap::*;
+
+use core::ops::Range;
+use core::{ptr, slice};
+
 use crate::loss::Label;
+#[cfg(feature = "alloc")]
+use crate::loss::Places;
 use crate::network::Parameters;
 use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
@@ -97,126 +107,102 @@ pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
     unsafe { core::mem::zeroed() }
 }
 
-/// Returns a tensor of zeros on the heap, made without touching the stack.
-pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
-    // SAFETY: all bits zero is a value of every Scalar.
-    let tensor = unsafe { zeroed_box() };
-    tensor.unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Returns `count` tensors of zeros, made without touching the stack.
-pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
-    // SAFETY: all bits zero is a value of every Scalar.
-    unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
-}
-
-/// Appends copies of values to a vector.
-///
-/// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
-/// clone a generic type value by value over the stack, which is too small for a picture.
-pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
-    if const { X::CLONING.is_in_place() } {
-        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning`
-        // require.
-        unsafe { append_bytes(to, values) }
-    } else {
-        to.extend_from_slice(values);
-    }
-}
-
-/// Copies values to a new vector; see [`append`].
-pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
-    let mut copies = Vec::with_capacity(values.len());
-    // SAFETY: the values are `Copy`.
-    unsafe { append_bytes(&mut copies, values) };
-    copies
-}
-
-/// Appends the bytes of values.
-///
-/// # Safety
-/// A copy of a value's bytes is a value of its own, as for a type that is `Copy`.
-unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
-    to.reserve(values.len());
-    // SAFETY: there is room after the vector's values, and the slice can't overlap it while the
-    // vector is borrowed mutably; the rest is the caller's promise.
-    unsafe {
-        ptr::copy_nonoverlapping(values.as_ptr(), to.as_mut_ptr().add(to.len()), values.len());
-        to.set_len(to.len() + values.len());
-    }
-}
-
-/// Returns parameters of zeros on the heap, made without touching the stack.
-pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
-    try_zeroed_parameters().unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Like [`zeroed_parameters`], with an error if there is no memory for them.
-pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
-    // SAFETY: `Parameters` promises that P consists of `T`s alone, and zero is a value of T.
-    unsafe { zeroed_box() }
-}
-
-/// Returns a value of zeros on the heap, made without touching the stack.
-///
-/// # Safety
-/// All bits zero is a value of the type.
-unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
-    let layout = Layout::new::<V>();
-    if layout.size() == 0 {
-        // SAFETY: nothing is allocated, and the caller promises that zero is a value.
-        return Ok(unsafe { Box::<V>::new_zeroed().assume_init() });
-    }
-
-    // SAFETY: the size is not 0.
-    let memory = unsafe { alloc_zeroed(layout) }.cast::<V>();
-    if memory.is_null() {
-        let what = format!("one `{}`", core::any::type_name::<V>());
-        return Err(OutOfMemory::new::<u8>(
-            what,
-            layout.size(),
-            1,
-            "make it smaller",
-        ));
-    }
-
-    // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is
-    // a value.
-    Ok(unsafe { Box::from_raw(memory) })
-}
-
 /// Returns parameters of zeros by value: for constants, which the compiler evaluates.
-#[cfg(feature = "safetensors")]
+#[cfg(any(feature = "safetensors", test))]
 pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -> P {
     // SAFETY: as in `try_zeroed_parameters`.
     unsafe { core::mem::zeroed() }
 }
 
-/// Returns parameters as one flat slice.
+/// Returns parameters as one flat slice. Padding, which may have no values, is a compile error.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
-    // SAFETY: `Parameters` promises LEN elements of T without padding.
+    // Without elements, as `()`, they need not be aligned as a slice must be.
+    if P::LEN == 0 {
+        return &[];
+    }
+    const {
+        assert!(
+            P::IS_SLICE,
+            "these parameters have a `Buffer` with padding behind its numbers, and are no slice \
+             of numbers: take a field, or visit the tensors with `for_each_param`"
+        );
+    }
+    // SAFETY: `Parameters` promises LEN elements of T, and there is no padding.
     unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
 }
 
-/// Returns parameters as one flat mutable slice.
+/// Returns parameters as one flat mutable slice. Padding gets zeros as its values.
 #[inline(always)]
 pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     parameters: &mut P,
 ) -> &mut [T] {
-    // SAFETY: as above.
+    if P::LEN == 0 {
+        return &mut [];
+    }
+    if !P::IS_SLICE {
+        // SAFETY: the tree is that of P, which is borrowed exclusively.
+        unsafe { P::PARAM_TREE.clear_padding((parameters as *mut P).cast(), size_of::<T>()) }
+    }
+    // SAFETY: `Parameters` promises LEN elements of T, and padding has just been written to. No
+    // move of the parameters, which could lose its values, is possible while they are borrowed.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }
 
-/// Returns the bytes of numbers.
-pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
-    // SAFETY: `Element` is sealed: f32 and f64 have no padding.
-    unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+/// Returns a range of parameters as a slice.
+///
+/// # Panics
+/// If the range is not within the parameters, or has padding.
+#[inline]
+pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
+    parameters: &P,
+    range: Range<usize>,
+) -> &[T] {
+    assert!(range.start <= range.end && range.end <= P::LEN);
+    if !P::IS_SLICE {
+        let size = size_of::<T>();
+        let bytes = range.start * size..range.end * size;
+        assert!(
+            !P::PARAM_TREE.has_padding_in(bytes, size),
+            "among these parameters is a `Buffer` with padding behind its numbers, and they are \
+             no slice of numbers: take a smaller part of them"
+        );
+    }
+    // SAFETY: the range was checked: it lies within the LEN elements that `Parameters` promises, and
+    // has no padding.
+    unsafe {
+        let first = (parameters as *const P).cast::<T>().add(range.start);
+        slice::from_raw_parts(first, range.end - range.start)
+    }
+}
+
+/// Returns `len` bytes of parameters, beginning with those of the element `first`.
+///
+/// # Panics
+/// If they are not within the parameters, or have padding.
+pub(crate) fn parameter_bytes<P: Parameters<T>, T: Element>(
+    parameters: &P,
+    first: usize,
+    len: usize,
+) -> &[u8] {
+    let begin = first * size_of::<T>();
+    assert!(begin <= size_of::<P>() && len <= size_of::<P>() - begin);
+    let bytes = begin..begin + len;
+    assert!(P::IS_SLICE || !P::PARAM_TREE.has_padding_in(bytes, size_of::<T>()));
+    // SAFETY: the range was checked, and the bytes of numbers have values.
+    unsafe { slice::from_raw_parts((parameters as *const P).cast::<u8>().add(begin), len) }
+}
+
+/// Copies parameters from memory to memory.
+pub(crate) fn copy_parameters<P: Parameters<T>, T: Element>(from: &P, to: &mut P) {
+    // SAFETY: both are one P, and they can't overlap as one of them is borrowed exclusively. All
+    // values of T are numbers, whose bytes can be copied.
+    unsafe { ptr::copy_nonoverlapping(from, to, 1) }
 }
 
 /// Returns the bytes of numbers as a mutable slice.
 pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
-    // SAFETY: as above; any bytes are a number.
+    // SAFETY: `Element` is sealed: f32 and f64 have no padding, and any bytes are a number.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
@@ -246,96 +232,26 @@ pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
     unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), len) }
 }
 
+/// Views `count * S::LEN` labels as `count` groups, one for each sample.
+///
+/// # Panics
+/// If the slice has another length.
+#[cfg(feature = "alloc")]
+pub(crate) fn groups<S: Places, L: Copy>(labels: &[L], count: usize) -> &[S::Each<L>] {
+    const {
+        assert!(
+            size_of::<S::Each<L>>() == size_of::<L>() * S::LEN
+                && align_of::<S::Each<L>>() == align_of::<L>()
+        )
+    };
+    assert!(count.checked_mul(S::LEN) == Some(labels.len()));
+    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s;
+    // the length was checked. Groups of no labels have no bytes.
+    unsafe { slice::from_raw_parts(labels.as_ptr().cast(), count) }
+}
+
 /// Returns the numbers of labels.
 pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
     // SAFETY: `Label` is `repr(transparent)` over u32.
     unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
-}
-
-/// The error for memory that the system does not provide, or that no program can address.
-///
-/// Functions that return no `Result` panic with the same sentence.
-///
-/// ```
-/// use shapewright::prelude::*;
-/// network! { struct Large: [1, 1, 1] -> [1] { Upsample<(2097152, 4194304)>, GlobalAvgPool2d } }
-/// let error = Large::workspace().try_reserve(1 << 20).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "a training pass of `Large` on a batch of 1048576 needs 73786976294838206464 bytes of memory, 70368744177664 for each, \
-///      more than a program can address; take fewer samples at a time"
-/// );
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutOfMemory {
-    what: String,
-    each: u128,
-    count: usize,
-    way_out: &'static str,
-}
-
-impl OutOfMemory {
-    /// Returns the error of `what`, which needs `count` times `len` numbers.
-    pub(crate) fn new<T>(what: String, len: usize, count: usize, way_out: &'static str) -> Self {
-        OutOfMemory {
-            what,
-            each: len as u128 * size_of::<T>() as u128,
-            count,
-            way_out,
-        }
-    }
-
-    /// Returns the number of bytes that were needed.
-    pub fn bytes(&self) -> u128 {
-        self.each.saturating_mul(self.count as u128)
-    }
-}
-
-impl fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} needs {} bytes of memory", self.what, self.bytes())?;
-        if self.count != 1 {
-            write!(f, ", {} for each", self.each)?;
-        }
-
-        let reason = if self.bytes() > isize::MAX as u128 {
-            "more than a program can address"
-        } else {
-            "which the system does not give"
-        };
-        write!(f, ", {reason}; {}", self.way_out)
-    }
-}
-
-impl std::error::Error for OutOfMemory {}
-
-/// Reserves `len` numbers for each of `count` samples, which `what` needs.
-///
-/// All memory of passes is reserved here: if this succeeds, no product of a number of these samples
-/// and a length up to `len` can wrap.
-pub(crate) fn reserve<T: Number>(
-    buffer: &mut AlignedBuffer<T>,
-    count: usize,
-    len: usize,
-    what: impl Fn() -> String,
-) -> Result<&mut [T], OutOfMemory> {
-    reserve_with(buffer, count, len, 0, what)
-}
-
-/// Reserves `len` numbers for each of `count` samples and `more` others.
-pub(crate) fn reserve_with<T: Number>(
-    buffer: &mut AlignedBuffer<T>,
-    count: usize,
-    len: usize,
-    more: usize,
-    what: impl Fn() -> String,
-) -> Result<&mut [T], OutOfMemory> {
-    let numbers = count
-        .checked_mul(len)
-        .and_then(|numbers| numbers.checked_add(more))
-        .and_then(|numbers| buffer.try_reserve(numbers));
-    numbers.ok_or_else(|| {
-        let way_out = "take fewer samples at a time";
-        OutOfMemory::new::<T>(what(), len, count, way_out)
-    })
 }

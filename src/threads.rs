@@ -22,7 +22,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
-use crate::kernels::kept;
+use crate::kept;
 use crate::network::ThreadMemory;
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
@@ -202,12 +202,11 @@ impl<'a> SharedMemory<'a> {
     /// Divides the memory into that of `parts` parts.
     fn new(parts: usize, memory: ThreadMemory<'a>) -> Self {
         let (memory, each) = memory.into_bytes();
+        let shares = memory.len().checked_div(each).unwrap_or(usize::MAX);
         assert!(
-            parts
-                .checked_mul(each)
-                .is_some_and(|bytes| bytes <= memory.len()),
-            "{parts} parts of work, and memory for {} of {each} bytes",
-            memory.len() / each.max(1)
+            parts <= shares,
+            "a layer cuts its work into {parts} parts, and there are {each} bytes of memory for \
+             each of {shares}; cut it into at most as many as `Context::parts` says"
         );
         SharedMemory {
             start: memory.as_mut_ptr(),
@@ -313,7 +312,7 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// Whether this thread hands no work over: it is a worker, or one of several threads that have
+    /// True on a thread that hands no work over: it is a worker, or one of several threads that have
     /// work of their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
@@ -325,7 +324,7 @@ struct Job {
     first: usize,
     stride: usize,
     parts: usize,
-    /// Whether the caller is in a [scope](crate::with_flushed_denormals).
+    /// True if the caller is in a [scope](crate::with_flushed_denormals).
     flushed: bool,
 }
 
@@ -380,7 +379,7 @@ struct Mailbox {
     taken: AtomicUsize,
     /// The number of the last job that the worker took and ended; written by the worker only.
     done: AtomicUsize,
-    /// Whether the worker is about to park, or parked.
+    /// True while the worker is parked or about to park.
     sleeping: AtomicBool,
     /// The job with the number `sent`. It belongs to the worker from when it takes the job until it
     /// stores `done`, and to the holder otherwise.

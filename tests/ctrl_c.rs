@@ -16,7 +16,7 @@ use shapewright::train::{History, Step, StopHandle};
 
 network! { struct Net: [3] -> [1] { fc: Linear<_, 8>, Tanh, Dropout(0.3), Linear<_, 1> } }
 
-/// What tells the child where its checkpoint is.
+/// The variable with the path of the child's checkpoint.
 const CHILD: &str = "SHAPEWRIGHT_TEST_CHECKPOINT";
 /// In the middle of the second epoch.
 const PRESSED_AT: u64 = 6;
@@ -55,17 +55,17 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
     (bits(net.params()), history)
 }
 
-/// Whether the child does not end by itself.
+/// Set if the child does not end by itself.
 const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
 
-/// Whether the child was started as shells start a script's programs in the background: without
+/// Set if the child was started as shells start a script's programs in the background: without
 /// Ctrl-C.
 const IN_BACKGROUND: &str = "SHAPEWRIGHT_TEST_BACKGROUND";
 
-/// Whether the child can make no thread: each would have a stack larger than any memory.
+/// Set so that the child cannot start a thread: each would have a stack larger than any memory.
 const NO_THREADS: &str = "RUST_MIN_STACK";
 
-/// Not a test by itself: what the child runs.
+/// The program of the child; not a test by itself.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CHILD) else {

@@ -15,8 +15,8 @@ use shapewright::data::{
     k_fold, one_hot_into, split,
 };
 use shapewright::metrics::{
-    Accuracy, Average, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError, Outputs, R2Score,
-    RootMeanSquaredError,
+    Accuracy, Average, ConfusionMatrix, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError,
+    Normalize as Divide, Outputs, R2Score, RootMeanSquaredError,
 };
 use shapewright::prelude::*;
 use shapewright::{
@@ -53,7 +53,8 @@ fn life<N: Trainable + Clone>() {
     let before = net.clone();
     assert!(before.params() == net.params() && net.to_boxed().params() == net.params());
 
-    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
     let mut adam = Adam::new(0.001).state::<N>();
     let x = vec![Tensor::<N::Input, N::Element>::ones(); 2];
     let mut pass = net.forward_train(&x, &mut workspace);
@@ -70,7 +71,8 @@ fn life<N: Trainable + Clone>() {
     average.update(&net);
     assert!(average.clone().network().params() == net.params());
 
-    let (old, new) = (before.forward(&x[0]), net.forward(&x[0]));
+    let old = before.forward(&x[0]);
+    let new = net.forward(&x[0]);
     assert!(
         new.as_slice()[0] < old.as_slice()[0],
         "a step down the gradient of the first output lowers it"
@@ -179,7 +181,8 @@ network! { struct Denoise: [640, 640, 3] -> [640, 640, 3] { Linear<_, 3>, Tanh }
 fn a_trainer_learns_large_targets_from_large_inputs() {
     on_a_small_stack(|| {
         let path = common::folder("large_trainer").join("training.checkpoint");
-        let (x, validation) = (pictures(3), pictures(1));
+        let x = pictures(3);
+        let validation = pictures(1);
         let mut net = Denoise::init(&mut shapewright::rng(0));
         let trainer = |epochs| {
             Denoise::trainer(Adam::new(0.01), Mse)
@@ -559,10 +562,8 @@ fn labels_of_every_pixel() {
             .loss(&outputs, &optional, &mut gradients);
         assert!((loss - same).abs() < 1e-3);
         let found = Label::from_scores(&outputs);
-        let (mut accuracy, mut log_loss) = (
-            Accuracy::<2>::new(),
-            LogLoss::<2>::new(Outputs::Probabilities),
-        );
+        let mut accuracy = Accuracy::<2>::new();
+        let mut log_loss = LogLoss::<2>::new(Outputs::Probabilities);
         let mut f1 = F1::<2>::new(Average::Macro);
         net.measure(&x, &labels, &mut [&mut accuracy, &mut f1])
             .expect("as many labels");
@@ -576,10 +577,8 @@ fn labels_of_every_pixel() {
 #[test]
 fn losses_and_metrics_of_large_outputs() {
     on_a_small_stack(|| {
-        let (outputs, targets) = (
-            Tensor::<Picture>::zeros_vec(1),
-            Tensor::<Picture>::zeros_vec(1),
-        );
+        let outputs = Tensor::<Picture>::zeros_vec(1);
+        let targets = Tensor::<Picture>::zeros_vec(1);
         let mut gradients = Tensor::zeros_vec(1);
         type OnPictures<'a> = &'a dyn Fn(&mut [Tensor<Picture>]) -> f32;
         let losses: [OnPictures<'_>; 9] = [
@@ -598,7 +597,8 @@ fn losses_and_metrics_of_large_outputs() {
         }
     });
     on_a_small_stack(|| {
-        let (outputs, targets) = (pictures(2), pictures(2));
+        let outputs = pictures(2);
+        let targets = pictures(2);
         let mut squared = RootMeanSquaredError::<Picture>::new();
         squared.update(&outputs, &targets);
         assert_eq!(squared.value(), Ok(0.0));
@@ -613,6 +613,38 @@ fn losses_and_metrics_of_large_outputs() {
     });
 }
 
+/// A row of shares takes half the stack, so that two of them overflow it.
+#[test]
+fn confusion_matrices_of_many_classes() {
+    const CLASSES: usize = 4096;
+
+    on_a_stack_of(2 * CLASSES * size_of::<f64>(), || {
+        let class = |number| Label::<CLASSES>::new(number).expect("a class");
+        let mut matrix = ConfusionMatrix::new();
+        matrix.add(class(7), class(4095));
+        matrix.add(class(4095), class(4095));
+
+        let shares = matrix.normalized(Divide::Labels);
+        assert_eq!(shares.len(), CLASSES);
+        assert_eq!([shares[4095][7], shares[4095][4095]], [0.5, 0.5]);
+        let sum: f64 = shares.as_flattened().iter().sum();
+        assert_eq!(sum, 1.0);
+    });
+}
+
+#[test]
+fn names_of_many_classes() {
+    const CLASSES: usize = 20_000;
+    static NAMES: [&str; CLASSES] = ["name"; CLASSES];
+
+    on_a_small_stack(|| {
+        assert!(size_of_val(&NAMES) > STACK);
+        let matrix = ConfusionMatrix::<CLASSES>::new();
+        let named = matrix.named(&NAMES);
+        assert!(size_of_val(&named.clone()) < 100);
+    });
+}
+
 network! {
     struct Pair: [1024, 1024, 1] -> ([1024, 1024, 1], [1024, 1024, 1]) {
         Split { a: { Linear<_, 1> }, b: { Linear<_, 1> } },
@@ -624,7 +656,8 @@ fn passes_of_large_inputs_and_outputs() {
     on_a_small_stack(|| {
         let x = pictures(2);
         let net = Denoise::init(&mut shapewright::rng(0));
-        let (mut gradient, mut workspace) = (Denoise::zeros(), Denoise::workspace());
+        let mut gradient = Denoise::zeros();
+        let mut workspace = Denoise::workspace();
         let mut pass = net.forward_train(&x, &mut workspace);
         assert!(
             pass.layer_outputs()
@@ -645,7 +678,8 @@ fn passes_of_large_inputs_and_outputs() {
         let net = Pair::init(&mut shapewright::rng(0));
         let mut y = Tensor::zeros_vec(1);
         net.forward_batch(&x, &mut y);
-        let (mut gradient, mut workspace) = (Pair::zeros(), Pair::workspace());
+        let mut gradient = Pair::zeros();
+        let mut workspace = Pair::workspace();
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.loss(&GaussianNll, &x);
         pass.backward(&mut gradient);
@@ -776,7 +810,8 @@ fn whole_life<N: Trainable<Element = f32>>() {
         net.forward_into(&x[0], &mut y[1]);
         net.forward_batch(&x, &mut y);
 
-        let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+        let mut gradient = N::zeros();
+        let mut workspace = N::workspace();
         let mut adam = Adam::new(0.001).state::<N>();
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.output_gradients_mut()[0].as_mut_slice().fill(1.0);

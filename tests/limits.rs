@@ -1,5 +1,5 @@
-//! How much memory readers of files and metrics take: no more than what is there, or than the
-//! limits let them.
+//! The memory of metrics and of readers of files, which grows with the data and stays within the
+//! limits.
 #![cfg(all(
     feature = "csv",
     feature = "gzip",
@@ -532,10 +532,8 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
     on_a_small_stack(|| {
         let mut scores = Tensor1::<N>::zeros_boxed();
         scores[N - 1] = 3.0;
-        let (outputs, label) = (
-            std::slice::from_ref(&*scores),
-            [Label::<N>::new(N - 1).expect("a class")],
-        );
+        let outputs = std::slice::from_ref(&*scores);
+        let label = [Label::<N>::new(N - 1).expect("a class")];
         let ((), most) = most(|| {
             let mut metrics: [Box<dyn Measures<Tensor1<N>, Label<N>>>; 5] = [
                 Box::new(Accuracy::<N>::new()),

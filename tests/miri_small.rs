@@ -14,8 +14,8 @@ use shapewright::prelude::*;
 use shapewright::tier::Tier;
 use shapewright::{
     ext::{
-        BackwardInPlace, BackwardInput, FeatureOrder, Forward, ForwardInPlace, InPlace, Infer,
-        Inferred, Layer, ShapeRule, Train,
+        BackwardInPlace, BackwardInput, BackwardParams, Buffer, FeatureOrder, Forward,
+        ForwardInPlace, InPlace, Infer, Inferred, Layer, ShapeRule, Train,
     },
     tensor::{Element, Rank1, Rank2},
     tier,
@@ -286,6 +286,163 @@ fn parameters_of_ones_own_are_numbers() {
     }
     check::<f32>();
     check::<f64>();
+}
+
+/// Multiplies by a learned number, and keeps numbers of other types, with padding behind some.
+struct Keeper;
+
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+struct KeeperParams<T: Element> {
+    wide: Buffer<Rank1<2>, u64, T>,
+    bytes: [Buffer<Rank1<3>, i8, T>; 2],
+    halves: Buffer<Rank2<1, 3>, u16, T>,
+    factor: [T; 2],
+}
+
+impl<T: Element> KeeperParams<T> {
+    fn filled() -> Self {
+        KeeperParams {
+            wide: Tensor1::from([0x7ff0_0000_0000_0001, 1]).into(),
+            bytes: [[1, -128, 127], [0, -1, 2]].map(|bytes| Tensor1::from(bytes).into()),
+            halves: Tensor2::from([[0x7f80, 1, 0xffff]]).into(),
+            factor: [T::one(); 2],
+        }
+    }
+
+    fn has_its_bits(&self) -> bool {
+        let filled = Self::filled();
+        self.wide == filled.wide && self.bytes == filled.bytes && self.halves == filled.halves
+    }
+}
+
+impl<In: Shape> ShapeRule<In> for Keeper {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+impl<T: Element> Layer<T> for Keeper {
+    type Config = ();
+    type Params = KeeperParams<T>;
+
+    fn initialize<R: rand::Rng + ?Sized>(_: &(), params: &mut KeeperParams<T>, _: &mut R) {
+        *params = KeeperParams::filled();
+    }
+}
+impl<S: Shape, T: Element> Infer<S, S, T> for Keeper {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward { params, x, y, .. } = call;
+        for (x, y) in x.iter().zip(y) {
+            *y = x.map(|x| x * params.factor[1]);
+        }
+    }
+}
+impl<S: Shape, T: Element> Train<S, S, T> for Keeper {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, S, S, T>) {
+        let BackwardInput { params, dy, dx, .. } = call;
+        for (dx, dy) in dx.into_iter().flatten().zip(dy) {
+            *dx = dy.map(|dy| dy * params.factor[1]);
+        }
+    }
+
+    fn backward_params(call: BackwardParams<'_, Self, S, S, T>) {
+        let BackwardParams {
+            x, dy, gradient, ..
+        } = call;
+        x.iter()
+            .zip(dy)
+            .for_each(|(x, dy)| gradient.factor[1] += x.dot(dy));
+    }
+}
+
+network! { #[derive(Clone, Debug)] struct Keeps: [2] -> [2] { Linear<_, 2>, keeper: Keeper, Keeper } }
+network! { #[derive(Clone, Debug)] struct KeepsDouble: [2] -> [2] as f64 { Linear<_, 2>, keeper: Keeper, Keeper } }
+
+/// Padding has no values after a move, and nothing reads it.
+#[test]
+fn buffers_are_copied_and_their_padding_is_not_read() {
+    let _settings = two_portable_threads();
+
+    macro_rules! check {
+        ($net:ident) => {{
+            let check = |net: &$net| {
+                assert!(net.keeper.has_its_bits() && net.layer_2.has_its_bits());
+            };
+            // A move by value takes the values of padding away.
+            let moved: $net = *$net::init(&mut shapewright::rng(1));
+            let mut net = Box::new(moved);
+            check(&net);
+            check(&net.to_boxed());
+
+            let mut gradient = Box::new(*$net::zeros());
+            let mut workspace = $net::workspace();
+            let mut adam = Adam::new(0.01).state::<$net>().freeze(layer!($net, keeper));
+            let mut average = WeightAverage::<$net>::ema(0.5);
+            let x = common::random(3, 1);
+            for _ in 0..2 {
+                let mut pass = net.forward_train(&x, &mut workspace);
+                pass.loss(&Mse, &x);
+                pass.backward(&mut gradient);
+                l2_penalty(&*net, layer!($net), 0.1, &mut *gradient);
+                clip_grad_norm(&mut *gradient, 0.1).expect("a finite norm");
+                adam.step(&mut net, &gradient);
+                average.update(&net);
+            }
+            check(&net);
+            check(average.network());
+            let mut again = adam.clone();
+            again.restore(&adam.snapshot()).expect("the same network");
+            assert!(
+                again
+                    .states()
+                    .all(|state| state.layer_2.halves.as_slice() == [0; 3])
+            );
+
+            net.for_each_param(|_, _, values| assert!(values.iter().all(|x| x.is_finite())));
+            net.for_each_param_mut(|_, _, values| values.fill(0.5));
+            check(&net);
+
+            // Exclusive access gives padding the value 0.
+            let mut moved = *net;
+            let zeros = moved
+                .params_mut()
+                .iter()
+                .filter(|x| x.to_bits() == 0)
+                .count();
+            assert!(zeros > 0);
+            check(&moved);
+            moved.params_mut().fill(1.0);
+            assert_eq!(moved.layer_2.factor, [1.0; 2]);
+
+            let mut net = Box::new(*$net::init(&mut shapewright::rng(1)));
+            $net::trainer(Sgd::new(0.1).momentum(0.9), Mse)
+                .epochs(1)
+                .average(WeightAverage::swa())
+                .validate(&x, &x)
+                .early_stopping(3)
+                .fit(&mut net, &x, &x)
+                .expect("a training");
+            check(&net);
+        }};
+    }
+    check!(Keeps);
+    check!(KeepsDouble);
+}
+
+#[cfg(feature = "safetensors")]
+#[test]
+fn buffers_are_read_and_written() {
+    use shapewright::weights::Loader;
+    let moved: Keeps = *Keeps::init(&mut shapewright::rng(1));
+    let bytes = moved.to_safetensors(&[]);
+    let mut again = Box::new(*Keeps::zeros());
+    again
+        .load_from(&Loader::from_bytes(&bytes).expect("a file"))
+        .expect("the weights");
+    assert!(again.keeper.has_its_bits() && again.layer_2.has_its_bits());
+    assert_eq!(again.to_safetensors(&[]), bytes);
 }
 
 #[cfg(feature = "safetensors")]

@@ -118,7 +118,8 @@ fn inference<N: Trainable>(batch: usize) {
 fn training<N: Trainable, O: Optimizer + Sync>(batch: usize, optimizer: O) {
     let mut net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut workspace = N::workspace();
+    let mut gradient = N::zeros();
     let mut state: OptimizerState<O, N> = optimizer.state();
     let mut average = WeightAverage::<N>::ema(0.9);
     assert_steady(&format!("training of {}", N::NAME), || {
@@ -141,7 +142,8 @@ fn training<N: Trainable, O: Optimizer + Sync>(batch: usize, optimizer: O) {
 fn losses() {
     let net = Tiny::init(&mut shapewright::rng(0));
     let x = [Tensor1::ones(); 40];
-    let (mut workspace, mut gradient) = (Tiny::workspace(), Tiny::zeros());
+    let mut workspace = Tiny::workspace();
+    let mut gradient = Tiny::zeros();
     let labels = [Label::<3>::default(); 40];
     let targets = [Tensor1::<3>::zeros(); 40];
     assert_steady("a step with each loss", || {
@@ -155,10 +157,8 @@ fn losses() {
 
 fn batches_and_metrics() {
     let mut rng = shapewright::rng(0);
-    let (x, labels) = (
-        vec![Tensor1::<4>::ones(); 50],
-        vec![Label::<3>::default(); 50],
-    );
+    let x = vec![Tensor1::<4>::ones(); 50];
+    let labels = vec![Label::<3>::default(); 50];
     let mut batches = Batches::new(&x, &labels, 16);
     assert_steady("a pass over batches", || {
         batches.shuffle(&mut rng);
@@ -166,7 +166,8 @@ fn batches_and_metrics() {
             std::hint::black_box((x, labels));
         }
     });
-    let (mut accuracy, mut f1) = (Accuracy::new(), F1::new(Average::Macro));
+    let mut accuracy = Accuracy::new();
+    let mut f1 = F1::new(Average::Macro);
     let outputs = vec![Tensor1::<3>::ones(); 50];
     assert_steady("updating metrics", || {
         accuracy.update(&outputs, &labels);
@@ -178,7 +179,8 @@ fn batches_and_metrics() {
 /// on another thread.
 fn trainers() {
     network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
-    let (x, labels) = (vec![Tensor3::ones(); 200], vec![Label::<5>::default(); 200]);
+    let x = vec![Tensor3::ones(); 200];
+    let labels = vec![Label::<5>::default(); 200];
     let list = (
         RandomHorizontalFlip::new(0.5),
         RandomCrop::<2>::new(),
@@ -213,7 +215,8 @@ fn trainers() {
 
 /// With room made for the batch, the first step of a workspace does not allocate either.
 fn reserved() {
-    let (net, mut gradient) = (Whole::init(&mut shapewright::rng(0)), Whole::zeros());
+    let net = Whole::init(&mut shapewright::rng(0));
+    let mut gradient = Whole::zeros();
     let x = vec![Tensor1::ones(); 12];
     let mut first_step = || {
         let mut workspace = Whole::workspace();

@@ -1,4 +1,4 @@
-//! What the compiler says to mistakes, and what it must accept.
+//! The compile errors of mistakes, and programs that must compile.
 
 use std::process::Command;
 

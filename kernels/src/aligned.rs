@@ -1,5 +1,6 @@
 //! Memory for kernels: elements aligned to a cache line.
 
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::slice;
 

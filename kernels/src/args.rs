@@ -29,6 +29,22 @@ impl<'a, T> Matrix<'a, T> {
         }
     }
 
+    /// Returns the part from row `i` and column `j`, which are within the matrix.
+    pub(super) fn from(self, i: usize, j: usize) -> Self {
+        Matrix {
+            data: &self.data[i * self.row_stride + j * self.col_stride..],
+            ..self
+        }
+    }
+
+    /// Returns the address of element `(i, j)`, and the strides.
+    #[inline(always)]
+    pub(super) fn address(self, i: usize, j: usize) -> (*const T, [usize; 2]) {
+        let offset = i * self.row_stride + j * self.col_stride;
+        let at = self.data.as_ptr().wrapping_add(offset);
+        (at, [self.row_stride, self.col_stride])
+    }
+
     /// Panics unless a matrix of `rows` by `cols` lies within the slice.
     fn check(&self, name: &str, rows: usize, cols: usize) {
         let fits = rows == 0 || cols == 0 || {
@@ -78,6 +94,10 @@ pub struct Product<'a, T> {
     /// order of the sums depends on this and not on `m`, so that no bit depends on how a product is
     /// distributed.
     pub whole: usize,
+    /// Memory for a packed panel of `B`, which may hold anything before and afterwards, and begins
+    /// at a multiple of 64 bytes. [`product_memory`](crate::product_memory) gives its length. With
+    /// less, the product takes longer and has the same bits.
+    pub memory: &'a mut [T],
 }
 
 impl<T> Product<'_, T> {

@@ -3,7 +3,7 @@
 use crate::args::{Bend, Product};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::function::Function;
-use crate::pool::{self, Divisor, Plane};
+use crate::pool::{self, MeanPool, Plane};
 use crate::resample::{self, Resample};
 use crate::simd::{self, Op, Simd};
 use crate::tier::{self, Tier};
@@ -22,9 +22,9 @@ pub(crate) enum Level {
     Avx2,
     #[cfg(any(target_arch = "x86_64", miri))]
     Baseline,
-    /// Arrays, for processors that no tier is written for. Large products go to `matrixmultiply`,
-    /// which knows some of these processors. Its elements are sums of one chain per block, and it
-    /// allocates.
+    /// Arrays, for processors that no tier is written for. With the standard library, large products
+    /// go to `matrixmultiply`, which knows some of these processors. Its elements are sums of one
+    /// chain per block, and it allocates.
     #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
     Foreign,
     /// Arrays alone, for the tests.
@@ -65,12 +65,13 @@ impl F32Kernels {
     /// AVX-512 would be idle. The bits are the same.
     #[inline(always)]
     pub(crate) fn for_width(self, width: usize) -> Self {
-        match self.0 {
-            // Every processor with AVX-512 has AVX2 and FMA: `tier` asks for them, too.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if width <= 8 => F32Kernels(Level::Avx2),
-            _ => self,
+        // Every processor with AVX-512 has AVX2 and FMA: `tier` asks for them, too.
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Level::Avx512 && width <= 8 {
+            return F32Kernels(Level::Avx2);
         }
+        let _ = width;
+        self
     }
 
     /// Returns the kernels for a convolution with `channels` outputs.
@@ -120,7 +121,7 @@ impl Kernels<f32> for F32Kernels {
         if product.k > product::LONG {
             return product::long_f32(self, product);
         }
-        #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+        #[cfg(all(feature = "std", any(test, not(any(target_arch = "x86_64", miri)))))]
         if self.0 == Level::Foreign && crate::reference::is_large(&product) {
             return crate::reference::product(product);
         }
@@ -197,21 +198,8 @@ impl Kernels<f32> for F32Kernels {
             dx,
         });
     }
-    fn mean_pool(
-        self,
-        &plane: &Plane,
-        divide: Divisor,
-        transposed: bool,
-        x: &[f32],
-        y: &mut [f32],
-    ) {
-        self.run(pool::MeanPoolOp {
-            plane,
-            divide,
-            transposed,
-            x,
-            y,
-        });
+    fn mean_pool(self, pool: MeanPool<'_, f32>) {
+        self.run(pool::MeanPoolOp(pool));
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });

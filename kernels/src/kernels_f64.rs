@@ -3,15 +3,14 @@
 use crate::args::{Bend, Product};
 use crate::conv::{self, Conv, ConvInputGrad, ConvWeightGrad};
 use crate::function::Function;
-use crate::pool::{self, Divisor, Plane};
+use crate::pool::{self, MeanPool, Plane};
 use crate::resample::{self, Resample};
 use crate::tier::Tier;
 use crate::{Kernels, reference};
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` for products of more than a few
-/// thousand multiplications. That allocates its packing buffers in every call; products with an
-/// inner dimension above 2^16 allocate one more. They are the same in every tier. All are
-/// `#[inline]`: a program that uses one compiles it, and the many others do not.
+/// thousand multiplications. That allocates its packing buffers in every call. They are the same in
+/// every tier. All are `#[inline]`: a program that uses one compiles it, and the many others do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct F64Kernels;
 
@@ -85,8 +84,8 @@ impl Kernels<f64> for F64Kernels {
         pool::reference::max_pool_grad(plane, codes, dy, dx);
     }
     #[inline]
-    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[f64], y: &mut [f64]) {
-        pool::reference::mean_pool(plane, divide, transposed, x, y);
+    fn mean_pool(self, pool: MeanPool<'_, f64>) {
+        pool::reference::mean_pool(pool);
     }
     #[inline]
     fn softmax(self, width: usize, x: &mut [f64]) {

@@ -8,8 +8,22 @@
 //! time per layer. Every entry point checks its lengths and panics if they do not fit. None of them
 //! allocates (except as noted at [`F64Kernels`]) or starts threads: callers distribute the rows.
 //!
+//! # Memory
+//!
+//! Kernels that need memory of their own, such as for padded images, are handed it: see
+//! [`Product::memory`]. Constant functions beside their arguments tell its length, which is enough
+//! in every tier: [`product_memory`], [`ConvSizes::forward_memory`] and so on. They count elements,
+//! not bytes, and saturate at [`sizes::TOO_LARGE`].
+//!
 //! Each kernel selects its tier itself rather than through a table of all kernels, so that a
 //! program contains only the kernels that it uses.
+//!
+//! # Without the standard library
+//!
+//! Without the feature `std` the crate is `no_std`. The tier is then the largest that the build's
+//! target has, such as with `-C target-cpu`, and no kernel allocates. The feature `alloc` adds
+//! `AlignedBuffer`. Results of `f32` have the bits of that tier with `std`, except for large products
+//! on processors without a tier of their own, which `matrixmultiply` computes with `std` alone.
 //!
 //! # Bits
 //!
@@ -30,6 +44,12 @@
 //! `(768 + n / 2^16) * EPSILON / 2` times the sum of the magnitudes. The bits of a sum depend on
 //! its length, not on the number of threads.
 
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
 mod aligned;
 mod args;
 mod conv;
@@ -37,12 +57,12 @@ mod denormals;
 mod elementwise;
 pub mod function;
 mod glu;
-pub mod kept;
 mod kernels_f32;
 mod kernels_f64;
 mod log_softmax;
 mod loss;
 mod math;
+mod memory;
 mod norm;
 mod optim_steps;
 mod pairs;
@@ -61,12 +81,12 @@ mod tile;
 mod update;
 mod vector_product;
 
+#[cfg(feature = "alloc")]
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use denormals::flush;
 pub use function::Function;
-pub use kept::Kept;
 pub use kernels_f32::F32Kernels;
 pub use kernels_f64::F64Kernels;
 pub use norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
@@ -74,7 +94,8 @@ pub use optim_steps::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, LionStep, NAdamStep, Preprocess, RAdamStep,
     RmsPropStep, SgdStep,
 };
-pub use pool::{Axis, Divisor, Plane, Reach};
+pub use pool::{Axis, Divisor, MeanPool, Plane, Reach};
+pub use product::product_memory;
 pub use resample::Resample;
 
 use tier::Tier;
@@ -128,10 +149,8 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn max_pool(self, plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>);
     /// Computes `dx` from `dy`, for `max_pool`.
     fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
-    /// Sets `y` to the sum over each window and channel, divided as `divide` says, or to the
-    /// interpolation. If `transposed`, `x` is a gradient with respect to that result, and `y`
-    /// becomes the gradient with respect to its input.
-    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
+    /// Sums, averages or interpolates over windows. See [`MeanPool`].
+    fn mean_pool(self, pool: MeanPool<'_, T>);
     /// Replaces every row of `width` elements by its softmax.
     fn softmax(self, width: usize, x: &mut [T]);
     /// Computes `dy = y * (dy - sum(y * dy))` for each row, where `y` is the softmax.

@@ -3,6 +3,8 @@
 //! number of the step alone. Decaying values end at 0 or at the least square, as [`Thresholds`]
 //! says; the formulas leave this out.
 
+use num_traits::Float;
+
 #[cfg(doc)]
 use super::denormals::Thresholds;
 use super::update::{Arithmetic, Rule, States, Step};
@@ -188,7 +190,7 @@ impl Rule for AdamStep {
 }
 
 /// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`;
-/// `p -= gradient_rate * g / d + moment_rate * m / d`.
+/// `p -= (gradient_rate * g + moment_rate * m) / d`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdamStep {
     pub begin: Preprocess,
@@ -214,22 +216,19 @@ impl Rule for NAdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let floor = A::THRESHOLDS.floor(self.root.sqrt(), self.epsilon);
+        let floor = A::THRESHOLDS.floor(Float::sqrt(self.root), self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
-        let p = a.fnma(
-            a.of(self.gradient_rate),
-            scaled(a, g, deviation, self.epsilon),
-            p,
-        );
-        (
-            a.fnma(
-                a.of(self.moment_rate),
-                scaled(a, m, deviation, self.epsilon),
-                p,
-            ),
-            [m, v, x],
-        )
+
+        // The rates have the learning rate in them, and a product with it may be too small for a
+        // number: it comes last. Both are 0 if it is.
+        let ratio = if self.gradient_rate == 0.0 {
+            0.0
+        } else {
+            self.moment_rate / self.gradient_rate
+        };
+        let step = scaled(a, a.fma(a.of(ratio), m, g), deviation, self.epsilon);
+        (a.fnma(a.of(self.gradient_rate), step, p), [m, v, x])
     }
 }
 

@@ -5,11 +5,12 @@
 //! The blocks of the inner index depend on its length alone, so that neither the other blocking nor
 //! a distribution of the rows changes a bit.
 
+use super::memory::{Memory, TierSizes, buffers, min, most_of_tiers};
 use super::reference::Real;
 use super::simd::{Op, Simd};
-use super::tile::{PrefetchRegion, Strip, StripOp};
+use super::tile::{PrefetchRegion, Strip, StripOp, finish};
 use super::vector_product::{RowDots, VectorProduct};
-use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, reference};
+use super::{F32Kernels, Kernels, Matrix, Product, Start, reference};
 
 /// Inner indices per block (Goto's `kc`): a packed panel of AVX-512 is then 64 KiB, a sixteenth of
 /// the second-level cache.
@@ -21,17 +22,67 @@ pub(super) const LONG: usize = 1 << 16;
 /// Rows per block (Goto's `mc`): with `DEPTH`, 384 KiB of `A` stay in the second-level cache while
 /// the panels of `B` pass.
 const HEIGHT: usize = 384;
-/// Columns of the widest tile (`nr`): 4 vectors of 16.
-const WIDTH: usize = 64;
 /// The smallest number of rows for which `B` is packed. At 64 rows packing costs 6 %. At 512 x 512
 /// x 512 it is worth 8 to 18 % where a power-of-two stride or a split cache line hurts (Intel), and
 /// nothing elsewhere (Zen 4).
 const MIN_ROWS_TO_PACK: usize = 192;
 
-kept! {
-    /// A packed panel of `B`: rows as wide as a tile, one after the other, padded with zeros.
-    /// Allocated once per thread, as it is too large for the stacks of small threads.
-    static PANEL: AlignedBuffer<f32> = AlignedBuffer::new();
+/// Elements of a part of `C` for which the sums of a run are kept: 64 KiB of `f32`.
+const RUN: usize = 1 << 14;
+/// The largest number of columns of such a part. A block of this size is computed alike wherever it
+/// lies.
+const RUN_COLUMNS: usize = 128;
+
+/// Returns the largest number of elements of [`Product::memory`] that a product uses in any tier:
+/// one with at most `whole` rows in all (`usize::MAX` if their number is not known), `n` columns,
+/// and the inner dimension `k` (`usize::MAX` likewise). `transposed` says whether the columns of
+/// `B` are contiguous rather than its rows.
+///
+/// ```
+/// use shapewright_kernels::product_memory;
+///
+/// const ONE_ROW: usize = product_memory(1, 128, 784, false);
+/// assert_eq!(ONE_ROW, 0);
+/// ```
+#[inline]
+pub const fn product_memory(whole: usize, n: usize, k: usize, transposed: bool) -> usize {
+    if whole <= 1 {
+        return 0;
+    }
+    let contiguous = !transposed || n == 1;
+    let panel = most_of_tiers!(|tier| panel_len(tier, whole, n, k, contiguous));
+    let [rows, columns] = run_part(whole, n, k);
+    buffers(&[rows * columns, panel])
+}
+
+/// Returns the length of a packed panel of `B`.
+const fn panel_len(tier: TierSizes, m: usize, n: usize, k: usize, contiguous: bool) -> usize {
+    let depth = if k >= LONG { DEPTH } else { depth(k) };
+    if !contiguous || tier.packs && m >= MIN_ROWS_TO_PACK {
+        depth * tier.vectors(n)
+    } else if !tier.masked_loads && !n.is_multiple_of(tier.lanes) {
+        // The last panel alone.
+        depth * tier.vectors(n % tier.width)
+    } else {
+        0
+    }
+}
+
+/// Returns the numbers of rows and columns of `C` for which the sums of a run are kept; 0 if there
+/// is one run.
+const fn run_part(m: usize, n: usize, k: usize) -> [usize; 2] {
+    if k <= LONG || n == 0 {
+        return [0, 0];
+    }
+    let columns = min(n, RUN_COLUMNS);
+    [min(m, RUN / columns), columns]
+}
+
+/// Returns the number of inner indices in a block: blocks are as equal as possible, and there is an
+/// empty one if `k` is 0, as C still has to be started.
+const fn depth(k: usize) -> usize {
+    let blocks = k.div_ceil(DEPTH);
+    if blocks == 0 { 0 } else { k.div_ceil(blocks) }
 }
 
 /// A product in one tier. It is held by reference, as its parts are: copying so many arguments just
@@ -58,38 +109,19 @@ impl Op for ProductOp<'_, '_> {
 
         // A matrix of one column may have any column stride, and needs no packing.
         let contiguous = p.b.col_stride == 1 || p.n == 1;
-        let ragged = !S::MASKED_LOADS && !p.n.is_multiple_of(S::LANES);
-
-        let mut panel = AlignedBuffer::new();
-        if !contiguous || ragged || p.m >= MIN_ROWS_TO_PACK {
-            panel = PANEL.take();
-            panel.reserve(DEPTH * WIDTH);
-        }
-
-        blocks(s, p, contiguous, panel.as_mut_slice());
-        if !panel.as_slice().is_empty() {
-            PANEL.set(panel);
-        }
+        blocks(s, p, contiguous);
     }
 }
 
 /// Computes an `f32` product whose inner dimension exceeds [`LONG`].
 pub(super) fn long_f32(kernels: F32Kernels, p: Product<'_, f32>) {
-    kept! {
-        static RUN: AlignedBuffer<f32> = AlignedBuffer::new();
-    }
     p.check();
-
-    let mut memory = RUN.take();
-    let run = memory.reserve(p.m * p.n);
-
-    long(p, run, |p| kernels.product(p));
-    RUN.set(memory);
+    long(p, |p| kernels.product(p));
 }
 
 /// Computes a product whose inner dimension exceeds [`LONG`]: run after run, each of which is added
-/// to `C` as a whole. `run` has `m * n` elements.
-pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(Product<'_, T>)) {
+/// to `C` as a whole. A part of `C` at a time, so that the sums of a run take little memory.
+pub(super) fn long<T: Real>(p: Product<'_, T>, product: impl Fn(Product<'_, T>)) {
     let Product {
         m,
         n,
@@ -101,53 +133,90 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
         start,
         relu,
         whole,
+        memory,
     } = p;
     if m == 0 || n == 0 {
         return;
     }
 
-    for first in (0..k).step_by(LONG) {
-        let a = Matrix {
-            data: &a.data[first * a.col_stride..],
-            ..a
-        };
-        let b = Matrix {
-            data: &b.data[first * b.row_stride..],
-            ..b
-        };
-        let k = LONG.min(k - first);
+    let [rows, columns] = run_part(m, n, k);
+    let mut memory = Memory::new("product_memory", memory);
+    let mut row = [T::zero(); RUN_COLUMNS];
+    let (run, panel) = match memory.take_at_most(rows * columns) {
+        run if run.len() >= columns => (run, memory.rest()),
+        _ => (&mut row[..], memory.rest()),
+    };
+    let rows = run.len() / columns;
 
-        if first == 0 {
-            let c = &mut *c;
-            product(Product {
-                m,
-                n,
+    for i in (0..m).step_by(rows) {
+        for j in (0..n).step_by(columns) {
+            let part = Product {
+                m: rows.min(m - i),
+                n: columns.min(n - j),
                 k,
-                a,
-                b,
-                c,
+                a: a.from(i, 0),
+                b: b.from(0, j),
+                c: &mut c[i * c_stride + j..],
                 c_stride,
-                start,
-                relu: false,
+                start: match start {
+                    Start::Bias(bias) => Start::Bias(&bias[j..][..columns.min(n - j)]),
+                    start => start,
+                },
+                relu,
                 whole,
-            });
-            continue;
+                memory: &mut *panel,
+            };
+            add_runs(part, run, &product);
         }
+    }
+}
 
+/// Computes a part of a product run by run. `run` has at least `m * n` elements.
+fn add_runs<T: Real>(p: Product<'_, T>, run: &mut [T], product: &impl Fn(Product<'_, T>)) {
+    let Product {
+        m,
+        n,
+        k,
+        a,
+        b,
+        c,
+        c_stride,
+        start,
+        relu,
+        whole,
+        memory,
+    } = p;
+
+    product(Product {
+        m,
+        n,
+        k: LONG,
+        a,
+        b,
+        c: &mut *c,
+        c_stride,
+        start,
+        relu: false,
+        whole,
+        memory: &mut *memory,
+    });
+
+    for first in (LONG..k).step_by(LONG) {
         product(Product {
             m,
             n,
-            k,
-            a,
-            b,
+            k: LONG.min(k - first),
+            a: a.from(0, first),
+            b: b.from(first, 0),
             c: &mut *run,
             c_stride: n,
             start: Start::Zero,
             relu: false,
             whole,
+            memory: &mut *memory,
         });
 
-        for (i, run) in run.chunks_exact(n).enumerate() {
+        for (i, run) in run.chunks_exact(n).enumerate().take(m) {
             c[i * c_stride..][..n]
                 .iter_mut()
                 .zip(run)
@@ -164,9 +233,9 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
     }
 }
 
-/// Computes all blocks. A `panel` that is not empty has room for `DEPTH` rows of a tile.
+/// Computes all blocks.
 #[inline(always)]
-fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
+fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool) {
     let &mut Product {
         m,
         n,
@@ -178,13 +247,13 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
         start,
         relu,
         whole: _,
+        memory: ref mut panel,
     } = p;
     let c = c.as_mut_ptr();
     let nr = S::TILE * S::LANES;
 
-    // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
     let k_blocks = k.div_ceil(DEPTH).max(1);
-    let kc = k.div_ceil(k_blocks);
+    let kc = depth(k);
 
     // Goto's loop over `pc`: blocks of the inner index.
     for block in 0..k_blocks {
@@ -211,12 +280,31 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
                     Start::Accumulate => (None, true),
                 };
 
-                let pack = !contiguous
-                    || (!panel.is_empty()
-                        && (m >= MIN_ROWS_TO_PACK
-                            || (!S::MASKED_LOADS && !columns.is_multiple_of(S::LANES))));
+                // Loads of whole vectors would leave B.
+                let ragged = !S::MASKED_LOADS && !columns.is_multiple_of(S::LANES);
+                let must_pack = !contiguous || ragged;
+                let row = vectors * S::LANES;
+                let fits = k_block * row <= panel.len();
+
+                if must_pack && !fits {
+                    s.outline(Unpacked {
+                        m: m_block,
+                        n: columns,
+                        k: k_block,
+                        a: a.address(ic, pc),
+                        b: b.address(pc, jr),
+                        c,
+                        c_row: c_stride,
+                        start,
+                        onto,
+                        relu: relu && block + 1 == k_blocks,
+                    });
+                    jr += columns;
+                    continue;
+                }
+
+                let pack = must_pack || S::PACKS && m >= MIN_ROWS_TO_PACK && fits;
                 let (b_panel, b_row) = if pack {
-                    let row = vectors * S::LANES;
                     s.outline(Pack {
                         k: k_block,
                         n: columns,
@@ -267,6 +355,68 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
     }
 }
 
+/// A block of a product without a packed panel: one row and one vector at a time, whose elements of
+/// `B` are collected. It is as slow as that sounds, and has the bits of the other path.
+///
+/// Its creator guarantees that all elements lie in memory, and that nobody else writes to C.
+struct Unpacked {
+    m: usize,
+    n: usize,
+    k: usize,
+    /// The first element, and the strides of rows and columns.
+    a: (*const f32, [usize; 2]),
+    b: (*const f32, [usize; 2]),
+    c: *mut f32,
+    c_row: usize,
+    start: Option<*const f32>,
+    onto: bool,
+    relu: bool,
+}
+
+impl Op for Unpacked {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Unpacked {
+            m,
+            n,
+            k,
+            a: (a, [a_row, a_col]),
+            b: (b, [b_row, b_col]),
+            c,
+            c_row,
+            start,
+            onto,
+            relu,
+        } = self;
+
+        for i in 0..m {
+            for j in (0..n).step_by(S::LANES) {
+                let count = S::LANES.min(n - j);
+
+                // SAFETY (all blocks): row i, column j + lane and inner index p are below m, n and
+                // k.
+                let mut sum = start.map_or(s.zero(), |start| unsafe { s.get(start.add(j), count) });
+                for p in 0..k {
+                    let mut row = [0.0; 16];
+                    sum = unsafe {
+                        let at = b.wrapping_add(p * b_row + j * b_col);
+                        for (lane, x) in row.iter_mut().enumerate().take(count) {
+                            *x = *at.add(lane * b_col);
+                        }
+                        let x = s.splat(*a.add(i * a_row + p * a_col));
+                        s.fma(x, s.load(row.as_ptr()), sum)
+                    };
+                }
+
+                let c = c.wrapping_add(i * c_row + j);
+                unsafe { finish::<S, 1, 1>(s, [[sum]], count, (onto, relu), |_| c) };
+            }
+        }
+    }
+}
+
 /// Returns the part of `B` that is read next: `k` rows from `p0`, and at most `width` columns from
 /// `j`.
 #[inline(always)]
@@ -311,7 +461,11 @@ fn next_panel(
 fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
     match vectors {
         1 => s.outline(StripOp::<1>(strip)),
-        2 => s.outline(StripOp::<2>(strip)),
+        2 => {
+            if const { S::TILE >= 2 } {
+                s.outline(StripOp::<2>(strip));
+            }
+        }
         3 => {
             if const { S::TILE >= 3 } {
                 s.outline(StripOp::<3>(strip));

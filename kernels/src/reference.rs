@@ -15,6 +15,7 @@ pub(super) trait Real: Float + 'static {
     fn of(x: f64) -> Self;
     fn erfc(self) -> Self;
     /// Computes `C += A * B` for sizes that are worth packing.
+    #[cfg(feature = "std")]
     fn large_product(p: &mut Product<'_, Self>);
 }
 
@@ -32,6 +33,7 @@ macro_rules! real {
                 $erfc(self)
             }
 
+            #[cfg(feature = "std")]
             fn large_product(p: &mut Product<'_, Self>) {
                 let stride = |stride: usize| isize::try_from(stride).expect("strides fit in isize");
                 // SAFETY: `Product::check` has shown that all elements lie within the slices and
@@ -70,7 +72,8 @@ pub(super) fn relu<T: Real>(x: T) -> T {
 
 /// Returns whether `product` passes it on to `matrixmultiply`.
 pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
-    !cfg!(miri)
+    cfg!(feature = "std")
+        && !cfg!(miri)
         && p.whole > 1
         && p.n > 1
         && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
@@ -86,7 +89,7 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
         return;
     }
     if is_large(&p) && p.k > LONG {
-        return long(p, &mut vec![T::zero(); m * n], product);
+        return long(p, product);
     }
     for i in 0..m {
         let row = &mut p.c[i * p.c_stride..][..n];
@@ -97,14 +100,21 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
         }
     }
 
+    #[cfg(feature = "std")]
     if is_large(&p) {
         T::large_product(&mut p);
-    } else {
-        small_product(&mut p);
+        return end(&mut p);
     }
+    small_product(&mut p);
+    end(&mut p);
+}
+
+/// Applies `max(0, C)`, if it is wanted.
+fn end<T: Real>(p: &mut Product<'_, T>) {
+    let n = p.n;
 
     if p.relu {
-        for i in 0..m {
+        for i in 0..p.m {
             p.c[i * p.c_stride..][..n]
                 .iter_mut()
                 .for_each(|x| *x = relu(*x));

@@ -1,14 +1,21 @@
 //! Instruction tiers: the families of kernels, and the one that runs on this processor.
 //!
 //! An ordinary build targets the oldest processor of its architecture. The kernels are compiled
-//! once per tier, and one tier is chosen at run time. The environment variable `SHAPEWRIGHT_TIER`
+//! once per tier, and one tier is chosen at run time; without the standard library, the largest that
+//! the build's target has. The environment variable `SHAPEWRIGHT_TIER`
 //! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, for tests and
 //! comparisons.
 
+#[cfg(feature = "alloc")]
+use alloc::borrow::ToOwned;
+#[cfg(feature = "alloc")]
+use alloc::string::String;
+use core::error::Error;
 use core::fmt;
+#[cfg(feature = "alloc")]
 use core::str::FromStr;
 use core::sync::atomic::{AtomicU8, Ordering};
-use std::error::Error;
+#[cfg(feature = "std")]
 use std::sync::OnceLock;
 
 /// A family of processor instructions that kernels are compiled for, from the smallest to the
@@ -51,11 +58,13 @@ impl fmt::Display for Tier {
 }
 
 /// The error for a name that no [`Tier`] has.
+#[cfg(feature = "alloc")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTier {
     name: String,
 }
 
+#[cfg(feature = "alloc")]
 impl fmt::Display for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -66,8 +75,10 @@ impl fmt::Display for UnknownTier {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl Error for UnknownTier {}
 
+#[cfg(feature = "alloc")]
 impl FromStr for Tier {
     type Err = UnknownTier;
 
@@ -117,14 +128,46 @@ impl Error for UnsupportedTier {}
 /// Returns the tiers that this processor has, from the smallest to the largest. [`Tier::Portable`]
 /// is always among them.
 pub fn supported_tiers() -> &'static [Tier] {
-    static DETECTED: OnceLock<Tier> = OnceLock::new();
     const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
     // Each tier contains the ones below it, so the list is a prefix of ALL.
-    let largest = *DETECTED.get_or_init(detect);
-    &ALL[..=largest as usize]
+    &ALL[..=largest() as usize]
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+/// Returns the largest tier that this processor has.
+#[cfg(feature = "std")]
+fn largest() -> Tier {
+    static DETECTED: OnceLock<Tier> = OnceLock::new();
+    *DETECTED.get_or_init(detect)
+}
+
+/// Returns the largest tier that the target of the build has.
+#[cfg(not(feature = "std"))]
+const fn largest() -> Tier {
+    // The same lists as in `detect`.
+    let avx2 = cfg!(all(
+        target_arch = "x86_64",
+        target_feature = "avx2",
+        target_feature = "fma",
+        target_feature = "bmi1",
+        target_feature = "bmi2",
+        target_feature = "lzcnt",
+        not(miri)
+    ));
+    let avx512 = cfg!(all(
+        target_feature = "avx512f",
+        target_feature = "avx512bw",
+        target_feature = "avx512vl",
+        target_feature = "avx512dq"
+    ));
+
+    match (avx2, avx512) {
+        (true, true) => Tier::Avx512,
+        (true, false) => Tier::Avx2,
+        (false, _) => Tier::Portable,
+    }
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64", not(miri)))]
 fn detect() -> Tier {
     use std::arch::is_x86_feature_detected as has;
     // The same lists as in the `target_feature` attributes of simd/avx2.rs and avx512.rs.
@@ -139,7 +182,7 @@ fn detect() -> Tier {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(all(feature = "std", not(all(target_arch = "x86_64", not(miri)))))]
 fn detect() -> Tier {
     Tier::Portable
 }
@@ -151,7 +194,7 @@ static CHOSEN: AtomicU8 = AtomicU8::new(UNSET);
 /// Returns the tier whose kernels run now.
 ///
 /// The first call detects the processor's tiers and reads `SHAPEWRIGHT_TIER`; later calls read one
-/// atomic.
+/// atomic. Without the standard library, nothing is detected or read.
 #[inline]
 pub fn tier() -> Tier {
     match Tier::from_u8(CHOSEN.load(Ordering::Relaxed)) {
@@ -160,6 +203,13 @@ pub fn tier() -> Tier {
     }
 }
 
+#[cfg(not(feature = "std"))]
+#[inline]
+fn choose() -> Tier {
+    largest()
+}
+
+#[cfg(feature = "std")]
 #[cold]
 fn choose() -> Tier {
     let tier = default_tier();
@@ -172,10 +222,11 @@ fn choose() -> Tier {
 
 /// Returns the tier that the environment asks for if the processor has it, else the largest one.
 /// Warns only once.
+#[cfg(feature = "std")]
 fn default_tier() -> Tier {
     static DEFAULT: OnceLock<Tier> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let largest = supported_tiers()[supported_tiers().len() - 1];
+        let largest = largest();
         let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else {
             return largest;
         };
@@ -190,6 +241,7 @@ fn default_tier() -> Tier {
     })
 }
 
+#[cfg(feature = "std")]
 fn from_environment(value: &str) -> Result<Tier, Box<dyn Error>> {
     let asked: Tier = value.trim().parse()?;
     check(asked)?;
@@ -221,6 +273,7 @@ pub fn unforce_tier() {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "alloc")]
     #[test]
     fn names_round_trip() {
         for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
@@ -236,6 +289,7 @@ mod tests {
         assert_eq!(format!("{:>9}|", Tier::Avx2), "     avx2|");
     }
 
+    #[cfg(feature = "std")]
     #[test]
     fn environment_values() {
         assert_eq!(from_environment(" portable ").unwrap(), Tier::Portable);

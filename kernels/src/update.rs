@@ -1,6 +1,8 @@
 //! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over
 //! [`Arithmetic`], and runs on vectors of `f32` in every tier and on single `f64` numbers.
 
+use num_traits::Float;
+
 use super::denormals::Thresholds;
 use super::math;
 use super::simd::{Op, Simd, each};
@@ -302,7 +304,7 @@ impl Arithmetic for Double {
         c - a * b
     }
     fn sqrt(self, a: f64) -> f64 {
-        a.sqrt()
+        Float::sqrt(a)
     }
     fn abs(self, a: f64) -> f64 {
         a.abs()

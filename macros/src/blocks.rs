@@ -107,12 +107,14 @@ fn check_layers(
     errors: &mut Vec<Error>,
 ) -> Vec<Layer> {
     let sources = wiring::resolve(&layers, &Inputs::One, &[], errors);
-    layers
+    let mut checked: Vec<Layer> = layers
         .into_iter()
         .zip(sources)
         .enumerate()
         .map(|(index, (layer, sources))| check_layer(index, layer, sources, names, errors))
-        .collect()
+        .collect();
+    wiring::check_tied(&mut checked, errors);
+    checked
 }
 
 /// Checks a block that is one list of layers.

@@ -206,6 +206,20 @@ pub const BUILTINS: &[Builtin] = &[
     },
     Builtin {
         sizes: Sizes::Named(&[
+            Size {
+                name: "embedding_dim",
+                form: Form::Inferred,
+            },
+            Size {
+                name: "num_embeddings",
+                form: Form::Number,
+            },
+        ]),
+        has_params: true,
+        ..plain("Unembedding")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
             IN_CHANNELS,
             OUT_CHANNELS,
             Size {

@@ -52,6 +52,8 @@ pub struct Layer {
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
+    /// The field of an earlier layer whose parameters it shares.
+    pub tied: Option<Ident>,
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
@@ -109,6 +111,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         checked.push(check_layer(index, layer, sources, &mut names, errors));
     }
     checked.extend(packed);
+    wiring::check_tied(&mut checked, errors);
     if checked.is_empty() {
         checked.push(Layer::unknown());
     }
@@ -342,8 +345,9 @@ pub fn check_layer(
     };
     let config = config(&layer, &path, known, errors);
 
+    let tied = wiring::take_tied(&mut layer, errors);
     let has_params = !is_merge && known.is_none_or(|builtin| builtin.has_params);
-    let needs_field = layer.name.is_some() || has_params;
+    let needs_field = tied.is_none() && (layer.name.is_some() || has_params);
     let field = needs_field.then(|| {
         layer
             .name
@@ -392,6 +396,7 @@ pub fn check_layer(
         config,
         builtin: known.is_some() || block.is_some() || is_merge,
         block,
+        tied,
         sources,
         arrow: match layer.sources.as_deref() {
             None => String::new(),
@@ -477,6 +482,7 @@ impl Layer {
             config: None,
             builtin: true,
             block: None,
+            tied: None,
             sources: vec![0],
             arrow: String::new(),
             role: Role::Layer,

@@ -54,11 +54,14 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     let wheres = where_clause.map(|clause| &clause.predicates);
     // With generics, the constants of each type are evaluated when it is used.
-    let checked = input
-        .generics
-        .params
-        .is_empty()
-        .then(|| quote!(const _: usize = <#name as ::shapewright::Parameters<#element>>::LEN;));
+    let checked = input.generics.params.is_empty().then(|| {
+        quote! {
+            const _: (usize, ::shapewright::emitted::ParamTree) = (
+                <#name as ::shapewright::Parameters<#element>>::LEN,
+                <#name as ::shapewright::Parameters<#element>>::PARAM_TREE,
+            );
+        }
+    });
 
     Ok(quote! {
         // SAFETY: `repr(C)`, and every field is parameters; `LEN` asserts that there are no gaps.
@@ -72,7 +75,10 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 let len = ::shapewright::emitted::sum(&[
                     #(<#types as ::shapewright::Parameters<#element>>::LEN),*
                 ]);
-                ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
+                // Without numbers, nothing has to be aligned.
+                if len > 0 || ::core::mem::size_of::<Self>() > 0 {
+                    ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
+                }
                 len
             };
             const NUMBERS: usize = ::shapewright::emitted::sum(&[

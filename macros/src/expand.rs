@@ -366,7 +366,8 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type Input = __Input;
             type Output = __Output;
             type Ends = <__sw::EndsIn<{ __PLAN.gives as usize }> as __sw::End>::Ends;
-            type StateLines = __sw::StateLines<{ __PLAN.needs.state_bytes() / 64 }>;
+            type StateLines = __sw::CacheLines<{ __PLAN.needs.state_bytes() / 64 }>;
+            type InferenceLines = __sw::CacheLines<{ __PLAN.needs.sample_lines() }>;
             const NAME: &'static str = #title;
             const TRAINING: __sw::Needs = __PLAN.train_needs;
             const LAYERS: &'static [__sw::LayerSummary] = &[#layers];

@@ -98,10 +98,8 @@ impl Folded {
                 impl __sw::Foldable for #original {
                     type Folded = #name;
 
-                    fn folded(&self) -> ::std::boxed::Box<#name> {
-                        let mut folded = <#name as __sw::Network>::zeros();
+                    fn fold_into(&self, folded: &mut #name) {
                         #code
-                        folded
                     }
                 }
             };
@@ -127,6 +125,15 @@ impl Lists<'_> {
     ) -> TokenStream {
         let extent = layers.first().map(|layer| layer.extent);
         let readers = readers(layers);
+        let tied: Vec<Ident> = layers
+            .iter()
+            .filter_map(|layer| layer.tied.clone())
+            .collect();
+        // The parameters of a layer that shares them are not its own to change.
+        let has_own = |layer: &Layer| {
+            let field = layer.field.as_ref();
+            field.is_some_and(|field| !tied.contains(field))
+        };
         let mut kept: Vec<(Layer, Option<Layer>)> = Vec::new();
         // For each output of the old list, its number in the new one.
         let mut numbers = vec![0];
@@ -142,7 +149,9 @@ impl Lists<'_> {
             }
             let is_last = layer.sources == [kept.len()] && is_only_reader;
             match kept.last_mut() {
-                Some((before, norm @ None)) if is_last && is(&layer, NORMS) && is(before, INTO) => {
+                Some((before, norm @ None))
+                    if is_last && is(&layer, NORMS) && is(before, INTO) && has_own(before) =>
+                {
                     *norm = Some(layer)
                 }
                 _ => kept.push((layer, None)),

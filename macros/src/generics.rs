@@ -321,6 +321,15 @@ mod tests {
         assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
         assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
+        for marker in ["18446744073709551615", "0xffff_ffff_ffff_ffff_usize"] {
+            assert_eq!(
+                resolve(&format!("Embedding<5, 3, PaddingIdx<{marker}>>")),
+                format!(
+                    "the option `PaddingIdx` of `Embedding` is less than 18446744073709551615, but \
+                     `{marker}` is written"
+                )
+            );
+        }
     }
 
     #[test]

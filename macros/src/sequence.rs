@@ -290,9 +290,14 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             .field
             .as_ref()
             .map_or(quote!(0), |field| position_of(structure, field, element));
+        let new = if layer.tied.is_some() {
+            quote!(tied_layer)
+        } else {
+            quote!(layer)
+        };
 
         quote! {
-            __sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(
+            __sw::ParamField::#new::<#called, #shape_in, #shape_out, #element>(
                 #key, #text, #first
             )
         }
@@ -495,7 +500,11 @@ pub fn summaries(
             ..
         } = step;
         let text = format!("{prefix}{}", step.layer.row());
-        let params = step.params_type();
+        // Shared parameters are counted where they belong.
+        let params = match step.layer.tied {
+            Some(_) => quote!(()),
+            None => step.params_type(),
+        };
 
         // A layer without a field has no parameters: they would begin where those of the next layer
         // do.
@@ -526,6 +535,7 @@ pub fn summaries(
         quote! {
             __sw::LayerSummary {
                 layer: #text,
+                takes_indices: <#called as __sw::ShapeRule<#shape_in>>::TAKES_INDICES,
                 output: #dims_out,
                 params: <#params as __sw::Parameters<#element>>::COUNT,
                 params_at: #at,
@@ -573,7 +583,17 @@ impl Calls {
             quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
         };
 
-        let with_params = steps.iter().filter(|step| step.layer.field.is_some());
+        let gradient_call = |step: &Step| {
+            let gradient = step.gradient();
+            let base = match step.tied {
+                Some((base, _)) => quote!(::core::option::Option::Some(#base)),
+                None => quote!(::core::option::Option::None),
+            };
+            call(step, quote!(#gradient, #base))
+        };
+        let with_params = steps
+            .iter()
+            .filter(|step| step.layer.field.is_some() || step.tied.is_some());
         Calls {
             inference: steps.iter().map(inference_call).collect(),
             training: steps.iter().map(|step| call(step, quote!())).collect(),
@@ -582,9 +602,7 @@ impl Calls {
                 .rev()
                 .map(|step| call(step, quote!()))
                 .collect(),
-            gradients: with_params
-                .map(|step| call(step, step.params(&quote!(gradient), &quote!(&mut))))
-                .collect(),
+            gradients: with_params.map(gradient_call).collect(),
         }
     }
 }

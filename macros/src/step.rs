@@ -6,7 +6,7 @@ use syn::{Ident, LitStr};
 
 use crate::blocks::{Block, BlockKind, block_type};
 use crate::check::{Argument, Layer};
-use crate::spans::ours;
+use crate::spans::{Extent, ours};
 
 /// A list of layers: a network's, or one inside a block.
 pub struct Sequence<'a> {
@@ -68,6 +68,8 @@ pub struct Step<'a> {
     pub block_params: Ident,
     /// The types of a block's branches.
     pub branches: Vec<Ident>,
+    /// The position and the type of the layer whose parameters it shares.
+    pub tied: Option<(usize, Ident)>,
 }
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
@@ -178,9 +180,16 @@ impl<'a> Step<'a> {
             }
         }
 
+        let tied = layer.tied.as_ref().and_then(|field| {
+            let is_base = |layer: &Layer| layer.field.as_ref() == Some(field);
+            let base = sequence.layers.iter().position(is_base)?;
+            Some((base, output("__Layer", base)))
+        });
+
         Step {
             layer,
             index,
+            tied,
             list: &sequence.tag,
             element: sequence.element,
             source,
@@ -313,6 +322,7 @@ impl<'a> Step<'a> {
             }
         };
 
+        let report_tied = self.report_tied();
         let inputs = (!self.source_shapes.is_empty()).then(|| {
             let shapes = &self.source_shapes;
             quote! {
@@ -330,6 +340,7 @@ impl<'a> Step<'a> {
             const #dims_out: __sw::Dims = #inferred.output();
             #shape
             #own_type
+            #report_tied
             #report_traits
             type #called =
                 <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
@@ -585,11 +596,46 @@ impl<'a> Step<'a> {
         quote!(<#own as __sw::Layer<#element>>::Params)
     }
 
+    /// Writes an exclusive reference to the gradient of the layer's parameters.
+    pub fn gradient(&self) -> TokenStream {
+        match (&self.layer.field, &self.layer.tied) {
+            (None, Some(field)) => quote!(__sw::tied_mut(&mut gradient.#field)),
+            _ => self.params(&quote!(gradient), &quote!(&mut)),
+        }
+    }
+
+    /// Writes the check that a layer shares the parameters of a layer with the same ones.
+    fn report_tied(&self) -> Option<TokenStream> {
+        let Step { own, element, .. } = self;
+        let (_, base) = self.tied.as_ref()?;
+        let name = self.layer.tied.as_ref()?;
+        let text = &self.layer.text;
+        let base_name = name.to_string();
+        let is_same = quote! {
+            <__sw::Same<
+                <#own as __sw::Layer<#element>>::Params,
+                <#base as __sw::Layer<#element>>::Params,
+            >>::IS_SAME
+        };
+        let report = Extent::of(name).call(
+            quote!(__sw::report_tied),
+            quote!(#text, #base_name, #is_same),
+        );
+        Some(quote! {
+            const _: () = {
+                #[allow(unused_imports)]
+                use __sw::Different as _;
+                #report
+            };
+        })
+    }
+
     /// Writes a reference to the layer's parameters in a value of the type that holds them.
     pub fn params(&self, value: &TokenStream, reference: &TokenStream) -> TokenStream {
-        match &self.layer.field {
-            Some(field) => quote!(#reference #value.#field),
-            None => quote!(#reference ()),
+        match (&self.layer.field, &self.layer.tied) {
+            (Some(field), _) => quote!(#reference #value.#field),
+            (None, Some(field)) => quote!(__sw::tied(#reference #value.#field)),
+            (None, None) => quote!(#reference ()),
         }
     }
 }

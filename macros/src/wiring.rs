@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Error, Ident};
 
 use crate::blocks;
-use crate::check::written;
+use crate::check::{self as checked, written};
 use crate::parse::Layer;
 
 /// The layers that read several outputs.
@@ -303,4 +303,49 @@ pub fn is_merge(layer: &Layer) -> bool {
             .path
             .get_ident()
             .is_some_and(|name| MERGES.iter().any(|merge| name == merge))
+}
+
+/// Removes `#[tied(name)]` from a layer's attributes, and returns the name.
+pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
+    let attrs = core::mem::take(&mut layer.attrs).into_iter();
+    let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("tied"));
+    layer.attrs = others;
+
+    let attr = found.first()?;
+    match attr.parse_args::<Ident>() {
+        Ok(name) => Some(name),
+        Err(_) => {
+            let message = "expected the name of the layer whose parameters this one shares: \
+                           `#[tied(embed)]`";
+            errors.push(Error::new_spanned(attr, message));
+            None
+        }
+    }
+}
+
+/// Reports layers that are tied to something else than an earlier layer with parameters.
+pub fn check_tied(layers: &mut [checked::Layer], errors: &mut Vec<Error>) {
+    for index in 0..layers.len() {
+        let Some(name) = layers[index].tied.clone() else {
+            continue;
+        };
+        let is_base = |layer: &checked::Layer| layer.field.as_ref() == Some(&name);
+        if layers[..index].iter().any(is_base) {
+            continue;
+        }
+
+        let message = if layers[index..].iter().any(is_base) {
+            format!("`{name}` comes later: a layer shares the parameters of one before it")
+        } else {
+            format!(
+                "no layer before this one is called `{name}` and has parameters of its own; \
+                 `#[tied(..)]` names the layer whose parameters this one shares"
+            )
+        };
+        errors.push(Error::new(name.span(), message));
+        layers[index] = checked::Layer {
+            sources: layers[index].sources.clone(),
+            ..checked::Layer::unknown()
+        };
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{SampleRng, draw};
 use crate::tensor::{Element, Shape, Tensor};
+use crate::written::written;
 
 /// Mixes each sample of a batch with another, and their targets likewise; Zhang et al., 2017,
 /// torchvision's `MixUp`.
@@ -57,6 +58,12 @@ impl MixUp {
             "the alpha of `MixUp` is above 0"
         );
         MixUp { alpha }
+    }
+
+    /// Returns the settings as they are written in checkpoints.
+    pub(crate) fn written(&self) -> String {
+        let MixUp { alpha } = self;
+        written("MixUp", &[("alpha", alpha)])
     }
 
     /// Draws the part that each sample of a batch keeps of its own, from 0 to 1.

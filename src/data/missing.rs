@@ -1,9 +1,9 @@
 //! Values that are missing.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use super::scale::Ranges;
 use crate::derive::Parameters;
 use crate::memory;
-use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Replaces each missing value (NaN) by a number; scikit-learn's `SimpleImputer`.
@@ -45,15 +45,8 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn mean_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
-        let mut sums = vec![(Sum::default(), 0.0); S::LEN];
-        for_each_value(samples, |feature, value| {
-            let (sum, count) = &mut sums[feature];
-            sum.add(value);
-            *count += 1.0;
-        })?;
-        Ok(Self::with(|feature| {
-            sums[feature].0.value() / sums[feature].1
-        }))
+        let means = Ranges::of(samples)?.means(samples)?;
+        Ok(Self::with(|feature| means[feature]))
     }
 
     /// Creates an imputer that fills with the median of each feature's values: the mean of the two in
@@ -84,7 +77,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
             if values.len() % 2 == 1 {
                 values[middle]
             } else {
-                (values[middle - 1] + values[middle]) / 2.0
+                values[middle - 1].midpoint(values[middle])
             }
         }))
     }

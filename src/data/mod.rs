@@ -14,7 +14,7 @@
 //! was expected, what came, and what to do. No small file takes all memory:
 //! [`Limits`](crate::Limits) bound what one may take.
 //!
-//! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
+//! Other functions need no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
 //! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
 //! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`]; copies of samples of any size
 //! ([`to_vec`], [`extend_from_slice`], [`repeat`]).

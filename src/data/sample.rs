@@ -158,11 +158,7 @@ pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
 /// assert!(batch.len() == 3 && batch[2] == *image);
 /// ```
 pub fn repeat<X: Sample>(sample: &X, n: usize) -> Vec<X> {
-    let mut copies = Vec::with_capacity(n);
-    for _ in 0..n {
-        extend_from_slice(&mut copies, core::slice::from_ref(sample));
-    }
-    copies
+    memory::repeat(sample, n)
 }
 
 macro_rules! copied {

@@ -57,9 +57,14 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// If a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
+        let means = ranges.means(samples)?;
+        // Squares of the distances themselves may be infinite, or 0.
+        let units: Vec<f64> = (0..S::LEN).map(|feature| ranges.unit(feature)).collect();
+        let scales: Vec<f64> = units.iter().map(|unit| 1.0 / unit).collect();
         let mut off_and_squares = vec![[Sum::default(); 2]; S::LEN];
         for_each_value(samples, |feature, value| {
-            let off = value - ranges.mean(feature);
+            let scale = scales[feature];
+            let off = value * scale - means[feature] * scale;
             let [sum, squares] = &mut off_and_squares[feature];
             sum.add(off);
             squares.add(off * off);
@@ -68,14 +73,14 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         let mut scaler: Box<Self> = memory::zeroed_parameters();
         scaler
             .mean
-            .fill_with(|feature| T::from_f64_lossy(ranges.mean(feature)));
+            .fill_with(|feature| T::from_f64_lossy(means[feature]));
         scaler.std.fill_with(|feature| {
             let [off, square] =
                 off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
             // The distances from the mean have a mean of their own: what the mean lost when it was
             // rounded.
             let variance = (square - off * off).max(0.0);
-            let std = T::from_f64_lossy(variance.sqrt());
+            let std = T::from_f64_lossy(variance.sqrt() * units[feature]);
             if std.is_zero() { T::one() } else { std }
         });
         Ok(scaler)
@@ -84,14 +89,20 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// Scales samples where they are.
     pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
         for_each(samples, |feature, value| {
-            (value - double(&self.mean, feature)) / double(&self.std, feature)
+            let mean = double(&self.mean, feature);
+            let std = double(&self.std, feature);
+            let half = half_if_infinite(value - mean);
+            (value * half - mean * half) / std / half
         });
     }
 
     /// Turns scaled samples back, where they are.
     pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
         for_each(samples, |feature, value| {
-            value * double(&self.std, feature) + double(&self.mean, feature)
+            let mean = double(&self.mean, feature);
+            let std = double(&self.std, feature);
+            let half = half_if_infinite(value * std);
+            (value * (std * half) + mean * half) / half
         });
     }
 }
@@ -191,8 +202,12 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
         let (low, width) = self.low_and_width();
         for_each(samples, |feature, value| {
+            let min = double(&self.min, feature);
+            let max = double(&self.max, feature);
+            let half = half_if_infinite(max - min).min(half_if_infinite(value - min));
+            let share = (value * half - min * half) / span(min, max, half);
             // In this order the largest value becomes the upper end to the last bit.
-            low + (value - double(&self.min, feature)) / self.span(feature) * width
+            low + share * width
         });
     }
 
@@ -200,7 +215,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
         let (low, width) = self.low_and_width();
         for_each(samples, |feature, value| {
-            (value - low) / width * self.span(feature) + double(&self.min, feature)
+            let min = double(&self.min, feature);
+            let max = double(&self.max, feature);
+            let half = half_if_infinite(max - min);
+            ((value - low) / width * span(min, max, half) + min * half) / half
         });
     }
 
@@ -208,16 +226,22 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         let [low, high] = [self.low, self.high].map(|x| x.to_f64().unwrap_or(f64::NAN));
         (low, high - low)
     }
+}
 
-    /// The distance from the smallest value to the largest; 1 for a constant feature.
-    fn span(&self, feature: usize) -> f64 {
-        let span = double(&self.max, feature) - double(&self.min, feature);
-        if span == 0.0 { 1.0 } else { span }
-    }
+/// The distance from the smallest value to the largest, times `factor`; that of a constant feature
+/// counts as 1.
+fn span(min: f64, max: f64, factor: f64) -> f64 {
+    let span = max * factor - min * factor;
+    if span == 0.0 { factor } else { span }
+}
+
+/// The factor with which numbers are to be computed: 1, or 1/2 if the result is infinite without.
+fn half_if_infinite(result: f64) -> f64 {
+    if result.is_infinite() { 0.5 } else { 1.0 }
 }
 
 /// Count, sum, smallest and largest value of each feature.
-struct Ranges {
+pub(super) struct Ranges {
     count: Vec<f64>,
     sum: Vec<Sum>,
     min: Vec<f64>,
@@ -225,7 +249,9 @@ struct Ranges {
 }
 
 impl Ranges {
-    fn of<S: Shape, T: Element>(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+    pub(super) fn of<S: Shape, T: Element>(
+        samples: &[Tensor<S, T>],
+    ) -> Result<Self, PreprocessError> {
         let all = |value| vec![value; S::LEN];
         let sum = vec![Sum::default(); S::LEN];
         let mut ranges = Ranges {
@@ -243,14 +269,43 @@ impl Ranges {
         Ok(ranges)
     }
 
-    /// The mean; of equal numbers exactly that number, which their sum may not give.
-    fn mean(&self, feature: usize) -> f64 {
-        let constant = self.min[feature] == self.max[feature];
-        if constant {
-            self.min[feature]
+    /// Returns the mean of each feature; of equal numbers exactly that number, which their sum may
+    /// not give.
+    pub(super) fn means<S: Shape, T: Element>(
+        &self,
+        samples: &[Tensor<S, T>],
+    ) -> Result<Vec<f64>, PreprocessError> {
+        let overflows = |feature: usize| !self.sum[feature].value().is_finite();
+        let parts = if (0..S::LEN).any(overflows) {
+            let mut parts = vec![Sum::default(); S::LEN];
+            for_each_value(samples, |feature, value| {
+                parts[feature].add(value / self.count[feature]);
+            })?;
+            parts
         } else {
-            self.sum[feature].value() / self.count[feature]
-        }
+            Vec::new()
+        };
+
+        let mean = |feature: usize| {
+            let min = self.min[feature];
+            let max = self.max[feature];
+            if min == max {
+                min
+            } else if overflows(feature) {
+                parts[feature].value().clamp(min, max)
+            } else {
+                self.sum[feature].value() / self.count[feature]
+            }
+        };
+        Ok((0..S::LEN).map(mean).collect())
+    }
+
+    /// Returns the power of two below the feature's largest magnitude. Divided by it, values are
+    /// less than 4 and keep their digits. Neither it nor its reciprocal is denormal.
+    fn unit(&self, feature: usize) -> f64 {
+        let largest = self.min[feature].abs().max(self.max[feature].abs());
+        let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
+        power.clamp(f64::MIN_POSITIVE, 1.0 / f64::MIN_POSITIVE)
     }
 }
 

@@ -21,15 +21,15 @@ const ROUNDING: f64 = 1e-9;
 /// ```
 ///
 /// # Errors
-/// If a fraction is not above 0, if their sum is above 1, or if a part would have no samples.
+/// If a fraction is not above 0, if their sum is above 1, if a part would have no samples, or if the
+/// positions do not fit into memory.
 pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     samples: usize,
     fractions: [f64; PARTS],
     rng: &mut R,
 ) -> Result<[Vec<usize>; PARTS], SplitError> {
     check(&fractions)?;
-    let mut order: Vec<usize> = (0..samples).collect();
-    order.shuffle(rng);
+    let order = shuffled(samples, rng)?;
 
     let mut sum = 0.0;
     let mut begin = 0;
@@ -125,15 +125,15 @@ pub struct Fold {
 /// ```
 ///
 /// # Errors
-/// If there are fewer than two folds, or fewer samples than folds.
+/// If there are fewer than two folds, or fewer samples than folds, or if the positions do not fit
+/// into memory.
 pub fn k_fold<R: Rng + ?Sized>(
     samples: usize,
     folds: usize,
     rng: &mut R,
 ) -> Result<Vec<Fold>, SplitError> {
-    let mut order: Vec<usize> = (0..samples).collect();
-    order.shuffle(rng);
-    deal(order, folds)
+    check_folds(folds, samples)?;
+    Ok(deal(shuffled(samples, rng)?, folds))
 }
 
 /// Cuts samples as [`k_fold`] does, with the same share of each class in every fold, as far as whole
@@ -163,15 +163,32 @@ pub fn stratified_k_fold<R: Rng + ?Sized, const N: usize>(
     folds: usize,
     rng: &mut R,
 ) -> Result<Vec<Fold>, SplitError> {
-    deal(by_class(labels, rng).into_iter().flatten().collect(), folds)
+    check_folds(folds, labels.len())?;
+    let order = by_class(labels, rng).into_iter().flatten().collect();
+    Ok(deal(order, folds))
 }
 
-/// Deals samples out to the folds in turn.
-fn deal(order: Vec<usize>, folds: usize) -> Result<Vec<Fold>, SplitError> {
-    let samples = order.len();
+fn check_folds(folds: usize, samples: usize) -> Result<(), SplitError> {
     if folds < 2 || samples < folds {
         return Err(SplitError::Folds { folds, samples });
     }
+    Ok(())
+}
+
+/// Returns the positions of all samples in a random order.
+fn shuffled<R: Rng + ?Sized>(samples: usize, rng: &mut R) -> Result<Vec<usize>, SplitError> {
+    let mut order = Vec::new();
+    order
+        .try_reserve_exact(samples)
+        .map_err(|_| SplitError::TooManySamples { samples })?;
+    order.extend(0..samples);
+    order.shuffle(rng);
+    Ok(order)
+}
+
+/// Deals samples out to the folds in turn.
+fn deal(order: Vec<usize>, folds: usize) -> Vec<Fold> {
+    let samples = order.len();
     let mut fold_of = vec![0; samples];
     for (turn, position) in order.into_iter().enumerate() {
         fold_of[position] = turn % folds;
@@ -180,7 +197,7 @@ fn deal(order: Vec<usize>, folds: usize) -> Result<Vec<Fold>, SplitError> {
         let (validation, train) = (0..samples).partition(|&position| fold_of[position] == fold);
         Fold { train, validation }
     };
-    Ok((0..folds).map(fold).collect())
+    (0..folds).map(fold).collect()
 }
 
 /// The positions of the samples of each class, shuffled, in the order in which the classes appear
@@ -240,6 +257,11 @@ pub enum SplitError {
         /// The number of samples.
         samples: usize,
     },
+    /// The positions of the samples do not fit into memory.
+    TooManySamples {
+        /// The number of samples.
+        samples: usize,
+    },
 }
 
 impl fmt::Display for SplitError {
@@ -256,6 +278,10 @@ impl fmt::Display for SplitError {
             SplitError::Folds { folds, samples } => write!(
                 f,
                 "{samples} samples can't be cut into {folds} folds; take at least 2 folds, and not more than samples"
+            ),
+            SplitError::TooManySamples { samples } => write!(
+                f,
+                "the positions of {samples} samples do not fit into memory; take fewer samples"
             ),
         }
     }

@@ -7,12 +7,12 @@ use std::thread;
 use super::*;
 use crate::threads;
 
-/// Whether this processor flushes now; `None` where it has no such mode.
+/// Returns whether this processor flushes now; `None` if it has no such mode.
 fn flushes() -> Option<bool> {
     (processor::FLUSH != 0).then(|| processor::word() & processor::FLUSH == processor::FLUSH)
 }
 
-/// What [`flushes`] gives where it has a mode, and that is so.
+/// Returns the expected result of [`flushes`]: `None` on a processor without such a mode.
 fn only(flushes: bool) -> Option<bool> {
     (processor::FLUSH != 0).then_some(flushes)
 }

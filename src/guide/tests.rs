@@ -1,4 +1,4 @@
-//! What the pages say about other files of the repository.
+//! Statements of the pages about other files of the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -24,9 +24,12 @@
 //! generator gives the same numbers on every machine.
 
 mod normal;
+#[cfg(feature = "alloc")]
 mod orthogonal;
 
+#[cfg(feature = "std")]
 pub(crate) use normal::standard_normal;
+#[cfg(feature = "alloc")]
 pub use orthogonal::orthogonal;
 
 use rand::Rng;
@@ -108,7 +111,7 @@ impl Nonlinearity {
             Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
             Nonlinearity::Tanh => 5.0 / 3.0,
             Nonlinearity::Relu => core::f64::consts::SQRT_2,
-            Nonlinearity::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Nonlinearity::LeakyRelu(slope) => libm::sqrt(2.0 / (1.0 + slope * slope)),
             Nonlinearity::Selu => 0.75,
         }
     }
@@ -116,10 +119,9 @@ impl Nonlinearity {
 
 /// Sets every number with `draw`.
 fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
-    // Through the visitor, as what is between the layers of a network must stay zero.
-    params.visit_mut("", &mut |_, _, values| {
-        values.iter_mut().for_each(|value| *value = draw())
-    });
+    // Place by place, as what is between the layers of a network must stay zero.
+    let numbers = params.as_mut_slice();
+    P::PARAM_TREE.for_each_place(0, &mut |place, _| numbers[place].fill_with(&mut draw));
 }
 
 /// Sets all numbers to `value`.
@@ -136,18 +138,22 @@ pub fn constant<T: Element, P: Parameters<T>>(params: &mut P, value: T) {
 /// Draws uniform numbers from `low` to `high`.
 ///
 /// # Panics
-/// Unless `low` and `high` are finite and `low <= high`.
+/// Unless `low` and `high` are finite, also as `T`, and `low <= high`.
 pub fn uniform<T, P, R>(params: &mut P, low: f64, high: f64, rng: &mut R)
 where
     T: Element,
     P: Parameters<T>,
     R: Rng + ?Sized,
 {
+    let first = T::from_f64_lossy(low);
+    let last = T::from_f64_lossy(high);
     assert!(
-        low <= high && (high - low).is_finite(),
-        "init::uniform from {low} to {high}: give it finite bounds in order"
+        low <= high && (last - first).is_finite(),
+        "init::uniform from {low} to {high}: give it finite bounds in order, whose distance is \
+         finite in {}",
+        T::NAME
     );
-    let uniform = Uniform::new_inclusive(T::from_f64_lossy(low), T::from_f64_lossy(high));
+    let uniform = Uniform::new_inclusive(first, last);
     let uniform = uniform.expect("bounds that are finite and in order");
     fill(params, || uniform.sample(rng));
 }
@@ -159,7 +165,7 @@ pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
     fan_in: usize,
     rng: &mut R,
 ) {
-    let bound = T::from_f64_lossy(1.0 / (fan_in as f64).sqrt());
+    let bound = T::from_f64_lossy(1.0 / libm::sqrt(fan_in as f64));
     let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
     params
         .iter_mut()
@@ -223,7 +229,7 @@ where
     W: Weight<T>,
     R: Rng + ?Sized,
 {
-    let bound = 3.0_f64.sqrt() * xavier_std::<T, W>(gain);
+    let bound = libm::sqrt(3.0) * xavier_std::<T, W>(gain);
     uniform(weight, -bound, bound, rng);
 }
 
@@ -257,7 +263,7 @@ where
     W: Weight<T>,
     R: Rng + ?Sized,
 {
-    let bound = 3.0_f64.sqrt() * kaiming_std::<T, W>(mode, nonlinearity);
+    let bound = libm::sqrt(3.0) * kaiming_std::<T, W>(mode, nonlinearity);
     uniform(weight, -bound, bound, rng);
 }
 
@@ -274,9 +280,10 @@ where
     normal(weight, 0.0, kaiming_std::<T, W>(mode, nonlinearity), rng);
 }
 
+/// A weight without numbers has a standard deviation as well, which nothing is drawn with.
 fn xavier_std<T: Element, W: Weight<T>>(gain: f64) -> f64 {
     check_gain(gain);
-    gain * (2.0 / (W::FAN_IN + W::FAN_OUT) as f64).sqrt()
+    gain * libm::sqrt(2.0 / (W::FAN_IN + W::FAN_OUT).max(1) as f64)
 }
 
 fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity) -> f64 {
@@ -289,7 +296,7 @@ fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity)
         gain > 0.0,
         "init::kaiming: the slope of {nonlinearity:?} is not finite"
     );
-    gain / (fan as f64).sqrt()
+    gain / libm::sqrt(fan.max(1) as f64)
 }
 
 fn check_gain(gain: f64) {

@@ -1,5 +1,8 @@
 //! Orthogonal weights.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use rand::Rng;
 
 use super::{Weight, check_gain, normal};
@@ -74,7 +77,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
                 }
             }
 
-            let norm = dot(vector, vector).sqrt();
+            let norm = libm::sqrt(dot(vector, vector));
             // So short, it is rounding errors for the most part: draw another one.
             if norm > 1e-6 {
                 vector.iter_mut().for_each(|x| *x /= norm);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::optim::{SettingError, assert_setting};
+use crate::setting_error::{SettingError, assert_setting};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Sigmoid and binary cross-entropy in one loss on logits, element by element. PyTorch's

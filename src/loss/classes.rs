@@ -115,21 +115,15 @@ pub trait Classes: Shape {
     label = "up to three axes, such as the height and the width of an image"
 )]
 pub trait Places: Shape {
-    /// One `L` for each place of a sample.
+    /// One `L` for each place of a sample: a nested array of `LEN` labels, in the order of the
+    /// places.
     type Each<L: Copy>: Copy;
-
-    /// Groups labels in the order of the places by samples.
-    fn group<L: Copy>(labels: &[L]) -> &[Self::Each<L>];
 }
 
 macro_rules! classes {
-    ($($places:ident, $shape:ident<$($size:ident),*>: $each:ty $(, $flatten:ident $inner:ident)*;)*) => { $(
+    ($($places:ident, $shape:ident<$($size:ident),*>: $each:ty $(, $flatten:ident)*;)*) => { $(
         impl<$(const $size: usize),*> Places for $places<$($size),*> {
             type Each<L: Copy> = $each;
-
-            fn group<L: Copy>(labels: &[L]) -> &[$each] {
-                labels$(.as_chunks::<$inner>().0)*
-            }
         }
 
         impl<$(const $size: usize,)* const N: usize> Classes for $shape<$($size,)* N> {
@@ -145,9 +139,9 @@ macro_rules! classes {
 }
 classes! {
     Rank0, Rank1<>: L;
-    Rank1, Rank2<A>: [L; A], as_flattened A;
-    Rank2, Rank3<A, B>: [[L; B]; A], as_flattened B, as_flattened A;
-    Rank3, Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened C, as_flattened B, as_flattened A;
+    Rank1, Rank2<A>: [L; A], as_flattened;
+    Rank2, Rank3<A, B>: [[L; B]; A], as_flattened, as_flattened;
+    Rank3, Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened, as_flattened, as_flattened;
 }
 
 /// The weights of the classes.

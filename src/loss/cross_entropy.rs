@@ -7,7 +7,7 @@ use super::{
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::optim::{SettingError, assert_setting};
+use crate::setting_error::{SettingError, assert_setting};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Tensor, double};
 
@@ -109,6 +109,9 @@ macro_rules! options {
             /// Sets the weights of the classes; 1 by default. The mean divides by the sum of the
             /// weights of all labels.
             ///
+            /// A label of weight 0 adds nothing, even where its loss is infinite; only a loss of
+            /// NaN stays NaN.
+            ///
             /// A number of weights other than that of the classes is a compile error. Weights must
             /// be finite and not negative: a trainer refuses others, and [`Loss::loss`] panics.
             pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
@@ -178,8 +181,8 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
         let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
         let spread = self.label_smoothing * weight_sum / classes as f64;
         let blocks = logits
-            .chunks(ROWS * classes)
-            .zip(gradients.chunks_mut(ROWS * classes));
+            .chunks(ROWS * classes.max(1))
+            .zip(gradients.chunks_mut(ROWS * classes.max(1)));
 
         let mut sum = Sum::default();
         for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
@@ -199,9 +202,28 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
             sum.add(double(T::kernels().cross_entropy(
                 classes, logits, numbers, factors, scale, gradients,
             )));
+
+            // To the kernel, a label of weight 0 is no label. Only the latter hides NaN.
+            let rows = logits
+                .chunks_exact(classes.max(1))
+                .zip(gradients.chunks_exact_mut(classes.max(1)));
+            for (((logits, gradient), &factor), &label) in rows.zip(factors).zip(labels) {
+                if factor.is_zero() && Y::class(label).is_some() && !has_softmax(logits) {
+                    sum.add(f64::NAN);
+                    gradient.fill(T::nan());
+                }
+            }
         }
         sum.value()
     }
+}
+
+/// Tells whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
+/// infinity alone have none.
+fn has_softmax<T: Element>(logits: &[T]) -> bool {
+    let above = |bound: T| logits.iter().filter(|&&logit| logit >= bound).count();
+    let finite = logits.iter().any(|&logit| logit > T::neg_infinity());
+    finite && above(T::infinity()) < 2 && !logits.iter().any(|logit| logit.is_nan())
 }
 
 /// The number of rows whose labels and weights are on the stack at the same time.
@@ -211,12 +233,9 @@ const ROWS: usize = 64;
 fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
     match (Y::numbers(labels), weights) {
         (Some(labels), []) => labels.len() as f64,
-        _ => sum_of(
-            labels
-                .iter()
-                .filter_map(|&label| Y::class(label))
-                .map(|class| weight(weights, class)),
-        ),
+        _ => sum_of(labels, |_, label| {
+            Y::class(label).map_or(0.0, |class| weight(weights, class))
+        }),
     }
 }
 
@@ -292,8 +311,8 @@ fn smooth<T: Element>(
 ) -> f64 {
     let mut sum = Sum::default();
     let rows = logits
-        .chunks_exact(classes)
-        .zip(gradients.chunks_exact_mut(classes));
+        .chunks_exact(classes.max(1))
+        .zip(gradients.chunks_exact_mut(classes.max(1)));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
         // If the label's own loss is infinite, the loss of the row is so without this term.
@@ -344,17 +363,13 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
 
         let mut sum = Sum::default();
         let rows = flatten(outputs)
-            .chunks_exact(classes)
-            .zip(gradients.chunks_exact_mut(classes));
+            .chunks_exact(classes.max(1))
+            .zip(gradients.chunks_exact_mut(classes.max(1)));
         for ((x, gradient), &label) in rows.zip(labels) {
             if let Some(class) = Y::class(label) {
                 let weight = weight(weights, class);
-                // Then even NaN and infinities of the row do not count.
-                if weight == 0.0 {
-                    continue;
-                }
-                sum.add(-weight * double(x[class]));
-                gradient[class] = -T::from_f64_lossy(weight) * scale;
+                sum.add(-times(weight, double(x[class])));
+                gradient[class] = -times(T::from_f64_lossy(weight), scale);
             }
         }
         scaled(sum.value(), scale)

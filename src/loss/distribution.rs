@@ -181,7 +181,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
         let constant = T::from_f64_lossy(if self.full {
-            0.5 * (2.0 * PI).ln()
+            0.5 * libm::log(2.0 * PI)
         } else {
             0.0
         });

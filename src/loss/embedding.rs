@@ -219,8 +219,9 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
             let size_a = size(a.iter().copied());
             let size_b = size(b.iter().copied());
             let dot = |(a, size_a): (&[T], T), (b, size_b): (&[T], T)| {
-                let product = |(&a, &b): (&T, &T)| double(over(a, size_a) * over(b, size_b));
-                T::from_f64_lossy(sum_of(a.iter().zip(b).map(product)))
+                T::from_f64_lossy(sum_of(a, |i, a| {
+                    double(over(a, size_a) * over(b[i], size_b))
+                }))
             };
             let scaled_a = (a, size_a);
             let scaled_b = (b, size_b);
@@ -319,12 +320,14 @@ struct Distance<T> {
 impl<T: Element> Distance<T> {
     /// Returns the distance of two vectors, with `epsilon` added to the difference of two elements.
     fn between(a: &[T], b: &[T], epsilon: T) -> Self {
-        let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
-        let size = size(differences());
-        let squares = differences().map(|off| double(over(off, size) * over(off, size)));
+        let size = size(a.iter().zip(b).map(|(&a, &b)| a - b + epsilon));
+        let squares = sum_of(a, |i, a| {
+            let off = over(a - b[i] + epsilon, size);
+            double(off * off)
+        });
         Distance {
             size,
-            root: T::from_f64_lossy(sum_of(squares).sqrt()),
+            root: T::from_f64_lossy(libm::sqrt(squares)),
         }
     }
 

@@ -19,6 +19,9 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+#[cfg(feature = "alloc")]
+pub(crate) use classes::Places;
+#[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};
@@ -27,8 +30,8 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::optim::{SettingError, not_negative};
-use crate::sum::Sum;
+use crate::setting_error::{SettingError, not_negative};
+use crate::sum::sum_of;
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// The reduction of a batch's losses to one number. As in PyTorch, the mean is the default.
@@ -317,27 +320,10 @@ fn elementwise<T: Element>(
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
 ) -> f64 {
-    /// The number of terms that are added in plain chains before their sum goes to the exact one.
-    const BLOCK: usize = 512;
-
     check_lengths(outputs.len(), targets.len(), gradients.len());
-
-    let mut sum = Sum::default();
-    let blocks = outputs
-        .chunks(BLOCK)
-        .zip(targets.chunks(BLOCK))
-        .zip(gradients.chunks_mut(BLOCK));
-    for (block, ((outputs, targets), gradients)) in blocks.enumerate() {
-        // Eight partial sums do not wait for each other.
-        let mut sums = [0.0; 8];
-        for (i, ((&output, &target), gradient)) in
-            outputs.iter().zip(targets).zip(gradients).enumerate()
-        {
-            let (loss, slope) = f(block * BLOCK + i, output, target);
-            sums[i % 8] += double(loss);
-            *gradient = slope * scale;
-        }
-        sum.add(sums.into_iter().sum());
-    }
-    sum.value()
+    sum_of(outputs, |i, output| {
+        let (loss, slope) = f(i, output, targets[i]);
+        gradients[i] = slope * scale;
+        double(loss)
+    })
 }

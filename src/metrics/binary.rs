@@ -10,8 +10,8 @@ use crate::tensor::{Element, Shape, Tensor, double};
 /// for networks trained with [`BceWithLogits`](struct@crate::loss::BceWithLogits), whose
 /// targets are tensors of 0 and 1.
 ///
-/// Every element is a decision of its own. A target means class 1 above 0.5. A score of NaN means
-/// class 0.
+/// Every element is a decision of its own. A target means class 1 above 0.5. NaN, as a score or as
+/// a target, means class 0.
 ///
 /// ```
 /// use shapewright::metrics::{Accuracy, AtThreshold, Average, Recall};

@@ -1,25 +1,25 @@
-//! The counts of pairs of classes, of which there may be very many.
+//! The cells of a confusion matrix, dense for few classes and sparse for many.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::counts::Counts;
 
-/// Counts of pairs of classes.
+/// The number of samples of each pair of label and prediction.
 #[derive(Clone, Debug)]
 pub(super) enum Cells {
-    /// All counts, row after row.
+    /// All counts, in row-major order.
     Dense(Vec<u64>),
-    /// The counts that are not zero, by label and prediction, as the position of a pair may exceed
-    /// a `u64`; and all counts, once they have been asked for.
+    /// The nonzero counts, by label and prediction, as the row-major index of a pair may exceed a
+    /// `u64`; and all counts, once they have been asked for.
     Sparse {
         counts: BTreeMap<(usize, usize), u64>,
-        all: OnceLock<Vec<u64>>,
+        dense: OnceLock<Vec<u64>>,
     },
 }
 
-/// The most classes whose counts are all in memory, in 8 megabytes at most.
-const MOST_DENSE: usize = 1024;
+/// The largest number of classes with a dense matrix, which then has at most 8 megabytes.
+const MAX_DENSE_CLASSES: usize = 1024;
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
@@ -36,38 +36,38 @@ impl Eq for Cells {}
 impl Cells {
     pub fn new(classes: usize) -> Self {
         match classes {
-            ..=MOST_DENSE => Cells::Dense(vec![0; classes * classes]),
+            ..=MAX_DENSE_CLASSES => Cells::Dense(vec![0; classes * classes]),
             _ => Cells::Sparse {
                 counts: BTreeMap::new(),
-                all: OnceLock::new(),
+                dense: OnceLock::new(),
             },
         }
     }
 
-    /// Counts samples, of each the predicted class and its own.
+    /// Counts samples, given as pairs of prediction and label.
     #[inline]
     pub fn add_all(&mut self, classes: usize, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
             Cells::Dense(counts) => pairs.for_each(|(prediction, label)| {
-                counts[place(classes, (label, prediction))] += 1;
+                counts[flat_index(classes, (label, prediction))] += 1;
             }),
-            Cells::Sparse { counts, all } => pairs.for_each(|(prediction, label)| {
-                add_to_sparse(counts, all, (label, prediction), 1);
+            Cells::Sparse { counts, dense } => pairs.for_each(|(prediction, label)| {
+                add_to_sparse(counts, dense, (label, prediction), 1);
             }),
         }
     }
 
-    /// Adds other counts, of as many classes.
+    /// Adds the counts of another matrix of the same classes.
     pub fn merge(&mut self, classes: usize, other: &Self) {
         for (pair, count) in other.nonzero(classes) {
             match self {
-                Cells::Dense(counts) => counts[place(classes, pair)] += count,
-                Cells::Sparse { counts, all } => add_to_sparse(counts, all, pair, count),
+                Cells::Dense(counts) => counts[flat_index(classes, pair)] += count,
+                Cells::Sparse { counts, dense } => add_to_sparse(counts, dense, pair, count),
             }
         }
     }
 
-    /// Sums over the rows and columns.
+    /// Returns the sums of the rows and columns, and the diagonal.
     pub fn sums(&self, classes: usize) -> Counts {
         let mut sums = Counts::new(classes);
         for ((label, prediction), count) in self.nonzero(classes) {
@@ -79,8 +79,8 @@ impl Cells {
     pub fn reset(&mut self) {
         match self {
             Cells::Dense(counts) => counts.fill(0),
-            Cells::Sparse { counts, all } => {
-                all.take();
+            Cells::Sparse { counts, dense } => {
+                dense.take();
                 counts.clear();
             }
         }
@@ -89,36 +89,36 @@ impl Cells {
     pub fn at(&self, classes: usize, prediction: usize, label: usize) -> u64 {
         let pair = (label, prediction);
         match self {
-            Cells::Dense(counts) => counts[place(classes, pair)],
+            Cells::Dense(counts) => counts[flat_index(classes, pair)],
             Cells::Sparse { counts, .. } => counts.get(&pair).copied().unwrap_or(0),
         }
     }
 
-    /// All counts, row after row.
+    /// Returns all counts, in row-major order.
     ///
     /// # Panics
-    /// If they are more than memory can have.
-    pub fn all(&self, classes: usize) -> &[u64] {
+    /// If they do not fit into memory.
+    pub fn dense(&self, classes: usize) -> &[u64] {
         match self {
             Cells::Dense(counts) => counts,
-            Cells::Sparse { counts, all } => all.get_or_init(|| {
-                let mut all = vec![0; checked_len(classes)];
+            Cells::Sparse { counts, dense } => dense.get_or_init(|| {
+                let mut dense = vec![0; checked_len(classes)];
                 counts
                     .iter()
-                    .for_each(|(&pair, &count)| all[place(classes, pair)] = count);
-                all
+                    .for_each(|(&pair, &count)| dense[flat_index(classes, pair)] = count);
+                dense
             }),
         }
     }
 
-    /// The counts that are not zero, with label and prediction, row after row.
+    /// Returns the nonzero counts with label and prediction, in row-major order.
     pub fn nonzero(&self, classes: usize) -> Box<dyn Iterator<Item = ((usize, usize), u64)> + '_> {
         match self {
             Cells::Dense(counts) => Box::new(
                 (0..)
                     .zip(counts.iter().copied())
                     .filter(|&(_, count)| count > 0)
-                    .map(move |(place, count)| ((place / classes, place % classes), count)),
+                    .map(move |(index, count)| ((index / classes, index % classes), count)),
             ),
             Cells::Sparse { counts, .. } => {
                 Box::new(counts.iter().map(|(&pair, &count)| (pair, count)))
@@ -127,14 +127,14 @@ impl Cells {
     }
 }
 
-/// The place of the count of a label and a prediction among all of them, row after row, which are
-/// in memory: it does not wrap.
+/// Returns the row-major index of a pair of label and prediction. It does not wrap for a matrix that
+/// fits into memory.
 #[inline]
-fn place(classes: usize, (label, prediction): (usize, usize)) -> usize {
+fn flat_index(classes: usize, (label, prediction): (usize, usize)) -> usize {
     label * classes + prediction
 }
 
-/// The number of all counts.
+/// Returns the number of cells of a dense matrix.
 fn checked_len(classes: usize) -> usize {
     let len = classes.checked_mul(classes);
     let in_memory = |len: &usize| *len <= isize::MAX as usize / size_of::<u64>();
@@ -148,11 +148,11 @@ fn checked_len(classes: usize) -> usize {
 
 fn add_to_sparse(
     counts: &mut BTreeMap<(usize, usize), u64>,
-    all: &mut OnceLock<Vec<u64>>,
+    dense: &mut OnceLock<Vec<u64>>,
     pair: (usize, usize),
     count: u64,
 ) {
-    // What was laid out is no longer right.
-    all.take();
+    // The dense copy is out of date.
+    dense.take();
     *counts.entry(pair).or_default() += count;
 }

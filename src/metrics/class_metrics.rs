@@ -20,6 +20,7 @@ pub trait CountsPredictions<const N: usize>: Metric {
 
 /// The class with the largest score.
 fn predicted<T: Element, const N: usize>(scores: &Tensor1<N, T>) -> Label<N> {
+    const { Label::<N>::assert_numbers() };
     Label::new(scores.argmax()).expect("the position of a score is a class")
 }
 

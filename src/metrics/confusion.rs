@@ -6,6 +6,7 @@ use super::counts::Counts;
 use super::scores::rows;
 use super::{Average, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label, MaybeLabel};
+use crate::memory;
 use crate::tensor::{Element, Tensor};
 
 /// The divisor of the counts of a [`ConfusionMatrix`]. A quotient of 0 / 0 counts as 0.
@@ -30,7 +31,7 @@ pub enum Normalize {
 /// assert_eq!(matrix.counts(), [[1, 0, 0], [0, 1, 1], [0, 0, 0]]);
 /// assert_eq!(matrix.recalls(), [1.0, 0.5, 0.0]);
 /// assert_eq!(
-///     matrix.named(["cat", "dog", "bird"]).to_string(),
+///     matrix.named(&["cat", "dog", "bird"]).to_string(),
 ///     "label \\ predicted  cat  dog  bird\n\
 ///      cat                  1    0     0\n\
 ///      dog                  0    1     1\n\
@@ -102,8 +103,10 @@ impl<const N: usize> ConfusionMatrix<N> {
         outputs: &[Tensor<Out, T>],
         labels: &[Out::Each<impl MaybeLabel<N>>],
     ) {
+        const { Label::<N>::assert_numbers() };
         let pairs = rows(outputs, labels)
-            .filter_map(|(scores, label)| Some((scores.argmax(), label.label()?.index())));
+            .filter_map(|(scores, label)| Some((label.label()?.index(), scores.argmax())))
+            .map(|(label, prediction)| (prediction, label));
         self.cells.add_all(N, pairs);
     }
 
@@ -127,14 +130,17 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.cells.reset();
     }
 
-    /// The counts: a row for each class that samples are of, a column for each class that is
-    /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
-    /// for: `8 * N * N` bytes.
+    /// Returns the counts: a row for each label, a column for each prediction. With more than 1024
+    /// classes, the first call lays them out in memory, which takes `8 * N * N` bytes.
     ///
     /// # Panics
-    /// If they are more than memory can have.
+    /// If they do not fit into memory.
     pub fn counts(&self) -> &[[u64; N]] {
-        self.cells.all(N).as_chunks().0
+        match N {
+            // Chunks have a size.
+            0 => &[],
+            _ => self.cells.dense(N).as_chunks().0,
+        }
     }
 
     /// Returns an iterator over the counts that are not zero, as label, prediction and count, in
@@ -188,25 +194,24 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().predicted
     }
 
-    /// The counts as parts of their row, column or sum.
+    /// Returns the counts divided by the sum of their row, of their column or of all.
     ///
     /// # Panics
-    /// If they are more than memory can have.
+    /// If they do not fit into memory.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
-        let all = self.counts();
-        let counts = self.sums();
-        let total = counts.total();
+        let counts = self.cells.dense(N);
+        let sums = self.sums();
+        let total = sums.total();
 
-        let mut shares = vec![[0.0; N]; N];
-        for (label, (shares, row)) in shares.iter_mut().zip(all).enumerate() {
-            for (prediction, (share, &count)) in shares.iter_mut().zip(row).enumerate() {
-                let whole = match by {
-                    Normalize::Labels => counts.support[label],
-                    Normalize::Predictions => counts.predicted[prediction],
-                    Normalize::All => total,
-                };
-                *share = ratio(count, whole);
-            }
+        let mut shares = memory::zeroed_rows(N);
+        for (cell, (share, &count)) in shares.as_flattened_mut().iter_mut().zip(counts).enumerate()
+        {
+            let whole = match by {
+                Normalize::Labels => sums.support[cell / N],
+                Normalize::Predictions => sums.predicted[cell % N],
+                Normalize::All => total,
+            };
+            *share = ratio(count, whole);
         }
         shares
     }
@@ -324,7 +329,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     }
 
     /// Returns the matrix with names for the classes, to be printed.
-    pub fn named<'a>(&'a self, names: [&'a str; N]) -> NamedConfusionMatrix<'a, N> {
+    pub fn named<'a>(&'a self, names: &'a [&'a str; N]) -> NamedConfusionMatrix<'a, N> {
         NamedConfusionMatrix {
             matrix: self,
             names,

@@ -8,7 +8,7 @@ use super::ConfusionMatrix;
 #[derive(Clone, Debug)]
 pub struct NamedConfusionMatrix<'a, const N: usize> {
     pub(crate) matrix: &'a ConfusionMatrix<N>,
-    pub(crate) names: [&'a str; N],
+    pub(crate) names: &'a [&'a str; N],
 }
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
@@ -40,22 +40,22 @@ fn write_table<const N: usize>(
         .iter()
         .map(|name| length(name))
         .fold(CORNER.len(), usize::max);
-    let width = |class: usize| {
-        let digits = counts
-            .iter()
-            .map(|row| row[class].max(1).ilog10() as usize + 1);
-        digits.fold(length(&names[class]), usize::max)
-    };
+    let mut widths: Vec<usize> = names.iter().map(|name| length(name)).collect();
+    for row in counts {
+        for (width, count) in widths.iter_mut().zip(row) {
+            *width = (*width).max(count.max(&1).ilog10() as usize + 1);
+        }
+    }
 
     write!(f, "{CORNER:first_width$}")?;
-    for (class, name) in names.iter().enumerate() {
-        write!(f, "  {name:>0$}", width(class))?;
+    for (name, width) in names.iter().zip(&widths) {
+        write!(f, "  {name:>width$}")?;
     }
 
     for (row, name) in counts.iter().zip(&names) {
         write!(f, "\n{name:first_width$}")?;
-        for (class, count) in row.iter().enumerate() {
-            write!(f, "  {count:>0$}", width(class))?;
+        for (count, width) in row.iter().zip(&widths) {
+            write!(f, "  {count:>width$}")?;
         }
     }
     writeln!(f)

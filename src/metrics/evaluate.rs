@@ -11,10 +11,10 @@ use crate::tensor::{Shape, Tensor};
 use crate::threads;
 
 /// The number of samples that are run at a time, unless their outputs have more elements than
-/// `MOST_ELEMENTS`.
+/// `MAX_ELEMENTS`.
 const PIECE: usize = 1024;
-/// The most elements of the outputs at a time: a megabyte of `f32`.
-const MOST_ELEMENTS: usize = 1 << 18;
+/// The largest number of elements of the outputs at a time: a megabyte of `f32`.
+const MAX_ELEMENTS: usize = 1 << 18;
 
 /// Methods of every network for data whose targets are known.
 pub trait Evaluate: Network {
@@ -105,7 +105,7 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
     }
 
     // At least one sample for each thread.
-    let piece = (MOST_ELEMENTS / N::Output::LEN.max(1))
+    let piece = (MAX_ELEMENTS / N::Output::LEN.max(1))
         .clamp(threads::threads(), PIECE.max(threads::threads()));
 
     let mut buffer = AlignedBuffer::new();

@@ -11,7 +11,7 @@ use crate::tensor::{Element, Tensor, Tensor1, double};
 ///
 /// Probabilities are kept one machine precision of their type away from 0 and 1, as in
 /// scikit-learn, so that a certain mistake costs much and not infinitely much; logits need no such
-/// care. NaN and logits of plus infinity give NaN.
+/// care. NaN in the score of any class and logits of plus infinity give NaN.
 ///
 /// ```
 /// use shapewright::metrics::{LogLoss, Outputs};
@@ -61,6 +61,8 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
             let score = double(scores[label.index()]);
             self.sum.add(match self.outputs {
                 Outputs::Logits => log_sum_exp(scores) - score,
+                // The right class may have a probability where another has none.
+                Outputs::Probabilities if scores.iter().any(|score| score.is_nan()) => f64::NAN,
                 Outputs::Probabilities => {
                     let precision = double(T::epsilon());
                     -libm::log(score.clamp(precision, 1.0 - precision))

@@ -73,7 +73,8 @@ impl<T: Element> Score for Tensor<Rank1<2>, T> {
     }
 }
 
-/// A target that is positive or negative.
+/// A target that is positive or negative. Tensors are positive above 0.5, and negative otherwise,
+/// also if they are NaN.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a sample is positive",
     note = "what does is a `bool`, a `Label<2>` (the class 1), or a tensor of one number (above 0.5)"

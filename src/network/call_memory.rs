@@ -54,15 +54,22 @@ impl<'a> Scratch<'a> {
 /// work among threads hands it to [`split_mut`](crate::ext::split_mut), which gives each part memory
 /// of its own. Its previous contents are arbitrary.
 pub struct ThreadMemory<'a> {
+    /// The memory of the calling thread, and that of others.
     memory: &'a mut [u8],
     /// The number of bytes for each thread.
     each: usize,
+    /// The number of bytes that the calling thread may still take.
+    left: usize,
 }
 
 impl<'a> ThreadMemory<'a> {
     #[inline(always)]
     pub(crate) fn new(memory: &'a mut [u8], each: usize) -> Self {
-        ThreadMemory { memory, each }
+        ThreadMemory {
+            memory,
+            each,
+            left: each,
+        }
     }
 
     /// Takes the next piece of the calling thread's memory: `len` numbers.
@@ -73,7 +80,31 @@ impl<'a> ThreadMemory<'a> {
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
         let bytes = super::needs::line_bytes::<T>(len);
+        // What follows belongs to other threads.
+        if bytes > self.left {
+            too_little(self.left, bytes);
+        }
+        self.left -= bytes;
         memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+    }
+
+    /// Takes the next piece of the calling thread's memory for a kernel: `len` numbers, or as many
+    /// as are left.
+    #[inline(always)]
+    pub(crate) fn take_at_most<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let lines = self.left / 64 * 64 / size_of::<T>();
+        self.take(len.min(lines))
+    }
+
+    /// Returns the memory of `parts` threads as one piece.
+    pub(crate) fn take_of_parts<T: Number>(self, parts: usize, len: usize) -> &'a mut [T] {
+        let (memory, each) = self.into_bytes();
+        assert!(
+            parts * each <= memory.len(),
+            "{parts} parts of work, and memory for {}",
+            memory.len() / each.max(1)
+        );
+        memory::numbers_mut(memory, len)
     }
 
     /// Returns the bytes of all threads, and the number of bytes for each.
@@ -87,7 +118,7 @@ impl<'a> ThreadMemory<'a> {
     pub(crate) fn reborrow(&mut self) -> ThreadMemory<'_> {
         ThreadMemory {
             memory: self.memory,
-            each: self.each,
+            ..*self
         }
     }
 }

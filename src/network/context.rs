@@ -8,8 +8,7 @@ use crate::threads;
 /// The circumstances in which a layer computes: batch, mode, seed and instruction tier.
 #[derive(Clone, Copy)]
 pub struct Context<'a, T: Element> {
-    /// The kernels of the instruction tier in force.
-    #[doc(hidden)]
+    /// The kernels of the instruction tier in force: products, functions of single numbers, sums.
     pub kernels: T::Kernels,
     /// The seed of this step and this layer.
     seed: u64,
@@ -23,6 +22,8 @@ pub struct Context<'a, T: Element> {
     first_trained: usize,
     /// Whether the samples are one thread's share of the batch.
     in_worker: bool,
+    /// The number of parts of work for which there is memory.
+    most_parts: usize,
     /// Whether the layer is to end with `Relu`.
     relu_epilogue: bool,
     /// The parts of the network that are frozen or in inference mode.
@@ -41,10 +42,18 @@ impl<'a, T: Element> Context<'a, T> {
             accumulate: false,
             first_trained: 0,
             in_worker: false,
+            most_parts: usize::MAX,
             relu_epilogue: false,
             modes: Modes::NONE,
             eval: false,
         }
+    }
+
+    /// Returns the context of a call in which a layer may cut its work into `most_parts` parts: that
+    /// many have memory of their own.
+    #[inline(always)]
+    pub(super) fn with_most_parts(self, most_parts: usize) -> Self {
+        Context { most_parts, ..self }
     }
 
     /// Returns the context of a network with these parts frozen or in inference mode.
@@ -112,12 +121,13 @@ impl<'a, T: Element> Context<'a, T> {
     }
 
     /// Returns the number of parts to cut work of `multiply_adds` multiply-adds into: 1 within a
-    /// worker, and where sharing does not pay.
+    /// worker, and where sharing does not pay. For each part there is the memory that the layer has
+    /// asked for per thread.
     pub fn parts(&self, multiply_adds: usize) -> usize {
         if self.in_worker {
             1
         } else {
-            threads::parts(multiply_adds)
+            threads::parts(multiply_adds).min(self.most_parts)
         }
     }
 

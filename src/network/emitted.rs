@@ -1,5 +1,6 @@
 //! The items that the code emitted by `network!` refers to. They are not for use by hand.
 
+use core::any::Any;
 use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
@@ -7,6 +8,7 @@ pub use super::feature_order::FeatureOrder;
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::Field;
 pub use super::layer_input::{Inputs, LayerInput};
+pub use super::lines::CacheLines;
 pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
@@ -15,7 +17,6 @@ pub use super::shape_rule::{
     report_parameters, report_shape, report_size, report_traits, report_workspace,
 };
 pub use super::stand_in::{Choose, OrStub};
-pub use super::state::StateLines;
 pub use super::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Layer, LayerSummary, NamesOutput, Needs, Network, OutputKind, Parameters, ShapeRule,
@@ -65,11 +66,14 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
             .text(if is_unaligned {
-                "it is packed"
+                "it is packed; give it `#[repr(C)]` alone"
+            } else if align_of::<P>() == 8 && size_of::<T>() == 4 {
+                "a `Buffer` of 64-bit numbers begins at a multiple of 8 bytes, and there are gaps \
+                 between or behind its fields; put it first, with an even number of `f32` behind \
+                 it, or take numbers of 32 bits"
             } else {
-                "there are gaps between or behind its fields"
-            })
-            .text("; give it `#[repr(C)]` alone");
+                "there are gaps between or behind its fields; give it `#[repr(C)]` alone"
+            });
         panic!("{}", sentence.as_str())
     }
 }
@@ -91,6 +95,48 @@ pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
         sizes::sum(&[before, numbers])
     } else {
         sizes::TOO_LARGE
+    }
+}
+
+/// Returns the parameters that a layer shares with another one, under the type of its own.
+/// [`report_tied`] has stopped the compilation if the types differ.
+#[inline(always)]
+pub fn tied<To: 'static, From: 'static>(params: &From) -> &To {
+    let params: &dyn Any = params;
+    params.downcast_ref().expect("the same parameters")
+}
+
+/// Like [`tied`], for the gradient.
+#[inline(always)]
+pub fn tied_mut<To: 'static, From: 'static>(gradient: &mut From) -> &mut To {
+    let gradient: &mut dyn Any = gradient;
+    gradient.downcast_mut().expect("the same parameters")
+}
+
+/// A test of whether two types are the same.
+pub struct Same<A, B>(PhantomData<(A, B)>);
+
+impl<A> Same<A, A> {
+    pub const IS_SAME: bool = true;
+}
+
+/// The answer for types that differ.
+pub trait Different {
+    const IS_SAME: bool = false;
+}
+
+impl<A, B> Different for Same<A, B> {}
+
+/// Stops the compilation if a layer shares the parameters of a layer with others.
+#[track_caller]
+pub const fn report_tied(layer: &str, base: &str, is_same: bool) {
+    if !is_same {
+        let sentence = super::Sentence::new("`")
+            .text(layer)
+            .text("` can't share the parameters of `")
+            .text(base)
+            .text("`, which has others: the sizes and options of both must be the same");
+        panic!("{}", sentence.as_str())
     }
 }
 
@@ -264,5 +310,6 @@ pub mod silent {
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
+    pub const fn report_tied(_: &str, _: &str, _: bool) {}
     pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
 }

@@ -76,11 +76,13 @@ pub trait InPlace: 'static {
     fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, Self::Config, S, T>);
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Element, L: InPlace> Layer<T> for L {
     type Config = L::Config;
     type Params = ();
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Infer<S, S, T> for L {
     const ORDER: FeatureOrder = L::ORDER;
     const FLOW: Flow = Flow::InPlace;
@@ -102,6 +104,7 @@ impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Infer<S, S, T> for L {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Train<S, S, T> for L {
     const READS_OUTPUT: bool = L::READS_OUTPUT;
 

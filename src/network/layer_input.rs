@@ -50,10 +50,10 @@ impl<S: Shape> LayerInput for S {
     }
 
     #[inline(always)]
-    fn gradients<'a, T: Element>(
-        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+    fn gradients<T: Element>(
+        sources: [Option<&mut [T]>; MAX_SOURCES],
         count: usize,
-    ) -> Option<&'a mut [Tensor<S, T>]> {
+    ) -> Option<&mut [Tensor<S, T>]> {
         let [first, ..] = sources;
         first.map(|dx| tensors_mut(dx, count))
     }

@@ -2,6 +2,7 @@
 
 mod activation_store;
 pub(crate) mod branch;
+mod buffer;
 mod call;
 mod call_memory;
 mod context;
@@ -12,9 +13,11 @@ mod flow;
 mod in_place;
 mod infer;
 mod inference;
+mod inference_workspace;
 mod layer;
 mod layer_input;
 mod layer_outputs;
+mod lines;
 mod modes;
 mod needs;
 #[allow(clippy::module_inception)]
@@ -30,9 +33,11 @@ mod state;
 mod summary;
 mod train;
 mod wiring;
+#[cfg(feature = "std")]
 mod workspace;
 
 pub use activation_store::ActivationStore;
+pub use buffer::Buffer;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
@@ -42,6 +47,7 @@ pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
+pub use inference_workspace::InferenceWorkspace;
 pub use layer::{Configuration, Layer, OutputKind};
 pub(crate) use layer::{Flow, ReluFusion};
 pub use layer_input::{Batches, Gradients, Inputs, LayerInput, Sources};
@@ -54,4 +60,5 @@ pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+#[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -34,13 +34,17 @@ impl Modes<'_> {
     /// Returns whether these parameters lie within a group with one of the modes; `false` if there
     /// are no parameters.
     pub fn have<T: Element>(&self, params: &[T], modes: &[Mode]) -> bool {
-        if self.groups.is_empty() || params.is_empty() {
+        self.have_at::<T>(params.as_ptr().addr(), params.len(), modes)
+    }
+
+    /// Like [`have`](Self::have), by the address of the parameters and their number.
+    fn have_at<T: Element>(&self, address: usize, len: usize, modes: &[Mode]) -> bool {
+        if self.groups.is_empty() || len == 0 {
             return false;
         }
 
-        let first = params.as_ptr().addr().wrapping_sub(self.base) / size_of::<T>();
-        let inside =
-            |group: &Range<usize>| group.start <= first && first + params.len() <= group.end;
+        let first = address.wrapping_sub(self.base) / size_of::<T>();
+        let inside = |group: &Range<usize>| group.start <= first && first + len <= group.end;
         self.groups
             .iter()
             .any(|(group, mode)| modes.contains(mode) && inside(group))
@@ -48,6 +52,7 @@ impl Modes<'_> {
 
     /// Returns whether a list of layers with these parameters computes as in inference.
     pub fn eval<T: Element, P: Parameters<T>>(&self, params: &P) -> bool {
-        !self.groups.is_empty() && self.have(params.as_slice(), &[Mode::Eval])
+        let address = core::ptr::from_ref(params).addr();
+        !self.groups.is_empty() && self.have_at::<T>(address, P::LEN, &[Mode::Eval])
     }
 }

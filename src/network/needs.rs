@@ -24,7 +24,10 @@ use crate::tensor::Number;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     pub(crate) per_sample: usize,
+    /// The number of bytes for each thread in a call on one sample.
     pub(crate) per_thread: usize,
+    /// The number of bytes for each thread in a call on a batch, at least `per_thread`.
+    pub(crate) per_thread_of_batch: usize,
     pub(crate) state: usize,
 }
 
@@ -33,6 +36,7 @@ impl Needs {
     pub const NONE: Self = Needs {
         per_sample: 0,
         per_thread: 0,
+        per_thread_of_batch: 0,
         state: 0,
     };
 
@@ -46,10 +50,27 @@ impl Needs {
 
     /// Adds a piece of `len` numbers for each thread.
     pub const fn per_thread<T: Number>(self, len: usize) -> Self {
+        self.for_kernel::<T>(len, len)
+    }
+
+    /// Adds the memory of a kernel for each thread: `of_one` numbers in a call on one sample, and
+    /// `of_batch` numbers, or as many if those are more, in a call on a batch.
+    ///
+    /// A batch shares weights among many samples, and many rows are worth memory that one is not.
+    pub(crate) const fn for_kernel<T: Number>(self, of_one: usize, of_batch: usize) -> Self {
         self.and(Needs {
-            per_thread: line_bytes::<T>(len),
+            per_thread: line_bytes::<T>(of_one),
+            per_thread_of_batch: line_bytes::<T>(sizes::larger(of_one, of_batch)),
             ..Needs::NONE
         })
+    }
+
+    /// Returns the needs in training, which computes a batch of one sample as any other batch.
+    pub(crate) const fn in_training(self) -> Self {
+        Needs {
+            per_thread: self.per_thread_of_batch,
+            ..self
+        }
     }
 
     /// Adds a piece of `len` numbers that a stream keeps from call to call.
@@ -65,6 +86,7 @@ impl Needs {
         Needs {
             per_sample: sizes::sum(&[self.per_sample, other.per_sample]),
             per_thread: sizes::sum(&[self.per_thread, other.per_thread]),
+            per_thread_of_batch: sizes::sum(&[self.per_thread_of_batch, other.per_thread_of_batch]),
             state: sizes::sum(&[self.state, other.state]),
         }
     }
@@ -75,6 +97,7 @@ impl Needs {
         Needs {
             per_sample: sizes::larger(self.per_sample, other.per_sample),
             per_thread: sizes::larger(self.per_thread, other.per_thread),
+            per_thread_of_batch: sizes::larger(self.per_thread_of_batch, other.per_thread_of_batch),
             state: sizes::sum(&[self.state, other.state]),
         }
     }
@@ -92,14 +115,20 @@ impl Needs {
     pub(crate) const fn times(self, n: usize) -> Self {
         Needs {
             per_sample: sizes::product(&[n, self.per_sample]),
-            per_thread: self.per_thread,
             state: sizes::product(&[n, self.state]),
+            ..self
         }
     }
 
     /// Returns whether no memory is needed.
     pub const fn is_none(&self) -> bool {
-        self.per_sample == 0 && self.per_thread == 0 && self.state == 0
+        self.per_sample == 0 && self.per_thread_of_batch == 0 && self.state == 0
+    }
+
+    /// Returns the number of cache lines that a call for one sample needs on one thread.
+    #[doc(hidden)]
+    pub const fn sample_lines(&self) -> usize {
+        sizes::sum(&[self.per_thread, self.per_sample]).div_ceil(64)
     }
 
     /// Returns the number of bytes for each sample.
@@ -107,7 +136,7 @@ impl Needs {
         self.per_sample
     }
 
-    /// Returns the number of bytes for each thread.
+    /// Returns the number of bytes for each thread in a call on one sample.
     pub const fn bytes_per_thread(&self) -> usize {
         self.per_thread
     }

@@ -1,28 +1,40 @@
 //! The trait of all networks made by `network!`.
 
-#[cfg(feature = "safetensors")]
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+#[cfg(all(feature = "safetensors", feature = "std"))]
 use std::path::Path;
 
+#[cfg(feature = "alloc")]
 use rand::Rng;
 
 use super::infer::Infer;
 use super::inference::{self, In, InputOf, Out, OutputOf};
+use super::inference_workspace::InferenceWorkspace;
+#[cfg(feature = "alloc")]
 use super::layer::Layer;
+use super::lines::Lines;
 use super::needs::Needs;
 use super::parameters::Parameters;
 use super::plan::OutputsAt;
-use super::state::{Lines, State};
+use super::state::State;
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
+#[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
+#[cfg(feature = "std")]
 use crate::data::Sample;
+#[cfg(feature = "std")]
 use crate::loss::{Accepts, Loss, TargetOf};
+#[cfg(feature = "alloc")]
 use crate::memory;
+#[cfg(feature = "std")]
 use crate::optim::Optimizer;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
+#[cfg(feature = "std")]
 use crate::train::Trainer;
-#[cfg(feature = "safetensors")]
+#[cfg(all(feature = "safetensors", feature = "std"))]
 use crate::weights::{self, LoadError, Loader, SaveError};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
@@ -68,11 +80,17 @@ pub trait Network:
     /// The memory of a stream's state.
     #[doc(hidden)]
     type StateLines: Lines;
+    /// The memory of inference of one sample.
+    #[doc(hidden)]
+    type InferenceLines: Lines;
 
     /// The name of the struct.
     const NAME: &'static str;
-    /// The number of parameters.
+    /// The number of parameters, among them the numbers of [buffers](crate::ext::Buffer).
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
+    /// The number of parameters that can be trained: those outside buffers.
+    const TRAINABLE_PARAMS: usize =
+        Self::PARAMS - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS;
     /// The number of multiply-adds of a forward pass of one sample.
     const MACS: usize = <Self as Infer<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
     /// The number of bytes that inference needs for one sample on one thread, in addition to input
@@ -104,6 +122,7 @@ pub trait Network:
 
     /// Creates a network on the heap, with each layer initialized as PyTorch does. The same
     /// generator in the same state gives the same parameters on every machine.
+    #[cfg(feature = "alloc")]
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
         <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
@@ -112,35 +131,44 @@ pub trait Network:
 
     /// Creates a network on the heap whose parameters are all zero. Gradients and the states of
     /// optimizers begin like this.
+    #[cfg(feature = "alloc")]
     fn zeros() -> Box<Self> {
         memory::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
+    #[cfg(feature = "alloc")]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        copy.params_mut().copy_from_slice(self.params());
+        memory::copy_parameters(self, &mut *copy);
         copy
     }
 
     /// Returns all parameters as one slice, layer after layer. A few elements of padding, which
     /// stay zero, may lie before and after a nested network and at the end.
+    ///
+    /// Numbers of another type are in it as bits. If there is padding behind them, it does not
+    /// compile; see [`Buffer`](crate::ext::Buffer#padding).
     fn params(&self) -> &[Self::Element] {
         self.as_slice()
     }
 
-    /// Returns all parameters as one mutable slice. The padding must stay zero.
+    /// Returns all parameters as one mutable slice. The padding must stay zero. Numbers of another
+    /// type are in it as bits, which are no numbers to compute with.
     fn params_mut(&mut self) -> &mut [Self::Element] {
         self.as_mut_slice()
     }
 
     /// Calls `visitor` with the name (`fc1.weight`), the sizes and the elements of each parameter
-    /// tensor.
+    /// tensor, except [buffers](crate::ext::Buffer).
+    #[cfg(feature = "alloc")]
     fn for_each_param<'a>(&'a self, mut visitor: impl FnMut(&str, &[usize], &'a [Self::Element])) {
         self.visit("", &mut visitor);
     }
 
-    /// Calls `visitor` with the name, the sizes and the mutable elements of each parameter tensor.
+    /// Calls `visitor` with the name, the sizes and the mutable elements of each parameter tensor,
+    /// except [buffers](crate::ext::Buffer).
+    #[cfg(feature = "alloc")]
     fn for_each_param_mut<'a>(
         &'a mut self,
         mut visitor: impl FnMut(&str, &[usize], &'a mut [Self::Element]),
@@ -149,6 +177,9 @@ pub trait Network:
     }
 
     /// Returns the output for one input. It does not allocate after the first call.
+    ///
+    /// It differs by rounding from the output that [`forward_batch`](Network::forward_batch) gives
+    /// for the same input in a batch.
     ///
     /// The output lies on the caller's stack: for large outputs, such as images, use
     /// [`forward_into`](Network::forward_into).
@@ -196,6 +227,7 @@ pub trait Network:
 
     /// Returns the number of bytes that inference of a batch needs on this number of threads, in
     /// addition to inputs and outputs.
+    #[cfg(feature = "std")]
     fn workspace_bytes(batch: usize, threads: usize) -> usize {
         inference::workspace_bytes::<Self>(batch, threads)
     }
@@ -215,8 +247,59 @@ pub trait Network:
         );
     }
 
+    /// Like [`forward`](Network::forward), with memory of the caller.
+    ///
+    /// ```
+    /// use shapewright::InferenceWorkspace;
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [64] -> [4] { Linear<_, 500>, Relu, Linear<_, 4> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = InferenceWorkspace::new();
+    /// let x = Tensor1::ones();
+    /// assert_eq!(net.forward_with(&x, &mut workspace), net.forward(&x));
+    /// ```
+    #[inline]
+    fn forward_with<X: InputOf<In<Self>, Self>>(
+        &self,
+        x: &X,
+        workspace: &mut InferenceWorkspace<Self>,
+    ) -> Tensor<Self::Output, Self::Element> {
+        let mut y = Tensor::zeros();
+        inference::one_with(self, x.expected(), &mut y, None, workspace);
+        y
+    }
+
+    /// Like [`forward_into`](Network::forward_into), with memory of the caller.
+    #[inline]
+    fn forward_into_with<X, Y>(&self, x: &X, y: &mut Y, workspace: &mut InferenceWorkspace<Self>)
+    where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
+        inference::one_with(self, x.expected(), y, None, workspace);
+    }
+
+    /// Like [`step`](Network::step), with memory of the caller.
+    #[inline]
+    fn step_with<X: InputOf<In<Self>, Self>>(
+        &self,
+        x: &X,
+        state: &mut State<Self>,
+        workspace: &mut InferenceWorkspace<Self>,
+    ) -> Tensor<Self::Output, Self::Element> {
+        let mut y = Tensor::zeros();
+        inference::one_with(self, x.expected(), &mut y, Some(state), workspace);
+        y
+    }
+
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
     /// allocate after the first call.
+    ///
+    /// An output does not depend on the other inputs, on its position and on the number of threads,
+    /// to the last bit. It does depend on the length of the batch, by rounding: behind a `Linear` or
+    /// a convolution, one sample or a few use other kernels than many, which add the same products
+    /// in another order.
     ///
     /// # Panics
     /// If `x` and `y` differ in length.
@@ -236,6 +319,7 @@ pub trait Network:
     }
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
+    #[cfg(feature = "std")]
     fn workspace() -> Workspace<Self>
     where
         Self: Trainable,
@@ -266,14 +350,12 @@ pub trait Network:
     /// }
     /// assert!(loss < 0.01);
     /// ```
+    #[cfg(feature = "std")]
     fn forward_train<'a, X: InputOf<In<Self>, Self>>(
         &'a self,
         x: &'a [X],
         workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self>
-    where
-        Self: Trainable,
-    {
+    ) -> Pass<'a, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 
@@ -283,7 +365,7 @@ pub trait Network:
     ///
     /// # Errors
     /// If the file can't be written.
-    #[cfg(feature = "safetensors")]
+    #[cfg(all(feature = "safetensors", feature = "std"))]
     fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         self.save_with(path, &[])
     }
@@ -296,7 +378,7 @@ pub trait Network:
     ///
     /// # Panics
     /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(feature = "safetensors")]
+    #[cfg(all(feature = "safetensors", feature = "std"))]
     fn save_with(
         &self,
         path: impl AsRef<Path>,
@@ -309,7 +391,7 @@ pub trait Network:
     ///
     /// # Panics
     /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(feature = "safetensors")]
+    #[cfg(all(feature = "safetensors", feature = "std"))]
     fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
         weights::to_bytes(self, metadata)
     }
@@ -319,7 +401,7 @@ pub trait Network:
     /// # Errors
     /// If the file can't be read, is damaged, or does not fit; the error lists all differences. The
     /// network then stays as it was.
-    #[cfg(feature = "safetensors")]
+    #[cfg(all(feature = "safetensors", feature = "std"))]
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
         self.load_from(&Loader::open(path)?)
     }
@@ -328,13 +410,14 @@ pub trait Network:
     ///
     /// # Errors
     /// If the file does not fit; the error lists all differences. The network then stays as it was.
-    #[cfg(feature = "safetensors")]
+    #[cfg(all(feature = "safetensors", feature = "std"))]
     fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
         loader.load_into(self)
     }
 
     /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
     /// and early stopping.
+    #[cfg(feature = "std")]
     fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
     where
         Self: Trainable,

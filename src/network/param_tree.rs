@@ -3,12 +3,17 @@
 //! `include_weights!` read it.
 
 use super::layer_input::LayerInput;
+#[cfg(feature = "alloc")]
+use alloc::format;
+#[cfg(feature = "alloc")]
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::Range;
 
 use super::feature_order::FeatureOrder;
 use super::infer::Infer;
 use super::parameters::Parameters;
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The largest number of axes of a parameter tensor.
@@ -84,6 +89,33 @@ pub struct TensorLayout {
     pub(crate) features: bool,
     /// Whether the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
+    /// For a tensor of another number type than the network's, its layout in memory.
+    pub(crate) buffer: Option<BufferLayout>,
+}
+
+/// The layout of a [`Buffer`](super::Buffer) in memory. `number_bytes` times the number of elements
+/// and `padding` are `len` elements of the network's number type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferLayout {
+    /// The name of its number type, such as `i8`.
+    pub number: &'static str,
+    /// The number of bytes of a number.
+    pub number_bytes: usize,
+    /// The number of elements of the network's number type that it takes in memory.
+    pub len: usize,
+    /// The number of bytes behind its numbers that belong to none.
+    pub padding: usize,
+}
+
+/// The treatment of a tensor by what passes over all parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlaceKind {
+    /// It is trained.
+    Trained,
+    /// It is measured, and its gradient is the change.
+    Statistic,
+    /// It has numbers of another type, in this many bytes, and is only copied.
+    Buffer { bytes: usize },
 }
 
 impl TensorLayout {
@@ -94,6 +126,7 @@ impl TensorLayout {
         statistic: false,
         features: false,
         outputs: false,
+        buffer: None,
     };
 
     /// Returns the layout of a tensor with these sizes; a tuple of tensors has one axis.
@@ -135,6 +168,7 @@ impl TensorLayout {
             statistic: self.statistic,
             features: false,
             outputs: false,
+            buffer: None,
         }
     }
 
@@ -148,6 +182,38 @@ impl TensorLayout {
         match self.sizes.len() {
             Some(len) => len,
             None => panic!("more elements than memory"),
+        }
+    }
+
+    /// Returns the number of elements of the network's number type that it takes in memory.
+    pub(crate) const fn place_len(&self) -> usize {
+        match &self.buffer {
+            Some(buffer) => buffer.len,
+            None => self.len(),
+        }
+    }
+
+    /// Returns the number of bytes of a number, in a network whose numbers have `size` bytes.
+    pub(crate) const fn number_bytes(&self, size: usize) -> usize {
+        match &self.buffer {
+            Some(buffer) => buffer.number_bytes,
+            None => size,
+        }
+    }
+
+    /// Returns the number of bytes of its numbers, in a network whose numbers have `size` bytes.
+    pub(crate) const fn bytes(&self, size: usize) -> usize {
+        sizes::product(&[self.len(), self.number_bytes(size)])
+    }
+
+    /// Returns the treatment of the tensor.
+    const fn kind(&self) -> PlaceKind {
+        match &self.buffer {
+            Some(buffer) => PlaceKind::Buffer {
+                bytes: self.bytes(buffer.number_bytes),
+            },
+            None if self.statistic => PlaceKind::Statistic,
+            None => PlaceKind::Trained,
         }
     }
 }
@@ -243,11 +309,30 @@ impl ParamField {
     }
 }
 
+impl ParamField {
+    /// A layer of a list that shares the parameters of an earlier one.
+    pub const fn tied_layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
+        name: &'static str,
+        text: &'static str,
+        first: usize,
+    ) -> Self {
+        ParamField {
+            contents: ParamTree::Fields(&[]),
+            ..Self::layer::<L, In, Out, T>(name, text, first)
+        }
+    }
+}
+
 impl ParamTree {
     /// Returns the tree of an array of `count` items, each of which has `len` elements.
+    ///
+    /// Padding may lie between buffers, so that an array of them is not one tensor, whatever its
+    /// sizes are.
     pub(crate) const fn array(item: &'static ParamTree, count: usize, len: usize) -> ParamTree {
         match item {
-            ParamTree::Tensor(tensor) => ParamTree::Tensor(tensor.array(count)),
+            ParamTree::Tensor(tensor) if tensor.buffer.is_none() => {
+                ParamTree::Tensor(tensor.array(count))
+            }
             _ => ParamTree::Items { count, len, item },
         }
     }
@@ -256,6 +341,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor or has another number of axes.
+    #[track_caller]
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`axes` belongs to a nested array of numbers, which is one tensor");
@@ -278,6 +364,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn features(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`features` belongs to a nested array of numbers, which is one tensor");
@@ -290,6 +377,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn outputs(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`outputs` belongs to a nested array of numbers, which is one tensor");
@@ -302,12 +390,17 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn statistic(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!(
                 "`statistic` belongs to a number or a nested array of numbers, which is one tensor"
             );
         };
+        assert!(
+            tensor.buffer.is_none(),
+            "a `Buffer` is not trained in any case: omit `statistic`"
+        );
         tensor.statistic = true;
         ParamTree::Tensor(tensor)
     }
@@ -342,12 +435,153 @@ impl ParamTree {
         has
     }
 
-    /// Calls with the place of each tensor that has elements, in order, and whether it is a
-    /// statistic. Does not allocate.
-    pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
+    /// Returns the number of numbers in buffers.
+    pub(crate) const fn buffer_numbers(&self) -> usize {
+        match self {
+            ParamTree::Tensor(tensor) => {
+                if tensor.buffer.is_some() {
+                    tensor.len()
+                } else {
+                    0
+                }
+            }
+            ParamTree::Items { count, item, .. } => {
+                sizes::product(&[*count, item.buffer_numbers()])
+            }
+            _ => {
+                let (members, mut sum, mut i) = (self.members(), 0, 0);
+                while i < members.len() {
+                    sum = sizes::sum(&[sum, members[i].contents.buffer_numbers()]);
+                    i += 1;
+                }
+                sum
+            }
+        }
+    }
+
+    /// Returns the number of bytes of all numbers that are trained or in buffers, in a network
+    /// whose numbers have `size` bytes.
+    pub(crate) const fn number_bytes(&self, size: usize) -> usize {
+        match self {
+            ParamTree::Tensor(tensor) if tensor.statistic => 0,
+            ParamTree::Tensor(tensor) => tensor.bytes(size),
+            ParamTree::Items { count, item, .. } => {
+                sizes::product(&[*count, item.number_bytes(size)])
+            }
+            _ => {
+                let (members, mut sum, mut i) = (self.members(), 0, 0);
+                while i < members.len() {
+                    sum = sizes::sum(&[sum, members[i].contents.number_bytes(size)]);
+                    i += 1;
+                }
+                sum
+            }
+        }
+    }
+
+    /// Returns whether there is padding behind a buffer.
+    pub(crate) const fn has_padding(&self) -> bool {
+        match self {
+            ParamTree::Tensor(tensor) => match &tensor.buffer {
+                Some(buffer) => buffer.padding > 0,
+                None => false,
+            },
+            ParamTree::Items { count, item, .. } => *count > 0 && item.has_padding(),
+            _ => {
+                let (members, mut has, mut i) = (self.members(), false, 0);
+                while i < members.len() {
+                    has = has || members[i].contents.has_padding();
+                    i += 1;
+                }
+                has
+            }
+        }
+    }
+
+    /// Sets the padding behind each buffer to zero bytes, in parameters that begin at `memory` and
+    /// whose numbers have `size` bytes.
+    ///
+    /// # Safety
+    /// This is the tree of the parameters, which the caller may write to.
+    pub(crate) const unsafe fn clear_padding(&self, memory: *mut u8, size: usize) {
+        match self {
+            ParamTree::Tensor(tensor) => {
+                if let Some(buffer) = &tensor.buffer {
+                    // SAFETY: the padding follows the numbers, and belongs to the parameters.
+                    unsafe {
+                        memory
+                            .add(tensor.bytes(size))
+                            .write_bytes(0, buffer.padding)
+                    }
+                }
+            }
+            ParamTree::Items { count, len, item } => {
+                let count = if item.has_padding() { *count } else { 0 };
+                let mut i = 0;
+                while i < count {
+                    // SAFETY: the items are side by side, and `item` is the tree of each.
+                    unsafe { item.clear_padding(memory.add(i * *len * size), size) }
+                    i += 1;
+                }
+            }
+            _ => {
+                let (members, mut i) = (self.members(), 0);
+                while i < members.len() {
+                    let ParamField {
+                        first, contents, ..
+                    } = &members[i];
+                    // SAFETY: a member begins at its first element.
+                    unsafe { contents.clear_padding(memory.add(*first * size), size) }
+                    i += 1;
+                }
+            }
+        }
+    }
+
+    /// Returns whether `bytes`, counted from the first byte of the parameters, have padding among
+    /// them; the numbers of the network have `size` bytes.
+    pub(crate) fn has_padding_in(&self, bytes: Range<usize>, size: usize) -> bool {
+        let mut found = false;
+        self.for_each_place(0, &mut |place, kind| {
+            if let PlaceKind::Buffer { bytes: numbers } = kind {
+                let padding = place.start * size + numbers..place.end * size;
+                found |= padding.start.max(bytes.start) < padding.end.min(bytes.end);
+            }
+        });
+        found
+    }
+
+    /// Calls with the ranges between buffers, in order, of parameters that are `len` elements. They
+    /// have elements of the network's number type alone.
+    pub(crate) fn for_each_range(&self, len: usize, visitor: &mut dyn FnMut(Range<usize>)) {
+        let mut begin = 0;
+        if self.buffer_numbers() > 0 {
+            self.for_each_place(0, &mut |place, kind| {
+                if let PlaceKind::Buffer { .. } = kind {
+                    if begin < place.start {
+                        visitor(begin..place.start);
+                    }
+                    begin = place.end;
+                }
+            });
+        }
+        if begin < len {
+            visitor(begin..len);
+        }
+    }
+
+    /// Calls with the place of each tensor that has elements, in order, and with its treatment.
+    /// Does not allocate.
+    pub(crate) fn for_each_place(
+        &self,
+        first: usize,
+        visitor: &mut dyn FnMut(Range<usize>, PlaceKind),
+    ) {
         match self {
             ParamTree::Tensor(tensor) if tensor.len() == 0 => {}
-            ParamTree::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
+            ParamTree::Tensor(tensor) => {
+                visitor(first..first + tensor.place_len(), tensor.kind());
+            }
             ParamTree::Items { len: 0, .. } => {}
             ParamTree::Items { count, len, item } => {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
@@ -362,6 +596,7 @@ impl ParamTree {
 
     /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
     /// its layout.
+    #[cfg(feature = "alloc")]
     pub(crate) fn for_each(
         &self,
         name: &str,
@@ -387,6 +622,7 @@ impl ParamTree {
 }
 
 /// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
+#[cfg(feature = "alloc")]
 pub(crate) fn join(name: &str, part: &str) -> String {
     if name.is_empty() || part.is_empty() {
         format!("{name}{part}")

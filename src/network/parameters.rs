@@ -14,7 +14,8 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// The numbers that a layer or network learns, in a struct that is one contiguous block of `T`.
 ///
 /// Implemented for `f32`, `f64`, tensors, arrays of parameters, `()` and, through `network!` and
-/// `#[derive(Parameters)]`, for structs of them.
+/// `#[derive(Parameters)]`, for structs of them. A [`Buffer`](crate::ext::Buffer) among them has
+/// numbers of another type, such as 8-bit weights.
 ///
 /// ```
 /// use shapewright::{Parameters, tensor::Element};
@@ -51,13 +52,16 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// the change.
 ///
 /// # Safety
-/// The type consists of exactly `LEN` values of `T`, contiguous and without padding (`repr(C)`
-/// structs of `Parameters`), and every combination of values of `T` is a value of the type. Derive
-/// the trait: the derive checks the first condition, and the second follows from the fields.
+/// The type has the size of `LEN` values of `T` and an alignment that is at least that of `T`. It
+/// consists of values of `T`, contiguous and without padding (`repr(C)` structs of `Parameters`),
+/// except for the padding that `PARAM_TREE` names. Every combination of values of `T` is a value of
+/// the type. Derive the trait: the derive checks the first condition, and the others follow from
+/// the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
     note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of \
-            those with `#[derive(Parameters)]`"
+            those with `#[derive(Parameters)]`",
+    note = "numbers of another type than the network's are in a `shapewright::ext::Buffer`"
 )]
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// The number of elements that the type takes in memory.
@@ -66,12 +70,18 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// larger than any memory, and saturates instead of wrapping.
     #[doc(hidden)]
     const NUMBERS: usize = Self::LEN;
-    /// The number of elements that are trained. The others are statistics, or padding that stays
-    /// zero.
+    /// The number of parameters: elements that are trained, and numbers in
+    /// [buffers](crate::ext::Buffer). The others are statistics, or padding that stays zero.
     const COUNT: usize = Self::LEN;
     /// The number of elements that are statistics.
     #[doc(hidden)]
     const STATISTICS: usize = 0;
+    /// The number of numbers in buffers.
+    #[doc(hidden)]
+    const BUFFER_NUMBERS: usize = Self::PARAM_TREE.buffer_numbers();
+    /// Whether all bytes belong to numbers, so that the parameters are a slice.
+    #[doc(hidden)]
+    const IS_SLICE: bool = !Self::PARAM_TREE.has_padding();
     /// The tensors: names, positions and layouts.
     #[doc(hidden)]
     const PARAM_TREE: ParamTree;
@@ -79,23 +89,30 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const CONTENTS_REF: &'static ParamTree = &Self::PARAM_TREE;
 
-    /// Calls `visitor` with the name, the sizes and the elements of each tensor. The names begin
-    /// with `name`.
+    /// Calls `visitor` with the name, the sizes and the elements of each tensor, except buffers. The
+    /// names begin with `name`.
+    #[cfg(feature = "alloc")]
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
-        let numbers = self.as_slice();
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
-            visitor(name, tensor.sizes(), &numbers[first..][..tensor.len()]);
+            if tensor.buffer.is_none() {
+                let numbers = memory::parameters_in(self, first..first + tensor.len());
+                visitor(name, tensor.sizes(), numbers);
+            }
         });
     }
 
-    /// Calls `visitor` with the name, the sizes and the mutable elements of each tensor. The names
-    /// begin with `name`.
+    /// Calls `visitor` with the name, the sizes and the mutable elements of each tensor, except
+    /// buffers. The names begin with `name`.
+    #[cfg(feature = "alloc")]
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         // The elements that are not handed out yet, and the index of the first of them.
         let mut rest = self.as_mut_slice();
         let mut rest_first = 0;
 
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
+            if tensor.buffer.is_some() {
+                return;
+            }
             let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - rest_first);
             let (numbers, after) = from_first.split_at_mut(tensor.len());
             rest = after;
@@ -104,7 +121,8 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
         });
     }
 
-    /// Returns all elements as one flat slice of length `LEN`.
+    /// Returns all elements as one flat slice of length `LEN`. It does not compile if there is
+    /// [padding](crate::ext::Buffer#padding) behind a buffer.
     #[inline(always)]
     fn as_slice(&self) -> &[T] {
         memory::parameters_as_slice(self)

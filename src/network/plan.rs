@@ -194,7 +194,8 @@ pub struct Plan<const N: usize> {
     pub multiply_adds: usize,
     /// The meaning of the network's outputs.
     pub gives: OutputKind,
-    /// The batching of the layers as one: whether one of them needs the whole batch in training.
+    /// The batching of the layers as one: whether one of them needs the whole batch in training, or
+    /// wants all samples of a thread.
     pub batching: Batching,
 }
 
@@ -246,8 +247,10 @@ impl<const N: usize> Plan<N> {
         let mut i = 0;
         while i < N {
             plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
-            if stages[i].is_whole_batch() {
-                plan.batching = Batching::WholeBatch;
+            match (stages[i].batching, plan.batching) {
+                (Batching::WholeBatch, _) => plan.batching = Batching::WholeBatch,
+                (Batching::All, Batching::Auto) => plan.batching = Batching::All,
+                _ => {}
             }
 
             plan.inference[i].state = plan.needs.state;

@@ -259,6 +259,10 @@ pub trait ShapeRule<In: LayerInput> {
     /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
     /// compile error.
     const OUTPUT: Inferred;
+
+    /// True if the inputs are indices, so that any other number gives NaN.
+    #[doc(hidden)]
+    const TAKES_INDICES: bool = false;
 }
 
 /// The output type of a layer whose output is a tuple of tensors.

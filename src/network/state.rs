@@ -1,5 +1,6 @@
 //! The memory that a network keeps between the calls of a stream.
 
+use super::lines::Lines;
 use super::network::Network;
 
 /// The memory that a network keeps between the calls of a stream, such as the last samples of a
@@ -54,28 +55,5 @@ impl<N: Network> core::fmt::Debug for State<N> {
         f.debug_struct("State")
             .field("network", &N::NAME)
             .finish_non_exhaustive()
-    }
-}
-
-/// Bytes that begin at a multiple of 64.
-#[doc(hidden)]
-pub trait Lines: Clone + Send + Sync + 'static {
-    /// All bytes are 0.
-    const ZERO: Self;
-    fn bytes_mut(&mut self) -> &mut [u8];
-}
-
-/// `N` times 64 bytes.
-#[doc(hidden)]
-#[derive(Clone)]
-#[repr(align(64))]
-pub struct StateLines<const N: usize>([[u8; 64]; N]);
-
-impl<const N: usize> Lines for StateLines<N> {
-    const ZERO: Self = StateLines([[0; 64]; N]);
-
-    #[inline(always)]
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.0.as_flattened_mut()
     }
 }

@@ -56,7 +56,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
     const OVERWRITES: bool = false;
     /// The memory that training needs in addition to inputs, outputs and their gradients. Memory
     /// per sample is kept from forward until backward has read it.
-    const TRAIN_NEEDS: Needs = Self::NEEDS;
+    const TRAIN_NEEDS: Needs = Self::NEEDS.in_training();
 
     /// Computes the outputs for training, and keeps what backward needs. The default calls
     /// [`forward`](Infer::forward), for layers that keep nothing.
@@ -64,7 +64,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
         const {
             assert!(
                 Self::TRAIN_NEEDS.per_sample >= Self::NEEDS.per_sample
-                    && Self::TRAIN_NEEDS.per_thread >= Self::NEEDS.per_thread,
+                    && Self::TRAIN_NEEDS.per_thread >= Self::NEEDS.per_thread_of_batch,
                 "the `TRAIN_NEEDS` of a layer are smaller than its `NEEDS`, so that `forward` \
                  can't run in training: write `forward_train` in its `Train`, or omit `TRAIN_NEEDS`"
             );

@@ -32,6 +32,7 @@ pub struct Workspace<N: Network> {
     input_gradients: AlignedBuffer<N::Element>,
     cache: AlignedBuffer<u8>,
     thread_memory: AlignedBuffer<u8>,
+    functions: Functions<N>,
     seed: u64,
     steps: u64,
     /// The index of the first parameter that is trained.
@@ -42,14 +43,36 @@ pub struct Workspace<N: Network> {
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<N: Trainable> Workspace<N> {
-    pub(super) fn new() -> Self {
+/// The functions of [`Train`] of a network.
+///
+/// A workspace has them from where it is made, so that this is the only place where the compiler
+/// asks whether the network can be trained: it reports a layer without a backward pass once.
+struct Functions<N: Network> {
+    forward: fn(ForwardTrain<'_, N, N::Input, N::Output, N::Element>),
+    backward_input: fn(BackwardInput<'_, N, N::Input, N::Output, N::Element>),
+    backward_params: fn(BackwardParams<'_, N, N::Input, N::Output, N::Element>),
+}
+
+impl<N: Trainable> Functions<N> {
+    const ALL: Self = Functions {
+        forward: <N as Train<N::Input, N::Output, N::Element>>::forward_train,
+        backward_input: <N as Train<N::Input, N::Output, N::Element>>::backward_input,
+        backward_params: <N as Train<N::Input, N::Output, N::Element>>::backward_params,
+    };
+}
+
+impl<N: Network> Workspace<N> {
+    pub(super) fn new() -> Self
+    where
+        N: Trainable,
+    {
         Workspace {
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
             input_gradients: AlignedBuffer::new(),
             cache: AlignedBuffer::new(),
             thread_memory: AlignedBuffer::new(),
+            functions: Functions::ALL,
             seed: 0,
             steps: 0,
             first_trained: 0,
@@ -225,7 +248,7 @@ impl<N: Trainable> Workspace<N> {
     }
 
     /// The memory of a training pass in addition to the outputs and their gradients.
-    const NEEDS: Needs = <N as Train<N::Input, N::Output, N::Element>>::TRAIN_NEEDS;
+    const NEEDS: Needs = N::TRAINING;
 
     /// Returns the activations of a batch.
     fn store(cache: &mut AlignedBuffer<u8>, batch: usize) -> ActivationStore<'_> {
@@ -239,9 +262,9 @@ impl<N: Trainable> Workspace<N> {
 }
 
 /// Returns the modes of these groups of a network's parameters.
-fn modes_of<'a, N: Trainable>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
+fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
     Modes {
-        base: network.params().as_ptr().addr(),
+        base: core::ptr::from_ref(network).addr(),
         groups,
     }
 }
@@ -256,7 +279,7 @@ pub struct Pass<'a, N: Network> {
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<'a, N: Trainable> Pass<'a, N> {
+impl<'a, N: Network> Pass<'a, N> {
     pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
@@ -267,12 +290,17 @@ impl<'a, N: Trainable> Pass<'a, N> {
             .seed
             .wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
+        let shares = workspace.thread_memory.as_slice().len();
+        let most_parts = shares
+            .checked_div(Workspace::<N>::NEEDS.per_thread)
+            .unwrap_or(usize::MAX);
         let cx = Context::new(N::Element::kernels(), seed, batch)
+            .with_most_parts(most_parts)
             .trained_from(workspace.first_trained_layer());
         let modes = Arc::clone(&workspace.modes);
 
         let len = batch * N::Output::LEN;
-        <N as Train<_, _, _>>::forward_train(ForwardTrain {
+        (workspace.functions.forward)(ForwardTrain {
             config: &(),
             params: network,
             x,
@@ -459,7 +487,7 @@ impl<'a, N: Trainable> Pass<'a, N> {
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
         let dx = with_input.then(|| tensors_mut(dx, batch));
 
-        <N as Train<_, _, _>>::backward_input(BackwardInput {
+        (workspace.functions.backward_input)(BackwardInput {
             config: &(),
             params: network,
             x,
@@ -471,7 +499,7 @@ impl<'a, N: Trainable> Pass<'a, N> {
             cx: &cx,
         });
 
-        <N as Train<_, _, _>>::backward_params(BackwardParams {
+        (workspace.functions.backward_params)(BackwardParams {
             config: &(),
             params: network,
             x,

@@ -1,13 +1,13 @@
 //! Average pooling.
 
-use super::mean_pool::mean_pool;
+use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::window::{
     Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
 };
-use crate::kernels::{Divisor, Kernels, Plane};
+use crate::kernels::{Divisor, Kernels, MeanPool, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
 };
 use crate::tensor::{Dims, Element, Shape};
 

@@ -61,6 +61,7 @@ pub struct EmbeddingParams<const NUM_EMBEDDINGS: usize, const EMBEDDING_DIM: usi
 impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<In>
     for Embedding<N, D, PADDING>
 {
+    const TAKES_INDICES: bool = true;
     const OUTPUT: Inferred = {
         let input = In::DIMS;
         let rank = input.sizes().len();
@@ -267,7 +268,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         // Split over the rows of the weight. Each part looks for its own rows among all indices, so
         // that a row is summed in the order of the batch, whatever the number of threads.
         let additions = sizes::product(&[sizes::sum(&[indices.len(), N]), D]);
-        let rows = N.div_ceil(threads::parts(additions)).max(1);
+        let rows = N.div_ceil(cx.parts(additions)).max(1);
         threads::split_mut_with(
             &mut gradient.weight,
             rows,

@@ -1,11 +1,15 @@
 //! Batch normalizations folded into the layers before them.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+use core::any::Any;
 use core::marker::PhantomData;
 
 use super::{
     BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, Conv1dParams, Conv2dParams,
     ConvTranspose2dParams, LinearParams,
 };
+use crate::memory;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
@@ -68,8 +72,16 @@ pub trait Foldable: Network {
     /// The folded network.
     type Folded: Network<Element = Self::Element, Input = Self::Input, Output = Self::Output>;
 
+    /// Sets the folded network's parameters from the current ones.
+    fn fold_into(&self, folded: &mut Self::Folded);
+
     /// Returns the folded network with the current parameters, on the heap.
-    fn folded(&self) -> Box<Self::Folded>;
+    #[cfg(feature = "alloc")]
+    fn folded(&self) -> Box<Self::Folded> {
+        let mut folded = Self::Folded::zeros();
+        self.fold_into(&mut folded);
+        folded
+    }
 }
 
 /// Parameters that a batch normalization can be folded into: a weight, followed by a bias.
@@ -145,7 +157,7 @@ fn wide<T: Element>(x: T) -> f64 {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = (wide(self.running_var[channel]) + eps).sqrt();
+        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: wide(self.weight[channel]) / deviation,
@@ -157,7 +169,7 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = (wide(self.running_var[channel]) + eps).sqrt();
+        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: 1.0 / deviation,
@@ -176,15 +188,14 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 ) {
     let (weight, bias) = folded.as_mut_slice().split_at_mut(P::LEN - P::OUTPUTS);
     let (old_weight, old_bias) = layer.as_slice().split_at(weight.len());
-    let maps: Vec<AffineMap> = (0..P::OUTPUTS)
-        .map(|output| norm.affine_map(output, config.eps()))
-        .collect();
+    let map = |output| norm.affine_map(output, config.eps());
 
     for (position, (weight, &old)) in weight.iter_mut().zip(old_weight).enumerate() {
-        *weight = T::from_f64_lossy(wide(old) * maps[P::output_of(position)].factor);
+        *weight = T::from_f64_lossy(wide(old) * map(P::output_of(position)).factor);
     }
 
-    for (output, (bias, map)) in bias.iter_mut().zip(&maps).enumerate() {
+    for (output, bias) in bias.iter_mut().enumerate() {
+        let map = map(output);
         let old = old_bias.get(output).map_or(0.0, |&old| wide(old));
         *bias = T::from_f64_lossy((old - map.mean) * map.factor + map.shift);
     }
@@ -193,7 +204,11 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 /// Copies the parameters of a layer that is the same in the folded network.
 #[doc(hidden)]
 pub fn copy<T: Element>(layer: &impl Parameters<T>, folded: &mut impl Parameters<T>) {
-    folded.as_mut_slice().copy_from_slice(layer.as_slice());
+    if let Some(folded) = (folded as &mut dyn Any).downcast_mut() {
+        return memory::copy_parameters(layer, folded);
+    }
+    let numbers = folded.as_mut_slice();
+    numbers.copy_from_slice(memory::parameters_in(layer, 0..numbers.len()));
 }
 
 /// A layer in a folded network that is not built in: its folded network if it `FOLDS`, otherwise
@@ -210,7 +225,7 @@ pub trait FoldInto<T, P, Q> {
 
 impl<L: Foldable> FoldInto<L::Element, L, L::Folded> for Nested<true, L> {
     fn fold_into(layer: &L, folded: &mut L::Folded) {
-        copy(&*layer.folded(), folded);
+        layer.fold_into(folded);
     }
 }
 

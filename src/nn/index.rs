@@ -1,8 +1,12 @@
 //! Indices that are known to be in range, and their conversion to the numbers of networks.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 
-use crate::loss::{Label, LabelError};
+use crate::loss::Label;
+#[cfg(feature = "alloc")]
+use crate::loss::LabelError;
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
@@ -27,7 +31,7 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 ///     error.to_string(),
 ///     "index 7 at position 1 is not one of 5 embeddings, which are 0 to 4"
 /// );
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
 /// [`Label`] and `Index` convert into each other with `From`, for networks that predict what they
@@ -56,6 +60,7 @@ impl<const N: usize> Index<N> {
     ///
     /// # Errors
     /// At the first number that is not from 0 to `N - 1`.
+    #[cfg(feature = "alloc")]
     pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
         match Label::from_numbers(indices) {
             Ok(labels) => Ok(labels.into_iter().map(Index).collect()),
@@ -156,4 +161,4 @@ impl fmt::Display for IndexError {
     }
 }
 
-impl std::error::Error for IndexError {}
+impl core::error::Error for IndexError {}

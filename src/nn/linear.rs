@@ -2,14 +2,15 @@
 
 use rand::Rng;
 
+use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
-use crate::kernels::{Kernels, Matrix, Product, Start};
+use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
-    Parameters, ReluFusion, Sentence, ShapeRule, Train,
+    Needs, Parameters, ReluFusion, Sentence, ShapeRule, ThreadMemory, Train,
 };
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
@@ -164,6 +165,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         x: &[T],
         y: &mut [T],
         total_rows: usize,
+        mut memory: ThreadMemory<'_>,
         cx: &Context<T>,
     ) {
         // The first condition is a constant, so that only small layers reserve stack for `O` sums.
@@ -196,6 +198,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start,
             relu: cx.has_relu_epilogue(),
             whole: total_rows,
+            memory: memory.take_at_most(const { product_memory(usize::MAX, O, I, false) }),
         });
     }
 
@@ -264,6 +267,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                 start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[first..first + n])),
                 relu,
                 whole: 1,
+                memory: &mut [],
             });
         });
     }
@@ -296,6 +300,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                 start: if part == 0 { start } else { Start::Zero },
                 relu: false,
                 whole: 1,
+                memory: &mut [],
             });
         };
 
@@ -324,6 +329,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         dy: &[T],
         dx: &mut [T],
         total_rows: usize,
+        mut memory: ThreadMemory<'_>,
         cx: &Context<T>,
     ) {
         cx.kernels.product(Product {
@@ -337,22 +343,30 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start: Start::Zero,
             relu: false,
             whole: total_rows,
+            memory: memory.take_at_most(const { product_memory(usize::MAX, I, O, true) }),
         });
     }
 
     /// Computes `x^T dy`, split between threads over the rows of the weight.
     #[inline(always)]
-    fn backward_weight<T: Element>(x: &[T], dy: &[T], gradient: &mut [[T; O]; I], cx: &Context<T>) {
+    fn backward_weight<T: Element>(
+        x: &[T],
+        dy: &[T],
+        gradient: &mut [[T; O]; I],
+        memory: ThreadMemory<'_>,
+        cx: &Context<T>,
+    ) {
         let kernels = cx.kernels;
         let accumulate = cx.accumulate();
         let rows = x.len() / I;
 
-        let parts = threads::parts(sizes::product(&[rows, I, O]));
+        let parts = cx.parts(sizes::product(&[rows, I, O]));
         let features = I.div_ceil(parts).max(1);
-        threads::split_mut(
+        threads::split_mut_with(
             gradient.as_flattened_mut(),
             features * O,
-            &|part, gradient: &mut [T]| {
+            memory,
+            &|part, gradient: &mut [T], mut memory| {
                 kernels.product(Product {
                     m: gradient.len() / O,
                     n: O,
@@ -372,9 +386,19 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                     },
                     relu: false,
                     whole: I,
+                    memory: memory.take_at_most(const { product_memory(I, O, usize::MAX, false) }),
                 });
             },
         );
+    }
+}
+
+/// Returns the number of rows of `features` numbers in a sample.
+pub(super) const fn rows_of<In: Shape, const FEATURES: usize>() -> usize {
+    // A layer that does not fit, which is reported, may have no features.
+    match In::LEN.checked_div(FEATURES) {
+        Some(rows) => rows,
+        None => 0,
     }
 }
 
@@ -396,13 +420,21 @@ macro_rules! linear {
             const ORDER: FeatureOrder = FeatureOrder::Makes;
             const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
+            const NEEDS: Needs = product_needs::<T>(rows_of::<In, I>(), O, I, false);
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
-                let Forward { params: $p, x, y, cx, .. } = call;
+                let Forward { params: $p, x, y, thread_memory, cx, .. } = call;
                 let total_rows = cx.batch() * (In::LEN / I);
-                let y = flatten_mut(y);
-                DenseRows::<I, O>::forward(&$p.weight, $get, flatten(x), y, total_rows, cx);
+                DenseRows::<I, O>::forward(
+                    &$p.weight,
+                    $get,
+                    flatten(x),
+                    flatten_mut(y),
+                    total_rows,
+                    thread_memory,
+                    cx,
+                );
             }
         }
 
@@ -411,21 +443,33 @@ macro_rules! linear {
         {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
+            const TRAIN_NEEDS: Needs = {
+                let input = product_needs::<T>(rows_of::<In, I>(), I, O, true);
+                let forward = <Self as Infer<In, Out, T>>::NEEDS;
+                forward.or(input).or(weight_grad_needs::<T>(I, O)).in_training()
+            };
 
             #[inline(always)]
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
-                let BackwardInput { params: $p, dy, dx, cx, .. } = call;
+                let BackwardInput { params: $p, dy, dx, thread_memory, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let total_rows = cx.batch() * (In::LEN / I);
-                let dx = flatten_mut(dx);
-                DenseRows::<I, O>::backward_input(&$p.weight, flatten(dy), dx, total_rows, cx);
+                DenseRows::<I, O>::backward_input(
+                    &$p.weight,
+                    flatten(dy),
+                    flatten_mut(dx),
+                    total_rows,
+                    thread_memory,
+                    cx,
+                );
             }
 
             #[inline(always)]
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
-                let BackwardParams { x, dy, gradient: $p, cx, .. } = call;
+                let BackwardParams { x, dy, gradient: $p, thread_memory, cx, .. } = call;
+                let x = flatten(x);
                 let dy = flatten(dy);
-                DenseRows::<I, O>::backward_weight(flatten(x), dy, &mut $p.weight, cx);
+                DenseRows::<I, O>::backward_weight(x, dy, &mut $p.weight, thread_memory, cx);
                 linear!(@bias $bias, $p, dy, cx);
             }
         }

@@ -5,7 +5,7 @@
 //!
 //! | kind | layers |
 //! |---|---|
-//! | dense | [`Linear`], [`Embedding`] of [indices](Index) |
+//! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
 //! | shape | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
@@ -29,6 +29,7 @@ mod embedding;
 pub(crate) mod fold;
 mod glu;
 mod index;
+mod kernel_needs;
 mod linear;
 mod max_pool;
 mod mean_pool;
@@ -38,6 +39,7 @@ mod prelu;
 mod reshape;
 mod rule;
 mod softmax;
+mod unembedding;
 mod upsample;
 mod window;
 mod zero_pad;
@@ -70,5 +72,6 @@ pub use norm::{
 pub use prelu::{PRelu, PReluParams};
 pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};
+pub use unembedding::Unembedding;
 pub use upsample::{Upsample, UpsampleBilinear};
 pub use zero_pad::ZeroPad2d;

@@ -1,12 +1,12 @@
 //! Upsampling of images.
 
-use super::mean_pool::mean_pool;
+use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::rule::zero_size;
 use super::window::{infer_from_sizes, plane, tiles};
-use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
+use crate::kernels::{Axis, Divisor, Kernels, MeanPool, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};

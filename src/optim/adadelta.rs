@@ -1,8 +1,8 @@
 //! Adadelta.
 
-use super::setting_error::{fraction, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdadeltaStep, Preprocess, Update};
+use crate::setting_error::{fraction, not_negative};
 use crate::tensor::Element;
 
 /// The Adadelta optimizer, whose steps are in proportion to the size of recent steps. PyTorch's
@@ -50,7 +50,7 @@ impl Optimizer for Adadelta {
         2
     }
 
-    shared_settings!();
+    shared_settings!("Adadelta": lr, rho, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

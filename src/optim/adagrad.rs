@@ -1,8 +1,8 @@
 //! Adagrad.
 
-use super::setting_error::not_negative;
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdagradStep, Preprocess, Update};
+use crate::setting_error::not_negative;
 use crate::tensor::Element;
 
 /// The Adagrad optimizer, whose steps are divided by the root of the sum of all squared gradients.
@@ -55,7 +55,7 @@ impl Optimizer for Adagrad {
         1
     }
 
-    shared_settings!();
+    shared_settings!("Adagrad": lr, lr_decay, initial_accumulator_value, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -1,8 +1,8 @@
 //! Adam and AdamW.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdamStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The Adam optimizer, whose steps are scaled by running means of the gradient and of its square.
@@ -57,7 +57,7 @@ impl Optimizer for Adam {
         2 + usize::from(self.amsgrad)
     }
 
-    shared_settings!();
+    shared_settings!("Adam": lr, betas, epsilon, weight_decay, decoupled_weight_decay, amsgrad, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[
@@ -167,7 +167,7 @@ impl Optimizer for AdamW {
         2 + usize::from(self.amsgrad)
     }
 
-    shared_settings!();
+    shared_settings!("AdamW": lr, betas, epsilon, weight_decay, amsgrad, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         self.adam().check()

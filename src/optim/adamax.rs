@@ -1,8 +1,8 @@
 //! Adamax.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdamaxStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The Adamax optimizer: Adam with the largest recent gradient in place of the root of the mean
@@ -50,7 +50,7 @@ impl Optimizer for Adamax {
         2
     }
 
-    shared_settings!();
+    shared_settings!("Adamax": lr, betas, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

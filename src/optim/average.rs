@@ -2,7 +2,9 @@
 
 use super::share;
 use crate::kernels::flush;
-use crate::network::Network;
+use crate::memory;
+use crate::network::param_tree::PlaceKind;
+use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -10,7 +12,8 @@ use crate::threads;
 /// better than the last parameters. It is a network of the same type.
 ///
 /// PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the running statistics of
-/// batch normalizations are averaged as well.
+/// batch normalizations are averaged as well. [Buffers](crate::ext::Buffer) are those of the last
+/// update.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -40,7 +43,7 @@ impl<N: Network> Clone for WeightAverage<N> {
     }
 }
 
-/// The weights of an average. Its `Debug` text is in checkpoints.
+/// The weights of an average.
 #[derive(Clone, Copy, Debug)]
 enum AverageKind {
     Ema(f64),
@@ -110,17 +113,31 @@ impl<N: Network> WeightAverage<N> {
         // Interpolates from the nearer end, as PyTorch's `lerp` does, so that a weight of 1 copies.
         let from_average = weight < N::Element::from_f64_lossy(0.5);
         let average = self.network.params_mut();
-        let per_part = share(average.len());
-        threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
-            for (average, &new) in average.iter_mut().zip(&network.params()[part * per_part..]) {
-                let difference = new - *average;
-                *average = flush(if from_average {
-                    *average + weight * difference
-                } else {
-                    new - rest * difference
-                });
-            }
+        N::PARAM_TREE.for_each_range(average.len(), &mut |range| {
+            let news = memory::parameters_in(network, range.clone());
+            let per_part = share(news.len());
+            let average = &mut average[range];
+            threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
+                for (average, &new) in average.iter_mut().zip(&news[part * per_part..]) {
+                    let difference = new - *average;
+                    *average = flush(if from_average {
+                        *average + weight * difference
+                    } else {
+                        new - rest * difference
+                    });
+                }
+            });
         });
+
+        // Bits of other number types have no average.
+        if <N as Parameters<N::Element>>::BUFFER_NUMBERS > 0 {
+            N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+                if let PlaceKind::Buffer { bytes } = kind {
+                    let new = memory::parameter_bytes(network, place.start, bytes);
+                    memory::bytes_mut(&mut average[place])[..bytes].copy_from_slice(new);
+                }
+            });
+        }
     }
 
     /// Returns the average; zeros before the first update.
@@ -138,14 +155,18 @@ impl<N: Network> WeightAverage<N> {
         matches!(self.kind, AverageKind::Swa)
     }
 
-    /// Returns the kind of the average, whose `Debug` text is compared with that of a checkpoint.
-    pub(crate) fn kind(&self) -> impl core::fmt::Debug {
-        self.kind
+    /// Returns the kind of the average as it is written in checkpoints.
+    pub(crate) fn written(&self) -> String {
+        match self.kind {
+            AverageKind::Ema(decay) => format!("Ema({decay:?})"),
+            AverageKind::EmaCorrected(decay) => format!("EmaCorrected({decay:?})"),
+            AverageKind::Swa => "Swa".to_owned(),
+        }
     }
 
     /// Continues with an average that [`WeightAverage::network`] returned after `updates` updates.
     pub fn restore(&mut self, network: &N, updates: u64) {
-        self.network.params_mut().copy_from_slice(network.params());
+        memory::copy_parameters(network, &mut *self.network);
         self.updates = updates;
     }
 }

@@ -5,50 +5,26 @@ use core::ops::Range;
 
 use num_traits::Float;
 
+use super::state::has_untrained;
 use super::{ParamGroup, assert_setting, not_negative, positive};
 use crate::kernels::flush;
+use crate::memory;
+use crate::network::param_tree::PlaceKind;
 use crate::network::{Network, Parameters};
-use crate::sum::Sum;
-use crate::tensor::Element;
+use crate::sum::{Sum, sum_of};
+use crate::tensor::{Element, double};
 
-/// The number of partial sums of a block: enough for vectors, and in an order that is always the
-/// same.
-const PARTIALS: usize = 16;
-
-/// The number of terms that are added in plain chains before their sum goes to the exact one.
-const BLOCK: usize = 64 * PARTIALS;
-
-/// Returns the sum of `term` over all numbers, in `f64`, however many there are.
-fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
-    let wide = |x: T| x.to_f64().expect("a float is an f64");
-
-    let mut total = Sum::default();
-    for block in numbers.chunks(BLOCK) {
-        let (chunks, rest) = block.as_chunks::<PARTIALS>();
-        let mut sums = [0.0; PARTIALS];
-        for chunk in chunks {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += term(wide(x));
-            }
-        }
-
-        total.extend(sums);
-        total.extend(rest.iter().map(|&x| term(wide(x))));
-    }
-    total.value()
-}
-
-/// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics are
-/// omitted, because they have no gradient.
+/// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics and
+/// buffers are omitted, because they have no gradient.
 fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
-    if <N as Parameters<N::Element>>::STATISTICS == 0 {
+    if !has_untrained::<N>() {
         return f(range);
     }
 
-    N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
+    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
         let start = place.start.max(range.start);
         let end = place.end.min(range.end);
-        if !statistic && start < end {
+        if kind == PlaceKind::Trained && start < end {
             f(start..end);
         }
     });
@@ -58,14 +34,15 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        total.add(sum(&network.params()[place], &term));
+        let numbers = memory::parameters_in(network, place);
+        total.add(sum_of(numbers, |_, p| term(double(p))));
     });
     total.value()
 }
 
 /// Calls `f` with all elements of a gradient whose parameters are trained.
 fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
-    for_each_trained::<N>(0..gradient.params().len(), &mut |place| {
+    for_each_trained::<N>(0..<N as Parameters<N::Element>>::LEN, &mut |place| {
         gradient.params_mut()[place].iter_mut().for_each(&f);
     });
 }
@@ -116,7 +93,8 @@ impl core::error::Error for NonFiniteNorm {}
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
     assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
-    let norm = sum_trained(gradient, 0..gradient.params().len(), |x| x * x).sqrt();
+    let all = 0..<N as Parameters<N::Element>>::LEN;
+    let norm = sum_trained(gradient, all, |x| x * x).sqrt();
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
     }
@@ -229,7 +207,8 @@ fn add_slopes<N: Network>(
 ) {
     for_each_trained::<N>(group.range(network), &mut |place| {
         let gradient = &mut gradient.params_mut()[place.clone()];
-        for (g, &p) in gradient.iter_mut().zip(&network.params()[place]) {
+        let params = memory::parameters_in(network, place);
+        for (g, &p) in gradient.iter_mut().zip(params) {
             *g += slope(p);
         }
     });

@@ -1,8 +1,8 @@
 //! Lion.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{LionStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The Lion optimizer, whose steps have the sign of a running mean and all the same size. Chen et
@@ -57,7 +57,7 @@ impl Optimizer for Lion {
         1
     }
 
-    shared_settings!();
+    shared_settings!("Lion": lr, betas, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;

@@ -17,7 +17,6 @@ mod radam;
 mod rmsprop;
 mod saved;
 mod setters;
-mod setting_error;
 mod sgd;
 mod state;
 
@@ -35,14 +34,14 @@ pub use rmsprop::RmsProp;
 pub use saved::{OptimizerSnapshot, SkippedSteps, StateError};
 pub(crate) use setters::setters;
 use setters::shared_settings;
-pub use setting_error::SettingError;
-pub(crate) use setting_error::{assert_setting, at_least_one, not_negative, positive};
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
 use core::fmt::Debug;
 
 use crate::network::Network;
+pub use crate::setting_error::SettingError;
+pub(crate) use crate::setting_error::{assert_setting, at_least_one, not_negative, positive};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -62,8 +61,7 @@ fn share(len: usize) -> usize {
 }
 
 /// An update rule with its settings. The values that it keeps between steps are in an
-/// [`OptimizerState`]. Its `Debug` text must show all settings: a training resumes from a
-/// checkpoint only if the text is the same.
+/// [`OptimizerState`].
 ///
 /// # Very small gradients
 /// The optimizers of this crate treat a gradient below 3.9e-34 (7.3e-304 in `f64`) as 0. Where the
@@ -86,6 +84,15 @@ pub trait Optimizer: Clone + Debug {
     /// Returns the weight decay, which may be changed, if the optimizer has one.
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         None
+    }
+
+    /// Returns a name with all settings. A training resumes from a checkpoint only if they are the
+    /// same.
+    ///
+    /// The default is the `Debug` text. With a text of its own, an optimizer can be renamed without
+    /// making its checkpoints unreadable.
+    fn written_settings(&self) -> String {
+        format!("{self:?}")
     }
 
     /// Checks that the settings are in their ranges.

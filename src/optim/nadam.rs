@@ -1,8 +1,8 @@
 //! NAdam.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{NAdamStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The NAdam optimizer: Adam with Nesterov's momentum. PyTorch's `optim.NAdam`; Dozat, 2016.
@@ -55,7 +55,7 @@ impl Optimizer for NAdam {
         2
     }
 
-    shared_settings!();
+    shared_settings!("NAdam": lr, betas, epsilon, momentum_decay, weight_decay, decoupled_weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -2,30 +2,43 @@
 
 use core::fmt::{Debug, Formatter};
 use core::ops::Range;
+use core::ptr;
 
-use crate::network::Network;
+use crate::memory;
+use crate::network::{Network, Parameters};
 
 /// A contiguous range of a network's parameters: a layer, one of its tensors, or all parameters.
 /// [`layer!`](crate::layer!) makes it.
 pub struct ParamGroup<N: Network> {
-    of: fn(&N) -> &[N::Element],
+    range: fn(&N) -> Range<usize>,
 }
 
 impl<N: Network> ParamGroup<N> {
-    /// Returns the group that a function takes from a network; for `layer!`.
+    /// Returns the group whose range a function returns; for `layer!`.
     #[doc(hidden)]
-    pub const fn new(of: fn(&N) -> &[N::Element]) -> Self {
-        ParamGroup { of }
+    pub const fn new(range: fn(&N) -> Range<usize>) -> Self {
+        ParamGroup { range }
     }
 
     /// Returns the group of all parameters.
     pub const fn whole() -> Self {
         ParamGroup {
-            of: |network| network.params(),
+            range: |_| 0..<N as Parameters<N::Element>>::LEN,
         }
     }
 
+    /// Returns the range of a part of a network in [`Network::params`].
+    #[doc(hidden)]
+    pub fn range_of<P: Parameters<N::Element>>(network: &N, part: &P) -> Range<usize> {
+        let bytes = ptr::from_ref(part).addr() - ptr::from_ref(network).addr();
+        let start = bytes / size_of::<N::Element>();
+        start..start + P::LEN
+    }
+
     /// Returns the group's parameters in a network.
+    ///
+    /// # Panics
+    /// If they have [padding](crate::ext::Buffer#padding) behind numbers of another type.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -35,15 +48,12 @@ impl<N: Network> ParamGroup<N> {
     /// assert_eq!(layer!(Line, fc.bias).of(&net), [3.0]);
     /// ```
     pub fn of<'a>(&self, network: &'a N) -> &'a [N::Element] {
-        (self.of)(network)
+        memory::parameters_in(network, self.range(network))
     }
 
     /// Returns the group's range in [`Network::params`], which is the same for every `network`.
     pub(crate) fn range(&self, network: &N) -> Range<usize> {
-        let group = self.of(network);
-        let all = network.params();
-        let start = (group.as_ptr().addr() - all.as_ptr().addr()) / size_of::<N::Element>();
-        start..start + group.len()
+        (self.range)(network)
     }
 }
 
@@ -88,7 +98,10 @@ macro_rules! layer {
     };
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
         $crate::optim::ParamGroup::<$network>::new(|network| {
-            $crate::Parameters::as_slice(&network.$($field $([$index])*).+)
+            $crate::optim::ParamGroup::<$network>::range_of(
+                network,
+                &network.$($field $([$index])*).+,
+            )
         })
     };
 }

@@ -1,8 +1,8 @@
 //! RAdam.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, RAdamStep, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The RAdam optimizer: Adam that does not divide by the root of the mean square until it has seen
@@ -52,7 +52,7 @@ impl Optimizer for RAdam {
         2
     }
 
-    shared_settings!();
+    shared_settings!("RAdam": lr, betas, epsilon, weight_decay, decoupled_weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -1,8 +1,8 @@
 //! RMSprop.
 
-use super::setting_error::{fraction, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, RmsPropStep, Update};
+use crate::setting_error::{fraction, not_negative};
 use crate::tensor::Element;
 
 /// The RMSprop optimizer, whose steps are divided by the root of a running mean of the squared
@@ -59,7 +59,7 @@ impl Optimizer for RmsProp {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
-    shared_settings!();
+    shared_settings!("RmsProp": lr, alpha, epsilon, momentum, centered, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

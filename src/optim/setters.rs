@@ -74,16 +74,22 @@ macro_rules! setters {
 }
 pub(crate) use setters;
 
-/// Defines the methods of [`Optimizer`](crate::optim::Optimizer) for the settings that all built-in
-/// optimizers have.
+/// Defines the methods of [`Optimizer`](crate::optim::Optimizer) for the settings of a built-in
+/// optimizer, from its name in checkpoints and all its fields.
 macro_rules! shared_settings {
-    () => {
+    ($name:literal: $($setting:ident),+) => {
         fn lr_mut(&mut self) -> &mut f64 {
             &mut self.lr
         }
 
         fn weight_decay_mut(&mut self) -> Option<&mut f64> {
             Some(&mut self.weight_decay)
+        }
+
+        fn written_settings(&self) -> String {
+            // Names all fields, so that no setting is forgotten.
+            let Self { $($setting),+ } = self;
+            $crate::written::written($name, &[$((stringify!($setting), $setting)),+])
         }
     };
 }

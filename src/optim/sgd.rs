@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::setting_error::not_negative;
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, SgdStep, Update};
+use crate::setting_error::not_negative;
 use crate::tensor::Element;
 
 /// Stochastic gradient descent, with momentum and Nesterov's variant. PyTorch's `optim.SGD`.
@@ -55,7 +55,7 @@ impl Optimizer for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
-    shared_settings!();
+    shared_settings!("Sgd": lr, momentum, dampening, nesterov, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -8,6 +8,8 @@ use super::{
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
+use crate::memory::{self, ParameterBox};
+use crate::network::param_tree::PlaceKind;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 use crate::threads;
@@ -42,7 +44,7 @@ pub struct OptimizerState<O: Optimizer, N: Network> {
     /// The settings. A schedule changes the learning rate here. The number of values that the
     /// optimizer keeps must not change.
     pub optimizer: O,
-    states: Vec<Box<N>>,
+    states: Vec<ParameterBox<N>>,
     steps: u64,
     /// Adjacent segments of all parameters, in order.
     segments: Vec<Segment>,
@@ -56,8 +58,9 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
-    /// Whether it is measured and not trained: its gradient is subtracted as it is.
-    statistic: bool,
+    /// The treatment: the gradient of a statistic is subtracted as it is, and buffers stay as they
+    /// are.
+    kind: PlaceKind,
     /// The number of steps that were made while it was frozen.
     missed: u64,
 }
@@ -66,7 +69,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
     fn clone(&self) -> Self {
         OptimizerState {
             optimizer: self.optimizer.clone(),
-            states: self.states.iter().map(|state| state.to_boxed()).collect(),
+            states: self.states.iter().map(ParameterBox::copy).collect(),
             steps: self.steps,
             segments: self.segments.clone(),
         }
@@ -83,13 +86,13 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             threads::MOST_TOGETHER
         );
 
-        let states = (0..count).map(|_| N::zeros()).collect();
+        let states = (0..count).map(|_| ParameterBox::zeros()).collect();
         let whole = Segment {
             end: len::<N>(),
             scale: 1.0,
             decay: true,
             frozen: false,
-            statistic: false,
+            kind: PlaceKind::Trained,
             missed: 0,
         };
         let mut state = OptimizerState {
@@ -99,10 +102,10 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             segments: vec![whole],
         };
 
-        if <N as Parameters<N::Element>>::STATISTICS > 0 {
-            N::PARAM_TREE.for_each_place(0, &mut |range, statistic| {
-                if statistic {
-                    state.change_range(range, |segment| segment.statistic = true);
+        if has_untrained::<N>() {
+            N::PARAM_TREE.for_each_place(0, &mut |range, kind| {
+                if kind != PlaceKind::Trained {
+                    state.change_range(range, |segment| segment.kind = kind);
                 }
             });
         }
@@ -195,11 +198,14 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         starts.zip(&self.segments)
     }
 
-    /// Returns the start of the first tensor that is not frozen as a whole; the number of
-    /// parameters if there is none.
+    /// Returns the start of the first tensor, except buffers, that is not frozen as a whole; the
+    /// number of parameters if there is none.
     pub(crate) fn first_trained(&self) -> usize {
         let mut found = len::<N>();
-        N::PARAM_TREE.for_each_place(0, &mut |place, _| {
+        N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+            if let PlaceKind::Buffer { .. } = kind {
+                return;
+            }
             let trained = |(start, segment): (usize, &Segment)| {
                 !segment.frozen && start.max(place.start) < segment.end.min(place.end)
             };
@@ -234,7 +240,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
         let measured = self
             .segments()
-            .filter(|(_, segment)| segment.statistic && !segment.frozen);
+            .filter(|(_, segment)| segment.kind == PlaceKind::Statistic && !segment.frozen);
 
         for (start, segment) in measured {
             let gradient = &mut gradient.params_mut()[start..segment.end];
@@ -247,8 +253,8 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         }
     }
 
-    /// Returns the settings of groups, whose `Debug` text is compared with that of a checkpoint.
-    pub(crate) fn group_settings(&self) -> Vec<impl core::fmt::Debug> {
+    /// Returns the settings of groups, each with its end, as they are written in checkpoints.
+    pub(crate) fn group_settings(&self) -> Vec<(usize, f64, bool, bool)> {
         self.segments
             .iter()
             .map(
@@ -289,14 +295,14 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         OptimizerSnapshot {
             steps: self.steps,
             missed: missed.collect(),
-            states: self.states.iter().map(|state| state.params()).collect(),
+            states: self.states.iter().map(ParameterBox::as_slice).collect(),
         }
     }
 
     /// Returns the values that the optimizer keeps between steps, as networks, whose parameters
     /// have names.
     pub fn states(&self) -> impl Iterator<Item = &N> {
-        self.states.iter().map(|state| &**state)
+        self.states.iter().map(ParameterBox::get)
     }
 
     /// Restores a snapshot. With the same settings, the state then continues like the one from
@@ -314,7 +320,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
 
         self.steps = snapshot.steps;
         for (state, saved) in self.states.iter_mut().zip(&snapshot.states) {
-            state.params_mut().copy_from_slice(saved);
+            state.as_mut_slice().copy_from_slice(saved);
         }
 
         // Each segment then lies within one run of parameters that missed the same steps.
@@ -331,6 +337,12 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         }
         Ok(())
     }
+}
+
+/// Returns whether a network has statistics or buffers.
+pub(super) const fn has_untrained<N: Network>() -> bool {
+    <N as Parameters<N::Element>>::STATISTICS > 0
+        || <N as Parameters<N::Element>>::BUFFER_NUMBERS > 0
 }
 
 /// Returns the number of parameters of a network, including padding.
@@ -363,14 +375,14 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         let count = self.states.len();
         let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
         for (state, slice) in self.states.iter_mut().zip(&mut states) {
-            *slice = state.params_mut();
+            *slice = state.as_mut_slice();
         }
         let mut params = network.params_mut();
-        let mut gradient = gradient.params();
 
         let mut start = 0;
         for segment in &mut self.segments {
-            let len = segment.end - start;
+            let place = start..segment.end;
+            let len = place.len();
             start = segment.end;
             let mut segment_states: [&mut [N::Element]; threads::MOST_TOGETHER] =
                 Default::default();
@@ -382,27 +394,28 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let params = params
                 .split_off_mut(..len)
                 .expect("segments end within the network");
-            let gradient = gradient
-                .split_off(..len)
-                .expect("segments end within the network");
 
             if segment.frozen {
                 segment.missed = segment.missed.saturating_add(1);
-            } else if segment.statistic {
-                params
+                continue;
+            }
+            match segment.kind {
+                PlaceKind::Buffer { .. } => {}
+                PlaceKind::Statistic => params
                     .iter_mut()
-                    .zip(gradient)
-                    .for_each(|(p, &g)| *p = flush(*p - g));
-            } else {
-                let step = (self.steps - segment.missed).max(1);
-                let optimizer = segment.optimizer(&self.optimizer);
-                update(
-                    &optimizer,
-                    step,
-                    params,
-                    gradient,
-                    &mut segment_states[..count],
-                );
+                    .zip(memory::parameters_in(gradient, place))
+                    .for_each(|(p, &g)| *p = flush(*p - g)),
+                PlaceKind::Trained => {
+                    let step = (self.steps - segment.missed).max(1);
+                    let optimizer = segment.optimizer(&self.optimizer);
+                    update(
+                        &optimizer,
+                        step,
+                        params,
+                        memory::parameters_in(gradient, place),
+                        &mut segment_states[..count],
+                    );
+                }
             }
         }
     }

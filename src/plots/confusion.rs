@@ -39,7 +39,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// let predictions = Label::from_numbers(&[0_u8, 1, 0])?;
     /// let matrix = ConfusionMatrix::of_predictions(&predictions, &labels);
     /// matrix.draw(folder.join("confusion.png"))?;
-    /// matrix.named(["cat", "dog"]).draw(folder.join("confusion.svg"))?;
+    /// matrix.named(&["cat", "dog"]).draw(folder.join("confusion.svg"))?;
     /// # std::fs::remove_dir_all(&folder)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -35,7 +35,7 @@ impl History {
     /// below. The epoch that early stopping went back to is marked. The file's name ends in
     /// `.png` or `.svg`.
     ///
-    /// Where a value is missing or not finite, or its amount is above 1e100, its curve has a gap.
+    /// A curve has a gap where a value is missing, not finite, or above 1e100 in magnitude.
     /// The epochs are taken to follow each other from the first one's number. The picture is
     /// 1600 pixels wide and 600 high, 1200 with metrics.
     ///

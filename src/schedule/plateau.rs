@@ -2,6 +2,7 @@
 
 use super::from_zero;
 use crate::optim::setters;
+use crate::written::written;
 
 /// The direction in which a metric gets better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,49 @@ impl ReduceLrOnPlateau {
         self.bad = 0;
         let reduced = (lr * self.factor).max(self.min_lr);
         if lr - reduced > self.eps { reduced } else { lr }
+    }
+
+    /// Returns the settings, and the initial state, as they are written in checkpoints.
+    pub(crate) fn written(&self) -> String {
+        let Self {
+            watched,
+            mode,
+            factor,
+            patience,
+            threshold,
+            cooldown,
+            min_lr,
+            eps,
+            best,
+            bad,
+            cooling,
+        } = self;
+
+        let mode = match mode {
+            PlateauMode::Min => "Min",
+            PlateauMode::Max => "Max",
+        };
+        let threshold = match threshold {
+            Threshold::Relative(part) => format!("Relative({part:?})"),
+            Threshold::Absolute(amount) => format!("Absolute({amount:?})"),
+        };
+
+        written(
+            "ReduceLrOnPlateau",
+            &[
+                ("watched", watched),
+                ("mode", &format_args!("{mode}")),
+                ("factor", factor),
+                ("patience", patience),
+                ("threshold", &format_args!("{threshold}")),
+                ("cooldown", cooldown),
+                ("min_lr", min_lr),
+                ("eps", eps),
+                ("best", best),
+                ("bad", bad),
+                ("cooling", cooling),
+            ],
+        )
     }
 
     /// Returns what it remembers, for a checkpoint.

@@ -34,6 +34,15 @@ impl<'a> SchedulePolicy<'a> {
         SchedulePolicy(Kind::Epochs(Box::new(schedule)))
     }
 
+    /// Returns the unit, or the schedule that watches the training, as checkpoints have it.
+    pub(crate) fn written(&self) -> String {
+        match &self.0 {
+            Kind::Steps(_) => "by step".to_owned(),
+            Kind::Epochs(_) => "by epoch".to_owned(),
+            Kind::Plateau(plateau) => plateau.written(),
+        }
+    }
+
     /// The learning rate of a step in an epoch, both counted from 0; `None` to keep the one before.
     pub(crate) fn lr(&self, step: u64, epoch: u64) -> Option<f64> {
         match &self.0 {

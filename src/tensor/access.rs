@@ -26,6 +26,18 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         memory::flatten(batch)
     }
 
+    /// Returns the elements of a slice of tensors as one mutable slice, tensor after tensor.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let mut batch = [Tensor1::from([1.0, 2.0]), Tensor1::from([3.0, 4.0])];
+    /// Tensor::flatten_mut(&mut batch)[2] = 30.0;
+    /// assert_eq!(batch[1][0], 30.0);
+    /// ```
+    pub fn flatten_mut(batch: &mut [Self]) -> &mut [T] {
+        memory::flatten_mut(batch)
+    }
+
     /// Returns the nested array.
     pub fn as_array(&self) -> &S::Array<T> {
         &self.0
@@ -57,11 +69,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Tensor::from_position(|i| f(self.as_slice()[i]))
     }
 
-    /// Like [`map`](Tensor::map), on the heap.
-    pub fn map_boxed<U: Scalar>(&self, mut f: impl FnMut(T) -> U) -> Box<Tensor<S, U>> {
-        Tensor::from_position_boxed(|i| f(self.as_slice()[i]))
-    }
-
     /// Applies a function to each pair of corresponding elements and returns the results.
     pub fn zip<U: Scalar, V: Scalar>(
         &self,
@@ -69,15 +76,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         mut f: impl FnMut(T, U) -> V,
     ) -> Tensor<S, V> {
         Tensor::from_position(|i| f(self.as_slice()[i], other.as_slice()[i]))
-    }
-
-    /// Like [`zip`](Tensor::zip), on the heap.
-    pub fn zip_boxed<U: Scalar, V: Scalar>(
-        &self,
-        other: &Tensor<S, U>,
-        mut f: impl FnMut(T, U) -> V,
-    ) -> Box<Tensor<S, V>> {
-        Tensor::from_position_boxed(|i| f(self.as_slice()[i], other.as_slice()[i]))
     }
 
     /// Returns the same elements in the same order with other axes. A shape with another number of

@@ -40,7 +40,7 @@ impl fmt::Display for LengthError {
     }
 }
 
-impl std::error::Error for LengthError {}
+impl core::error::Error for LengthError {}
 
 /// Constructors. A function that returns a tensor places it on the caller's stack, which is too
 /// small for a large one. Each therefore has a sibling: its name ends in `_boxed` and it makes its
@@ -56,34 +56,9 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         memory::zeroed_tensor_by_value()
     }
 
-    /// Returns a tensor of zeros on the heap.
-    pub fn zeros_boxed() -> Box<Self> {
-        memory::zeroed_tensor()
-    }
-
-    /// Returns `count` tensors of zeros, made without touching the stack: memory for a data set of
-    /// large samples.
-    ///
-    /// ```
-    /// use shapewright::Tensor3;
-    /// let mut images = Tensor3::<1024, 1024, 3>::zeros_vec(2);
-    /// images[1].fill_with(|position| position as f32);
-    /// assert_eq!(images[1][[0, 1, 2]], 5.0);
-    /// ```
-    pub fn zeros_vec(count: usize) -> Vec<Self> {
-        memory::zeroed_tensors(count)
-    }
-
     /// Returns a tensor whose elements are all `value`.
     pub fn full(value: T) -> Self {
         let mut tensor = Self::zeros();
-        tensor.as_mut_slice().fill(value);
-        tensor
-    }
-
-    /// Returns a tensor on the heap whose elements are all `value`.
-    pub fn full_boxed(value: T) -> Box<Self> {
-        let mut tensor = Self::zeros_boxed();
         tensor.as_mut_slice().fill(value);
         tensor
     }
@@ -95,24 +70,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
         let tensor = Self::over(elements)?;
         Ok(*tensor)
-    }
-
-    /// Copies the elements of a slice to a tensor on the heap.
-    ///
-    /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
-    pub fn from_slice_boxed(elements: &[T]) -> Result<Box<Self>, LengthError> {
-        Self::over(elements)?;
-        let mut tensor = Self::zeros_boxed();
-        tensor.as_mut_slice().copy_from_slice(elements);
-        Ok(tensor)
-    }
-
-    /// Copies the tensor to the heap, without touching the stack.
-    pub fn to_boxed(&self) -> Box<Self> {
-        let mut tensor = Self::zeros_boxed();
-        tensor.as_mut_slice().copy_from_slice(self.as_slice());
-        tensor
     }
 
     /// Views a slice as a tensor, without a copy.
@@ -129,13 +86,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Computes each element from its position, row after row.
     pub fn from_position(value: impl FnMut(usize) -> T) -> Self {
         let mut tensor = Self::zeros();
-        tensor.fill_with(value);
-        tensor
-    }
-
-    /// Computes each element from its position, row after row, on the heap.
-    pub fn from_position_boxed(value: impl FnMut(usize) -> T) -> Box<Self> {
-        let mut tensor = Self::zeros_boxed();
         tensor.fill_with(value);
         tensor
     }
@@ -158,25 +108,12 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     pub fn random<D: Distribution<T>, R: Rng + ?Sized>(distribution: D, rng: &mut R) -> Self {
         Self::from_position(|_| distribution.sample(rng))
     }
-
-    /// Draws each element independently from a distribution, on the heap.
-    pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(
-        distribution: D,
-        rng: &mut R,
-    ) -> Box<Self> {
-        Self::from_position_boxed(|_| distribution.sample(rng))
-    }
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {
     /// Returns a tensor of ones.
     pub fn ones() -> Self {
         Self::full(<T as One>::one())
-    }
-
-    /// Returns a tensor of ones on the heap.
-    pub fn ones_boxed() -> Box<Self> {
-        Self::full_boxed(<T as One>::one())
     }
 }
 
@@ -200,7 +137,7 @@ impl<S: Shape, T: Scalar> Default for Tensor<S, T> {
 }
 
 /// Returns the index of the element at a position in row order.
-fn index_of<const RANK: usize>(mut position: usize, dims: &Dims) -> [usize; RANK] {
+pub(super) fn index_of<const RANK: usize>(mut position: usize, dims: &Dims) -> [usize; RANK] {
     let mut index = [0; RANK];
     for axis in (0..RANK).rev() {
         index[axis] = position % dims.size(axis);
@@ -220,11 +157,6 @@ macro_rules! from_fn {
             /// ```
             pub fn from_fn(mut value: impl FnMut([usize; $rank]) -> T) -> Self {
                 Self::from_position(|position| value(index_of(position, &Self::DIMS)))
-            }
-
-            /// Computes each element from its index, on the heap.
-            pub fn from_fn_boxed(mut value: impl FnMut([usize; $rank]) -> T) -> Box<Self> {
-                Self::from_position_boxed(|position| value(index_of(position, &Self::DIMS)))
             }
         }
     )* };

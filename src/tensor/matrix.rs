@@ -1,6 +1,10 @@
 //! Matrix products and transposition.
 
 use super::{Element, Tensor1, Tensor2};
+#[cfg(feature = "alloc")]
+use crate::kernels::AlignedBuffer;
+#[cfg(feature = "alloc")]
+use crate::kernels::product_memory;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::{memory, sizes, threads};
 
@@ -39,6 +43,14 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
             (rows * N).max(1),
             &|part, c: &mut [T]| {
                 let first = part * rows;
+
+                #[cfg(feature = "alloc")]
+                let mut buffer = AlignedBuffer::new();
+                #[cfg(feature = "alloc")]
+                let memory = buffer.reserve(const { Self::product_memory(N) });
+                #[cfg(not(feature = "alloc"))]
+                let memory = &mut [];
+
                 kernels.product(Product {
                     m: c.len() / N.max(1),
                     n: N,
@@ -58,9 +70,21 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
                     start: Start::Zero,
                     relu: false,
                     whole: M,
+                    memory,
                 });
             },
         );
+    }
+
+    /// Returns the number of numbers in the memory of a product. A small product does without, as it
+    /// takes about as long as to allocate them.
+    #[cfg(feature = "alloc")]
+    const fn product_memory(n: usize) -> usize {
+        if T::KERNELS_USE_MEMORY && sizes::product(&[M, K, n]) >= 1 << 18 {
+            product_memory(M, n, K, false)
+        } else {
+            0
+        }
     }
 
     /// Returns the transpose. For large matrices, which do not fit on the stack, use

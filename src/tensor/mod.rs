@@ -2,16 +2,20 @@
 
 mod access;
 mod arithmetic;
+#[cfg(feature = "alloc")]
+mod boxed;
 mod construct;
 mod convert;
 pub(crate) mod element;
 mod format;
+mod half;
 mod matrix;
 pub(crate) mod shape;
 
 pub use construct::LengthError;
 pub(crate) use element::double;
 pub use element::{Element, Number, Scalar};
+pub use half::{BF16, F16};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
 /// An array of numbers with a shape that the compiler knows.

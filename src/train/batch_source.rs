@@ -7,18 +7,18 @@ use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
 use crate::data::{Batches, Changing, Gathered, Gathering, Sample};
 use crate::memory;
-use crate::network::Trainable;
+use crate::network::Network;
 use crate::tensor::Tensor;
 
 /// The random changes of inputs before the network sees them.
-pub(super) struct Augmentation<'a, N: Trainable> {
+pub(super) struct Augmentation<'a, N: Network> {
     pub augment: Option<AnyAugment<'a, N::Input, N::Element>>,
     pub mixup: Option<MixUp>,
 }
 
 type AnyAugment<'a, S, T> = Box<dyn Augment<S, T> + Send + 'a>;
 
-impl<N: Trainable> Augmentation<'_, N> {
+impl<N: Network> Augmentation<'_, N> {
     pub const NONE: Self = Augmentation {
         augment: None,
         mixup: None,
@@ -67,7 +67,7 @@ pub(super) struct EpochSeed {
 }
 
 /// One batch.
-pub(super) struct Batch<'b, N: Trainable, G> {
+pub(super) struct Batch<'b, N: Network, G> {
     pub samples: Samples<'b, N, G>,
     /// For mixed inputs, the share of themselves that they keep, and the targets of the samples
     /// that make up the rest.
@@ -75,14 +75,14 @@ pub(super) struct Batch<'b, N: Trainable, G> {
 }
 
 /// The augmented batches of a training, which a thread makes for as long as the training takes.
-pub(super) struct AugmentedBatches<'scope, N: Trainable, G> {
+pub(super) struct AugmentedBatches<'scope, N: Network, G> {
     batches: Changing<'scope, Input<N>, G>,
     mixup: Option<MixUp>,
     /// The targets of a mixed batch in reverse, which are those of the other samples.
     others: Vec<G>,
 }
 
-impl<'scope, N: Trainable, G: Sample + Send + Sync> AugmentedBatches<'scope, N, G> {
+impl<'scope, N: Network, G: Sample + Send + Sync> AugmentedBatches<'scope, N, G> {
     /// Starts the thread; returns `None` if there is no augmentation.
     pub fn new<'d: 'scope>(
         scope: &'scope Scope<'scope, '_>,
@@ -114,7 +114,7 @@ impl<'scope, N: Trainable, G: Sample + Send + Sync> AugmentedBatches<'scope, N, 
 }
 
 /// The batches of one epoch.
-pub(super) enum BatchSource<'f, 'd, 'scope, N: Trainable, G> {
+pub(super) enum BatchSource<'f, 'd, 'scope, N: Network, G> {
     Gathered(Gathered<'f, 'd, Input<N>, G>),
     Augmented {
         augmented: &'f mut AugmentedBatches<'scope, N, G>,
@@ -124,7 +124,7 @@ pub(super) enum BatchSource<'f, 'd, 'scope, N: Trainable, G> {
     },
 }
 
-impl<'d, 'scope, N: Trainable, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope, N, G> {
+impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope, N, G> {
     /// Calls `f` with the remaining batches of an epoch, of which `done` have been used.
     pub fn run<R>(
         batches: &mut Gathering<'d, Input<N>, G>,

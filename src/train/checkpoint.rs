@@ -13,9 +13,11 @@ use super::history::Epoch;
 use super::run::{Best, EpochProgress, Run};
 use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
+use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
-use crate::network::Trainable;
-use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps};
+use crate::memory::{self, ParameterBox};
+use crate::network::Network;
+use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
 use crate::schedule::SchedulePolicy;
 
 /// The first bytes of a file.
@@ -39,7 +41,7 @@ struct Saved<'a, N> {
     lr: f64,
     steps: u64,
     missed: Vec<SkippedSteps>,
-    states: Vec<Box<N>>,
+    states: Vec<ParameterBox<N>>,
     plateau: (Option<f64>, [u64; 2]),
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
@@ -53,7 +55,7 @@ struct Saved<'a, N> {
 impl Checkpoints {
     /// Returns the checkpoints of a trainer, if it has a file for them, and checks that the file
     /// can be written.
-    pub fn new<N: Trainable, O: Optimizer, L, G>(
+    pub fn new<N: Network, O: Optimizer, L, G>(
         trainer: &Trainer<'_, N, O, L, G>,
         samples: usize,
     ) -> Result<Option<Self>, CheckpointError> {
@@ -71,7 +73,7 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint of the training.
-    pub fn write<N: Trainable, O: Optimizer, L, G>(
+    pub fn write<N: Network, O: Optimizer, L, G>(
         &self,
         run: &Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
@@ -93,7 +95,7 @@ impl Checkpoints {
     }
 
     /// Restores the training from the file, if the file exists.
-    pub fn read<N: Trainable, O: Optimizer, L, G>(
+    pub fn read<N: Network, O: Optimizer, L, G>(
         &self,
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
@@ -117,7 +119,7 @@ impl Checkpoints {
 
     /// Restores the training from the content of a file. All that can fail comes before the first
     /// change.
-    fn restore<N: Trainable, O: Optimizer, L, G>(
+    fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
@@ -135,7 +137,7 @@ impl Checkpoints {
             return Err(unfit());
         }
 
-        let states = saved.states.iter().map(|state| state.params()).collect();
+        let states = saved.states.iter().map(ParameterBox::as_slice).collect();
         let snapshot = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
@@ -158,10 +160,7 @@ impl Checkpoints {
             average.restore(network, *updates);
         }
 
-        run.model
-            .network
-            .params_mut()
-            .copy_from_slice(saved.network.params());
+        memory::copy_parameters(&*saved.network, run.model.network);
         run.best = saved.best;
         run.ended = saved.ended;
         run.epoch = saved.epoch;
@@ -213,7 +212,7 @@ impl Checkpoints {
     }
 }
 
-impl<N: Trainable> Saved<'_, N> {
+impl<N: Network> Saved<'_, N> {
     /// Returns whether the trainer can have reached this state.
     ///
     /// A checksum is easy to forge, so that the counters are not trusted: all arithmetic on them
@@ -287,7 +286,9 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
 }
 
 /// Returns the settings that must be the same in both trainings, with their names in errors.
-fn settings<N: Trainable, O: Optimizer, L, G>(
+///
+/// Names and values are part of the format, so no value is the `Debug` text of a type of this crate.
+fn settings<N: Network, O: Optimizer, L, G>(
     trainer: &Trainer<'_, N, O, L, G>,
     samples: usize,
 ) -> Vec<(String, String)> {
@@ -308,9 +309,13 @@ fn settings<N: Trainable, O: Optimizer, L, G>(
         set(&format!("layer {index}"), layer.layer.to_owned());
     }
     let network = N::zeros();
-    network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
+    N::PARAM_TREE.for_each("", 0, &mut |name, _, tensor| {
+        let number = tensor.buffer.map_or("", |buffer| buffer.number);
+        let text = format!("{:?} {number}", tensor.sizes());
+        set(name, text.trim_end().to_owned());
+    });
 
-    set("optimizer", format!("{:?}", trainer.state.optimizer));
+    set("optimizer", trainer.state.optimizer.written_settings());
     set("parts", format!("{:?}", trainer.state.group_settings()));
     if !trainer.eval.is_empty() {
         let eval: Vec<_> = trainer
@@ -331,16 +336,18 @@ fn settings<N: Trainable, O: Optimizer, L, G>(
         "augmentation",
         trainer.augmentation.augment.is_some().to_string(),
     );
-    set("mixup", format!("{:?}", trainer.augmentation.mixup));
+    let mixup = trainer.augmentation.mixup.as_ref().map(MixUp::written);
+    set("mixup", optional(mixup));
     set("early stopping", format!("{:?}", trainer.patience));
     let metrics: Vec<_> = trainer.metrics.iter().map(|metric| metric.name()).collect();
     set("metrics", format!("{metrics:?}"));
 
-    set("schedule", format!("{:?}", trainer.schedule));
-    let average = trainer.average.as_ref().map(|average| average.kind());
+    let schedule = trainer.schedule.as_ref().map(SchedulePolicy::written);
+    set("schedule", optional(schedule));
+    let average = optional(trainer.average.as_ref().map(WeightAverage::written));
     set(
         "average",
-        format!("{average:?} from epoch {}", trainer.average_from),
+        format!("{average} from epoch {}", trainer.first_averaged()),
     );
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
@@ -357,6 +364,11 @@ fn settings<N: Trainable, O: Optimizer, L, G>(
     settings
 }
 
+/// Returns a setting that may be absent as it is written.
+fn optional(setting: Option<String>) -> String {
+    setting.map_or_else(|| "None".to_owned(), |setting| format!("Some({setting})"))
+}
+
 fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
     (0..file.count()?)
         .map(|_| Some((file.text()?, file.text()?)))
@@ -364,7 +376,7 @@ fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
 }
 
 /// Writes the state of a training, which [`read_state`] reads.
-fn write_state<N: Trainable, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
+fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
     let Run {
         settings,
         model,
@@ -455,8 +467,8 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
 }
 
 /// Reads the state of a training with an optimizer that keeps `states` values per parameter.
-fn read_state<N: Trainable>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
-    let network = file.network()?;
+fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
+    let network = file.network()?.into_box();
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
     let missed = (0..file.count()?).map(|_| {
@@ -476,14 +488,14 @@ fn read_state<N: Trainable>(mut file: Reader<'_>, states: usize) -> Option<Saved
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
     let average = match file.flag()? {
         false => None,
-        true => Some((file.number()?, file.network()?)),
+        true => Some((file.number()?, file.network()?.into_box())),
     };
     let best = match file.flag()? {
         false => None,
         true => Some(Best {
             loss: file.float()?,
             epoch: file.count()?,
-            network: file.network()?,
+            network: file.network()?.into_box(),
         }),
     };
 

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use crate::memory;
-use crate::network::Trainable;
+use crate::memory::{self, ParameterBox};
+use crate::network::Network;
 
 /// An encoder that appends to the bytes of a file.
 #[derive(Default)]
@@ -30,13 +30,19 @@ impl Writer {
     }
 
     /// Writes all parameters of a network, in the byte order of this machine.
-    pub fn network<N: Trainable>(&mut self, network: &N) {
-        self.bytes(memory::bytes(network.params()));
+    pub fn network<N: Network>(&mut self, network: &N) {
+        memory::append_parameters(network, &mut self.0);
+        self.pad();
     }
 
     /// Writes bytes, padded to whole words.
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
+        self.pad();
+    }
+
+    /// Pads to whole words.
+    fn pad(&mut self) {
         self.0.resize(self.0.len().next_multiple_of(8), 0);
     }
 }
@@ -90,9 +96,9 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.bytes(len)?).ok()
     }
 
-    pub fn network<N: Trainable>(&mut self) -> Option<Box<N>> {
-        let mut network = N::zeros();
-        let numbers = memory::bytes_mut(network.params_mut());
+    pub fn network<N: Network>(&mut self) -> Option<ParameterBox<N>> {
+        let mut network = ParameterBox::zeros();
+        let numbers = memory::bytes_mut(network.as_mut_slice());
         numbers.copy_from_slice(self.bytes(numbers.len())?);
         Some(network)
     }

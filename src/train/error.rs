@@ -34,7 +34,7 @@ pub enum TrainError {
     Setting(SettingError),
     /// Settings exclude each other.
     Combination {
-        /// What is wrong and what to do.
+        /// The mistake and the way out.
         reason: String,
     },
     /// The system has no thread or file descriptor for [`stop_on_ctrl_c`](crate::train::Trainer).
@@ -102,6 +102,12 @@ pub enum NonFinite {
         /// overwritten its own, so that the cause may be one of them.
         in_place: Option<&'static str>,
     },
+    /// The outputs of a layer that takes indices, such as an [`Embedding`](crate::nn::Embedding),
+    /// for a number that is none of its indices.
+    Index {
+        /// The layer.
+        layer: &'static str,
+    },
     /// The loss of finite outputs.
     Loss,
     /// The gradient of a finite loss with respect to the outputs.
@@ -135,7 +141,7 @@ pub enum NonFinite {
     },
     /// The loss of the validation samples.
     ValidationLoss {
-        /// Whether inputs of these samples are NaN or infinite as well.
+        /// True if inputs of these samples are NaN or infinite as well.
         inputs: bool,
     },
 }
@@ -261,7 +267,7 @@ impl fmt::Display for NonFinite {
                 "the loss is not finite: the training has made `{name}` as large as {largest:e}, \
                  with a learning rate of {lr}; {SLOWER}"
             ),
-            NonFinite::Layer { layer, .. } if layer.contains("Embedding<") => write!(
+            NonFinite::Index { layer } => write!(
                 f,
                 "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a \
                  number that is no index of it (make inputs with `Index`)"

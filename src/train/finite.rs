@@ -3,7 +3,9 @@
 use super::error::{NonFinite, TrainError};
 use super::trainer::Progress;
 use super::{Input, Samples};
-use crate::network::{Parameters, Pass, Trainable};
+use crate::memory;
+use crate::network::param_tree::PlaceKind;
+use crate::network::{Network, Parameters, Pass};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Element, Tensor};
 
@@ -29,7 +31,7 @@ fn largest<T: Element>(numbers: &[T]) -> f64 {
 }
 
 /// Returns the names of the first and the last tensor of a network that is not finite.
-fn bad_tensors<N: Trainable>(network: &N) -> Option<(String, String)> {
+fn bad_tensors<N: Network>(network: &N) -> Option<(String, String)> {
     let mut found: Option<(String, String)> = None;
     network.for_each_param(|name, _, values| {
         if !all(values) {
@@ -43,15 +45,20 @@ fn bad_tensors<N: Trainable>(network: &N) -> Option<(String, String)> {
 }
 
 /// Returns the name of the first tensor of a network that is not finite, if there is one.
-fn first_bad_tensor<N: Trainable>(network: &N) -> Option<String> {
-    if all(network.params()) {
+fn first_bad_tensor<N: Network>(network: &N) -> Option<String> {
+    let mut finite = true;
+    let len = <N as Parameters<N::Element>>::LEN;
+    N::PARAM_TREE.for_each_range(len, &mut |range| {
+        finite = finite && all(memory::parameters_in(network, range));
+    });
+    if finite {
         return None;
     }
     bad_tensors(network).map(|(first, _)| first)
 }
 
 /// Returns the name of the tensor with the largest number, and that number's size.
-fn largest_tensor<N: Trainable>(network: &N) -> (String, f64) {
+fn largest_tensor<N: Network>(network: &N) -> (String, f64) {
     let mut found = (String::new(), 0.0);
     network.for_each_param(|name, _, values| {
         let most = largest(values);
@@ -72,13 +79,13 @@ pub(super) fn error(at: Progress, cause: NonFinite) -> TrainError {
 }
 
 /// Checks the statistics that a batch measured, before the running ones of the network are updated.
-pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result<(), TrainError> {
+pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(), TrainError> {
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return Ok(());
     }
     let mut finite = true;
-    N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
-        finite &= !statistic || all(&gradient.params()[place]);
+    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+        finite &= kind != PlaceKind::Statistic || all(memory::parameters_in(gradient, place));
     });
     if finite {
         return Ok(());
@@ -89,7 +96,7 @@ pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result
     N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
             && tensor.statistic
-            && !all(&gradient.params()[first..first + tensor.len()])
+            && !all(memory::parameters_in(gradient, first..first + tensor.len()))
         {
             found = Some(name.to_owned());
         }
@@ -99,13 +106,13 @@ pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result
 }
 
 /// Checks the parameters with which a training begins.
-pub(super) fn check_initial<N: Trainable>(network: &N, at: Progress) -> Result<(), TrainError> {
+pub(super) fn check_initial<N: Network>(network: &N, at: Progress) -> Result<(), TrainError> {
     first_bad_tensor(network).map_or(Ok(()), |name| Err(error(at, NonFinite::Initial { name })))
 }
 
 /// Checks the parameters after a step, the values that the optimizer keeps for them, and their
 /// average. `gradient` is that of the step.
-pub(super) fn check_network<N: Trainable, O: Optimizer>(
+pub(super) fn check_network<N: Network, O: Optimizer>(
     network: &N,
     gradient: &N,
     state: &OptimizerState<O, N>,
@@ -133,7 +140,7 @@ pub(super) fn check_network<N: Trainable, O: Optimizer>(
 }
 
 /// Returns the cause of a NaN or infinite loss of a pass whose parameters are all finite.
-pub(super) fn of_loss<N: Trainable>(
+pub(super) fn of_loss<N: Network>(
     pass: &Pass<'_, N>,
     network: &N,
     inputs: &[Input<N>],
@@ -163,6 +170,10 @@ pub(super) fn of_loss<N: Trainable>(
         return NonFinite::Loss;
     };
 
+    if layer.takes_indices {
+        return NonFinite::Index { layer: layer.layer };
+    }
+
     // Layers that work in place have the same memory for their outputs.
     let later = outputs.filter(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
     NonFinite::Layer {
@@ -172,7 +183,7 @@ pub(super) fn of_loss<N: Trainable>(
 }
 
 /// Returns the cause of a NaN or infinite loss of validation samples, as far as it is known.
-pub(super) fn of_validation<N: Trainable, G>(samples: Samples<'_, N, G>) -> NonFinite {
+pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
     NonFinite::ValidationLoss {
         inputs: !all(Tensor::flatten(samples.inputs)),
     }

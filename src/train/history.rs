@@ -45,7 +45,7 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// The epoch whose parameters early stopping has restored.
     pub restored: Option<usize>,
-    /// Whether the training was interrupted within the epoch after the last of these.
+    /// True if the training was interrupted within the epoch after the last of these.
     pub interrupted: bool,
 }
 

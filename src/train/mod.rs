@@ -19,26 +19,26 @@ pub use step::Step;
 pub use stop::StopHandle;
 pub use trainer::{Progress, Trainer};
 
-use crate::network::{Network, Trainable};
+use crate::network::Network;
 use crate::tensor::Tensor;
 
 type Input<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 type Output<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
 /// Inputs and their targets.
-struct Samples<'a, N: Trainable, G> {
+struct Samples<'a, N: Network, G> {
     inputs: &'a [Input<N>],
     targets: &'a [G],
 }
 
-impl<N: Trainable, G> Clone for Samples<'_, N, G> {
+impl<N: Network, G> Clone for Samples<'_, N, G> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<N: Trainable, G> Copy for Samples<'_, N, G> {}
+impl<N: Network, G> Copy for Samples<'_, N, G> {}
 
-impl<N: Trainable, G> Samples<'_, N, G> {
+impl<N: Network, G> Samples<'_, N, G> {
     /// Checks that there are samples, and one target for each input.
     fn check(&self, samples: &'static str) -> Result<(), TrainError> {
         let inputs = self.inputs.len();

@@ -19,18 +19,18 @@ use super::{Input, Samples};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
-use crate::network::Trainable;
+use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
 
 /// A training in progress. Checkpoints contain everything in it that is neither a setting nor a
 /// buffer, and the state of those `settings` that have some.
-pub(super) struct Run<'s, 'n, N: Trainable, O: Optimizer, L, G> {
+pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub settings: Trainer<'s, N, O, L, G>,
     pub model: Model<'n, N>,
     pub epoch: EpochProgress,
     pub best: Option<Best<N>>,
     pub history: History,
-    /// Whether early stopping or an observer has ended the training.
+    /// True once early stopping or an observer has ended the training.
     pub ended: bool,
     train: Samples<'n, N, G>,
     checkpoints: Option<Checkpoints>,
@@ -58,12 +58,12 @@ pub(super) struct Best<N> {
     pub network: Box<N>,
 }
 
-/// Whether to continue.
+/// The decision to continue or to stop.
 type Flow = ControlFlow<()>;
 
 impl<'s, 'n, N, O, L, G> Run<'s, 'n, N, O, L, G>
 where
-    N: Trainable,
+    N: Network,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,
@@ -79,7 +79,8 @@ where
             Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
 
         let batch_size = settings.batch_size.min(train.inputs.len());
-        let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
+        let workspace = (settings.new_workspace)();
+        let mut model = Model::new(network, workspace, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
         settings
             .eval
@@ -165,7 +166,7 @@ where
             self.end_epoch(begin)?;
             let epochs = self.history.epochs.len();
             let last = self.ended || epochs == self.settings.epochs;
-            if last || epochs.is_multiple_of(self.settings.checkpoint_every) {
+            if last || epochs.is_multiple_of(self.settings.epochs_per_checkpoint()) {
                 self.write_checkpoint()?;
             }
         }
@@ -493,7 +494,7 @@ where
             Some(best) => {
                 best.loss = loss;
                 best.epoch = epoch.epoch;
-                best.network.params_mut().copy_from_slice(network.params());
+                memory::copy_parameters(network, &mut *best.network);
             }
             None => {
                 self.best = Some(Best {
@@ -545,10 +546,7 @@ where
         } else {
             return;
         };
-        self.model
-            .network
-            .params_mut()
-            .copy_from_slice(result.params());
+        memory::copy_parameters(result, self.model.network);
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -570,30 +568,31 @@ where
 }
 
 /// Returns a copy of a network, or an error if there is no memory for it.
-fn copy<N: Trainable>(network: &N) -> Result<Box<N>, TrainError> {
+fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
     let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
-    copy.params_mut().copy_from_slice(network.params());
+    memory::copy_parameters(network, &mut *copy);
     Ok(copy)
 }
 
 /// Adds the parameters to the average, if it is updated at this time: at the end of an epoch or
 /// after a step.
-fn update_average<N: Trainable, O: Optimizer, L, G>(
+fn update_average<N: Network, O: Optimizer, L, G>(
     settings: &mut Trainer<'_, N, O, L, G>,
     network: &N,
     epoch: usize,
     end_of_epoch: bool,
 ) {
+    let first = settings.first_averaged();
     if let Some(average) = &mut settings.average
         && average.is_by_epoch() == end_of_epoch
-        && epoch >= settings.average_from
+        && epoch >= first
     {
         average.update(network);
     }
 }
 
 /// Checks the parameters after a step, and all values that depend on them.
-fn check_network<N: Trainable, O: Optimizer, L, G>(
+fn check_network<N: Network, O: Optimizer, L, G>(
     settings: &Trainer<'_, N, O, L, G>,
     model: &Model<'_, N>,
     at: Progress,
@@ -608,7 +607,7 @@ fn check_network<N: Trainable, O: Optimizer, L, G>(
 }
 
 /// Returns the average, once it has been updated.
-fn averaged<N: Trainable>(average: &Option<WeightAverage<N>>) -> Option<&N> {
+fn averaged<N: Network>(average: &Option<WeightAverage<N>>) -> Option<&N> {
     average
         .as_ref()
         .filter(|average| average.updates() > 0)

@@ -10,7 +10,7 @@ use crate::kernels::AlignedBuffer;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
-use crate::network::{Trainable, Workspace};
+use crate::network::{Network, Workspace};
 use crate::optim::ParamGroup;
 use crate::tensor::{Element, Shape};
 
@@ -31,7 +31,7 @@ pub struct Step {
 }
 
 /// A penalty whose gradient is added to that of each step.
-pub(super) struct Penalty<N: Trainable> {
+pub(super) struct Penalty<N: Network> {
     pub name: &'static str,
     pub add: fn(&N, ParamGroup<N>, f64, &mut N) -> N::Element,
     pub group: ParamGroup<N>,
@@ -39,7 +39,7 @@ pub(super) struct Penalty<N: Trainable> {
 }
 
 /// A network with the buffers that its steps reuse.
-pub(super) struct Model<'n, N: Trainable> {
+pub(super) struct Model<'n, N: Network> {
     pub network: &'n mut N,
     pub gradient: Box<N>,
     pub workspace: Workspace<N>,
@@ -47,13 +47,17 @@ pub(super) struct Model<'n, N: Trainable> {
     output_gradients: AlignedBuffer<N::Element>,
 }
 
-impl<'n, N: Trainable> Model<'n, N> {
+impl<'n, N: Network> Model<'n, N> {
     /// Allocates the buffers for batches of `batch_size` samples.
-    pub fn new(network: &'n mut N, batch_size: usize) -> Result<Self, OutOfMemory> {
+    pub fn new(
+        network: &'n mut N,
+        workspace: Workspace<N>,
+        batch_size: usize,
+    ) -> Result<Self, OutOfMemory> {
         let mut model = Model {
             network,
             gradient: memory::try_zeroed_parameters()?,
-            workspace: N::workspace(),
+            workspace,
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
         };
@@ -168,7 +172,7 @@ impl<'n, N: Trainable> Model<'n, N> {
 }
 
 /// Reserves memory for the outputs of a batch, or for their gradient.
-fn reserve<N: Trainable>(
+fn reserve<N: Network>(
     buffer: &mut AlignedBuffer<N::Element>,
     batch: usize,
 ) -> Result<&mut [N::Element], OutOfMemory> {

@@ -68,7 +68,7 @@ mod ctrl_c {
     /// The trainings that Ctrl-C stops.
     #[derive(Default)]
     struct Stops {
-        /// Whether [`pressed`] is the handler of Ctrl-C.
+        /// True if [`pressed`] is the handler of Ctrl-C.
         handled: bool,
         trainings: Vec<StopHandle>,
     }

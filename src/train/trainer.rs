@@ -14,7 +14,7 @@ use crate::augment::{Augment, MixUp};
 use crate::data::Sample;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
-use crate::network::Trainable;
+use crate::network::{Network, Trainable, Workspace};
 use crate::optim::{
     Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
     l2_penalty, not_negative, positive,
@@ -90,10 +90,13 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// # std::fs::remove_dir_all(folder).unwrap();
 /// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
-pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
+pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
+    /// Makes the memory of the training passes. The bound that a network can be trained stands where
+    /// this is set, and nowhere else: the compiler reports its lack once.
+    pub(super) new_workspace: fn() -> Workspace<N>,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
     pub(super) accumulate: usize,
@@ -104,7 +107,7 @@ pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
     pub(super) augmentation: Augmentation<'a, N>,
     pub(super) schedule: Option<SchedulePolicy<'a>>,
     pub(super) average: Option<WeightAverage<N>>,
-    pub(super) average_from: usize,
+    pub(super) average_from: Option<usize>,
     pub(super) clip_value: Option<f64>,
     pub(super) clip_norm: Option<f64>,
     pub(super) penalties: Vec<Penalty<N>>,
@@ -112,7 +115,7 @@ pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
     pub(super) on_step: Vec<StepObserver<'a, N>>,
     pub(super) on_epoch: Vec<EpochObserver<'a, N>>,
     pub(super) checkpoint: Option<PathBuf>,
-    pub(super) checkpoint_every: usize,
+    pub(super) checkpoint_every: Option<usize>,
     pub(super) resume: bool,
     pub(super) stop: StopHandle,
     #[cfg(feature = "ctrlc")]
@@ -123,18 +126,22 @@ pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
 
 impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
 where
-    N: Trainable,
+    N: Network,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     /// Returns a trainer with the defaults: one epoch, batches of 32 samples, seed 0.
-    pub(crate) fn new(optimizer: O, loss: L) -> Self {
+    pub(crate) fn new(optimizer: O, loss: L) -> Self
+    where
+        N: Trainable,
+    {
         Trainer {
             state: OptimizerState::new(optimizer),
             eval: Vec::new(),
             loss,
+            new_workspace: N::workspace,
             epochs: 1,
             batch_size: 32,
             accumulate: 1,
@@ -145,7 +152,7 @@ where
             augmentation: Augmentation::NONE,
             schedule: None,
             average: None,
-            average_from: 1,
+            average_from: None,
             clip_value: None,
             clip_norm: None,
             penalties: Vec::new(),
@@ -153,7 +160,7 @@ where
             on_step: Vec::new(),
             on_epoch: Vec::new(),
             checkpoint: None,
-            checkpoint_every: 1,
+            checkpoint_every: None,
             resume: false,
             stop: StopHandle::new(),
             #[cfg(feature = "ctrlc")]
@@ -326,10 +333,11 @@ where
         }
     }
 
-    /// Sets the first epoch whose parameters are averaged, counted from 1; all are by default.
+    /// Sets the first epoch whose parameters are [averaged](Trainer::average), counted from 1; all
+    /// are by default.
     pub fn average_from(self, epoch: usize) -> Self {
         Trainer {
-            average_from: epoch,
+            average_from: Some(epoch),
             ..self
         }
     }
@@ -415,7 +423,7 @@ where
     /// one; after each epoch by default.
     pub fn checkpoint_every(self, epochs: usize) -> Self {
         Trainer {
-            checkpoint_every: epochs,
+            checkpoint_every: Some(epochs),
             ..self
         }
     }
@@ -498,6 +506,14 @@ where
                 self.resume && self.checkpoint.is_none(),
                 "`resume` needs a file to go on from; name it with `checkpoint`",
             ),
+            (
+                self.checkpoint_every.is_some() && self.checkpoint.is_none(),
+                "`checkpoint_every` needs a file to write; name it with `checkpoint`",
+            ),
+            (
+                self.average_from.is_some() && self.average.is_none(),
+                "`average_from` needs an average of the parameters; give it with `average`",
+            ),
         ];
         let found = wrong.into_iter().find(|(is_wrong, _)| *is_wrong);
         found.map_or(Ok(()), |(_, reason)| Err(combination(reason.to_owned())))
@@ -510,8 +526,8 @@ where
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
             ("early_stopping", self.patience.unwrap_or(1)),
-            ("average_from", self.average_from),
-            ("checkpoint_every", self.checkpoint_every),
+            ("average_from", self.first_averaged()),
+            ("checkpoint_every", self.epochs_per_checkpoint()),
         ])?;
 
         self.clip_value
@@ -569,6 +585,18 @@ where
             None => return Ok(()),
         };
         Err(combination(reason))
+    }
+}
+
+impl<N: Network, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
+    /// Returns the first epoch whose parameters are averaged, counted from 1.
+    pub(super) fn first_averaged(&self) -> usize {
+        self.average_from.unwrap_or(1)
+    }
+
+    /// Returns the number of epochs from one checkpoint to the next.
+    pub(super) fn epochs_per_checkpoint(&self) -> usize {
+        self.checkpoint_every.unwrap_or(1)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Weights that are part of the program.
 
-use super::error::{DifferenceKind, other_form_of};
+use super::difference::{DifferenceKind, other_form_of};
 use super::header::{Damage, Entry, Header, Item, equal};
 use super::layout::Named;
 use super::numbers::read;
@@ -28,6 +28,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 
     let mut network: N = memory::zeroed_parameters_by_value();
     let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
+    let numbers = memory::bytes_mut(numbers);
+    let size = size_of::<N::Element>();
     let mut i = 0;
     while i < count {
         let Named {
@@ -38,11 +40,11 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         } = &named[i];
         // A mark has no numbers.
         if let (Some(entry), None) = (&found[i], differs) {
-            let (_, numbers) = numbers.split_at_mut(*first);
-            let (numbers, _) = numbers.split_at_mut(tensor.layout.len());
+            let (_, numbers) = numbers.split_at_mut(*first * size);
+            let (numbers, _) = numbers.split_at_mut(tensor.layout.bytes(size));
             let (bytes, _) = bytes.split_at(entry.end);
             let (_, bytes) = bytes.split_at(entry.begin);
-            read(numbers, tensor, entry.dtype, bytes);
+            read::<N::Element>(numbers, tensor, entry.dtype, bytes);
         }
         i += 1;
     }

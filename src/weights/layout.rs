@@ -259,15 +259,6 @@ impl Named {
         tensor: FileTensor::NUMBER,
         differs: None,
     };
-
-    /// Returns the number of its numbers.
-    pub const fn len(&self) -> usize {
-        if self.differs.is_some() {
-            0
-        } else {
-            self.tensor.layout.len()
-        }
-    }
 }
 
 /// The list of a file's entries while it is built.
@@ -387,6 +378,7 @@ impl ParamTree {
     }
 
     /// Like [`ParamTree::list`], at run time.
+    #[cfg(feature = "std")]
     pub(super) fn listed(&self) -> Vec<Named> {
         let mut orders = vec![LayerOrder::NONE; self.most()];
         let mut named = vec![Named::NONE; self.most()];

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
-use super::header::{Damage, FORM, Header, Item, unescape};
+use super::difference::DifferenceKind;
+use super::error::{Difference, LoadError, LoadErrorKind};
+use super::escape::unescape;
+use super::header::{Damage, FORM, Header, Item};
 use super::layout::Named;
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
@@ -215,13 +217,15 @@ impl<'a> Loader<'a> {
             kind,
         })?;
 
-        let numbers = params.as_mut_slice();
+        let size = size_of::<T>();
+        let numbers = memory::bytes_mut(params.as_mut_slice());
         for (named, stored) in matched {
             // A mark has no numbers.
             if named.differs.is_none() {
-                let numbers = &mut numbers[named.first..][..named.len()];
+                let len = named.tensor.layout.bytes(size);
+                let numbers = &mut numbers[named.first * size..][..len];
                 let bytes = &self.bytes[stored.bytes.clone()];
-                read(numbers, &named.tensor, stored.dtype, bytes);
+                read::<T>(numbers, &named.tensor, stored.dtype, bytes);
             }
         }
         Ok(())

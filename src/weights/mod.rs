@@ -60,7 +60,13 @@
 //!   before it or behind it is not known where layers on both sides want them otherwise, nor where it
 //!   begins a network of sequences; the shapes in the file say what is expected. If all sizes are
 //!   equal, no shape tells, and the layer is marked; the sentence says how the weights are read.
-//!   Over some of the axes, as `LayerNorm<_, _>` on an image, the axes are as here.
+//! - Over the last axes of an image, as `LayerNorm<_, _>`, a program in PyTorch has to move the
+//!   channels first. It may move them to the end, `x.permute(0, 2, 3, 1)` before
+//!   `LayerNorm([width, channels])`, or before the width alone, `x.permute(0, 2, 1, 3)` before
+//!   `LayerNorm([channels, width])`. Files are read and written as in the first case, as the axes are
+//!   here; in the second case their shape does not fit. If width and channels are equal, no shape
+//!   tells, and the layer is marked. Weights of the second case are converted in Python:
+//!   `w.transpose(-1, -2)`.
 //! - A network whose inputs are features, and that makes an image of them, is given them with
 //!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!
@@ -96,7 +102,9 @@
 //! # Number types
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into
 //! both, rounded to the nearest; so is `I64` for tensors that are not trained, such as PyTorch's
-//! `num_batches_tracked`. In Python, `safetensors.torch` reads and writes the files:
+//! `num_batches_tracked`. A [`Buffer`](crate::ext::Buffer) has its own type in files, such as `I8`,
+//! and is read from this type alone, bit by bit. In Python, `safetensors.torch` reads and writes
+//! the files:
 //!
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))
@@ -108,21 +116,32 @@
 //! dependencies, reports only the first difference, and can't read in constants, which the check at
 //! compile time needs.
 
+mod difference;
+#[cfg(feature = "std")]
 mod error;
+#[cfg(feature = "std")]
+mod escape;
 mod header;
 mod included;
 mod layout;
+#[cfg(feature = "std")]
 mod loader;
 mod numbers;
 mod order;
 mod pieces;
+#[cfg(feature = "std")]
 mod save;
 mod wanted;
 
 pub use crate::network::param_tree::Axes;
-pub use error::{Difference, DifferenceKind, LoadError, LoadErrorKind, SaveError};
+pub use difference::DifferenceKind;
+#[cfg(feature = "std")]
+pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
 pub use included::{count, included};
+#[cfg(feature = "std")]
 pub use loader::Loader;
+#[cfg(feature = "std")]
 pub use save::Saver;
+#[cfg(feature = "std")]
 pub(crate) use save::{save, to_bytes};

@@ -1,8 +1,8 @@
 //! The numbers of a file: their types, and copies between the order in a file and that in memory.
 
 use super::layout::FileTensor;
-use crate::memory;
-use crate::tensor::Element;
+use crate::network::param_tree::TensorLayout;
+use crate::tensor::{BF16, Element, F16};
 
 /// The type of a file's numbers: an index into [`KNOWN`]; beyond it, an unknown type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +49,22 @@ impl Dtype {
         Dtype(i)
     }
 
-    /// Returns the type of a network's numbers.
-    pub const fn of<T: Element>() -> Self {
-        if size_of::<T>() == 4 {
-            Dtype::F32
-        } else {
-            Dtype::F64
+    /// Returns the type of a tensor's numbers in a network whose numbers are `T`.
+    pub const fn of<T: Element>(tensor: &TensorLayout) -> Self {
+        match &tensor.buffer {
+            Some(buffer) => Dtype::of_number(buffer.number),
+            None if size_of::<T>() == 4 => Dtype::F32,
+            None => Dtype::F64,
         }
+    }
+
+    /// Returns the type with the name of a [`Number`](crate::tensor::Number), such as `i8`.
+    const fn of_number(name: &str) -> Self {
+        let mut i = 0;
+        while i < KNOWN.len() && !KNOWN[i].0.eq_ignore_ascii_case(name) {
+            i += 1;
+        }
+        Dtype(i)
     }
 
     /// Returns the name of the type.
@@ -76,9 +85,21 @@ impl Dtype {
         }
     }
 
-    /// Returns whether networks can read the type; a statistic may be a count.
-    pub const fn is_read(self, statistic: bool) -> bool {
-        self.0 <= Dtype::BF16.0 || statistic && self.is(Dtype::I64)
+    /// Returns whether a tensor can be read from the type. A statistic may be a count, and a buffer
+    /// has its own type alone.
+    pub const fn is_read(self, tensor: &TensorLayout) -> bool {
+        match &tensor.buffer {
+            Some(buffer) => self.is(Dtype::of_number(buffer.number)),
+            None => self.0 <= Dtype::BF16.0 || tensor.statistic && self.is(Dtype::I64),
+        }
+    }
+
+    /// Returns the names of the types from which a tensor can be read, for sentences.
+    pub const fn read_by(tensor: &TensorLayout) -> &'static str {
+        match &tensor.buffer {
+            Some(buffer) => Dtype::of_number(buffer.number).name(),
+            None => "F32, F64, F16 or BF16",
+        }
     }
 
     /// Returns whether both are equal: `==` for constants.
@@ -87,32 +108,34 @@ impl Dtype {
     }
 }
 
-/// Sets a tensor's numbers from those of a file.
+/// Sets the bytes of a tensor's numbers, in a network whose numbers are `T`, from those of a file,
+/// from whose type the tensor [is read](Dtype::is_read).
 pub(super) const fn read<T: Element>(
-    numbers: &mut [T],
+    numbers: &mut [u8],
     tensor: &FileTensor,
     dtype: Dtype,
     bytes: &[u8],
 ) {
-    let copied = dtype.is(Dtype::of::<T>()) && cfg!(target_endian = "little");
-    let numbers = memory::bytes_mut(numbers);
-    if size_of::<T>() == 4 {
-        read_as::<4>(numbers.as_chunks_mut().0, tensor, dtype, bytes, copied);
-    } else {
-        read_as::<8>(numbers.as_chunks_mut().0, tensor, dtype, bytes, copied);
+    let same = dtype.is(Dtype::of::<T>(&tensor.layout));
+    match (same, tensor.layout.number_bytes(size_of::<T>())) {
+        (true, 1) => copy::<1>(numbers.as_chunks_mut().0, tensor, bytes),
+        (true, 2) => copy::<2>(numbers.as_chunks_mut().0, tensor, bytes),
+        (true, 4) => copy::<4>(numbers.as_chunks_mut().0, tensor, bytes),
+        (true, _) => copy::<8>(numbers.as_chunks_mut().0, tensor, bytes),
+        (false, 4) => convert::<4>(numbers.as_chunks_mut().0, tensor, dtype, bytes),
+        (false, _) => convert::<8>(numbers.as_chunks_mut().0, tensor, dtype, bytes),
     }
 }
 
-/// Like [`read`], for numbers of `N` bytes; if `copied`, they are the bytes of the file.
+/// Converts a tensor's numbers, which have `N` bytes, from those of a file.
 ///
-/// The compiler runs this, too, and takes half a microsecond for each step: the loops have as few
-/// calls as possible.
-const fn read_as<const N: usize>(
+/// The compiler runs this, too, and [`copy`], and takes half a microsecond for each step: the loops
+/// have as few calls as possible.
+const fn convert<const N: usize>(
     numbers: &mut [[u8; N]],
     tensor: &FileTensor,
     dtype: Dtype,
     bytes: &[u8],
-    copied: bool,
 ) {
     let mut rows = tensor.rows();
     let mut bytes = bytes;
@@ -121,13 +144,23 @@ const fn read_as<const N: usize>(
         bytes = rest;
 
         let mut position = first;
-        if !copied {
-            while let Some((value, rest)) = take(dtype, row) {
-                numbers[position] = to_bytes(value);
-                position += rows.stride;
-                row = rest;
-            }
-        } else if rows.stride == 1 {
+        while let Some((value, rest)) = take(dtype, row) {
+            numbers[position] = to_bytes(value);
+            position += rows.stride;
+            row = rest;
+        }
+    }
+}
+
+/// Copies a tensor's numbers, which have `N` bytes, from a file with the same type.
+const fn copy<const N: usize>(numbers: &mut [[u8; N]], tensor: &FileTensor, bytes: &[u8]) {
+    let mut rows = tensor.rows();
+    let mut bytes = bytes;
+    while let Some(first) = rows.next() {
+        let (row, rest) = bytes.split_at(rows.width * N);
+        bytes = rest;
+
+        if rows.stride == 1 {
             numbers
                 .split_at_mut(first)
                 .1
@@ -136,12 +169,21 @@ const fn read_as<const N: usize>(
                 .copy_from_slice(row.as_chunks().0);
         } else {
             let (row, _) = row.as_chunks();
+            let mut position = first;
             let mut i = 0;
             while i < row.len() {
                 numbers[position] = row[i];
                 position += rows.stride;
                 i += 1;
             }
+        }
+    }
+
+    if cfg!(target_endian = "big") {
+        let mut i = 0;
+        while i < numbers.len() {
+            numbers[i].reverse();
+            i += 1;
         }
     }
 }
@@ -156,9 +198,14 @@ const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
         (Dtype::F32, &[a, b, c, d, ref rest @ ..]) => {
             (f32::from_le_bytes([a, b, c, d]) as f64, rest)
         }
-        (Dtype::F16, &[a, b, ref rest @ ..]) => (half(u16::from_le_bytes([a, b])), rest),
-        // The upper half of an f32.
-        (Dtype::BF16, &[a, b, ref rest @ ..]) => (f32::from_le_bytes([0, 0, a, b]) as f64, rest),
+        (Dtype::F16, &[a, b, ref rest @ ..]) => (
+            F16::from_bits(u16::from_le_bytes([a, b])).to_f32() as f64,
+            rest,
+        ),
+        (Dtype::BF16, &[a, b, ref rest @ ..]) => (
+            BF16::from_bits(u16::from_le_bytes([a, b])).to_f32() as f64,
+            rest,
+        ),
         (Dtype::I64, &[a, b, c, d, e, f, g, h, ref rest @ ..]) => {
             (i64::from_le_bytes([a, b, c, d, e, f, g, h]) as f64, rest)
         }
@@ -184,48 +231,22 @@ const fn to_bytes<const N: usize>(value: f64) -> [u8; N] {
     }
 }
 
-/// Converts a number from IEEE 754's binary16: a sign, 5 bits of exponent, 10 bits of fraction.
-const fn half(bits: u16) -> f64 {
-    let magnitude = match bits & 0x7fff {
-        subnormal @ ..0x400 => subnormal as f32 / 16_777_216.0,
-        // The same bits in an f32, whose exponent has a bias that is larger by 112.
-        normal @ 0x400..0x7c00 => f32::from_bits(((normal as u32) << 13) + (112 << 23)),
-        0x7c00 => f32::INFINITY,
-        _ => f32::NAN,
-    };
-    (if bits >> 15 == 1 {
-        -magnitude
-    } else {
-        magnitude
-    }) as f64
-}
-
-/// Appends a tensor's numbers to a file, in the file's order and little-endian.
-pub(super) fn write<T: Element>(numbers: &[T], tensor: &FileTensor, file: &mut Vec<u8>) {
-    let size = size_of::<T>();
-    let mut rows = tensor.rows();
-    while let Some(first) = rows.next() {
-        for i in 0..rows.width {
-            let position = first + i * rows.stride;
-            let begin = file.len();
-            file.extend_from_slice(memory::bytes(&numbers[position..=position]));
-            if cfg!(target_endian = "big") {
-                file[begin..][..size].reverse();
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Dtype, half};
+    use super::Dtype;
+    use crate::network::param_tree::{BufferLayout, TensorLayout};
 
     #[test]
     fn counts_are_read_as_statistics_alone() {
+        let trained = TensorLayout::NUMBER;
+        let statistic = TensorLayout {
+            statistic: true,
+            ..trained
+        };
         let read = |name| {
             (
-                Dtype::named(name).is_read(false),
-                Dtype::named(name).is_read(true),
+                Dtype::named(name).is_read(&trained),
+                Dtype::named(name).is_read(&statistic),
             )
         };
         assert_eq!(
@@ -235,22 +256,20 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_those_of_ieee_754() {
-        let known = [
-            (0x0000, 0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0400, 0.000_061_035_156_25),
-            (0x0001, 5.960_464_477_539_063e-8),
-            (0x83ff, -6.097_555_160_522_461e-5),
-            (0x3555, 0.333_251_953_125),
-            (0x7c00, f64::INFINITY),
-            (0xfc00, f64::NEG_INFINITY),
-        ];
-        for (bits, value) in known {
-            assert_eq!(half(bits), value, "{bits:#x}");
-        }
-        assert!(half(0x8000).is_sign_negative() && half(0x7e00).is_nan());
+    fn buffers_are_read_from_their_own_type() {
+        let buffer = |number| TensorLayout {
+            buffer: Some(BufferLayout {
+                number,
+                number_bytes: 1,
+                len: 1,
+                padding: 0,
+            }),
+            ..TensorLayout::NUMBER
+        };
+        assert!(Dtype::named("I8").is_read(&buffer("i8")));
+        assert!(Dtype::named("F64").is_read(&buffer("f64")));
+        assert!(!Dtype::named("F32").is_read(&buffer("f64")));
+        assert!(!Dtype::named("I64").is_read(&buffer("i8")));
+        assert_eq!(Dtype::read_by(&buffer("u16")), "U16");
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Doubt {
     /// Its weights have axes of equal sizes, whose order in files nothing tells; they are read with
     /// channels first.
     SquareFirst,
-    /// The same, but they are read with channels last.
+    /// The same, or the order of the last two of them; they are read with channels last.
     SquareLast,
 }
 
@@ -72,7 +72,7 @@ impl LayerOrder {
 #[derive(Clone, Copy)]
 struct Passed {
     order: Order,
-    /// Whether the layer would have made any other order that was wanted.
+    /// True if the layer would have made any other order that was wanted.
     free: bool,
     doubt: Option<Doubt>,
 }

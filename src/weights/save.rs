@@ -1,13 +1,16 @@
 //! Writing weights.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use super::error::SaveError;
-use super::header::{FORM, escape};
-use super::layout::Named;
-use super::numbers::{Dtype, write};
+use super::escape::escape;
+use super::header::FORM;
+use super::layout::{FileTensor, Named};
+use super::numbers::Dtype;
 use crate::atomic_file;
+use crate::memory;
 use crate::network::Parameters;
 use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
@@ -53,9 +56,20 @@ pub struct Saver {
     names: BTreeSet<String>,
     /// JSON of the entries after the form, each with a comma before it.
     metadata: String,
-    /// JSON without the outer braces.
-    tensors: String,
-    data: Vec<u8>,
+    tensors: Vec<Written>,
+    /// The numbers of all tensors, by the number of bytes of one: 8, 4, 2 and 1. In this order,
+    /// each begins in the file at a multiple of its size, as other readers need it.
+    data: [Vec<u8>; 4],
+}
+
+/// A tensor of the file.
+#[derive(Clone, Debug)]
+struct Written {
+    /// Its name with quotes, its type and its shape, in JSON.
+    text: String,
+    /// Its place in the numbers of all tensors.
+    class: usize,
+    bytes: Range<usize>,
 }
 
 impl Saver {
@@ -92,25 +106,25 @@ impl Saver {
                 "two tensors of one file are called `{name}`; give the parts names that keep them apart"
             );
 
-            let begin = self.data.len();
+            let size = tensor.layout.number_bytes(size_of::<T>());
+            let class = 3 - size.ilog2() as usize;
+            let data = &mut self.data[class];
+            let begin = data.len();
             let sizes = if differs.is_some() {
                 Axes::EMPTY
             } else {
-                write(
-                    &part.as_slice()[first..][..tensor.layout.len()],
-                    &tensor,
-                    &mut self.data,
-                );
+                let len = tensor.layout.bytes(size_of::<T>());
+                let numbers = memory::parameter_bytes(part, first, len);
+                write(numbers, size, &tensor, data);
                 tensor.file_sizes()
             };
-            let end = self.data.len();
+            let bytes = begin..data.len();
 
-            let dtype = Dtype::of::<T>().name();
-            comma(&mut self.tensors);
-            escape(name, &mut self.tensors);
-            self.tensors.push_str(&format!(
-                r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{begin},{end}]}}"#
-            ));
+            let dtype = Dtype::of::<T>(&tensor.layout).name();
+            let mut text = String::new();
+            escape(name, &mut text);
+            text.push_str(&format!(r#":{{"dtype":"{dtype}","shape":{sizes}"#));
+            self.tensors.push(Written { text, class, bytes });
         }
         self
     }
@@ -136,17 +150,23 @@ impl Saver {
     pub fn to_bytes(&self) -> Vec<u8> {
         let (key, form) = FORM;
         let mut header = format!(r#"{{"__metadata__":{{"{key}":"{form}"{}}}"#, self.metadata);
-        header.push_str(if self.tensors.is_empty() { "" } else { "," });
-        header.extend([&self.tensors, "}"]);
+        for Written { text, class, bytes } in &self.tensors {
+            let before: usize = self.data[..*class].iter().map(Vec::len).sum();
+            let begin = before + bytes.start;
+            let end = before + bytes.end;
+            header.push_str(&format!(r#",{text},"data_offsets":[{begin},{end}]}}"#));
+        }
+        header.push('}');
         // Aligns the numbers to 8 bytes.
         while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
 
-        let mut file = Vec::with_capacity(8 + header.len() + self.data.len());
+        let numbers: usize = self.data.iter().map(Vec::len).sum();
+        let mut file = Vec::with_capacity(8 + header.len() + numbers);
         file.extend_from_slice(&(header.len() as u64).to_le_bytes());
         file.extend_from_slice(header.as_bytes());
-        file.extend_from_slice(&self.data);
+        self.data.iter().for_each(|data| file.extend(data));
         file
     }
 
@@ -156,13 +176,6 @@ impl Saver {
     /// If the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         save(path.as_ref(), &self.to_bytes())
-    }
-}
-
-/// Appends a comma unless the text is empty.
-fn comma(json: &mut String) {
-    if !json.is_empty() {
-        json.push(',');
     }
 }
 
@@ -184,4 +197,20 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
         path: path.to_owned(),
         error,
     })
+}
+
+/// Appends a tensor's numbers, which have `size` bytes each, to a file, in the file's order and
+/// little-endian.
+fn write(numbers: &[u8], size: usize, tensor: &FileTensor, file: &mut Vec<u8>) {
+    let mut rows = tensor.rows();
+    while let Some(first) = rows.next() {
+        for i in 0..rows.width {
+            let position = (first + i * rows.stride) * size;
+            let begin = file.len();
+            file.extend_from_slice(&numbers[position..][..size]);
+            if cfg!(target_endian = "big") {
+                file[begin..][..size].reverse();
+            }
+        }
+    }
 }

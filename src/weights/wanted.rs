@@ -94,18 +94,18 @@ pub(super) const fn wanted_in(
 /// The uses that the branches of a block make of their input's axes, before they change these.
 #[derive(Clone, Copy)]
 pub(super) struct Uses {
-    /// Whether a branch takes the last axis for channels.
+    /// True if a branch takes the last axis for channels.
     pub channels: bool,
-    /// Whether a branch reduces all axes except the last one, whichever is first.
+    /// True if a branch reduces all axes except the last one, whichever is first.
     pub pools: bool,
-    /// Whether a branch works along the last axis.
+    /// True if a branch works along the last axis.
     pub along_last: bool,
-    /// One has weights of all axes, which may be in either order.
+    /// True if one has weights of all axes, which may be in either order.
     pub whole: bool,
 }
 
 impl Uses {
-    /// Nothing.
+    /// No use.
     pub const NONE: Uses = Uses {
         channels: false,
         pools: false,
@@ -122,7 +122,7 @@ impl Uses {
         }
     }
 
-    /// What these lists of layers do; `behind` is what is done behind them.
+    /// Returns the uses of these lists of layers; `behind` are those of the layers behind them.
     pub const fn of(branches: &[ParamField], behind: Uses) -> Self {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < branches.len() {
@@ -132,7 +132,7 @@ impl Uses {
         uses
     }
 
-    /// The same of one list, or of a block.
+    /// Returns the uses of one list, or of a block.
     pub const fn of_one(contents: &ParamTree, behind: Uses) -> Self {
         match contents {
             ParamTree::Items { item, .. } => Uses::of_one(item, behind),
@@ -141,7 +141,7 @@ impl Uses {
         }
     }
 
-    /// The same of the layers from `i` on.
+    /// Returns the uses of the layers `i..`.
     pub const fn by(layers: &[ParamField], mut i: usize, behind: Uses) -> Self {
         let mut uses = Uses::NONE;
         while i < layers.len() {

@@ -170,3 +170,69 @@ impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Swish {
         }
     }
 }
+
+/// Rounds to whole numbers. It has no backward pass.
+pub struct Round;
+
+impl<In: Shape> ShapeRule<In> for Round {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Round {
+    type Config = ();
+    type Params = ();
+}
+
+impl<S: Shape, T: Element> Infer<S, S, T> for Round {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward { x, y, .. } = call;
+        for (x, y) in x.iter().zip(y) {
+            *y = x.map(|x| x.round());
+        }
+    }
+}
+
+/// 1 at the position of the first largest number, and 0 elsewhere. It has no backward pass.
+pub struct OneHot;
+
+impl<In: Shape> ShapeRule<In> for OneHot {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for OneHot {
+    type Config = ();
+    type Params = ();
+}
+
+impl<S: Shape, T: Element> Infer<S, S, T> for OneHot {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    /// The position for each sample.
+    const NEEDS: Needs = Needs::NONE.per_sample::<u32>(1);
+
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward {
+            x, y, mut scratch, ..
+        } = call;
+        let largest = scratch.take::<u32>(1);
+        for (x, largest) in x.iter().zip(&mut *largest) {
+            *largest = 0;
+            for (i, &value) in (0..).zip(x) {
+                if value > x.as_slice()[*largest as usize] {
+                    *largest = i;
+                }
+            }
+        }
+
+        for (y, &largest) in y.iter_mut().zip(&*largest) {
+            y.fill_with(|i| {
+                if i == largest as usize {
+                    T::one()
+                } else {
+                    T::zero()
+                }
+            });
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod gradient;
 pub mod layers;
+pub mod naive;
 pub mod reference;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

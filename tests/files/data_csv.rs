@@ -406,10 +406,36 @@ fn columns_that_are_not_there_are_reported() {
     says(
         values(&Csv::new(), "y,y,b\n1,2,3\n"),
         &[
-            "t.csv: line 1: expected one column with the name `y`, but found the columns `y`, `y`, `b`; \
+            "t.csv: line 1: expected one column with the name `y`, but found columns 1 and 2 of that name; \
            give each column a name of its own",
         ],
     );
+    says(
+        values(&Csv::new().features(["b", "a"]), "a,y,b,a,a\n1,2,3,4,5\n"),
+        &[
+            "t.csv: line 1: expected one column with the name `a`, but found columns 1 and 4 of that name; \
+           give each column a name of its own",
+        ],
+    );
+    says(
+        values(&Csv::new().one_hot("a", ["u", "v"]), "a,y,a\nu,2,v\n"),
+        &[
+            "t.csv: line 1: expected one column with the name `a`, but found columns 1 and 3 of that name; \
+           give each column a name of its own",
+        ],
+    );
+    for (csv, what, name) in [
+        (Csv::new().columns(["a", "y", "a"]), "columns", "a"),
+        (Csv::new().features(["b", "b"]), "features", "b"),
+    ] {
+        says(
+            values(&csv, "a,y,b\n1,2,3\n"),
+            &[&format!(
+                "t.csv: expected the {what} to be declared once each, but found `{name}` twice; \
+                 declare it once"
+            )],
+        );
+    }
     says(
         values(&Csv::new(), "y,a,b,c\n1,2,3,4\n"),
         &[

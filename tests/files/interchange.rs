@@ -95,7 +95,8 @@ fn python() -> Result<String, String> {
 /// A network after a step that sets running statistics and leaves all else as it is.
 fn stepped<N: Trainable>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
-    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
     net.forward_train(&crate::common::random(8, 5), &mut workspace)
         .backward(&mut gradient);
     Sgd::new(0.0).state::<N>().step(&mut net, &gradient);
@@ -231,7 +232,8 @@ fn pytorch_refuses_what_it_computes_otherwise() {
 fn a_residual_network_takes_its_running_statistics_along() {
     with_python("resnet", |python, folder| {
         let mut net = ResNet::init(&mut shapewright::rng(12));
-        let (mut gradient, mut workspace) = (ResNet::zeros(), ResNet::workspace());
+        let mut gradient = ResNet::zeros();
+        let mut workspace = ResNet::workspace();
         let mut sgd = Sgd::new(0.05).state::<ResNet>();
         let labels: Vec<_> = (0..8)
             .map(|i| Label::<3>::new(i % 3).expect("a class"))

@@ -8,6 +8,7 @@ mod data_csv;
 mod data_idx;
 mod data_images;
 mod data_npy;
+mod inference_only;
 mod interchange;
 mod preprocessing;
 mod saving;

@@ -22,10 +22,11 @@ fn with_missing(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-/// Whether the same are missing and the others close.
+/// Panics unless the same values are missing and the others are close.
 #[track_caller]
 fn check<S: Shape, T: Element>(case: &Value, key: &str, found: &[Tensor<S, T>], tolerance: f64) {
-    let (found, expected) = (Tensor::flatten(found), with_missing(&case[key]));
+    let found = Tensor::flatten(found);
+    let expected = with_missing(&case[key]);
     let what = format!("{key} of {}, {}", text(case, "name"), T::NAME);
     let missing: Vec<bool> = found.iter().map(|x| x.is_nan()).collect();
     assert_eq!(
@@ -131,6 +132,55 @@ fn features_that_hardly_differ_are_not_divided_by_zero() {
     assert_eq!((scaler.mean[0], scaler.std[0]), (0.1, 1.0));
     scaler.transform(&mut x);
     assert_eq!(x, [Tensor1::zeros(); 10]);
+}
+
+/// No difference, square or sum of values leaves the range of `f64` where the result is in it.
+#[test]
+fn values_at_both_ends_of_the_range_are_scaled() {
+    const MAX: f64 = f64::MAX;
+
+    for size in [1.0, 1e160, 1e-170, 1.5e308, MAX, 1e-310, f64::from_bits(2)] {
+        let plain = [[-size], [size]].map(Tensor1::from);
+        let scaler = StandardScaler::fit(&plain).expect("values");
+        assert_eq!((scaler.mean[0], scaler.std[0]), (0.0, size));
+        let mut x = plain;
+        scaler.transform(&mut x);
+        assert_eq!(x, [[-1.0], [1.0]].map(Tensor1::from), "{size}");
+        scaler.inverse_transform(&mut x);
+        assert_eq!(x, plain, "{size}");
+    }
+
+    // The mean of 3 at the upper end, and 1 at the lower.
+    let plain = [[MAX], [MAX], [-MAX], [MAX]].map(Tensor1::from);
+    let scaler = StandardScaler::fit(&plain).expect("values");
+    assert_eq!(scaler.mean[0], MAX / 2.0);
+    assert!((scaler.std[0] / MAX - 0.75_f64.sqrt()).abs() < 1e-15);
+    let mut x = plain;
+    scaler.transform(&mut x);
+    assert!((x[2][0] + 3.0_f64.sqrt()).abs() < 1e-15, "{x:?}");
+    scaler.inverse_transform(&mut x);
+    assert!((x[2][0] / MAX + 1.0).abs() < 1e-15, "{x:?}");
+
+    let plain = [[1e308], [-1.5e308], [1.5e308]].map(Tensor1::<1, f64>::from);
+    let scaler = MinMaxScaler::fit(&plain).expect("values");
+    let mut x = plain;
+    scaler.transform(&mut x);
+    let wanted = [[5.0 / 6.0], [0.0], [1.0]].map(Tensor1::<1, f64>::from);
+    assert!((x[0][0] - wanted[0][0]).abs() < 1e-15, "{x:?}");
+    assert_eq!(x[1..], wanted[1..]);
+    scaler.inverse_transform(&mut x);
+    assert!((x[0][0] / 1e308 - 1.0).abs() < 1e-15, "{x:?}");
+    assert_eq!(x[1..], plain[1..]);
+
+    // A value far outside of the range that was fitted.
+    let mut x = [Tensor1::from([MAX])];
+    let scaler = MinMaxScaler::fit(&[[-MAX], [-MAX / 2.0]].map(Tensor1::from)).expect("values");
+    scaler.transform(&mut x);
+    assert_eq!(x[0][0], 4.0);
+
+    let x = [[MAX], [MAX], [f64::NAN]].map(Tensor1::from);
+    assert_eq!(Imputer::mean(&x).expect("values").fill[0], MAX);
+    assert_eq!(Imputer::median(&x).expect("values").fill[0], MAX);
 }
 
 #[test]
@@ -251,6 +301,33 @@ fn folds_are_random_and_of_equal_length() {
         let error = k_fold(samples, folds, &mut shapewright::rng(0)).expect_err("no folds");
         assert_eq!(error, SplitError::Folds { folds, samples });
     }
+}
+
+#[test]
+fn more_positions_than_memory_are_refused() {
+    let rng = &mut shapewright::rng(0);
+    let samples = usize::MAX;
+    let too_many = SplitError::TooManySamples { samples };
+    assert_eq!(k_fold(samples, 2, rng), Err(too_many.clone()));
+    assert_eq!(
+        k_fold(samples, 1, rng),
+        Err(SplitError::Folds { folds: 1, samples })
+    );
+    assert_eq!(split(samples, [0.5, 0.5], rng), Err(too_many.clone()));
+    assert_eq!(
+        too_many.to_string(),
+        format!("the positions of {samples} samples do not fit into memory; take fewer samples")
+    );
+}
+
+#[test]
+fn samples_without_bytes_are_repeated_at_once() {
+    assert_eq!(
+        repeat(&Tensor2::<0, 3>::zeros(), usize::MAX).len(),
+        usize::MAX
+    );
+    assert_eq!(repeat(&[(); 2], usize::MAX).len(), usize::MAX);
+    assert_eq!(repeat(&Tensor0::from(2.0), 3), [Tensor0::from(2.0); 3]);
 }
 
 /// No sample is in two parts; gives how many are in none.

@@ -40,7 +40,8 @@ fn has(path: &Path, number: f32) {
 fn links_stay_links() {
     use std::os::unix::fs::symlink;
     let folder = folder("saving-links");
-    let (here, there) = (folder.join("here"), folder.join("there"));
+    let here = folder.join("here");
+    let there = folder.join("there");
     fs::create_dir(&here)
         .and_then(|()| fs::create_dir(&there))
         .expect("folders");
@@ -198,10 +199,8 @@ fn places_that_can_not_be_written_are_found_at_once() {
 fn names_can_be_as_long_as_systems_let_them() {
     let folder = folder("saving-names");
     let long = "ä".repeat(125);
-    let (one, two) = (
-        folder.join(format!("{long}1.npy")),
-        folder.join(format!("{long}2.npy")),
-    );
+    let one = folder.join(format!("{long}1.npy"));
+    let two = folder.join(format!("{long}2.npy"));
     let writer = NpzWriter::create(&one).expect("a file");
     save(&two, 2.0);
     drop(writer);
@@ -256,7 +255,7 @@ impl Writer {
         Writer(child)
     }
 
-    /// What the process does.
+    /// Runs the process.
     fn run(place: PathBuf) {
         let mut writer = NpzWriter::create(place).expect("a file");
         writer

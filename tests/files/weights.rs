@@ -550,6 +550,15 @@ fn damaged_files_are_refused() {
         (&format!("{{{}}}", tensor("a", "[8,0]")), "before it begins"),
         (&format!("{{{}}}", tensor("a", "[0]")), "two numbers"),
         (&format!("{{{}}}", tensor("a", "[0,-8]")), "whole number"),
+        (&format!("{{{}}}", tensor("a", "[00,8]")), "begins with 0"),
+        (
+            r#"{"a":{"dtype":"F32","shape":[02],"data_offsets":[0,8]}}"#,
+            "begins with 0",
+        ),
+        (
+            r#"{"a":{"dtype":"F32","shape":[000],"data_offsets":[0,0]}}"#,
+            "begins with 0",
+        ),
         (
             &format!("{{{}}}", tensor("a", "[0,8.0]")),
             "expected `,` or `]`",

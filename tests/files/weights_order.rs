@@ -258,7 +258,7 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
         [5] -> [2] { Linear<_, 24>, Reshape<2, 3, 4>, norm: LayerNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 2, 3], first, [];
         // A program that works over some axes has moved them.
         [2, 4, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
-            [4, 4], same, [];
+            [4, 4], same, ["norm.channels_last"];
         [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
             [3, 4], same, [];
         // It may have moved them back, or not yet.
@@ -610,7 +610,20 @@ mod refused {
             [3, 3, 3] -> [3] { norm: RmsNorm<_, _, _>, Linear<_, 2>, GlobalAvgPool2d, head: Linear<_, 3> }:
                 ["norm.channels_last"];
             [5, 4] -> [3] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: [];
+            // Over some axes of an image, to whose end or near it a program has moved the channels.
             [2, 3, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
+            [2, 4, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }:
+                ["norm.channels_last"];
+            [2, 4, 4] -> [3] { norm: RmsNorm<_, _>, GlobalAvgPool2d, head: Linear<_, 3> }: ["norm.channels_last"];
+            [2, 4, 3] -> [3] { Linear<_, 4>, norm: LayerNorm<_, _>, GlobalAvgPool2d, head: Linear<_, 3> }:
+                ["norm.channels_last"];
+            [2, 4, 4] -> [3] { body: Repeat<2> { norm: LayerNorm<_, _> }, GlobalAvgPool2d, head: Linear<_, 3> }:
+                ["body.0.norm.channels_last", "body.1.norm.channels_last"];
+            [2, 4, 4] -> [3] { norm: LayerNorm<_, _, NoAffine>, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+            [2, 1, 1] -> [3] { norm: LayerNorm<_, _>, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+            [2, 4] -> [3] { Embedding<9, 4>, norm: LayerNorm<_, _>, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+            [5] -> [3] { Linear<_, 32>, Reshape<2, 4, 4>, norm: LayerNorm<_, _>, GlobalAvgPool2d, head: Linear<_, 3> }:
+                ["norm.channels_last"];
         }
     }
 

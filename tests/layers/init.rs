@@ -340,6 +340,36 @@ fn the_numbers_of_a_seed_are_fixed() {
     );
 }
 
+/// As in PyTorch, weights without elements are left alone.
+#[test]
+fn weights_without_elements_have_initial_values() {
+    fn check<W: Weight<f32>>(mut weight: W) {
+        let rng = &mut shapewright::rng(0);
+        init::xavier_uniform(&mut weight, 1.0, rng);
+        init::xavier_normal(&mut weight, 1.0, rng);
+        for mode in [Mode::FanIn, Mode::FanOut] {
+            init::kaiming_uniform(&mut weight, mode, Nonlinearity::Relu, rng);
+            init::kaiming_normal(&mut weight, mode, Nonlinearity::Relu, rng);
+        }
+        init::orthogonal(&mut weight, 1.0, rng);
+        init::uniform(&mut weight, -1.0, 1.0, rng);
+        init::normal(&mut weight, 0.0, 1.0, rng);
+        init::truncated_normal(&mut weight, 0.0, 1.0, -2.0, 2.0, rng);
+        init::constant(&mut weight, 1.0);
+    }
+    check([[0.0; 0]; 0]);
+    check([[0.0; 0]; 3]);
+    check([[0.0; 3]; 0]);
+    check([[[0.0; 2]; 2]; 0]);
+    check([[[[0.0; 2]; 0]; 3]; 3]);
+}
+
+#[test]
+#[should_panic(expected = "give it finite bounds in order, whose distance is finite in f32")]
+fn bounds_are_finite_in_the_type() {
+    init::uniform(&mut [0.0_f32; 2], -1e300, 1e300, &mut shapewright::rng(0));
+}
+
 #[test]
 #[should_panic(expected = "init::uniform from 1 to -1: give it finite bounds in order")]
 fn bounds_are_in_order() {

@@ -346,3 +346,69 @@ fn tables_tell_what_layers_read() {
         "  output (value, policy)         ([1], [2])           0              0"
     );
 }
+
+network! {
+    /// A language model whose head is its embedding.
+    struct Tied: [3] -> [3, 5] as f64 {
+        embed: Embedding<5, 4>,
+        body: Linear<_, 4>,
+        Tanh,
+        #[tied(embed)]
+        head: Unembedding<_, 5>,
+    }
+}
+
+network! {
+    /// The same layer on two inputs.
+    struct Siamese: (left: [3], right: [3]) -> [2] as f64 {
+        fc: Linear<_, 4> <- left,
+        a: Tanh,
+        #[tied(fc)]
+        same: Linear<_, 4> <- right,
+        b: Tanh,
+        Mul <- (a, b),
+        Linear<_, 2>,
+    }
+}
+
+#[test]
+fn shared_parameters_have_the_gradients_of_all_layers() {
+    let indices = [[0.0, 3.0, 4.0], [1.0, 1.0, 2.0]].map(Tensor::from);
+    crate::common::gradient::check_network_of_indices::<Tied>(indices.to_vec());
+    check_network::<Siamese>(3);
+}
+
+#[test]
+fn shared_parameters_are_there_once() {
+    let net = Tied::init(&mut shapewright::rng(1));
+    let mut names = Vec::new();
+    net.for_each_param(|name, sizes, _| names.push(format!("{name} {sizes:?}")));
+    assert_eq!(
+        names,
+        ["embed.weight [5, 4]", "body.weight [4, 4]", "body.bias [4]"]
+    );
+    assert_eq!(Tied::PARAMS, 5 * 4 + 4 * 4 + 4);
+    let parameters: Vec<usize> = Tied::summary()
+        .layers
+        .iter()
+        .map(|row| row.params)
+        .collect();
+    assert_eq!(parameters, [20, 20, 0, 0]);
+}
+
+#[test]
+fn a_frozen_layer_has_no_gradient_from_those_that_share_it() {
+    let net = Siamese::init(&mut shapewright::rng(1));
+    let mut gradient = Siamese::zeros();
+    let mut workspace = Siamese::workspace();
+    workspace.train_from(shapewright::layer!(Siamese, layer_5));
+    let x = crate::common::random(2, 3);
+
+    for _ in 0..2 {
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.loss(&Mse, &[Tensor::ones(), Tensor::ones()]);
+        pass.backward(&mut gradient);
+    }
+    assert_eq!(gradient.fc.bias, [0.0; 4]);
+    assert_ne!(gradient.layer_5.bias, [0.0; 2]);
+}

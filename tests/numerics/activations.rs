@@ -1,4 +1,4 @@
-//! What a user can observe of activations beside their values.
+//! Activations apart from their values.
 
 use crate::common::{bits, random};
 use shapewright::prelude::*;
@@ -17,8 +17,10 @@ fn log_softmax_before_cross_entropy_does_no_harm() {
     logarithms.fc = plain.fc;
     let x: Vec<Tensor1<6>> = random(5, 2);
     let labels = [0, 3, 1, 1, 2].map(|i| Label::<4>::new(i).expect("a class"));
-    let (mut w, mut v) = (Plain::workspace(), Logarithms::workspace());
-    let (mut g, mut h) = (Plain::zeros(), Logarithms::zeros());
+    let mut w = Plain::workspace();
+    let mut v = Logarithms::workspace();
+    let mut g = Plain::zeros();
+    let mut h = Logarithms::zeros();
     let mut pass = plain.forward_train(&x, &mut w);
     let one = pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut g);

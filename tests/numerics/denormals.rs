@@ -1,4 +1,4 @@
-//! What must not become denormal, and the scope for what is.
+//! Numbers that must not become denormal, and the scope that flushes the others.
 
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,8 @@ fn assert_normal<T: Element>(what: &str, numbers: &[T]) {
 /// Some steps with gradients, then `steps` without any.
 fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64, steps: usize) {
     let mut net = N::init(&mut shapewright::rng(1));
-    let (mut state, mut gradient) = (optimizer.state::<N>(), N::zeros());
+    let mut state = optimizer.state::<N>();
+    let mut gradient = N::zeros();
     for step in 0..3 {
         for (i, g) in gradient.params_mut()[..N::PARAMS].iter_mut().enumerate() {
             *g = N::Element::from_f64_lossy(size * ((i + step) as f64).sin());
@@ -84,7 +85,7 @@ fn no_optimizer_state_becomes_denormal_in_f64() {
     every_optimizer_decays::<Double>(1e-140, 3000);
 }
 
-/// Where the gradients of saturated units go on: squares and products of them would be denormal.
+/// The small gradients of saturated units, whose squares and products would be denormal.
 #[test]
 fn no_optimizer_state_becomes_denormal_under_small_gradients() {
     let settings = settings();
@@ -120,7 +121,8 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
 #[test]
 fn running_statistics_do_not_become_denormal() {
     network! { struct Norm: [2] -> [2] { norm: BatchNorm1d<2> } }
-    let (mut net, mut workspace) = (Norm::init(&mut shapewright::rng(0)), Norm::workspace());
+    let mut net = Norm::init(&mut shapewright::rng(0));
+    let mut workspace = Norm::workspace();
     (net.norm.running_mean, net.norm.running_var) = ([1.0, -1e-30], [1.0, 1e-20]);
     let mut gradient = Norm::zeros();
     let mut state = Sgd::new(0.1).state::<Norm>();
@@ -178,7 +180,8 @@ fn gradients_of_losses_are_not_denormal() {
         let ones = [Tensor1::from([1e-37; 4]); 2];
         macro_rules! check {
             ($network:ident, $($loss:expr, $targets:expr);*) => { $(
-                let (net, mut workspace) = ($network::zeros(), $network::workspace());
+                let net = $network::zeros();
+                let mut workspace = $network::workspace();
                 let mut pass = net.forward_train(&x, &mut workspace);
                 pass.loss(&$loss, &$targets);
                 for gradient in pass.output_gradients_mut() {
@@ -198,7 +201,7 @@ fn gradients_of_losses_are_not_denormal() {
     });
 }
 
-/// Whether arithmetic flushes here and now.
+/// Returns whether arithmetic on this thread flushes now.
 fn flushes() -> bool {
     black_box(black_box(1e-40_f32) * black_box(0.5)) == 0.0
 }
@@ -216,7 +219,9 @@ fn faded() -> Box<Deep> {
 
 /// Outputs, gradient and changed weights of a step, in bits.
 fn bits_of_step(x: &[Tensor1<64>]) -> Vec<u32> {
-    let (mut net, mut gradient, mut workspace) = (faded(), Deep::zeros(), Deep::workspace());
+    let mut net = faded();
+    let mut gradient = Deep::zeros();
+    let mut workspace = Deep::workspace();
     let labels = vec![Label::<8>::new(3).unwrap(); x.len()];
     let mut state = Sgd::new(0.1).momentum(0.9).state::<Deep>();
     let mut y = vec![Tensor1::zeros(); x.len()];
@@ -238,7 +243,8 @@ fn bits_of_step(x: &[Tensor1<64>]) -> Vec<u32> {
 fn a_scope_flushes_in_network_calls_alone() {
     network! { struct Line: [1] -> [1] { fc: Linear<_, 1, NoBias> } }
     network! { struct Line64: [1] -> [1] as f64 { fc: Linear<_, 1, NoBias> } }
-    let (mut line, mut line64) = (Line::zeros(), Line64::zeros());
+    let mut line = Line::zeros();
+    let mut line64 = Line64::zeros();
     (line.fc.weight, line64.fc.weight) = ([[1e-40]], [[1e-310]]);
     let outside = line.forward(&Tensor1::from([1.0]))[0];
     assert!(outside.is_subnormal());
@@ -255,7 +261,7 @@ fn a_scope_flushes_in_network_calls_alone() {
     assert_eq!(line.forward(&Tensor1::from([1.0]))[0], outside);
 }
 
-/// What an own loss sees.
+/// A loss that checks whether arithmetic flushes.
 struct Probe(bool);
 
 impl<Out: Shape> Loss<Out, f32> for Probe {
@@ -275,7 +281,8 @@ impl<Out: Shape> Loss<Out, f32> for Probe {
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn a_scope_ends_with_a_panic_in_a_call() {
-    let (net, x) = (faded(), random::<_, f32>(2, 1));
+    let net = faded();
+    let x = random::<_, f32>(2, 1);
     let mut workspace = Deep::workspace();
     with_flushed_denormals(|| {
         net.forward_train(&x, &mut workspace)
@@ -326,7 +333,8 @@ fn a_scope_gives_the_same_bits_at_every_number_of_threads() {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn trials_follow_the_scope() {
     use shapewright::search::{Outcome, Search};
-    let (net, x) = (faded(), random::<_, f32>(1, 1));
+    let net = faded();
+    let x = random::<_, f32>(1, 1);
     let report = with_flushed_denormals(|| {
         Search::new(0..6).threads(3).run(|_, _| {
             let mut workspace = Deep::workspace();

@@ -20,7 +20,8 @@ macro_rules! reference {
     ($([$($layer:tt)*] $input:tt -> $output:tt)*) => {
         #[test]
         fn embeddings_are_those_of_pytorch() {
-            let (settings, cases) = (settings(), cases("embedding.json"));
+            let settings = settings();
+            let cases = cases("embedding.json");
             let mut cases = cases.iter().filter(|case| case["kind"] == "Embedding");
             $({
                 network! { struct Single: $input -> $output { $($layer)* } }
@@ -100,7 +101,8 @@ fn initial_values_are_standard_normal_and_zero_for_the_padding() {
 /// Also with optimizers that move parameters without a gradient.
 fn padding_stays_zero(optimizer: impl Optimizer + Sync) {
     let mut net = Padded::init(&mut shapewright::rng(2));
-    let (mut gradient, mut workspace) = (Padded::zeros(), Padded::workspace());
+    let mut gradient = Padded::zeros();
+    let mut workspace = Padded::workspace();
     gradient.embed.weight = [[5.0; 2]; 4];
     let mut state: OptimizerState<_, Padded> = optimizer.state();
     let x = [[1.0, 1.0, 2.0], [0.0, 1.0, 1.0]].map(Tensor1::from);
@@ -125,7 +127,7 @@ fn the_padding_has_no_gradient_and_stays_zero() {
     padding_stays_zero(Sgd::new(0.1).momentum(0.9).weight_decay(0.1));
 }
 
-/// What is no index can't be had from an `Index`, but from any other number.
+/// Inputs that are no index, which an `Index` rules out and other numbers do not.
 fn no_index_is_read<N>(of: impl Fn(&N) -> Vec<Vec<N::Element>>)
 where
     N: Trainable<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,
@@ -149,7 +151,8 @@ where
     ];
     for wrong in wrong.map(number) {
         let x = [Tensor::from([number(3.0), wrong, number(-0.0)])];
-        let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+        let mut gradient = N::zeros();
+        let mut workspace = N::workspace();
         let mut pass = net.forward_train(&x, &mut workspace);
         let y = pass.outputs()[0];
         let y: Vec<&[N::Element]> = y.as_slice().chunks(2).collect();
@@ -181,17 +184,14 @@ fn what_is_no_index_gives_nan_and_has_no_gradient() {
 #[test]
 fn the_trainer_names_the_layer_that_was_given_no_index() {
     network! { struct Net: [2] -> [1] { embed: Embedding<4, 2>, Flatten, Linear<_, 8>, Relu, Linear<_, 1> } }
-    let (x, y) = (
-        [Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])],
-        [Tensor1::zeros(); 2],
-    );
+    let x = [Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])];
+    let y = [Tensor1::zeros(); 2];
     let mut net = Net::init(&mut shapewright::rng(0));
     let error = Net::trainer(Sgd::new(0.1), Mse)
         .fit(&mut net, &x, &y)
         .expect_err("a loss of NaN");
-    let cause = NonFinite::Layer {
+    let cause = NonFinite::Index {
         layer: "embed: Embedding<4, 2>",
-        in_place: Some("Flatten"),
     };
     assert_eq!(
         error,
@@ -220,7 +220,8 @@ network! { struct Few: [100] -> [100, 900] { embed: Embedding<2, 900> } }
 fn step<N: Trainable>(x: &[In<N>]) -> [Vec<u64>; 4] {
     let net = N::init(&mut shapewright::rng(1));
     let g: Vec<Out<N>> = random(x.len(), 2);
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut workspace = N::workspace();
+    let mut gradient = N::zeros();
     // All memory is there after a pass, and then full of NaN.
     net.forward_train(x, &mut workspace)
         .backward_with_input(&mut gradient);
@@ -357,10 +358,8 @@ fn files_are_pytorchs() {
         1e-5,
     );
 
-    let (ours, theirs) = (
-        net.to_safetensors(&[]),
-        Loader::open(&path).expect("a file"),
-    );
+    let ours = net.to_safetensors(&[]);
+    let theirs = Loader::open(&path).expect("a file");
     let tensors = |loader: &Loader| {
         loader
             .tensors()

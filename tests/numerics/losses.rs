@@ -169,11 +169,13 @@ fn missing_labels_do_not_count() {
         Tensor1::full(f64::NAN),
         Tensor1::from([0.0, -2.0, 0.5]),
     ];
-    let (without, labels) = ([with[0], with[2]], [label::<3>(1), label(2)]);
+    let without = [with[0], with[2]];
+    let labels = [label::<3>(1), label(2)];
     let loss = CrossEntropy
         .class_weights([1.0, 0.5, 3.0])
         .label_smoothing(0.1);
-    let (mut some, mut all) = ([Tensor1::zeros(); 3], [Tensor1::zeros(); 2]);
+    let mut some = [Tensor1::zeros(); 3];
+    let mut all = [Tensor1::zeros(); 2];
     let expected = loss.loss(&without, &labels, &mut all);
     let found =
         loss.optional_labels()
@@ -279,8 +281,10 @@ fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
     let yes = Yes::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = yes.fc;
-    let (mut yes_gradient, mut logits_gradient) = (Yes::zeros(), Logits3::zeros());
-    let (mut yes_workspace, mut logits_workspace) = (Yes::workspace(), Logits3::workspace());
+    let mut yes_gradient = Yes::zeros();
+    let mut logits_gradient = Logits3::zeros();
+    let mut yes_workspace = Yes::workspace();
+    let mut logits_workspace = Logits3::workspace();
     let mut pass = yes.forward_train(&x, &mut yes_workspace);
     let one = pass.loss(&Bce, &targets);
     pass.backward(&mut yes_gradient);
@@ -301,8 +305,10 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     let likely = Likely::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = likely.fc;
-    let (mut likely_gradient, mut logits_gradient) = (Likely::zeros(), Logits3::zeros());
-    let (mut likely_workspace, mut logits_workspace) = (Likely::workspace(), Logits3::workspace());
+    let mut likely_gradient = Likely::zeros();
+    let mut logits_gradient = Logits3::zeros();
+    let mut likely_workspace = Likely::workspace();
+    let mut logits_workspace = Logits3::workspace();
     let mut pass = likely.forward_train(&x, &mut likely_workspace);
     let one = pass.loss(
         &Nll.optional_labels().class_weights([1.0, 2.0, 0.5]),
@@ -342,12 +348,14 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
 #[test]
 fn networks_take_the_losses_that_fit_their_end() {
     let x = [Tensor1::zeros(); 2];
-    let (net, mut workspace) = (Logits3::zeros(), Logits3::workspace());
+    let net = Logits3::zeros();
+    let mut workspace = Logits3::workspace();
     let mut pass = net.forward_train(&x, &mut workspace);
     let third = 3.0_f64.ln();
     let loss = pass.loss(&CrossEntropy.optional_labels(), &[None, Some(label(2))]);
     assert!((loss - third).abs() < 1e-15);
-    let (net, mut workspace) = (Guess::zeros(), Guess::workspace());
+    let net = Guess::zeros();
+    let mut workspace = Guess::workspace();
     let loss = net
         .forward_train(&x, &mut workspace)
         .loss(&Bce, &[Tensor1::zeros(); 2]);
@@ -420,7 +428,8 @@ fn check_elements<T: Element>() {
             let name = format!("{name} against {t}");
             assert_one::<Rank1<1>, T, L>(&name, &loss, &[x], &target, (value, &[slope]));
             let target = Tensor1::full(T::from_f64_lossy(t));
-            let (many, slopes) = ([x; 37], [slope; 37]);
+            let many = [x; 37];
+            let slopes = [slope; 37];
             assert_one::<Rank1<37>, T, L>(&name, &loss, &many, &target, (37.0 * value, &slopes));
         }
     }
@@ -736,7 +745,8 @@ fn check_tuples<T: Element>() {
 
 /// Losses on classes: logits, label, value and gradient. With many classes and with few.
 fn check_classes<T: Element>() {
-    let (sum, third) = (Reduction::Sum, 1.0 / 3.0);
+    let sum = Reduction::Sum;
+    let third = 1.0 / 3.0;
     type Rows<'a> = &'a [([f64; 3], usize, f64, [f64; 3])];
     fn rows<T: Element, L: Loss<Rank1<3>, T, Target = Label<3>>>(name: &str, loss: L, rows: Rows) {
         for (x, class, value, slopes) in rows {
@@ -804,13 +814,44 @@ fn check_classes<T: Element>() {
             (value, &wanted),
         );
     }
-    // A class that counts for nothing.
+    // A class of weight 0: limits are 0, and NaN stays.
     let none = CrossEntropy.class_weights([0.0, 1.0, 1.0]).reduction(sum);
     rows::<T, _>(
         "CrossEntropy.class_weights",
         none,
-        &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])],
+        &[
+            ([1e4, 0.0, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, INF, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, 0.0, NAN], 0, NAN, [NAN; 3]),
+            ([NAN, 0.0, 0.0], 0, NAN, [NAN; 3]),
+            ([0.0, INF, INF], 0, NAN, [NAN; 3]),
+            ([-INF, -INF, -INF], 0, NAN, [NAN; 3]),
+        ],
     );
+    let smoothed = CrossEntropy
+        .class_weights([0.0; 3])
+        .label_smoothing(0.3)
+        .reduction(sum);
+    rows::<T, _>(
+        "CrossEntropy with both",
+        smoothed,
+        &[
+            ([-INF, 1e4, 0.0], 0, 0.0, [0.0; 3]),
+            ([0.0, NAN, 0.0], 0, NAN, [NAN; 3]),
+        ],
+    );
+
+    // A missing label hides the row, NaN included.
+    for x in [[0.0, NAN, 0.0], [INF, INF, 0.0]] {
+        assert_one::<Rank1<3>, T, _>(
+            "CrossEntropy.optional_labels",
+            &none.optional_labels(),
+            &x,
+            &None::<Label<3>>,
+            (0.0, &[0.0; 3]),
+        );
+    }
 
     rows::<T, _>(
         "CrossEntropy.label_smoothing",
@@ -851,12 +892,52 @@ fn check_classes<T: Element>() {
     rows::<T, _>(
         "Nll.class_weights",
         none,
-        &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])],
+        &[([NAN, 0.0, 0.0], 0, NAN, [0.0; 3])],
     );
 }
 
-/// What mathematics gives as limits at infinities, on every tier and in f64. NaN goes on; so does
-/// what has no limit.
+/// Outputs without elements, or without classes, have an empty loss: nothing is cut into chunks of no
+/// length.
+#[test]
+fn outputs_without_elements_have_a_loss() {
+    fn check<S: Shape, L: Loss<S, f32>>(loss: &L, targets: &[L::Target]) {
+        let outputs = vec![Tensor::<S>::zeros(); targets.len()];
+        let mut gradients = outputs.clone();
+        assert_eq!(loss.loss(&outputs, targets, &mut gradients), 0.0);
+    }
+
+    let none: [Option<Label<0>>; 3] = [None; 3];
+    let sum = Reduction::Sum;
+    check::<Rank1<0>, _>(&CrossEntropy.reduction(sum), &[]);
+    check::<Rank1<0>, _>(&Nll.reduction(sum), &[]);
+    check::<Rank1<0>, _>(&CrossEntropy.reduction(sum).optional_labels(), &none);
+    check::<Rank1<0>, _>(&Nll.reduction(sum).optional_labels(), &none);
+    let smoothed = CrossEntropy
+        .label_smoothing(0.1)
+        .class_weights([])
+        .optional_labels();
+    check::<Rank1<0>, _>(&smoothed.reduction(sum), &none);
+    check::<Rank2<0, 3>, _>(&CrossEntropy.reduction(sum), &[[]; 2]);
+    check::<Rank3<2, 0, 3>, _>(&Nll.reduction(sum), &[[[], []]; 2]);
+}
+
+/// As many groups of labels as tensors, also where a group has none.
+#[test]
+fn tensors_without_elements_have_groups_of_no_labels() {
+    let rows = Label::<3>::from_tensors(&[Tensor2::<0, 2, u8>::zeros(); 2]);
+    assert_eq!(rows, Ok(vec![[]; 2]));
+    let columns = Label::<3>::from_tensors(&[Tensor2::<2, 0, u8>::zeros(); 5]);
+    assert_eq!(columns, Ok(vec![[[], []]; 5]));
+    let volumes = Label::<3>::from_tensors_without(255, &[Tensor3::<2, 0, 3, u8>::zeros(); 3]);
+    assert_eq!(volumes, Ok(vec![[[], []]; 3]));
+    let found: Vec<[[Label<3>; 0]; 2]> = Label::from_scores(&[Tensor3::<2, 0, 3>::zeros(); 4]);
+    assert_eq!(found, [[[], []]; 4]);
+    let found: Vec<[Label<0>; 0]> = Label::from_scores(&[Tensor2::<0, 0>::zeros(); 2]);
+    assert_eq!(found, [[]; 2]);
+}
+
+/// Losses at infinity are their limits, on every tier and in f64; without a limit they are NaN. NaN
+/// stays NaN.
 #[test]
 fn losses_at_infinities() {
     settings().every_tier(|tier| {
@@ -915,7 +996,9 @@ fn settings_of_losses_have_their_ranges() {
             "the label smoothing of `CrossEntropy`",
         );
 
-        let (x, label, target) = ([Tensor1::<2>::zeros()], [label::<2>(0)], [Tensor1::zeros()]);
+        let x = [Tensor1::<2>::zeros()];
+        let label = [label::<2>(0)];
+        let target = [Tensor1::zeros()];
         let mut slopes = [Tensor1::zeros()];
         let weights = [1.0, bad];
         let loss = CrossEntropy.class_weights(weights);
@@ -941,7 +1024,8 @@ fn settings_of_losses_have_their_ranges() {
         );
 
         network! { struct Two: [1] -> [2] { Linear<_, 2> } }
-        let (x, mut net) = ([Tensor1::zeros()], Two::zeros());
+        let x = [Tensor1::zeros()];
+        let mut net = Two::zeros();
         let error = Two::trainer(Sgd::new(0.1), loss)
             .fit(&mut net, &x, &label)
             .unwrap_err();

@@ -1,4 +1,4 @@
-//! What layers, losses and networks compute, in every tier and at every number of threads.
+//! The results of layers, losses and networks, in every tier and at every number of threads.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -7,6 +7,7 @@ mod activations;
 mod denormals;
 mod embedding;
 mod gradients;
+mod inference_workspace;
 mod losses;
 mod metrics;
 mod network;

@@ -1,5 +1,4 @@
-//! What a user sees of metrics beside their values: errors, printing, rows of labels, evaluation of
-//! networks.
+//! Metrics apart from their values: errors, printing, rows of labels, evaluation of networks.
 
 use crate::common::{random, settings};
 use shapewright::metrics::*;
@@ -156,7 +155,8 @@ fn nan_is_the_largest_score_of_a_class() {
 
 #[test]
 fn nan_gives_nan_where_numbers_are_summed() {
-    let (nan, zero) = ([Tensor0::from(f32::NAN); 2], [Tensor0::from(0.0); 2]);
+    let nan = [Tensor0::from(f32::NAN); 2];
+    let zero = [Tensor0::from(0.0); 2];
     assert!(
         MeanSquaredError::new()
             .of(&nan, &zero)
@@ -176,11 +176,14 @@ fn nan_gives_nan_where_numbers_are_summed() {
     assert!(R2Score::new().of(&zero, &nan).is_ok_and(f64::is_nan));
     let outputs = [Tensor1::from([f32::NAN, 0.0])];
     for given in [Outputs::Logits, Outputs::Probabilities] {
-        assert!(
-            LogLoss::new(given)
-                .of(&outputs, &labels(&[0]))
-                .is_ok_and(f64::is_nan)
-        );
+        // The score of the right class, and that of the other one.
+        for class in [0, 1] {
+            assert!(
+                LogLoss::new(given)
+                    .of(&outputs, &labels(&[class]))
+                    .is_ok_and(f64::is_nan)
+            );
+        }
     }
 }
 
@@ -259,6 +262,16 @@ fn each_row_of_scores_has_its_label() {
 }
 
 #[test]
+fn a_confusion_matrix_may_have_no_classes() {
+    let mut matrix = ConfusionMatrix::<0>::new();
+    let none: [Option<Label<0>>; 2] = [None; 2];
+    matrix.update(&[Tensor1::<0>::zeros(); 2], &none);
+    assert_eq!(matrix.counts(), [[0; 0]; 0]);
+    assert_eq!(matrix.normalized(Normalize::All), [[0.0; 0]; 0]);
+    assert_eq!((matrix.total(), matrix.nonzero().count()), (0, 0));
+}
+
+#[test]
 fn confusion_matrices_add_up_and_print() {
     let outputs: Vec<Tensor1<3>> = random(40, 2);
     let classes = labels(&(0..40).map(|i| i % 3).collect::<Vec<u8>>());
@@ -285,7 +298,7 @@ fn confusion_matrices_add_up_and_print() {
         "label \\ predicted  0    1\n0                  0    1\n1                  0  120\n"
     );
     assert_eq!(
-        matrix.named(["nö", "a name that is long"]).to_string(),
+        matrix.named(&["nö", "a name that is long"]).to_string(),
         "label \\ predicted    nö  a name that is long\n\
          nö                    0                    1\n\
          a name that is long   0                  120\n"
@@ -356,7 +369,8 @@ fn evaluates<N: Trainable<Input = Rank1<4>, Output = Rank1<3>>>() {
         "a test with one prediction"
     );
 
-    let (mut accuracy, mut top) = (Accuracy::new(), TopKAccuracy::new(2));
+    let mut accuracy = Accuracy::new();
+    let mut top = TopKAccuracy::new(2);
     net.measure(&inputs, &classes, &mut [&mut accuracy, &mut top])
         .expect("a label for each input");
     assert_eq!(accuracy.value(), expected.accuracy());
@@ -444,7 +458,8 @@ fn a_list_of_metrics_has_a_user_s_own() {
     let net = Small::init(&mut shapewright::rng(0));
     let inputs: Vec<Tensor1<4>> = random(9, 5);
     let targets: Vec<Tensor1<3>> = random(9, 6);
-    let (mut worst, mut mae) = (Worst::default(), MeanAbsoluteError::new());
+    let mut worst = Worst::default();
+    let mut mae = MeanAbsoluteError::new();
     net.measure(&inputs, &targets, &mut [&mut worst, &mut mae])
         .expect("a target for each input");
     assert!(worst.value().expect("a number") > mae.value().expect("samples"));

@@ -1,4 +1,4 @@
-//! What `network!` makes: constants, names, flat parameters, summary, initial values.
+//! The code of `network!`: constants, names, flat parameters, summary, initial values.
 
 use crate::common::{Settings, assert_close, bits, random, settings};
 use shapewright::prelude::*;
@@ -174,7 +174,8 @@ fn padding_stays_zero_and_is_no_parameter() {
             net.params().iter().filter(|&&x| x == 0.0).count(),
             padding.len()
         );
-        let (mut gradient, mut workspace) = (Late::zeros(), Late::workspace());
+        let mut gradient = Late::zeros();
+        let mut workspace = Late::workspace();
         let mut state = optimizer.state::<Late>();
         let x: Vec<Tensor1<4>> = crate::common::random(6, 1);
         for _ in 0..3 {
@@ -334,10 +335,8 @@ fn initial_values_are_uniform_as_in_pytorch() {
                 values.iter().all(|x| x.abs() <= bound * (1.0 + 1e-6)),
                 "{name} leaves its bounds"
             );
-            let (mean, square) = (
-                values.iter().sum::<f64>() / n,
-                values.iter().map(|x| x * x).sum::<f64>() / n,
-            );
+            let mean = values.iter().sum::<f64>() / n;
+            let square = values.iter().map(|x| x * x).sum::<f64>() / n;
             // Five standard deviations of the mean, and of the mean square, of n uniform numbers.
             assert!(
                 mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),
@@ -412,4 +411,82 @@ fn one_sample_gives_what_it_gives_in_a_batch() {
     net.forward_batch(&x, &mut batch);
     let expected: Vec<f64> = batch[0].iter().map(|&y| f64::from(y)).collect();
     assert_close("outputs", net.forward(&x[0]).as_slice(), &expected, 1e-5);
+}
+
+network! { struct Images: [8, 8, 16] -> [10] { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
+network! { struct DoubleImages: [8, 8, 16] -> [10] as f64 { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
+
+/// In batches of one length, a sample has the same bits wherever it is and whatever is beside it.
+#[test]
+fn an_output_does_not_depend_on_the_others_of_its_batch() {
+    fn check<N: Trainable>(settings: &Settings) {
+        let net = N::init(&mut shapewright::rng(1));
+        for count in [2, 3, 67, 150] {
+            let x = random::<N::Input, N::Element>(count, 2);
+            let of = |x: &[Tensor<N::Input, N::Element>]| {
+                let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); x.len()];
+                net.forward_batch(x, &mut y);
+                bits(Tensor::flatten(&y))
+            };
+            let width = <N::Output as Shape>::LEN;
+            let wanted = of(&x);
+            let last = &wanted[(count - 1) * width..];
+
+            settings.every_threads(&[1, 2, 3], |_| {
+                let mut reversed = x.clone();
+                reversed.reverse();
+                assert_eq!(&of(&reversed)[..width], last, "first of {count}");
+
+                let mut others = vec![Tensor::zeros(); count];
+                others[count / 2] = x[count - 1];
+                assert_eq!(
+                    &of(&others)[count / 2 * width..][..width],
+                    last,
+                    "among zeros, {count}"
+                );
+            });
+        }
+    }
+
+    let settings = settings();
+    settings.every_tier(|_| check::<Images>(&settings));
+    check::<DoubleImages>(&settings);
+}
+
+/// Parameters of layers that have none, with a name each.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+struct Nothing {
+    first: (),
+    second: [(); 3],
+}
+
+#[derive(Clone, Copy, Parameters)]
+#[repr(C)]
+struct NothingOf<T: Element> {
+    inner: [Nothing; 2],
+    numbers: [T; 0],
+}
+
+#[test]
+fn parameters_may_have_no_numbers() {
+    // A boxed value without a size has the address of its alignment, which is less than a number's.
+    let mut nothing = Box::new(Nothing {
+        first: (),
+        second: [(); 3],
+    });
+    assert_eq!(<Nothing as Parameters<f32>>::LEN, 0);
+    assert!(Parameters::<f32>::as_slice(&*nothing).is_empty());
+    assert!(Parameters::<f32>::as_mut_slice(&mut *nothing).is_empty());
+    assert!(Parameters::<f64>::as_slice(&*Box::new(())).is_empty());
+
+    let generic = NothingOf::<f32> {
+        inner: [*nothing; 2],
+        numbers: [],
+    };
+    assert!(generic.as_slice().is_empty());
+
+    let mut names = Vec::new();
+    generic.visit("", &mut |name, _, _| names.push(name.to_owned()));
+    assert_eq!(names, ["numbers"]);
 }

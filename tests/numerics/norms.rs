@@ -1,4 +1,4 @@
-//! What a user can observe of normalizations beside their values.
+//! Normalizations apart from their values.
 
 use crate::common::{bits, random, settings};
 use shapewright::prelude::*;
@@ -24,7 +24,8 @@ network! { #[derive(Clone)] struct Instances: [256, 24] -> [16, 16, 24] { Reshap
 
 /// A step's outputs, gradients and running statistics.
 fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
-    let (mut gradient, mut workspace) = (Images::zeros(), Images::workspace());
+    let mut gradient = Images::zeros();
+    let mut workspace = Images::workspace();
     workspace.reserve(x.len());
     // What memory holds before does not matter.
     workspace.fill_with(f32::NAN);
@@ -72,7 +73,8 @@ fn results<N: Trainable>(batch: usize) -> [Vec<f64>; 3] {
         Tensor::from_position(|i| N::Element::from_f64_lossy(number(720 * sample + i)))
     };
     let x: Vec<Tensor<N::Input, N::Element>> = (0..batch).map(input).collect();
-    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
     let mut pass = net.forward_train(&x, &mut workspace);
     let wide = |x: &[N::Element]| {
         x.iter()
@@ -115,7 +117,8 @@ fn a_single_value_has_no_variance() {
     let mut net = Features::init(&mut shapewright::rng(0));
     net.norm.bias = [0.5, 1.0, 2.0];
     net.norm.running_var = [3.0; 3];
-    let (mut gradient, mut workspace) = (Features::zeros(), Features::workspace());
+    let mut gradient = Features::zeros();
+    let mut workspace = Features::workspace();
     let x = [Tensor1::from([4.0, -2.0, 1000.0])];
     let mut pass = net.forward_train(&x, &mut workspace);
     assert_eq!(pass.outputs()[0], Tensor1::from([0.5, 1.0, 2.0]));
@@ -138,7 +141,8 @@ fn a_single_value_has_no_variance() {
 fn empty_batches_change_nothing() {
     let mut net = Images::init(&mut shapewright::rng(0));
     let before = net.clone();
-    let (mut gradient, mut workspace) = (Images::zeros(), Images::workspace());
+    let mut gradient = Images::zeros();
+    let mut workspace = Images::workspace();
     let pass = net.forward_train(&[] as &[Tensor3<16, 16, 24>], &mut workspace);
     assert!(pass.outputs().is_empty());
     pass.backward(&mut gradient);
@@ -151,7 +155,8 @@ fn empty_batches_change_nothing() {
 #[test]
 fn inference_becomes_what_training_was() {
     let mut net = Features::init(&mut shapewright::rng(0));
-    let (mut gradient, mut workspace) = (Features::zeros(), Features::workspace());
+    let mut gradient = Features::zeros();
+    let mut workspace = Features::workspace();
     let x: Vec<Tensor1<3>> = random::<_, f32>(500, 3)
         .into_iter()
         .map(|x| x * 4.0 + 7.0)
@@ -228,10 +233,8 @@ network! {
 
 #[test]
 fn a_bare_name_means_the_defaults() {
-    let (defaults, written) = (
-        Defaults::init(&mut shapewright::rng(0)),
-        Written::init(&mut shapewright::rng(0)),
-    );
+    let defaults = Defaults::init(&mut shapewright::rng(0));
+    let written = Written::init(&mut shapewright::rng(0));
     for x in random::<_, f32>(5, 4) {
         let (small, mut defaults, mut written) =
             (x * 1e-3, defaults.to_boxed(), written.to_boxed());
@@ -240,8 +243,10 @@ fn a_bare_name_means_the_defaults() {
             bits(written.forward(&small).as_slice())
         );
         let run = [small];
-        let (mut v, mut w) = (Defaults::workspace(), Written::workspace());
-        let (mut g, mut h) = (Defaults::zeros(), Written::zeros());
+        let mut v = Defaults::workspace();
+        let mut w = Written::workspace();
+        let mut g = Defaults::zeros();
+        let mut h = Written::zeros();
         defaults.forward_train(&run, &mut v).backward(&mut g);
         written.forward_train(&run, &mut w).backward(&mut h);
         Sgd::new(0.1).state::<Defaults>().step(&mut defaults, &g);
@@ -254,7 +259,8 @@ network! { struct Dropped: [3, 5, 130] -> [3, 5, 130] { Dropout2d(0.3) } }
 
 #[test]
 fn whole_channels_are_dropped() {
-    let (net, mut workspace) = (Dropped::zeros(), Dropped::workspace());
+    let net = Dropped::zeros();
+    let mut workspace = Dropped::workspace();
     let x = vec![Tensor3::full(2.0); 200];
     let mut kept = 0;
     let outputs = net.forward_train(&x, &mut workspace).outputs().to_vec();

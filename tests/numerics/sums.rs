@@ -9,8 +9,7 @@ use shapewright::metrics::*;
 use shapewright::prelude::*;
 use shapewright::tensor::Rank1;
 
-/// How many samples there are: a chain of additions of equal `f32` would be off by a part in a
-/// thousand.
+/// The number of samples. A single chain of equal `f32` terms would be off by one in a thousand.
 const MANY: usize = 1 << 18;
 
 /// Panics unless `found` is `expected` to about the precision of an `f32`.
@@ -28,10 +27,8 @@ fn tensors() {
     const LEN: usize = 3_145_728;
     let tenths = Tensor1::<LEN>::full_boxed(0.1);
     const THIRD: usize = LEN / 3;
-    let (tall, flat) = (
-        Tensor2::<THIRD, 3>::full_boxed(0.1),
-        Tensor2::<3, THIRD>::full_boxed(0.1),
-    );
+    let tall = Tensor2::<THIRD, 3>::full_boxed(0.1);
+    let flat = Tensor2::<3, THIRD>::full_boxed(0.1);
     let ones = Tensor1::<20_000_000>::full_boxed(1.0);
     settings().every_tier(|_| {
         assert_exact("mean", tenths.mean(), f64::from(0.1_f32));
@@ -71,7 +68,8 @@ fn check_loss<S: Shape, L: Loss<S, f32>>(
 
 #[test]
 fn losses_of_numbers() {
-    let (zero, one) = (Tensor0::from(0.1), Tensor0::from(1.0));
+    let zero = Tensor0::from(0.1);
+    let one = Tensor0::from(1.0);
     check_loss("Mae", |reduction| Mae.reduction(reduction), zero, one);
     check_loss("Mse", |reduction| Mse.reduction(reduction), zero, one);
     check_loss("Huber", |reduction| Huber.reduction(reduction), zero, one);
@@ -112,10 +110,8 @@ fn losses_of_numbers() {
 
 #[test]
 fn losses_of_classes() {
-    let (thirds, label) = (
-        Tensor1::from([-3.0_f32.ln(); 3]),
-        Label::<3>::new(1).expect("a class"),
-    );
+    let thirds = Tensor1::from([-3.0_f32.ln(); 3]);
+    let label = Label::<3>::new(1).expect("a class");
     check_loss(
         "CrossEntropy",
         |reduction| CrossEntropy.reduction(reduction),
@@ -192,7 +188,8 @@ fn losses_of_tuples() {
 fn distances_of_long_vectors() {
     type Pair = Tensor<(Rank1<MANY>, Rank1<MANY>)>;
     type Triplet = Tensor<(Rank1<MANY>, Rank1<MANY>, Rank1<MANY>)>;
-    let (pair, mut gradient) = (Pair::full_boxed(0.1), Pair::zeros_boxed());
+    let pair = Pair::full_boxed(0.1);
+    let mut gradient = Pair::zeros_boxed();
     let loss = CosineEmbedding.loss(from_ref(&*pair), &[-1.0], from_mut(&mut *gradient));
     assert_exact("cosine", loss, 1.0);
 
@@ -209,10 +206,8 @@ fn distances_of_long_vectors() {
 
 #[test]
 fn metrics_of_many_samples() {
-    let (outputs, targets) = (
-        vec![Tensor1::from([0.1_f32, 0.7]); MANY],
-        vec![Tensor1::zeros(); MANY],
-    );
+    let outputs = vec![Tensor1::from([0.1_f32, 0.7]); MANY];
+    let targets = vec![Tensor1::zeros(); MANY];
     let [a, b] = [0.1_f32, 0.7_f32].map(f64::from);
     let exact = |name: &str, found: Result<f64, MetricError>, expected: f64| {
         let found = found.expect(name);
@@ -258,9 +253,11 @@ fn targets_far_from_zero() {
             .map(|x| Tensor0::from(x[[]] - far))
             .collect()
     };
-    let (outputs, targets) = (tensors(far, 0.3), tensors(far, 0.0));
+    let outputs = tensors(far, 0.3);
+    let targets = tensors(far, 0.0);
     let found = R2Score::new().of(&outputs, &targets).expect("a score");
-    let (outputs, near_targets) = (rounded(outputs), rounded(targets.clone()));
+    let outputs = rounded(outputs);
+    let near_targets = rounded(targets.clone());
     let expected = R2Score::new().of(&outputs, &near_targets).expect("a score");
     assert!(
         0.5 < expected && expected < 0.95 && (found - expected).abs() < 1e-13,
@@ -296,7 +293,8 @@ fn gradient<N: Trainable<Element = f32>>(batch: usize, x: f32) -> Box<N> {
     let mut net = N::zeros();
     net.params_mut().fill(0.1);
     let inputs = vec![Tensor::full(x); batch];
-    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
     let mut pass = net.forward_train(&inputs, &mut workspace);
     pass.output_gradients_mut()
         .iter_mut()
@@ -315,7 +313,8 @@ fn gradients_over_many_places() {
     network! { struct Norm: [1024, 2] -> [1024, 2] { norm: LayerNorm<2> } }
     network! { struct Words: [1024] -> [1024, 2] { embed: Embedding<3, 2> } }
     const BATCH: usize = MANY / 1024;
-    let (tenth, places) = (f64::from(0.1_f32), MANY as f64);
+    let tenth = f64::from(0.1_f32);
+    let places = MANY as f64;
     let check = |what: &str, params: &[f32], weight: usize, bias: usize| {
         // Within blocks of 512 equal terms, roundings go the same way.
         let expected = tenth * tenth * places;
@@ -358,10 +357,12 @@ fn gradients_over_many_places() {
 #[test]
 fn norms_of_gradients() {
     network! { struct Wide: [1024] -> [1024] { fc: Linear<_, 1024> } }
-    let (mut net, mut gradient) = (Wide::zeros(), Wide::zeros());
+    let mut net = Wide::zeros();
+    let mut gradient = Wide::zeros();
     net.params_mut().fill(0.1);
     gradient.params_mut().fill(0.1);
-    let (tenth, count) = (f64::from(0.1_f32), Wide::PARAMS as f64);
+    let tenth = f64::from(0.1_f32);
+    let count = Wide::PARAMS as f64;
     assert_exact(
         "norm",
         clip_grad_norm(&mut *gradient, 1e9).expect("a norm"),

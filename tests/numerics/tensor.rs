@@ -137,10 +137,8 @@ fn map_and_zip_change_the_type() {
 #[test]
 #[allow(clippy::op_ref)]
 fn operators_work_element_by_element() {
-    let (a, b) = (
-        Tensor1::from([1.0, -2.0, 8.0]),
-        Tensor1::from([4.0, 2.0, -0.5]),
-    );
+    let a = Tensor1::from([1.0, -2.0, 8.0]);
+    let b = Tensor1::from([4.0, 2.0, -0.5]);
     assert_eq!(&a + &b, Tensor1::from([5.0, 0.0, 7.5]));
     assert_eq!(a - b, Tensor1::from([-3.0, -4.0, 8.5]));
     assert_eq!(a * b, Tensor1::from([4.0, -4.0, -4.0]));
@@ -326,7 +324,8 @@ fn tuples_are_tensors_side_by_side() {
         Tensor::<Nested>::DIMS.to_string(),
         "([], ([2, 2], [3]), [0], [2])"
     );
-    let (a, b) = (Tensor2::from([[1, 2], [3, 4]]), Tensor1::from([5, 6, 7]));
+    let a = Tensor2::from([[1, 2], [3, 4]]);
+    let b = Tensor1::from([5, 6, 7]);
     let mut both: Tensor<Pair, i64> = (a, b).into();
     assert_eq!(
         (both.as_slice(), both.parts()),

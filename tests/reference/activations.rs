@@ -10,7 +10,8 @@ macro_rules! activations {
     ($([$($layer:tt)*] $last:literal)*) => {
         #[test]
         fn activations_compute_what_pytorch_computes() {
-            let (settings, cases) = (settings(), cases("activations_more.json"));
+            let settings = settings();
+            let cases = cases("activations_more.json");
             let mut checked = 0;
             $(
                 let layer = stringify!($($layer)*).replace(' ', "");

@@ -10,7 +10,8 @@ macro_rules! convolutions {
     ($test:ident: $file:literal $($input:tt -> $output:tt { $($layer:tt)* })*) => {
         #[test]
         fn $test() {
-            let (settings, cases) = (settings(), cases($file));
+            let settings = settings();
+            let cases = cases($file);
             let mut unchecked = cases.len();
             $({
                 let layer = stringify!($($layer)*).replace([' ', '\n'], "");
@@ -208,7 +209,8 @@ fn threads_change_no_bit() {
     let x = crate::common::random::<<Wide as Network>::Input, f32>(20, 2);
     let mut first = None;
     settings.every_threads(&[1, 2, 3, 7], |threads| {
-        let (mut workspace, mut gradient) = (Wide::workspace(), Wide::zeros());
+        let mut workspace = Wide::workspace();
+        let mut gradient = Wide::zeros();
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.output_gradients_mut()
             .copy_from_slice(&crate::common::random(20, 3));

@@ -7,7 +7,7 @@ use crate::common::settings;
 use serde_json::Value;
 use shapewright::prelude::*;
 
-/// Which network runs a case.
+/// Returns the key of the network that runs a case.
 fn key(case: &Value) -> String {
     let no_bias = case["kind"] == "Linear" && case["bias"].is_null();
     let option = if no_bias { "NoBias" } else { "" };
@@ -85,7 +85,8 @@ networks! {
 
 #[test]
 fn layers_compute_what_pytorch_computes() {
-    let (settings, networks) = (settings(), networks());
+    let settings = settings();
+    let networks = networks();
     let mut unused: Vec<&String> = networks.keys().collect();
     for file in ["layers.json", "layers_large.json", "activations.json"] {
         for case in cases(file) {

@@ -84,10 +84,8 @@ where
     shapewright::loss::BceWithLogits<[f64; 4]>: Loss<S, T, Target = Tensor<S, T>>,
 {
     let targets: Vec<Tensor<S, T>> = tensors(&array(&case["target"]));
-    let (loss, weights) = (
-        BceWithLogits.reduction(reduction(case)),
-        array(&case["options"]["pos_weight"]),
-    );
+    let loss = BceWithLogits.reduction(reduction(case));
+    let weights = array(&case["options"]["pos_weight"]);
     match *weights.as_slice() {
         [weight] => check(case, &loss.pos_weight(weight), &targets),
         [a, b, c, d] => check(case, &loss.pos_weight([a, b, c, d]), &targets),

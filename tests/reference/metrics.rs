@@ -28,7 +28,8 @@ fn fed<O, G, M: Measures<O, G> + Clone>(metric: M, outputs: &[O], targets: &[G])
     for (outputs, targets) in outputs.chunks(3).zip(targets.chunks(3)) {
         parts.update(outputs, targets);
     }
-    let (value, parts) = (metric.of(outputs, targets).ok(), parts.value().ok());
+    let value = metric.of(outputs, targets).ok();
+    let parts = parts.value().ok();
     match (value, parts) {
         (Some(value), Some(parts)) => assert_near("fed in parts", parts, value, 1e-12),
         (value, parts) => assert_eq!(value, parts),

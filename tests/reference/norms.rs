@@ -13,7 +13,8 @@ macro_rules! norms {
     ($test:ident, $check:ident, $kind:literal, $count:literal: $([$($layer:tt)*] [$($size:literal),*];)*) => {
         #[test]
         fn $test() {
-            let (settings, cases) = (settings(), cases("norms.json"));
+            let settings = settings();
+            let cases = cases("norms.json");
             let mut checked = 0;
             $({
                 network! { struct Single: [$($size),*] -> [$($size),*] { $($layer)* } }
@@ -121,7 +122,8 @@ fn check_batch_norm<N: Trainable>(case: &Value) {
     assert_eq!(Tensor::flatten(&one_by_one), Tensor::flatten(&y));
 
     // As in inference while other layers train.
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut workspace = N::workspace();
+    let mut gradient = N::zeros();
     workspace.eval(layer!(N));
     let mut pass = net.forward_train(&x, &mut workspace);
     assert_eq!(Tensor::flatten(pass.outputs()), Tensor::flatten(&y));
@@ -211,7 +213,8 @@ mod files {
             "{}/tests/reference/norms.safetensors",
             env!("CARGO_MANIFEST_DIR")
         );
-        let (mut single, mut double) = (Single::zeros(), Double::zeros());
+        let mut single = Single::zeros();
+        let mut double = Double::zeros();
         single.load(&path).expect("PyTorch's weights");
         double.load(&path).expect("PyTorch's weights");
         check(&*single);

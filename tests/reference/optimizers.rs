@@ -28,10 +28,12 @@ fn tolerance<T: Element>() -> f64 {
 }
 
 fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Sync) {
-    let (mut net, mut gradient) = (N::zeros(), N::zeros());
+    let mut net = N::zeros();
+    let mut gradient = N::zeros();
     set(&mut *net, &array(&file["params"]));
     let mut state = optimizer.state::<N>();
-    let (gradients, after) = (array(&file["grads"]), array(&case["after"]));
+    let gradients = array(&file["grads"]);
+    let after = array(&case["after"]);
     assert_eq!(after.len(), 10 * N::PARAMS);
     for (numbers, after) in gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
         set(&mut *gradient, numbers);
@@ -60,7 +62,9 @@ fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Syn
 /// Sets the options that a case has; those that the optimizer has not are missed in the count.
 macro_rules! with {
     ($optimizer:expr, $options:expr, $($key:literal => $method:ident $kind:ident),*) => {{
-        let (mut optimizer, options, mut known) = ($optimizer, $options, 1);
+        let mut optimizer = $optimizer;
+        let options = $options;
+        let mut known = 1;
         $(if let Some(value) = options.get($key) {
             optimizer = with!(@set optimizer, $method, value, $kind);
             known += 1;
@@ -122,7 +126,8 @@ fn check<N: Trainable>(file: &Value, case: &Value) {
 
 #[test]
 fn every_option_is_that_of_pytorch() {
-    let (settings, file) = (settings(), reference());
+    let settings = settings();
+    let file = reference();
     let cases = file["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 47);
     for case in cases {
@@ -132,12 +137,11 @@ fn every_option_is_that_of_pytorch() {
 }
 
 fn check_clip<N: Trainable>(file: &Value, case: &Value) {
-    let (gradients, after, norms) = (
-        array(&file["grads"]),
-        array(&case["after"]),
-        array(&case["norms"]),
-    );
-    let (limit, mut gradient) = (number(case, "limit"), N::zeros());
+    let gradients = array(&file["grads"]);
+    let after = array(&case["after"]);
+    let norms = array(&case["norms"]);
+    let limit = number(case, "limit");
+    let mut gradient = N::zeros();
     assert_eq!((norms.len(), after.len()), (10, 10 * N::PARAMS));
     let rows = gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS));
     for (norm, (numbers, after)) in norms.into_iter().zip(rows) {
@@ -177,7 +181,9 @@ fn check_average<N: Trainable>(file: &Value, case: &Value) {
         "ema_corrected" => WeightAverage::ema_corrected(decay),
         _ => WeightAverage::swa(),
     };
-    let (models, after, mut net) = (array(&file["grads"]), array(&case["after"]), N::zeros());
+    let models = array(&file["grads"]);
+    let after = array(&case["after"]);
+    let mut net = N::zeros();
     assert_eq!(after.len(), 10 * N::PARAMS);
     for (numbers, after) in models.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
         set(&mut *net, numbers);
@@ -193,7 +199,8 @@ fn check_average<N: Trainable>(file: &Value, case: &Value) {
             assert_eq!(average.network().params(), net.params());
         }
         // Taken out and put back, it goes on.
-        let (kept, updates) = (average.network().to_boxed(), average.updates());
+        let kept = average.network().to_boxed();
+        let updates = average.updates();
         average.update(&N::zeros());
         average.restore(&kept, updates);
     }
@@ -221,7 +228,8 @@ fn a_decay_beyond_one_is_refused() {
 fn the_momenta_of_nadam_may_be_cut_off() {
     for (decay, beta1) in [(4e-3, 0.9), (1e3, 0.99), (0.0, 0.5)] {
         let mut product = 1.0;
-        let (mut net, mut gradient) = (Double::zeros(), Double::zeros());
+        let mut net = Double::zeros();
+        let mut gradient = Double::zeros();
         gradient.params_mut().fill(1.0);
         // All gradients are 1, and so is the deviation with a beta2 of 0; m is 1 - beta1^step.
         let nadam = NAdam::new(1.0)
@@ -232,10 +240,8 @@ fn the_momenta_of_nadam_may_be_cut_off() {
         for step in 1..6000 {
             let mu = |step: i32| beta1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(step) * decay));
             product *= mu(step);
-            let (gradient_rate, moment_rate) = (
-                (1.0 - mu(step)) / (1.0 - product),
-                mu(step + 1) / (1.0 - product * mu(step + 1)),
-            );
+            let gradient_rate = (1.0 - mu(step)) / (1.0 - product);
+            let moment_rate = mu(step + 1) / (1.0 - product * mu(step + 1));
             let wanted = -gradient_rate - moment_rate * (1.0 - beta1.powi(step));
             net.params_mut()[0] = 0.0;
             state.step(&mut net, &gradient);

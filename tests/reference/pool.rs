@@ -10,7 +10,8 @@ macro_rules! pools {
     ($([$($input:literal),*] -> [$($output:literal),*] { $($layer:tt)* })*) => {
         #[test]
         fn pools_compute_what_pytorch_computes() {
-            let (settings, cases) = (settings(), cases("pool.json"));
+            let settings = settings();
+            let cases = cases("pool.json");
             let mut checked = 0;
             $({
                 network! { struct Single: [$($input),*] -> [$($output),*] { $($layer)* } }
@@ -85,16 +86,18 @@ pools! {
 
 network! { struct Four: [12, 1] -> [3, 1] { MaxPool1d<4> } }
 
-/// What `nn.MaxPool1d(4)` gives: NaN wins, the last of several; the first of equals, also of minus
-/// infinities.
+/// As in `nn.MaxPool1d(4)`, the last NaN wins, or else the first of equals, also of minus infinities.
 #[test]
 fn ties_and_nan_go_where_pytorch_sends_them() {
-    let (nan, low) = (f32::NAN, f32::NEG_INFINITY);
+    let nan = f32::NAN;
+    let low = f32::NEG_INFINITY;
     let x = [
         Tensor2::from([1.0, nan, 3.0, nan, 2.0, low, low, 0.0, -0.0, 0.0, 5.0, 5.0].map(|x| [x])),
         Tensor2::from([low, low, low, low, 0.0, -0.0, -1.0, nan, nan, 1.0, low, 2.0].map(|x| [x])),
     ];
-    let (net, mut workspace, mut gradient) = (Four::zeros(), Four::workspace(), Four::zeros());
+    let net = Four::zeros();
+    let mut workspace = Four::workspace();
+    let mut gradient = Four::zeros();
     settings().every_tier(|_| {
         let mut pass = net.forward_train(&x, &mut workspace);
         let y = Tensor::flatten(pass.outputs()).to_vec();

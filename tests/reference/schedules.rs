@@ -209,8 +209,10 @@ fn check(case: &Value) {
             lr(&|step| schedule.lr(step));
         }
         "ReduceLROnPlateau" => {
-            let (mut plateau, mut lr) = (plateau(&options), 0.1);
-            let (metrics, wanted) = (array(&case["metrics"]), array(&case["lr"]));
+            let mut plateau = plateau(&options);
+            let mut lr = 0.1;
+            let metrics = array(&case["metrics"]);
+            let wanted = array(&case["lr"]);
             assert!(!metrics.is_empty() && metrics.len() == wanted.len());
             for (step, (metric, wanted)) in metrics.into_iter().zip(wanted).enumerate() {
                 lr = plateau.step(lr, metric);

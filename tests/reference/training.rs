@@ -115,10 +115,12 @@ fn check_optimizer<N: Trainable, O: Optimizer + Sync>(case: &Value, optimizer: O
             *value = N::Element::from_f64_lossy(x);
         }
     };
-    let (mut net, mut gradient) = (N::zeros(), N::zeros());
+    let mut net = N::zeros();
+    let mut gradient = N::zeros();
     set(&mut net, &array(&case["params"]));
     let mut state: OptimizerState<O, N> = optimizer.state();
-    let (gradients, after) = (array(&case["grads"]), expected(case, "after"));
+    let gradients = array(&case["grads"]);
+    let after = expected(case, "after");
     let steps = gradients
         .chunks(N::PARAMS)
         .zip(after.chunks(N::PARAMS))
@@ -168,7 +170,9 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
     optimizer: O,
     step: impl Fn(&N, &[In<N>], &[f64], &mut Workspace<N>, &mut N) -> N::Element,
 ) {
-    let (mut net, mut gradient, mut workspace) = (N::zeros(), N::zeros(), N::workspace());
+    let mut net = N::zeros();
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
     net.for_each_param_mut(|name, sizes, values| {
         let numbers = parameter(name, sizes, array(&case["initial"][name]));
         values

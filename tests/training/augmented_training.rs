@@ -262,16 +262,15 @@ fn mixup_trains_on_mixed_targets() {
         rand::Rng::next_u64(&mut order);
         batches.shuffle(&mut order);
         let (x, labels) = batches.next_batch().expect("a batch");
-        let (mut x, mut targets) = (
-            x.to_vec(),
-            labels
-                .iter()
-                .map(|&label| one_hot(label))
-                .collect::<Vec<_>>(),
-        );
+        let mut x = x.to_vec();
+        let mut targets = labels
+            .iter()
+            .map(|&label| one_hot(label))
+            .collect::<Vec<_>>();
         mix(&mut x, lambda);
         mix(&mut targets, lambda);
-        let (mut by_hand, mut gradient) = (LogProbabilities::zeros(), LogProbabilities::zeros());
+        let mut by_hand = LogProbabilities::zeros();
+        let mut gradient = LogProbabilities::zeros();
         by_hand.params_mut().copy_from_slice(start.params());
         let mut workspace = LogProbabilities::workspace();
         let mut pass = by_hand.forward_train(&x, &mut workspace);

@@ -276,7 +276,8 @@ fn a_training_goes_on_for_more_epochs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let trainer = || trainer::<Small, _>(Adam::new(0.02), &valid);
     let net = || Small::init(&mut shapewright::rng(4));
-    let (mut whole, mut parts) = (net(), net());
+    let mut whole = net();
+    let mut parts = net();
     let expected = trainer().epochs(9).fit(&mut whole, &x, &y).unwrap();
     for epochs in [2, 3, 9] {
         let history = trainer()
@@ -366,7 +367,8 @@ impl Try {
     {
         let (x, y) = samples::<N>(4, 1);
         let mut net = N::init(&mut shapewright::rng(5));
-        let (before, file) = (bits(net.params()), fs::read(&self.path).ok());
+        let before = bits(net.params());
+        let file = fs::read(&self.path).ok();
         let error = trainer
             .epochs(3)
             .fit(&mut net, &x, &y)
@@ -388,7 +390,9 @@ impl Try {
     {
         let error = self.error(trainer);
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (what, expected, found) = (what.to_owned(), text(here), text(there));
+        let what = what.to_owned();
+        let expected = text(here);
+        let found = text(there);
         assert_eq!(
             error.kind,
             CheckpointErrorKind::Differs {
@@ -469,7 +473,8 @@ fn with_right_sum(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// Where the settings end, which are a number of pairs of texts, each with its length.
+/// Returns the end of the settings, which are a number and as many pairs of texts, each with its
+/// length.
 fn settings_end(file: &[u8]) -> usize {
     let word = |at: usize| u64::from_le_bytes(*file[at..].first_chunk().unwrap()) as usize;
     (0..2 * word(48)).fold(56, |at, _| at + 8 + word(at).next_multiple_of(8))
@@ -578,7 +583,8 @@ fn a_state_with_any_counts_can_go_on() {
             states: vec![&memory],
         })
         .unwrap();
-    let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
+    let mut net = Tiny::zeros();
+    let gradient = Tiny::init(&mut shapewright::rng(0));
     state.step(&mut net, &gradient);
     assert!(net.fc.weight.as_flattened().iter().all(|x| x.is_finite()));
 
@@ -750,7 +756,8 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
 fn a_handle_stops_after_the_step_that_runs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let stop = StopHandle::new();
-    let (stopper, steps) = (stop.clone(), Cell::new(0));
+    let stopper = stop.clone();
+    let steps = Cell::new(0);
     let on_step = |step: &Step, _: &Small| {
         steps.set(step.step);
         if step.step == 6 {
@@ -784,4 +791,173 @@ fn a_handle_stops_after_the_step_that_runs() {
         ),
         (true, 0, before)
     );
+}
+
+/// Checkpoints that an earlier state of this crate wrote, before some types got other names. They
+/// were interrupted in the second of three epochs.
+#[cfg(target_endian = "little")]
+mod written_before {
+    use std::ops::ControlFlow;
+    use std::path::PathBuf;
+
+    use crate::common::folder;
+    use shapewright::augment::MixUp;
+    use shapewright::loss::Mse;
+    use shapewright::metrics::MeanSquaredError;
+    use shapewright::prelude::*;
+    use shapewright::train::{Step, Trainer};
+
+    network! {
+        struct Tiny: [2] -> [1] { hidden: Linear<_, 3>, Tanh, Dropout(0.25), out: Linear<_, 1> }
+    }
+
+    type Samples = (Vec<Tensor1<2>>, Vec<Tensor1<1>>);
+
+    fn samples(count: usize) -> Samples {
+        (0..count)
+            .map(|i| {
+                let [a, b] = [7 * i % 11, 5 * i % 13].map(|x| x as f32 / 8.0 - 0.5);
+                (Tensor1::from([a, b]), Tensor1::from([a * b]))
+            })
+            .unzip()
+    }
+
+    /// Copies a checkpoint, because the training replaces it.
+    fn copy(name: &str) -> PathBuf {
+        let path = folder(&format!("checkpoint-{name}")).join("run.checkpoint");
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("tests/training/checkpoints/{name}.checkpoint"));
+        std::fs::copy(file, &path).expect("a copy");
+        path
+    }
+
+    /// Continues a training from the checkpoint with this name to its end.
+    fn check<O: Optimizer + Sync>(
+        name: &str,
+        optimizer: O,
+        setup: impl for<'s> Fn(
+            Trainer<'s, Tiny, O, Mse, Tensor1<1>>,
+        ) -> Trainer<'s, Tiny, O, Mse, Tensor1<1>>,
+    ) {
+        let (x, y) = samples(12);
+        let valid = samples(5);
+        let path = copy(name);
+
+        let mut steps = Vec::new();
+        let mut net = Tiny::zeros();
+        let observe = |step: &Step, net: &Tiny| {
+            assert!(net.params().iter().all(|p| p.is_finite()));
+            steps.push(step.step);
+            ControlFlow::Continue(())
+        };
+        let trainer = Tiny::trainer(optimizer, Mse)
+            .epochs(3)
+            .batch_size(2)
+            .accumulate(2)
+            .seed(3)
+            .validate(&valid.0, &valid.1)
+            .checkpoint(path)
+            .resume(true)
+            .on_step(observe);
+        let history = setup(trainer).fit(&mut net, &x, &y).expect("the rest");
+
+        let epochs: Vec<_> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
+        assert_eq!(epochs, [1, 2, 3]);
+        assert_eq!(steps, [5, 6, 7, 8, 9]);
+        assert_ne!(net.out.bias, [0.0]);
+    }
+
+    #[test]
+    fn one_with_schedules_in_sequence_goes_on() {
+        let adam = Adam::new(0.01).betas(0.8, 0.99).amsgrad(true);
+        check("sequential", adam, |trainer| {
+            trainer
+                .metric(MeanSquaredError::new())
+                .mixup(MixUp::new(0.4))
+                .clip_grad_norm(0.5)
+                .l2_penalty(layer!(Tiny, out), 0.01)
+                .average(WeightAverage::ema(0.9))
+                .schedule(ConstantLr::new(0.01).then(3, ExponentialLr::new(0.02, 0.5)))
+        });
+    }
+
+    #[test]
+    fn one_with_a_plateau_and_groups_goes_on() {
+        let rmsprop = RmsProp::new(0.01).momentum(0.5);
+        check("plateau", rmsprop, |trainer| {
+            trainer
+                .early_stopping(2)
+                .average(WeightAverage::swa())
+                .param_groups(|state| {
+                    state
+                        .scale(layer!(Tiny, out), 0.5)
+                        .freeze(layer!(Tiny, hidden.bias))
+                })
+                .schedule(ReduceLrOnPlateau::new().factor(0.5).patience(0))
+        });
+    }
+}
+
+/// The same optimizer under two names, of which checkpoints have the first.
+mod renamed {
+    use shapewright::prelude::*;
+    use shapewright::tensor::Element;
+
+    macro_rules! descent {
+        ($name:ident) => {
+            #[derive(Clone, Debug)]
+            pub struct $name(pub f64);
+
+            impl Optimizer for $name {
+                fn states(&self) -> usize {
+                    0
+                }
+                fn lr_mut(&mut self) -> &mut f64 {
+                    &mut self.0
+                }
+                fn written_settings(&self) -> String {
+                    format!("Descent {:?}", self.0)
+                }
+                fn update<T: Element>(
+                    &self,
+                    _: u64,
+                    params: &mut [T],
+                    gradient: &[T],
+                    _: &mut [&mut [T]],
+                ) {
+                    for (p, &g) in params.iter_mut().zip(gradient) {
+                        *p -= T::from_f64_lossy(self.0) * g;
+                    }
+                }
+            }
+        };
+    }
+    descent!(Descent);
+    descent!(SteepestDescent);
+}
+
+#[test]
+fn an_optimizer_may_be_renamed() {
+    let path = folder("checkpoint-renamed").join("run.checkpoint");
+    let (x, y) = samples::<Small>(10, 1);
+
+    let mut net = Small::init(&mut shapewright::rng(4));
+    Small::trainer(renamed::Descent(0.1), Mse)
+        .checkpoint(&path)
+        .fit(&mut net, &x, &y)
+        .expect("the first epoch");
+
+    let resumed = |lr| {
+        Small::trainer(renamed::SteepestDescent(lr), Mse)
+            .epochs(2)
+            .checkpoint(&path)
+            .resume(true)
+            .fit(&mut Small::zeros(), &x, &y)
+    };
+    let error = resumed(0.2).expect_err("another learning rate");
+    assert!(
+        error.to_string().contains("`optimizer` is Descent 0.1"),
+        "{error}"
+    );
+    assert_eq!(resumed(0.1).expect("the second epoch").epochs.len(), 2);
 }

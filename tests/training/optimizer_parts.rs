@@ -130,7 +130,8 @@ fn frozen_parts_do_not_change() {
     let state = adam.state::<Net>().freeze(part);
     assert_parts(&after(state), &[part], &begin, &after(adam.state()));
     // A gradient of NaN does not matter there.
-    let (mut net, mut gradient) = (begin.to_boxed(), Net::zeros());
+    let mut net = begin.to_boxed();
+    let mut gradient = Net::zeros();
     gradient.body.params_mut().fill(f32::NAN);
     adam.state::<Net>().freeze(part).step(&mut net, &gradient);
     assert!(net.params().iter().all(|x| x.is_finite()));
@@ -146,10 +147,8 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             head: Linear<_, 2>,
         }
     }
-    let (x, y) = (
-        crate::common::random::<shapewright::tensor::Rank1<3>, f32>(20, 1),
-        crate::common::random(20, 2),
-    );
+    let x = crate::common::random::<shapewright::tensor::Rank1<3>, f32>(20, 1);
+    let y = crate::common::random(20, 2);
     let first = Deep::init(&mut shapewright::rng(3));
     let train = |parts: fn(OptimizerState<Sgd, Deep>) -> OptimizerState<Sgd, Deep>| {
         let mut net = first.to_boxed();
@@ -160,7 +159,8 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             .expect("a training");
         net
     };
-    let (all, none) = (train(|state| state), &first);
+    let all = train(|state| state);
+    let none = &first;
     let some = train(|state| {
         state
             .freeze(layer!(Deep, blocks[0]))
@@ -270,7 +270,8 @@ fn penalties_are_added_with_their_slopes() {
             assert!(value > 0.0);
             // Central differences are exact for both, away from 0.
             for i in (0..Double::PARAMS).step_by(7) {
-                let (middle, mut ignored) = (net.params()[i], Double::zeros());
+                let middle = net.params()[i];
+                let mut ignored = Double::zeros();
                 let mut at = |x: f64| {
                     net.params_mut()[i] = x;
                     penalty(&net, part, 0.3, &mut ignored)

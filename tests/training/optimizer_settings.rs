@@ -102,7 +102,8 @@ fn the_ends_of_the_ranges_are_in_them() {
 
 #[test]
 fn a_trainer_refuses_what_is_out_of_range() {
-    let (mut net, x) = (Line::zeros(), [Tensor1::from([1.0])]);
+    let mut net = Line::zeros();
+    let x = [Tensor1::from([1.0])];
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
     let error = TrainError::Setting(SettingError::new("second beta", 1.0, BELOW_ONE));
     assert_eq!(
@@ -162,5 +163,43 @@ fn no_step_divides_by_zero() {
         "RAdam, beta2 0" RAdam::new(0.1).betas(0.9, 0.0).epsilon(0.0);
         "Adamax, beta2 0" Adamax::new(0.1).betas(0.9, 0.0).epsilon(0.0);
         "Adadelta, rho 0" Adadelta::new(0.1).rho(0.0).epsilon(0.0);
+    }
+}
+
+/// The texts are in checkpoints: another one would make them unreadable.
+#[test]
+fn written_settings_stay_as_they_are() {
+    macro_rules! check {
+        ($($optimizer:expr => $text:literal;)*) => { $(
+            assert_eq!($optimizer.written_settings(), $text);
+        )* };
+    }
+    check! {
+        Sgd::new(0.1).momentum(0.9).nesterov(true) =>
+            "Sgd { lr: 0.1, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.0, maximize: false }";
+        Adam::new(0.1).betas(0.8, 0.99) =>
+            "Adam { lr: 0.1, betas: (0.8, 0.99), epsilon: 1e-8, weight_decay: 0.0, \
+             decoupled_weight_decay: false, amsgrad: false, maximize: false }";
+        AdamW::new(0.1).amsgrad(true) =>
+            "AdamW { lr: 0.1, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay: 0.01, amsgrad: true, \
+             maximize: false }";
+        NAdam::new(0.1).decoupled_weight_decay(true) =>
+            "NAdam { lr: 0.1, betas: (0.9, 0.999), epsilon: 1e-8, momentum_decay: 0.004, \
+             weight_decay: 0.0, decoupled_weight_decay: true, maximize: false }";
+        RAdam::new(0.1).maximize(true) =>
+            "RAdam { lr: 0.1, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay: 0.0, \
+             decoupled_weight_decay: false, maximize: true }";
+        Adamax::new(2.0).epsilon(1e-7) =>
+            "Adamax { lr: 2.0, betas: (0.9, 0.999), epsilon: 1e-7, weight_decay: 0.0, maximize: false }";
+        Adagrad::new(0.1).lr_decay(0.5) =>
+            "Adagrad { lr: 0.1, lr_decay: 0.5, initial_accumulator_value: 0.0, epsilon: 1e-10, \
+             weight_decay: 0.0, maximize: false }";
+        Adadelta::new(1.0).rho(0.8) =>
+            "Adadelta { lr: 1.0, rho: 0.8, epsilon: 1e-6, weight_decay: 0.0, maximize: false }";
+        RmsProp::new(0.1).centered(true) =>
+            "RmsProp { lr: 0.1, alpha: 0.99, epsilon: 1e-8, momentum: 0.0, centered: true, \
+             weight_decay: 0.0, maximize: false }";
+        Lion::new(0.1).weight_decay(0.5) =>
+            "Lion { lr: 0.1, betas: (0.9, 0.99), weight_decay: 0.5, maximize: false }";
     }
 }

@@ -185,7 +185,8 @@ impl Optimizer for Remembering {
 
 #[test]
 fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
-    let (mut net, gradient) = (Net::zeros(), Net::init(&mut shapewright::rng(1)));
+    let mut net = Net::zeros();
+    let gradient = Net::init(&mut shapewright::rng(1));
     let mut state = Remembering {
         lr: 0.5,
         gradients: 4,

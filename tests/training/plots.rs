@@ -360,7 +360,8 @@ fn a_confusion_matrix_shows_shares_of_rows() {
         .enumerate()
     {
         for (column, &share) in shares.iter().enumerate() {
-            let (x, y) = (x + 96 * column, y + 96 * row);
+            let x = x + 96 * column;
+            let y = y + 96 * row;
             for at in [(x, y), (x + 95, y), (x, y + 95), (x + 95, y + 95)] {
                 assert_eq!(
                     picture.pixel(at.0, at.1),
@@ -386,13 +387,13 @@ fn a_confusion_matrix_shows_shares_of_rows() {
 
     // Long names take room, and stand upright over the columns.
     matrix
-        .named(["a", "a name that is long", "c"])
+        .named(&["a", "a name that is long", "c"])
         .draw(&path)
         .expect("a picture");
     let named = Picture::read(&path);
     assert!(named.width > picture.width + 100 && named.height > picture.height + 100);
     matrix
-        .named(["a", "<b>", "c"])
+        .named(&["a", "<b>", "c"])
         .draw(folder.join("x.svg"))
         .expect("a picture");
     let text = fs::read_to_string(folder.join("x.svg")).expect("text");
@@ -437,7 +438,8 @@ fn a_grid_has_every_pixel() {
     assert_eq!(grid.len(), 3);
     grid.save(&path).expect("a picture");
     let picture = Picture::read(&path);
-    let (width, height) = (16 * SCALE, 12 * SCALE);
+    let width = 16 * SCALE;
+    let height = 12 * SCALE;
     let line = 4 + 19;
     assert_eq!(
         (picture.width, picture.height),
@@ -451,7 +453,8 @@ fn a_grid_has_every_pixel() {
         (8, 8 + height + line + 8, false),
     ] {
         for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-            let (row, column) = (y / SCALE, x / SCALE);
+            let row = y / SCALE;
+            let column = x / SCALE;
             let expected = if colour {
                 [0, 1, 2].map(|channel| byte(colours[[row, column, channel]]))
             } else {

@@ -420,8 +420,8 @@ fn assert_cause<T: std::fmt::Debug>(
     );
 }
 
-/// What goes wrong in the last step is found before the training returns and before the checkpoint
-/// is written.
+/// A mistake in the last step is found before the training returns and before the checkpoint is
+/// written.
 #[test]
 fn the_last_step_is_looked_at_too() {
     network! { struct Line: [2] -> [1] { fc: Linear<_, 1> } }
@@ -430,7 +430,8 @@ fn the_last_step_is_looked_at_too() {
         std::env::temp_dir().join(format!("shapewright-not-finite-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("line.checkpoint");
-    let (x, far) = ([Tensor1::from([1.0, 0.5]); 4], [Tensor1::from([1e10]); 4]);
+    let x = [Tensor1::from([1.0, 0.5]); 4];
+    let far = [Tensor1::from([1e10]); 4];
     let mut net = Line::init(&mut shapewright::rng(0));
 
     // A setting did it.
@@ -499,7 +500,8 @@ fn the_last_step_is_looked_at_too() {
 #[test]
 fn gradients_that_are_not_finite_have_a_cause() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 1>, body: Linear<_, 1>, head: Linear<_, 1> } }
-    let (x, y) = ([Tensor1::from([1.0]); 4], [Tensor1::from([0.0]); 4]);
+    let x = [Tensor1::from([1.0]); 4];
+    let y = [Tensor1::from([0.0]); 4];
     let net = || {
         let mut net = Deep::init(&mut shapewright::rng(0));
         net.params_mut().fill(1.0);
@@ -575,10 +577,8 @@ impl InPlace for Root {
 #[test]
 fn the_cause_of_an_infinite_loss_is_what_is_large() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
-    let (y, mut net) = (
-        [Tensor1::from([0.0]); 4],
-        Deep::init(&mut shapewright::rng(0)),
-    );
+    let y = [Tensor1::from([0.0]); 4];
+    let mut net = Deep::init(&mut shapewright::rng(0));
     let train = |net: &mut Deep, x: f32| {
         Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y)
     };
@@ -591,7 +591,8 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
         },
     );
     net.head.weight[2] = [3e30];
-    let (name, largest) = ("head.weight".to_owned(), 3e30_f32.into());
+    let name = "head.weight".to_owned();
+    let largest = 3e30_f32.into();
     assert_cause(
         train(&mut net, 1e10),
         1,
@@ -621,10 +622,12 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
 #[test]
 fn a_validation_loss_that_is_not_finite_ends_the_training() {
     network! { struct Line: [1] -> [1] { Linear<_, 1> } }
-    let (x, y) = ([Tensor1::from([1.0]); 4], [Tensor1::from([0.0]); 4]);
+    let x = [Tensor1::from([1.0]); 4];
+    let y = [Tensor1::from([0.0]); 4];
     let fit = |vx: f32, vy: f32| {
         let mut net = Line::init(&mut shapewright::rng(0));
-        let (vx, vy) = ([x[0], Tensor1::from([vx])], [y[0], Tensor1::from([vy])]);
+        let vx = [x[0], Tensor1::from([vx])];
+        let vy = [y[0], Tensor1::from([vy])];
         Line::trainer(Sgd::new(0.1), Mse)
             .epochs(3)
             .early_stopping(2)

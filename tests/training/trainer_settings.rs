@@ -59,7 +59,7 @@ fn trainer<'a, O: Optimizer + Sync>(optimizer: O) -> On<'a, O> {
         .seed(5)
 }
 
-/// What a training makes of the network, for 37 samples.
+/// Returns the parameters after a training on 37 samples.
 fn trained<O: Optimizer + Sync>(trainer: On<'_, O>) -> Vec<f64> {
     let ((x, y), mut net) = (samples(37, 1), net());
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
@@ -434,6 +434,14 @@ fn settings_that_make_no_sense_are_refused() {
             .contains("`checkpoint_every` is 0, but must be at least 1")
     );
     assert!(reason(plain().resume(true)).contains("name it with `checkpoint`"));
+    assert!(
+        reason(plain().checkpoint_every(2))
+            .contains("`checkpoint_every` needs a file to write; name it with `checkpoint`")
+    );
+    assert!(
+        reason(plain().average_from(2))
+            .contains("`average_from` needs an average of the parameters; give it with `average`")
+    );
     assert_eq!(net.params(), before);
 }
 
@@ -647,7 +655,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
-/// What a plateau watches is the validation loss, or a metric that is named.
+/// A plateau watches the validation loss, or a metric that is named.
 #[test]
 fn a_plateau_watches_a_metric() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};

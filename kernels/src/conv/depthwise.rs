@@ -1,18 +1,19 @@
 //! Depthwise convolutions, in which each channel has a filter of its own: element by element along
 //! the channels.
 
-use super::implicit_gemm::{DEPTH, From, RowTile};
+use super::implicit_gemm::{DEPTH, From, RowTile, Taps};
 use crate::simd::{Op, Simd, adding, unrolled};
 
 /// Rows of the largest tile: as many chains as multiply-adds are in flight.
 const ROWS: usize = 8;
 
 /// `c = bias + sum(a * weight)` for rows of `channels` elements, as in
-/// [`ImplicitGemm`](super::implicit_gemm::ImplicitGemm): each of `taps` has the offset of the
-/// factors from the row of A and their offset in the weight.
+/// [`ImplicitGemm`](super::implicit_gemm::ImplicitGemm). `filters` are the offsets of the taps'
+/// factors in the weight.
 pub(super) struct Forward<'a> {
     pub row_tiles: &'a [RowTile],
-    pub taps: &'a [[usize; 2]],
+    pub taps: Taps,
+    pub filters: Taps,
     pub channels: usize,
     pub weight: *const f32,
     pub bias: Option<*const f32>,
@@ -24,7 +25,7 @@ pub(super) struct Forward<'a> {
 /// [`DEPTH`].
 pub(super) struct WeightGrad<'a> {
     pub row_tiles: &'a [RowTile],
-    pub taps: &'a [usize],
+    pub taps: Taps,
     pub span: usize,
     pub a_step: usize,
     pub channels: usize,
@@ -89,13 +90,15 @@ unsafe fn forward<S: Simd, const MR: usize>(
 ) {
     let &Forward {
         taps,
+        filters,
         channels,
         weight,
         bias,
         relu,
         ..
     } = op;
-    let taps = &taps[row_tile.taps.clone()];
+    let first_tap = taps.cursor(row_tile.taps.start);
+    let first_filter = filters.cursor(row_tile.taps.start);
     let a = row_tile.a;
     let c = row_tile.c;
 
@@ -106,16 +109,20 @@ unsafe fn forward<S: Simd, const MR: usize>(
         // SAFETY (all blocks): `n` channels from `j` of elements that the creator guarantees.
         let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
         let mut acc = [start; MR];
-        for &[tap, filter] in taps {
-            let w = unsafe { get(s, weight.add(filter + j), n) };
+        let mut tap = first_tap;
+        let mut filter = first_filter;
+        for _ in row_tile.taps.clone() {
+            let w = unsafe { get(s, weight.wrapping_add(filter.offset.wrapping_add(j)), n) };
+            let from = a.wrapping_add(tap.offset.wrapping_add(j));
             unrolled::<MR>(
                 #[inline(always)]
                 |i| {
-                    let x =
-                        unsafe { get(s, a.wrapping_add(offsets[i][0].wrapping_add(tap) + j), n) };
+                    let x = unsafe { get(s, from.wrapping_add(offsets[i][0]), n) };
                     acc[i] = s.fma(x, w, acc[i]);
                 },
             );
+            tap.advance();
+            filter.advance();
         }
 
         unrolled::<MR>(
@@ -163,8 +170,9 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         let mut sums = [s.zero(); MR];
         let mut added = 0;
         let mut at = dy.wrapping_add(j);
-        for &tap in taps {
-            let mut p = tap + j;
+        let mut tap = taps.cursor(0);
+        for _ in 0..taps.len {
+            let mut p = tap.offset + j;
             let mut left = span;
             while left > 0 {
                 if added == DEPTH {
@@ -191,6 +199,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
                     at = at.wrapping_add(channels);
                 }
             }
+            tap.advance();
         }
 
         sums = adding(s)(sums, acc);

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::AlignedBuffer;
+use crate::memory::{TierSizes, min};
 use crate::simd::{Op, Simd, unrolled};
 use crate::tile::{add_products, finish, load};
 
@@ -25,7 +25,7 @@ pub(super) struct ImplicitGemm<'a> {
     pub first: [usize; 2],
     /// The offsets, in addition to the row's, from each of which the inner index runs through
     /// `span` elements of A, `a_step` apart.
-    pub taps: &'a [usize],
+    pub taps: Taps,
     pub span: usize,
     pub a_step: usize,
     /// The rows for the inner index of all taps, one after the other, `b_row` apart.
@@ -37,12 +37,118 @@ pub(super) struct ImplicitGemm<'a> {
     pub relu: bool,
 }
 
+/// Returns the length of the memory in which a product packs panels in a tier, if it has at least
+/// `rows` rows, `n` columns and `inner` inner indices.
+pub(super) const fn panel_len(tier: TierSizes, rows: usize, n: usize, inner: usize) -> usize {
+    if tier.packs && n > tier.width && rows >= MIN_ROWS_TO_PACK {
+        min(inner, DEPTH) * tier.width
+    } else {
+        0
+    }
+}
+
+/// The offsets of taps: some of the points of a grid, row after row.
+#[derive(Clone, Copy)]
+pub(super) struct Taps {
+    /// The offset of the grid's first point.
+    pub first: usize,
+    /// The number of points in a row.
+    pub columns: usize,
+    /// The distances of rows and of columns.
+    pub step: [usize; 2],
+    /// The first point that is a tap, and their number.
+    pub begin: usize,
+    pub len: usize,
+}
+
+impl Taps {
+    /// One tap at offset 0.
+    pub const ONE: Taps = Taps::grid(0, [1, 1], [0, 0]);
+
+    /// All points of a grid of rows and columns.
+    pub const fn grid(first: usize, [rows, columns]: [usize; 2], step: [usize; 2]) -> Taps {
+        Taps {
+            first,
+            columns,
+            step,
+            begin: 0,
+            len: rows * columns,
+        }
+    }
+
+    /// Returns a cursor at tap `index`.
+    #[inline(always)]
+    pub fn cursor(&self, index: usize) -> TapCursor {
+        let point = self.begin + index;
+        let columns = self.columns.max(1);
+        let [row, column] = if columns == 1 {
+            [point, 0]
+        } else {
+            [point / columns, point % columns]
+        };
+
+        let [down, across] = self.step;
+        let offset = row
+            .wrapping_mul(down)
+            .wrapping_add(column.wrapping_mul(across));
+
+        TapCursor {
+            offset: self.first.wrapping_add(offset),
+            left: columns - column,
+            columns,
+            across,
+            to_next_row: down.wrapping_sub((columns - 1).wrapping_mul(across)),
+        }
+    }
+}
+
+/// A cursor over taps.
+#[derive(Clone, Copy)]
+pub(super) struct TapCursor {
+    /// The offset of the tap.
+    pub offset: usize,
+    /// The number of taps to the end of the row.
+    left: usize,
+    columns: usize,
+    across: usize,
+    to_next_row: usize,
+}
+
+impl TapCursor {
+    /// Moves to the next tap.
+    #[inline(always)]
+    pub fn advance(&mut self) {
+        self.left -= 1;
+        let mut step = self.across;
+        if self.left == 0 {
+            self.left = self.columns;
+            step = self.to_next_row;
+        }
+        self.offset = self.offset.wrapping_add(step);
+    }
+}
+
 /// A tile of rows of A and C, and the taps that reach them.
 pub(super) struct RowTile {
     pub rows: Rows,
     pub taps: Range<usize>,
     pub a: *const f32,
     pub c: *mut f32,
+}
+
+impl RowTile {
+    const EMPTY: RowTile = RowTile {
+        rows: Rows {
+            first: 0,
+            count: 0,
+            axes: [1, 1],
+            a: [0; 3],
+            c: [0; 3],
+        },
+        taps: 0..0,
+        a: core::ptr::null(),
+        c: core::ptr::null_mut(),
+    };
 }
 
 /// The initial values of the sums.
@@ -136,17 +242,17 @@ impl RowCursor {
 }
 
 impl ImplicitGemm<'_> {
-    /// Computes the product from within a tier, with `panel` as workspace.
+    /// Computes the product from within a tier, with `panel` for packed panels.
     #[inline(always)]
-    pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+    pub fn run<S: Simd>(self, s: S, panel: &mut [f32]) {
         s.outline(ImplicitGemmOp(self, panel));
     }
 }
 
-/// Computes the product, with a workspace. Each element is a sum of blocks of the inner index, each
+/// Computes the product, with memory for packed panels; if that is too short, nothing is packed. Each element is a sum of blocks of the inner index, each
 /// a chain. Where they end depends on the taps and the span alone, so that no distribution of the
 /// rows changes a bit.
-pub(super) struct ImplicitGemmOp<'a, 'p>(pub ImplicitGemm<'a>, pub &'p mut AlignedBuffer<f32>);
+pub(super) struct ImplicitGemmOp<'a, 'p>(pub ImplicitGemm<'a>, pub &'p mut [f32]);
 
 impl Op for ImplicitGemmOp<'_, '_> {
     type Out = ();
@@ -160,8 +266,8 @@ impl Op for ImplicitGemmOp<'_, '_> {
             .iter()
             .map(|row_tile| row_tile.rows.count)
             .sum();
-        let pack = gemm.n > width && rows >= MIN_ROWS_TO_PACK;
-        let taps = gemm.taps.len();
+        let pack = S::PACKS && gemm.n > width && rows >= MIN_ROWS_TO_PACK;
+        let taps = gemm.taps.len;
         let per_block = (DEPTH / gemm.span.max(1)).max(1);
 
         // Blocks of the inner index.
@@ -177,18 +283,17 @@ impl Op for ImplicitGemmOp<'_, '_> {
                     .b
                     .wrapping_add((first * gemm.span + within) * gemm.b_row + j);
                 let mut b_row = gemm.b_row;
-                if pack {
-                    let rows = block.len() * span;
-                    let to = panel.reserve(rows * width);
+                let rows = block.len() * span;
+                if pack && rows * width <= panel.len() {
                     s.outline(Pack {
                         b,
                         b_row,
                         columns,
-                        to: to.as_mut_ptr(),
+                        to: panel.as_mut_ptr(),
                         to_row: width,
                         rows,
                     });
-                    b = to.as_ptr();
+                    b = panel.as_ptr();
                     b_row = width;
                 }
 
@@ -206,7 +311,8 @@ impl Op for ImplicitGemmOp<'_, '_> {
 
                     let strip = Strip {
                         rows: row_tile.rows,
-                        taps: if nothing { &[] } else { &gemm.taps[begin..end] },
+                        taps: if nothing { 0 } else { end - begin },
+                        tap: gemm.taps.cursor(begin),
                         span,
                         a_step: gemm.a_step,
                         a: row_tile
@@ -252,9 +358,11 @@ fn blocks(
 
 /// A strip of a product: some rows, taps and at most as many columns as a tile is wide.
 #[derive(Clone, Copy)]
-struct Strip<'a> {
+struct Strip {
     rows: Rows,
-    taps: &'a [usize],
+    /// The number of taps, and the first of them.
+    taps: usize,
+    tap: TapCursor,
     span: usize,
     a_step: usize,
     a: *const f32,
@@ -267,7 +375,7 @@ struct Strip<'a> {
     relu: bool,
 }
 
-impl Strip<'_> {
+impl Strip {
     /// Runs the strip in a function for its width. Only the widths that the tier has are compiled.
     #[inline(always)]
     fn run<S: Simd>(self, s: S, vectors: usize) {
@@ -275,8 +383,15 @@ impl Strip<'_> {
         match vectors {
             1 if whole => s.outline(StripOp::<1, true>(self)),
             1 => s.outline(StripOp::<1, false>(self)),
-            2 if whole => s.outline(StripOp::<2, true>(self)),
-            2 => s.outline(StripOp::<2, false>(self)),
+            2 => {
+                if const { S::TILE >= 2 } {
+                    if whole {
+                        s.outline(StripOp::<2, true>(self));
+                    } else {
+                        s.outline(StripOp::<2, false>(self));
+                    }
+                }
+            }
             3 => {
                 if const { S::TILE >= 3 } {
                     s.outline(StripOp::<3, false>(self));
@@ -330,9 +445,9 @@ impl Op for Pack {
 }
 
 /// Computes a strip that is `NR` vectors wide, with a full last vector if `WHOLE`.
-struct StripOp<'a, const NR: usize, const WHOLE: bool>(Strip<'a>);
+struct StripOp<const NR: usize, const WHOLE: bool>(Strip);
 
-impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
+impl<const NR: usize, const WHOLE: bool> Op for StripOp<NR, WHOLE> {
     type Out = ();
 
     #[inline(always)]
@@ -392,7 +507,7 @@ const fn tallest<S: Simd>(vectors: usize) -> usize {
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,
-    strip: &Strip<'_>,
+    strip: &Strip,
     offsets: [[usize; 2]; MR],
 ) {
     if const { MR > tallest::<S>(NR) } {
@@ -400,6 +515,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     }
     let &Strip {
         taps,
+        mut tap,
         span,
         a_step,
         a,
@@ -442,8 +558,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     let mut b = b;
 
     // One rank-1 update per inner index.
-    for &tap in taps {
-        let mut p = tap;
+    for _ in 0..taps {
+        let mut p = tap.offset;
         for _ in 0..span {
             unsafe {
                 add_products(
@@ -457,6 +573,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             p = p.wrapping_add(a_step);
             b = b.wrapping_add(b_row);
         }
+        tap.advance();
     }
     unsafe {
         finish(
@@ -470,15 +587,19 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     };
 }
 
-/// Calls `f` with each tile of rows that the same taps reach inside the image: the rows and the
-/// taps. Tap `i` of row `r` reads the image's row `r * step + offsets[i]`, of which there are
-/// `height`; the offsets increase.
+/// The largest number of tiles of rows in a list.
+const MOST_ROW_TILES: usize = 8;
+
+/// Calls `run` with the tiles of rows that the same taps reach inside the image, a few at a time:
+/// as `tile` makes each from its rows and the taps. Tap `i` of row `r` reads the image's row
+/// `r * step + offsets[i]`, of which there are `height`; the offsets increase.
 pub(super) fn row_tiles(
     rows: usize,
     step: usize,
     offsets: impl Iterator<Item = isize> + Clone,
     height: usize,
-    mut f: impl FnMut(Range<usize>, Range<usize>),
+    tile: impl Fn(Range<usize>, Range<usize>) -> RowTile,
+    mut run: impl FnMut(&[RowTile]),
 ) {
     let reached = |row: usize| {
         let at = (row * step) as isize;
@@ -490,6 +611,8 @@ pub(super) fn row_tiles(
         before..end.max(before)
     };
 
+    let mut tiles = [const { RowTile::EMPTY }; MOST_ROW_TILES];
+    let mut count = 0;
     let mut first = 0;
     while first < rows {
         let taps = reached(first);
@@ -497,7 +620,13 @@ pub(super) fn row_tiles(
         while end < rows && reached(end) == taps {
             end += 1;
         }
-        f(first..end, taps);
+
+        tiles[count] = tile(first..end, taps);
+        count += 1;
         first = end;
+        if count == MOST_ROW_TILES || first == rows {
+            run(&tiles[..count]);
+            count = 0;
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(super) mod reference;
 mod weight_grad;
 mod winograd;
 
+use super::memory::{PartMemory, max};
 use super::{F32Kernels, sizes};
 
 /// The sizes of a convolution. Pairs are vertical and horizontal.
@@ -57,6 +58,12 @@ pub struct Conv<'a, T> {
     pub bias: Option<&'a [T]>,
     pub y: &'a mut [T],
     pub relu: bool,
+    /// Memory for padded images and transformed tiles, which may hold anything before and
+    /// afterwards, and begins at a multiple of 64 bytes.
+    ///
+    /// [`ConvSizes::forward_memory`] gives its length. The `f32` kernels panic if padded images or
+    /// tiles do not fit; those of `f64` need no memory.
+    pub memory: &'a mut [T],
 }
 
 /// The gradient of a [`Conv`] with respect to `x`. It is also the transposed convolution of `dy`,
@@ -71,6 +78,8 @@ pub struct ConvInputGrad<'a, T> {
     pub bias: Option<&'a [T]>,
     pub dx: &'a mut [T],
     pub relu: bool,
+    /// As [`Conv::memory`], with the length of [`ConvSizes::input_grad_memory`].
+    pub memory: &'a mut [T],
 }
 
 /// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient`
@@ -89,6 +98,8 @@ pub struct ConvWeightGrad<'a, T> {
     pub parts: usize,
     /// The function that computes the parts.
     pub share: Share<T>,
+    /// As [`Conv::memory`], for all parts, with the length of [`ConvSizes::weight_grad_memory`].
+    pub memory: &'a mut [T],
 }
 
 /// Splits a slice into chunks of some length (the last may be shorter) and has each computed by its
@@ -104,9 +115,10 @@ struct WeightRows<'a, T> {
     first_row: usize,
     gradient: &'a mut [T],
     accumulate: bool,
+    memory: &'a mut [T],
 }
 
-impl<T: Sync> ConvWeightGrad<'_, T> {
+impl<T: Send + Sync> ConvWeightGrad<'_, T> {
     /// Calls `f` with the rows of each part.
     fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
         let ConvWeightGrad {
@@ -117,14 +129,17 @@ impl<T: Sync> ConvWeightGrad<'_, T> {
             accumulate,
             parts,
             share,
+            memory,
             ..
         } = self;
 
-        let rows = (gradient.len() / sizes.out_channels)
-            .div_ceil(parts.max(1))
-            .max(1);
+        let parts = parts.max(1);
+        let rows = part_rows(gradient.len() / sizes.out_channels, parts);
+        let chunk = rows * sizes.out_channels;
+        let memory = PartMemory::new(gradient, chunk, memory, parts);
 
-        share(gradient, rows * sizes.out_channels, &|part, gradient| {
+        share(gradient, chunk, &|part, gradient| {
+            let (gradient, memory) = memory.of(gradient);
             f(WeightRows {
                 sizes,
                 x,
@@ -132,9 +147,15 @@ impl<T: Sync> ConvWeightGrad<'_, T> {
                 first_row: part * rows,
                 gradient,
                 accumulate,
+                memory,
             });
         });
     }
+}
+
+/// Returns the number of rows in each of some parts.
+const fn part_rows(rows: usize, parts: usize) -> usize {
+    max(rows.div_ceil(parts), 1)
 }
 
 pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
@@ -184,6 +205,73 @@ impl ConvSizes {
     /// Returns the number of multiply-adds for one sample.
     pub const fn multiply_adds(&self) -> usize {
         sizes::product(&[self.weight_rows(), self.output_len()])
+    }
+
+    /// Returns the largest number of elements of [`Conv::memory`] that a convolution of at most
+    /// `samples` samples uses in any tier, if they are a part of a batch of at most `whole` samples
+    /// (`usize::MAX` if its size is not known).
+    pub const fn forward_memory(&self, samples: usize, whole: usize) -> usize {
+        if !self.is_consistent() {
+            return 0;
+        }
+        let mut most = 0;
+        if !self.has_tiles(1) {
+            most = self.direct_memory(samples);
+        }
+        if self.has_tiles(whole) {
+            most = max(most, self.tiles_memory(samples));
+        }
+        most
+    }
+
+    /// As [`forward_memory`](Self::forward_memory), of [`ConvInputGrad::memory`].
+    pub const fn input_grad_memory(&self, samples: usize, whole: usize) -> usize {
+        if !self.is_consistent() {
+            return 0;
+        }
+        let mut most = 0;
+        if !self.has_tiles(1) {
+            most = self.direct_grad_memory(samples);
+        }
+        if self.has_tiles(whole) {
+            most = max(most, self.tiles_grad_memory(samples));
+        }
+        most
+    }
+
+    /// As [`forward_memory`](Self::forward_memory), of [`ConvWeightGrad::memory`] for a batch of at
+    /// most `samples` samples in this number of parts.
+    pub const fn weight_grad_memory(&self, samples: usize, parts: usize) -> usize {
+        if !self.is_consistent() {
+            return 0;
+        }
+        let parts = max(parts, 1);
+        let mut most = 0;
+        if !self.has_tiles(1) {
+            let rows = part_rows(sizes::sum(&[self.weight_rows(), 1]), parts);
+            most = sizes::product(&[parts, self.direct_weight_memory(samples, rows)]);
+        }
+        if self.has_tiles(samples) {
+            most = max(most, self.tiles_weight_memory(samples, parts));
+        }
+        most
+    }
+
+    /// Returns whether there is a convolution of these sizes, whose lengths do not wrap.
+    const fn is_consistent(&self) -> bool {
+        let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
+        let mut positive = self.channels > 0 && self.out_channels > 0 && self.groups > 0;
+
+        let mut i = 0;
+        while i < all.len() {
+            positive = positive && all[i][0] > 0 && all[i][1] > 0;
+            i += 1;
+        }
+
+        positive
+            && self.are_countable()
+            && self.reach(0) <= self.padded(0)
+            && self.reach(1) <= self.padded(1)
     }
 
     /// Returns the length of an axis of the image with its padding.

@@ -1,97 +1,32 @@
-//! Padded images, and the workspace of convolutions.
+//! Padded images.
 
-use super::implicit_gemm::RowTile;
-use crate::kept::Keep;
-use crate::{AlignedBuffer, kept};
+use crate::sizes;
 
-/// The number of elements of padded images and outputs that are processed together: 256 KiB, so
-/// that they stay in the second-level cache while the weight passes.
-const GROUP: usize = 1 << 16;
-
-/// The smallest number of pixels for which reading a weight is worthwhile.
-const FEWEST_PIXELS: usize = 512;
-
-/// The workspace that a thread keeps from call to call, so that nothing is allocated once the
-/// largest layer has run.
-#[derive(Default)]
-pub(super) struct Memory {
-    pub image: AlignedBuffer<f32>,
-    pub weight: AlignedBuffer<f32>,
-    /// A packed panel of the right-hand matrix.
-    pub panel: AlignedBuffer<f32>,
-    /// The sums of a run.
-    pub run: AlignedBuffer<f32>,
-    pub taps: Vec<usize>,
-    pub row_tiles: Vec<RowTile>,
-    /// Taps with the positions of their weights.
-    pub filters: Vec<[usize; 2]>,
+/// The extent of the images and outputs that are processed together.
+#[derive(Clone, Copy)]
+pub(super) struct Together {
+    /// The number of elements of both.
+    elements: usize,
+    /// The smallest number of pixels for which reading a weight is worthwhile.
+    fewest_pixels: usize,
 }
 
-impl Memory {
-    /// Calls `f` with this thread's workspace.
-    pub fn with(f: impl FnOnce(&mut Memory)) {
-        kept! {
-            static MEMORY: Memory = Memory::new();
+impl Together {
+    /// For sums over samples, whose order depends on it: 256 KiB, so that they stay in the
+    /// second-level cache while the weight passes.
+    pub const SUMS: Together = Together {
+        elements: 1 << 16,
+        fewest_pixels: 512,
+    };
+    /// For outputs: the same, or 4 KiB without the standard library, as memory is scarce there.
+    pub const OUTPUTS: Together = if cfg!(feature = "std") {
+        Together::SUMS
+    } else {
+        Together {
+            elements: 1 << 10,
+            fewest_pixels: 1,
         }
-        let mut memory = MEMORY.take();
-        f(&mut memory);
-        MEMORY.set(memory);
-    }
-
-    const fn new() -> Self {
-        Memory {
-            image: AlignedBuffer::new(),
-            weight: AlignedBuffer::new(),
-            panel: AlignedBuffer::new(),
-            run: AlignedBuffer::new(),
-            taps: Vec::new(),
-            row_tiles: Vec::new(),
-            filters: Vec::new(),
-        }
-    }
-}
-
-impl Keep for Memory {
-    const BUFFERS: usize = 7;
-
-    fn room(&self) -> [usize; 8] {
-        let Memory {
-            image,
-            weight,
-            panel,
-            run,
-            taps,
-            row_tiles,
-            filters,
-        } = self;
-
-        let [image, weight, panel, run] =
-            [image, weight, panel, run].map(|buffer| buffer.as_slice().len());
-        [
-            image,
-            weight,
-            panel,
-            taps.capacity(),
-            row_tiles.capacity(),
-            filters.capacity(),
-            run,
-            0,
-        ]
-    }
-
-    fn make_room(&mut self, room: [usize; 8]) {
-        fn grow<T>(list: &mut Vec<T>, room: usize) {
-            list.reserve_exact(room.saturating_sub(list.len()));
-        }
-
-        self.image.reserve(room[0]);
-        self.weight.reserve(room[1]);
-        self.panel.reserve(room[2]);
-        grow(&mut self.taps, room[3]);
-        grow(&mut self.row_tiles, room[4]);
-        grow(&mut self.filters, room[5]);
-        self.run.reserve(room[6]);
-    }
+    };
 }
 
 /// The part that is read of the plane on which the image lies at `(0, 0)` among zeros.
@@ -115,23 +50,56 @@ pub(super) struct View {
 }
 
 impl Frame {
-    fn is_inside(&self) -> bool {
-        (0..2).all(|axis| {
+    const fn is_inside(&self) -> bool {
+        let mut inside = true;
+        let mut axis = 0;
+        while axis < 2 {
             let first = self.first[axis];
-            let end = self.size[axis] as isize;
-            first >= 0 && first + self.extent[axis] as isize <= end
-        })
+            let end = first.saturating_add_unsigned(self.extent[axis]);
+            inside = inside && first >= 0 && end <= self.size[axis] as isize;
+            axis += 1;
+        }
+        inside
+    }
+
+    /// Returns the number of elements of a sample.
+    const fn len(&self) -> usize {
+        sizes::product(&[self.extent[0], self.extent[1], self.channels])
+    }
+
+    /// Returns the number of elements into which some samples are copied.
+    pub const fn memory(&self, samples: usize) -> usize {
+        if self.is_inside() {
+            0
+        } else {
+            sizes::product(&[samples, self.len()])
+        }
     }
 
     /// Returns the number of samples that are processed together, if each has `pixels` pixels and
     /// `numbers` elements on the other side.
-    pub fn group(&self, pixels: usize, numbers: usize) -> usize {
-        let fit = GROUP / (self.extent[0] * self.extent[1] * self.channels + numbers);
-        fit.max(FEWEST_PIXELS.div_ceil(pixels))
+    pub const fn group(&self, together: Together, pixels: usize, numbers: usize) -> usize {
+        let fit = together.elements / sizes::sum(&[self.len(), numbers]);
+        let fewest = together.fewest_pixels.div_ceil(pixels);
+        if fit < fewest { fewest } else { fit }
     }
 
-    /// Returns the frames of some images. They are copied only if they reach beyond the images.
-    pub fn view(&self, images: &[f32], memory: &mut AlignedBuffer<f32>) -> View {
+    /// Returns the number of rows of outputs that are processed together, if they are `width`
+    /// pixels wide, `stride` rows of the image apart, and each reads this many rows of the frame.
+    pub const fn rows_together(&self, width: usize, stride: usize, rows: usize) -> usize {
+        let Together {
+            elements,
+            fewest_pixels,
+        } = Together::OUTPUTS;
+        let row = sizes::product(&[self.extent[1], self.channels]);
+        let fit = (elements / row).saturating_sub(rows) / stride + 1;
+        let fewest = fewest_pixels.div_ceil(width);
+        if fit < fewest { fewest } else { fit }
+    }
+
+    /// Returns the frames of some images. They are copied to `memory` only if they reach beyond the
+    /// images.
+    pub fn view(&self, images: &[f32], memory: &mut [f32]) -> View {
         let Frame {
             size: [height, width],
             channels,
@@ -153,7 +121,7 @@ impl Frame {
         let row = extent[1] * channels;
         let sample = extent[0] * row;
 
-        let frames = memory.reserve(images.len() / len * sample);
+        let frames = &mut memory[..images.len() / len * sample];
         let left = (first[1].min(0).unsigned_abs() * channels).min(row);
         let skipped = first[1].max(0) as usize * channels;
         let copied = image_row.saturating_sub(skipped).min(row - left);

@@ -68,6 +68,7 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
         bias,
         y,
         relu,
+        memory: _,
     } = conv;
     let [samples, _] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
@@ -119,6 +120,7 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
         bias,
         dx,
         relu,
+        memory: _,
     } = conv;
     sizes.check(dx.len(), dy.len());
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.channels);
@@ -160,7 +162,7 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
     end(relu, dx);
 }
 
-pub(crate) fn conv_weight_grad<T: Real + Sync>(conv: ConvWeightGrad<'_, T>) {
+pub(crate) fn conv_weight_grad<T: Real + Send + Sync>(conv: ConvWeightGrad<'_, T>) {
     conv.each_part(weight_rows);
 }
 
@@ -172,6 +174,7 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
         first_row,
         gradient,
         accumulate,
+        memory: _,
     } = rows;
     sizes.check(x.len(), dy.len());
     let (gradient, bias) = sizes.split_bias(first_row, gradient);

@@ -1,11 +1,13 @@
 //! The weight gradient: the rows are those of the weight, and the inner index runs over the output
 //! pixels.
 
-use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows};
-use super::padding::{Frame, Memory, View};
+use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, Taps, panel_len};
+use super::padding::{Frame, Together, View};
 use super::{ConvSizes, WeightRows, depthwise};
+use crate::F32Kernels;
+use crate::memory::{Memory, buffers, min, most_of_tiers};
 use crate::reduce::ColumnSumsOp;
-use crate::{AlignedBuffer, F32Kernels};
+use crate::sizes;
 
 /// The gradient of some rows of the weight, and of the bias.
 pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
@@ -14,6 +16,55 @@ pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 /// gradient as a whole. A weight is therefore off by at most
 /// `(DEPTH + LONG / 256 + pixels / LONG) * eps / 2` times the sum of the magnitudes of its terms.
 const LONG: usize = 1 << 16;
+
+impl ConvSizes {
+    /// Returns the part of the padded images that the weight gradient reads.
+    const fn weight_frame(&self) -> Frame {
+        Frame {
+            size: self.size,
+            channels: self.channels,
+            first: [-(self.pad[0] as isize), -(self.pad[1] as isize)],
+            extent: [self.reach(0), self.reach(1)],
+        }
+    }
+
+    const fn weight_group(&self) -> usize {
+        let pixels = self.out[0] * self.out[1];
+        self.weight_frame()
+            .group(Together::SUMS, pixels, self.output_len())
+    }
+
+    /// Returns the number of elements of the frames of a group.
+    const fn weight_frames_len(&self, samples: usize) -> usize {
+        let group = min(self.weight_group(), samples);
+        self.weight_frame().memory(group)
+    }
+
+    /// Returns the number of elements of a run, if there are several of them in the gradient of
+    /// `rows` rows over `samples` samples.
+    const fn run_len(&self, samples: usize, rows: usize) -> usize {
+        if sizes::product(&[samples, self.out[0], self.out[1]]) > LONG {
+            sizes::product(&[rows, self.out_channels])
+        } else {
+            0
+        }
+    }
+
+    /// Returns the length of the memory of a part of at most `rows` rows of the gradient, over at
+    /// most `samples` samples.
+    pub(super) const fn direct_weight_memory(&self, samples: usize, rows: usize) -> usize {
+        let pixels = sizes::product(&[samples, self.out[0], self.out[1]]);
+        let n = self.out_channels / self.groups;
+        let panel = most_of_tiers!(|tier| panel_len(tier, rows, n, pixels));
+        let panel = if self.is_depthwise() { 0 } else { panel };
+
+        buffers(&[
+            self.weight_frames_len(samples),
+            self.run_len(samples, rows),
+            panel,
+        ])
+    }
+}
 
 impl WeightRowsOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
@@ -24,6 +75,7 @@ impl WeightRowsOp<'_> {
             first_row,
             gradient,
             accumulate,
+            memory,
         }) = self;
         let samples = sizes.check(x.len(), dy.len());
         if samples == 0 && !accumulate {
@@ -33,71 +85,69 @@ impl WeightRowsOp<'_> {
             return;
         }
 
-        let frame = Frame {
-            size: sizes.size,
-            channels: sizes.channels,
-            first: sizes.pad.map(|pad| -(pad as isize)),
-            extent: [sizes.reach(0), sizes.reach(1)],
-        };
         let [height, width] = sizes.out;
-        let group = frame.group(height * width, sizes.output_len());
+        let frame = sizes.weight_frame();
+        let group = sizes.weight_group();
+        let gradient_rows = gradient.len() / sizes.out_channels;
 
-        Memory::with(|memory| {
-            let Memory {
-                image,
-                taps,
-                row_tiles,
-                panel,
-                run,
-                ..
-            } = memory;
-            let long = samples * height * width > LONG;
-            let run = run.reserve(if long { gradient.len() } else { 0 });
-            let mut sums = Sums {
-                gradient,
-                run,
-                accumulate,
-                pixels: 0,
+        let mut memory = Memory::new("ConvSizes::weight_grad_memory", memory);
+        let frames = memory.take(sizes.weight_frames_len(samples));
+        let run = memory.take(sizes.run_len(samples, gradient_rows));
+        let panel = memory.rest();
+
+        let mut sums = Sums {
+            gradient,
+            run,
+            accumulate,
+            pixels: 0,
+        };
+
+        // Blocks of rows of the outputs, or of a part of a single row, that are no longer than a
+        // run.
+        let rows = (LONG / width).max(1);
+        let columns = width.min(LONG);
+
+        let groups_of_samples = x
+            .chunks(group * sizes.input_len())
+            .zip(dy.chunks(group * sizes.output_len()));
+        for (x, dy) in groups_of_samples {
+            let view = frame.view(x, frames);
+            let samples = dy.len() / sizes.output_len();
+            let all = Taps {
+                first: 0,
+                columns: height,
+                step: [view.sample, sizes.stride[0] * view.row],
+                begin: 0,
+                len: samples * height,
             };
 
-            let groups_of_samples = x
-                .chunks(group * sizes.input_len())
-                .zip(dy.chunks(group * sizes.output_len()));
-            for (x, dy) in groups_of_samples {
-                let view = frame.view(x, image);
+            for first in (0..all.len).step_by(rows) {
+                let taps = Taps {
+                    begin: first,
+                    len: rows.min(all.len - first),
+                    ..all
+                };
 
-                taps.clear();
-                for sample in 0..dy.len() / sizes.output_len() {
-                    let first = sample * view.sample;
-                    taps.extend((0..height).map(|oy| first + oy * sizes.stride[0] * view.row));
-                }
+                for begin in (0..width).step_by(columns) {
+                    let columns = columns.min(width - begin);
+                    let from = (taps.begin * width + begin) * sizes.out_channels;
+                    let dy = &dy[from..][..taps.len * columns * sizes.out_channels];
 
-                // Blocks of rows of the outputs, or of a part of a single row, that are no longer
-                // than a run.
-                let rows = (LONG / width).max(1);
-                let columns = width.min(LONG);
-                for (index, taps) in taps.chunks(rows).enumerate() {
-                    for begin in (0..width).step_by(columns) {
-                        let columns = columns.min(width - begin);
-                        let first = (index * rows * width + begin) * sizes.out_channels;
-                        let dy = &dy[first..][..taps.len() * columns * sizes.out_channels];
-
-                        let block = OutputBlock {
-                            sizes,
-                            view,
-                            taps,
-                            begin,
-                            columns,
-                            dy,
-                        };
-                        let (to, accumulate) = sums.next(taps.len() * columns);
-                        block.sum(kernels, first_row, to, accumulate, row_tiles, panel);
-                    }
+                    let block = OutputBlock {
+                        sizes,
+                        view,
+                        taps,
+                        begin,
+                        columns,
+                        dy,
+                    };
+                    let (to, accumulate) = sums.next(taps.len * columns);
+                    block.sum(kernels, first_row, to, accumulate, panel);
                 }
             }
+        }
 
-            sums.end_run();
-        });
+        sums.end_run();
     }
 }
 
@@ -155,7 +205,7 @@ impl Sums<'_> {
 struct OutputBlock<'a> {
     sizes: &'a ConvSizes,
     view: View,
-    taps: &'a [usize],
+    taps: Taps,
     begin: usize,
     columns: usize,
     dy: &'a [f32],
@@ -169,8 +219,7 @@ impl OutputBlock<'_> {
         first_row: usize,
         gradient: &mut [f32],
         accumulate: bool,
-        row_tiles: &mut Vec<RowTile>,
-        panel: &mut AlignedBuffer<f32>,
+        panel: &mut [f32],
     ) {
         let OutputBlock {
             sizes,
@@ -208,13 +257,12 @@ impl OutputBlock<'_> {
         // Rows before the first are counted but do not exist.
         let c = gradient.as_mut_ptr().wrapping_sub(first_row * co);
 
-        row_tiles.clear();
-        row_tiles.push(RowTile {
+        let row_tiles = &[RowTile {
             rows,
-            taps: 0..taps.len(),
+            taps: 0..taps.len,
             a: view.data.wrapping_add(begin * a_step),
             c,
-        });
+        }];
 
         let start = if accumulate {
             From::Accumulate

@@ -1,6 +1,8 @@
 //! Functions whose derivative is computed from their argument: most of them fall and rise, so that
 //! two arguments have the same value.
 
+use num_traits::Float;
+
 use super::super::math;
 use super::super::reference::{Real, normal, relu, sigmoid};
 use super::super::simd::Simd;
@@ -41,7 +43,7 @@ impl Formula for Gelu {
         x * normal(x)
     }
     fn plain_slope<T: Real>(self, x: T, dy: T) -> T {
-        let root = T::of(1.0 / (2.0 * core::f64::consts::PI).sqrt());
+        let root = T::of(1.0 / Float::sqrt(2.0 * core::f64::consts::PI));
         let x = plain_near(x);
         dy * (normal(x) + x * root * (T::of(-0.5) * x * x).exp())
     }

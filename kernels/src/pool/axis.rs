@@ -278,7 +278,7 @@ impl Axis {
 
     /// Returns the size of the windows if they are adjacent from the first position.
     #[inline(always)]
-    pub(super) fn tiles(&self) -> Option<usize> {
+    pub(super) const fn tiles(&self) -> Option<usize> {
         match self.reach {
             Reach::Windows {
                 kernel,
@@ -287,6 +287,16 @@ impl Axis {
                 dilation: 1,
             } if kernel == stride => Some(kernel),
             _ => None,
+        }
+    }
+
+    /// Returns the largest number of positions that all windows read together.
+    pub(super) const fn all_reads(&self) -> usize {
+        match self.reach {
+            Reach::Windows { kernel, .. } => sizes::product(&[self.output, kernel]),
+            // Two windows share one position at most.
+            Reach::Even => sizes::sum(&[self.input, self.output]),
+            Reach::Linear { .. } => sizes::product(&[self.output, 2]),
         }
     }
 }

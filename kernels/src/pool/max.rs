@@ -4,8 +4,11 @@
 //! for them: the elements that a vector writes beyond the channels of its pixel are overwritten
 //! with the next pixel. Masked stores are slow on some processors.
 
+use core::ops::Range;
+
 use super::super::args::check_same;
-use super::super::simd::{Op, Simd, each};
+use super::super::pairs::{Pairs, TERMS};
+use super::super::simd::{Op, Simd, adding, each};
 use super::Plane;
 
 /// Sets `y` to the largest element of each window and channel: the first of equals, or the last
@@ -305,51 +308,156 @@ impl GradRows<'_> {
             channels,
         } = self.plane;
 
-        let width = cols.widest();
         let tall = rows.readers(row);
-
+        let begin = (sample * rows.output + tall.start) * cols.output;
         let mut wide = 0..0;
         for col in 0..cols.input {
             wide = cols.next_readers(wide, col);
-            let at = |r: usize, c: usize| ((sample * rows.output + r) * cols.output + c) * channels;
             let dx = &mut dx[col * channels..];
-            let last = at(tall.end.saturating_sub(1), wide.end.saturating_sub(1));
+            let last_row = begin + tall.len().saturating_sub(1) * cols.output;
+            let last = (last_row + wide.end.saturating_sub(1)) * channels;
             let len = self.len(last, dx);
-
-            let codes = self.codes.as_ptr();
-            let dy = self.dy.as_ptr();
             let dx = dx.as_mut_ptr();
 
-            each(
-                s,
-                len,
-                #[inline(always)]
-                |i, n| {
-                    let mut sum = s.zero();
-                    for r in tall.clone() {
-                        let Some(tap_row) = rows.tap(r, row) else {
-                            continue;
-                        };
-                        for c in wide.clone() {
-                            let Some(tap_col) = cols.tap(c, col) else {
-                                continue;
-                            };
-                            let here = s.splat((tap_row * width + tap_col) as f32);
-                            let from = at(r, c) + i;
-                            // SAFETY: `Axis::readers` gives positions within the sample; `each`
-                            // gives i + n <= len, for which there is room behind the last of them
-                            // in `dy`, as long as `codes`.
-                            unsafe {
-                                let won = s.eq(s.get(codes.add(from), n), here);
-                                sum = s.add(sum, s.select(won, s.get(dy.add(from), n), s.zero()));
-                            }
-                        }
-                    }
+            let readers = Readers {
+                begin,
+                tall: tall.clone(),
+                wide: wide.clone(),
+                row,
+                col,
+            };
 
-                    // SAFETY: there is room for `len` elements in `dx`.
-                    unsafe { s.put(dx.add(i), sum, n) };
+            // SAFETY (all): `Axis::readers` gives positions within the sample; `each` gives
+            // i + n <= len, for which there is room behind the last of them in `dy`, as long as
+            // `codes`, and in `dx`.
+            if readers.count() <= TERMS {
+                each(
+                    s,
+                    len,
+                    #[inline(always)]
+                    |i, n| unsafe { s.put(dx.add(i), self.sum(s, &readers, i, n), n) },
+                );
+            } else {
+                each(
+                    s,
+                    len,
+                    #[inline(always)]
+                    |i, n| unsafe { s.put(dx.add(i), self.long_sum(s, &readers, i, n), n) },
+                );
+            }
+        }
+    }
+
+    /// Returns the sum of the gradients of the windows that an input pixel is the maximum of, one
+    /// after the other.
+    ///
+    /// # Safety
+    /// Elements `i` to `i + n` can be read behind the first channel of every reader.
+    #[inline(always)]
+    unsafe fn sum<S: Simd>(&self, s: S, readers: &Readers, i: usize, n: usize) -> S::V {
+        let mut sum = s.zero();
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            self.each_term(
+                s,
+                readers,
+                i,
+                n,
+                #[inline(always)]
+                |term| sum = s.add(sum, term),
+            );
+        }
+        sum
+    }
+
+    /// As `sum`, for more readers than are added one after the other.
+    ///
+    /// # Safety
+    /// As for `sum`.
+    #[inline(always)]
+    unsafe fn long_sum<S: Simd>(&self, s: S, readers: &Readers, i: usize, n: usize) -> S::V {
+        let mut pairs = Pairs::new();
+        let mut sum = [s.zero()];
+        let mut added = 0;
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            self.each_term(
+                s,
+                readers,
+                i,
+                n,
+                #[inline(always)]
+                |term| {
+                    if added == TERMS {
+                        pairs.push(sum, adding(s));
+                        sum = [s.zero()];
+                        added = 0;
+                    }
+                    sum[0] = s.add(sum[0], term);
+                    added += 1;
                 },
             );
         }
+        pairs.finish(sum, adding(s))[0]
+    }
+
+    /// Calls `f` with the gradient of each window that reads an input pixel, 0 where the pixel is
+    /// not its maximum.
+    ///
+    /// # Safety
+    /// As for `sum`.
+    #[inline(always)]
+    unsafe fn each_term<S: Simd>(
+        &self,
+        s: S,
+        readers: &Readers,
+        i: usize,
+        n: usize,
+        mut f: impl FnMut(S::V),
+    ) {
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = self.plane;
+        let width = cols.widest();
+        let codes = self.codes.as_ptr();
+        let dy = self.dy.as_ptr();
+
+        let mut row_begin = readers.begin;
+        for r in readers.tall.clone() {
+            if let Some(tap_row) = rows.tap(r, readers.row) {
+                for c in readers.wide.clone() {
+                    let Some(tap_col) = cols.tap(c, readers.col) else {
+                        continue;
+                    };
+                    let here = s.splat((tap_row * width + tap_col) as f32);
+                    let from = (row_begin + c) * channels + i;
+                    // SAFETY: guaranteed by the caller.
+                    unsafe {
+                        let won = s.eq(s.get(codes.add(from), n), here);
+                        f(s.select(won, s.get(dy.add(from), n), s.zero()));
+                    }
+                }
+            }
+            row_begin += cols.output;
+        }
+    }
+}
+
+/// The windows that may read an input pixel.
+struct Readers {
+    /// The index of the first output pixel in the first row of windows.
+    begin: usize,
+    tall: Range<usize>,
+    wide: Range<usize>,
+    /// The input pixel.
+    row: usize,
+    col: usize,
+}
+
+impl Readers {
+    fn count(&self) -> usize {
+        self.tall.len() * self.wide.len()
     }
 }

@@ -7,18 +7,22 @@ use core::ops::Range;
 
 use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Op, Simd, adding, each};
-use super::{Axis, Divisor, Plane, Reach};
-use crate::{AlignedBuffer, kept};
+use super::{Axis, Divisor, MeanPool, Plane, Reach};
+use crate::memory::Memory;
 
-/// Sets `y` to the sum over each window and channel, divided as `divide` says. With `transposed`,
-/// `x` is the gradient with respect to such a sum, and `y` becomes the gradient with respect to its
-/// input.
-pub(in super::super) struct MeanPoolOp<'a> {
-    pub plane: Plane,
-    pub divide: Divisor,
-    pub transposed: bool,
-    pub x: &'a [f32],
-    pub y: &'a mut [f32],
+/// A pooling in one tier.
+pub(in super::super) struct MeanPoolOp<'a>(pub MeanPool<'a, f32>);
+
+/// Returns whether the positions that are read along an axis may have different weights.
+const fn is_axis_weighted(axis: &Axis, divide: Divisor, transposed: bool) -> bool {
+    let linear = matches!(axis.reach, Reach::Linear { .. });
+    linear || transposed && matches!(divide, Divisor::Count) && axis.tiles().is_none()
+}
+
+/// Returns whether a pooling has weights of positions.
+pub(super) const fn is_weighted(plane: &Plane, divide: Divisor, transposed: bool) -> bool {
+    is_axis_weighted(&plane.rows, divide, transposed)
+        || is_axis_weighted(&plane.cols, divide, transposed)
 }
 
 /// One axis of such a sum, seen from the side that is written.
@@ -52,14 +56,6 @@ impl Side {
         window.first..window.first + window.count
     }
 
-    /// Returns whether the positions that are read may have different weights. Then `weight`
-    /// includes the divisor.
-    #[inline(always)]
-    fn weighted(&self) -> bool {
-        let linear = matches!(self.axis.reach, Reach::Linear { .. });
-        linear || self.transposed && self.divide == Divisor::Count && self.axis.tiles().is_none()
-    }
-
     /// Returns the divisor of the sum at a position, if all weights are 1.
     #[inline(always)]
     fn divisor(&self, to: usize) -> usize {
@@ -83,8 +79,8 @@ impl Side {
     }
 
     /// Returns the weights of all positions that are read, one written position after the other.
-    fn weights<'m>(&self, memory: &'m mut AlignedBuffer<f32>) -> &'m [f32] {
-        let weights = memory.reserve(self.all_reads().map(|(_, reads)| reads.len()).sum());
+    fn weights<'m>(&self, memory: &mut Memory<'m, f32>) -> &'m [f32] {
+        let weights = memory.take(self.all_reads().map(|(_, reads)| reads.len()).sum());
         let all = self
             .all_reads()
             .flat_map(|(to, reads)| reads.map(move |from| (to, from)));
@@ -109,23 +105,19 @@ impl Side {
     }
 }
 
-kept! {
-    /// The weights of rows and of columns.
-    static WEIGHTS: [AlignedBuffer<f32>; 2] = [AlignedBuffer::new(), AlignedBuffer::new()];
-}
-
 impl Op for MeanPoolOp<'_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let MeanPoolOp {
+        let MeanPoolOp(MeanPool {
             plane,
             divide,
             transposed,
             x,
             y,
-        } = self;
+            memory,
+        }) = self;
         let lens = if transposed {
             (y.len(), x.len())
         } else {
@@ -147,18 +139,13 @@ impl Op for MeanPoolOp<'_> {
 
         if transposed && let (Some(tall), Some(wide)) = (rows.axis.tiles(), cols.axis.tiles()) {
             let divisor = rows.divisor(0) * cols.divisor(0);
-            return spread(s, &plane, samples, (tall, wide), divisor, x, y);
+            return spread(s, plane, samples, (tall, wide), divisor, x, y);
         }
 
-        let weighted = rows.weighted() || cols.weighted();
-        let mut memory = if weighted {
-            WEIGHTS.take()
-        } else {
-            Default::default()
-        };
-        let [of_rows, of_cols] = &mut memory;
+        let weighted = is_weighted(plane, divide, transposed);
+        let mut memory = Memory::new("Plane::mean_memory", memory);
         let (of_rows, of_cols) = if weighted {
-            (rows.weights(of_rows), cols.weights(of_cols))
+            (rows.weights(&mut memory), cols.weights(&mut memory))
         } else {
             (&[][..], &[][..])
         };
@@ -216,10 +203,6 @@ impl Op for MeanPoolOp<'_> {
                 to += channels;
             }
             next_row += down.len();
-        }
-
-        if weighted {
-            WEIGHTS.set(memory);
         }
     }
 }

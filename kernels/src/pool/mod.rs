@@ -1,6 +1,7 @@
 //! Pooling and interpolation over channels-last images: windows along two axes, with the channels
 //! of a pixel contiguous. A sequence is an image of one row.
 
+use crate::memory::buffers;
 use crate::sizes;
 
 mod axis;
@@ -32,7 +33,33 @@ pub enum Divisor {
     Count,
 }
 
+/// Sums over windows, divided as `divide` says, or interpolations: from the inputs `x` to the outputs
+/// `y`. If `transposed`, `x` is a gradient with respect to the outputs, and `y` becomes the gradient
+/// with respect to the inputs.
+#[derive(Debug)]
+pub struct MeanPool<'a, T> {
+    pub plane: &'a Plane,
+    pub divide: Divisor,
+    pub transposed: bool,
+    pub x: &'a [T],
+    pub y: &'a mut [T],
+    /// Memory for the weights of an interpolation, which may hold anything before and afterwards.
+    ///
+    /// [`Plane::mean_memory`] gives its length. The `f32` kernel panics if the weights do not fit;
+    /// that of `f64` needs no memory.
+    pub memory: &'a mut [T],
+}
+
 impl Plane {
+    /// Returns the largest number of elements of [`MeanPool::memory`] that such a pooling uses in
+    /// any tier.
+    pub const fn mean_memory(&self, divide: Divisor, transposed: bool) -> usize {
+        if !mean::is_weighted(self, divide, transposed) {
+            return 0;
+        }
+        buffers(&[self.rows.all_reads(), self.cols.all_reads()])
+    }
+
     /// Returns the numbers of elements of a sample's input and output.
     pub(super) const fn lens(&self) -> (usize, usize) {
         let Plane {

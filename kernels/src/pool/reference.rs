@@ -1,15 +1,14 @@
-//! Pooling as plain loops in any float, which scatter gradients from the outputs: all kernels of
-//! `f64`, and the reference for those of `f32`.
+//! Pooling as plain loops in any float: all kernels of `f64`, and the reference for those of `f32`.
 
 use super::super::args::check_same;
 use super::super::reference::{Real, Sums, WIDE};
-use super::{Axis, Divisor, Plane, Reach};
+use super::{Axis, Divisor, MeanPool, Plane, Reach};
 
 impl Plane {
     /// Calls `f` with each output pixel, each tap of its window that is not padding and the input
     /// pixel at that tap: row and column of the output pixel, index of its first channel, tap, row
     /// and column of the input pixel, and index of its first channel.
-    fn each_tap(
+    pub(in super::super) fn each_tap(
         &self,
         samples: usize,
         mut f: impl FnMut([usize; 2], usize, usize, [usize; 2], usize),
@@ -83,25 +82,52 @@ pub(in super::super) fn max_pool<T: Real>(
 pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]) {
     let samples = plane.samples("max_pool_grad", dx.len(), dy.len());
     check_same("max_pool_grad", dy.len(), codes.len());
-    dx.fill(T::zero());
+    let Plane {
+        rows,
+        cols,
+        channels,
+    } = *plane;
 
-    plane.each_tap(samples, |_, to, tap, _, from| {
-        for channel in 0..plane.channels {
-            if codes[to + channel] == T::of(tap as f64) {
-                dx[from + channel] = dx[from + channel] + dy[to + channel];
+    for row in 0..samples * rows.input {
+        let sample = row / rows.input;
+        let y = row % rows.input;
+        for x in 0..cols.input {
+            let dx = &mut dx[(row * cols.input + x) * channels..][..channels];
+            for (block, dx) in dx.chunks_mut(WIDE).enumerate() {
+                let mut sums = Sums::<T, WIDE>::new();
+                for r in rows.readers(y) {
+                    for c in cols.readers(x) {
+                        let (Some(down), Some(across)) = (rows.tap(r, y), cols.tap(c, x)) else {
+                            continue;
+                        };
+
+                        let tap = T::of((down * cols.widest() + across) as f64);
+                        let from = ((sample * rows.output + r) * cols.output + c) * channels
+                            + block * WIDE;
+                        let read = codes[from..].iter().zip(&dy[from..]).take(dx.len());
+                        for (sum, (&code, &dy)) in sums.next().iter_mut().zip(read) {
+                            if code == tap {
+                                *sum = *sum + dy;
+                            }
+                        }
+                    }
+                }
+                dx.copy_from_slice(&sums.finish()[..dx.len()]);
             }
         }
-    });
+    }
 }
 
 /// Computes sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
-pub(in super::super) fn mean_pool<T: Real>(
-    plane: &Plane,
-    divide: Divisor,
-    transposed: bool,
-    x: &[T],
-    y: &mut [T],
-) {
+pub(in super::super) fn mean_pool<T: Real>(pool: MeanPool<'_, T>) {
+    let MeanPool {
+        plane,
+        divide,
+        transposed,
+        x,
+        y,
+        memory: _,
+    } = pool;
     let lens = if transposed {
         (y.len(), x.len())
     } else {

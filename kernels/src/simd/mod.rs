@@ -65,6 +65,9 @@ pub(super) trait Simd: Copy + 'static {
     /// The width of the register tile of a product in vectors. With 6 rows it takes 24 of 32 or 12
     /// of 16 registers.
     const TILE: usize;
+    /// Whether a right-hand matrix with contiguous rows is packed, if there are many rows on the
+    /// left: it costs memory, and pays off where caches are.
+    const PACKS: bool = true;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
     ///

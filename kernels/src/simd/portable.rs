@@ -4,6 +4,8 @@
 
 use core::array::from_fn;
 
+use num_traits::Float;
+
 use super::{Op, Simd};
 
 /// Vectors that every processor has.
@@ -22,7 +24,17 @@ impl Simd for Portable {
     type M = [bool; LANES];
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
-    const TILE: usize = 2;
+    // Microcontrollers have registers for 32 floats, of which the wider tile would take all.
+    const TILE: usize = if cfg!(all(
+        not(feature = "std"),
+        target_pointer_width = "32",
+        not(target_family = "wasm")
+    )) {
+        1
+    } else {
+        2
+    };
+    const PACKS: bool = cfg!(feature = "std");
 
     // Without `never`, every kernel would be inlined into every caller: nothing else stops the
     // inliner.
@@ -96,7 +108,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn sqrt(self, a: V) -> V {
-        a.map(f32::sqrt)
+        a.map(Float::sqrt)
     }
 
     #[inline(always)]

@@ -2,10 +2,10 @@
 
 use super::super::update::Rule;
 use super::super::{
-    Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update,
+    Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update, product_memory,
 };
 use super::updates::{Each, each_rule};
-use super::{LENGTHS, all_tiers, norms, numbers};
+use super::{Guarded, LENGTHS, all_tiers, norms, numbers};
 use crate::tier::Tier;
 
 fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
@@ -151,6 +151,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
                 start: Start::Zero,
                 relu: false,
                 whole: m,
+                memory: &mut Guarded::empty(product_memory(m, n, k, transposed)),
             });
 
             out.extend(c);

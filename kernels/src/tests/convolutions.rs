@@ -242,6 +242,7 @@ impl Case {
                     bias,
                     y,
                     relu,
+                    memory: &mut Guarded::empty(sizes.forward_memory(samples, self.samples)),
                 });
             }
         }
@@ -256,6 +257,7 @@ impl Case {
                 bias,
                 dx,
                 relu: self.relu,
+                memory: &mut Guarded::empty(sizes.input_grad_memory(samples, self.samples)),
             });
         }
 
@@ -270,6 +272,7 @@ impl Case {
             accumulate,
             parts,
             share,
+            memory: &mut Guarded::empty(sizes.weight_grad_memory(self.samples, parts)),
         });
 
         Results {
@@ -308,6 +311,7 @@ impl Case {
                     bias,
                     y,
                     relu,
+                    memory: &mut [],
                 });
             }
         } else {
@@ -320,6 +324,7 @@ impl Case {
                 bias,
                 y: &mut y,
                 relu,
+                memory: &mut [],
             });
         }
 
@@ -332,6 +337,7 @@ impl Case {
             bias,
             dx: &mut dx,
             relu,
+            memory: &mut [],
         });
 
         F64Kernels.conv_weight_grad(ConvWeightGrad {
@@ -343,6 +349,7 @@ impl Case {
             accumulate: self.accumulate,
             parts: 2,
             share,
+            memory: &mut [],
         });
 
         Results { y, dx, dw }
@@ -539,6 +546,7 @@ fn windows_beyond_the_image_are_refused() {
             bias: None,
             y: &mut y,
             relu: false,
+            memory: &mut [],
         });
     });
 }
@@ -572,6 +580,7 @@ fn rows_that_wrap_are_refused() {
         bias: None,
         y: &mut y,
         relu: false,
+        memory: &mut [],
     };
     F64Kernels.conv(conv);
 }

@@ -50,6 +50,7 @@ fn products_small_and_large() {
                 start: Start::Bias(&bias),
                 relu: true,
                 whole: m,
+                memory: &mut [],
             });
 
             for i in 0..m {

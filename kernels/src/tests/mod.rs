@@ -34,6 +34,7 @@ mod convolutions;
 mod functions;
 mod kernels_f64;
 mod losses;
+mod memory;
 mod norms;
 mod pools;
 mod products;
@@ -44,7 +45,7 @@ mod updates;
 use std::ops::{Deref, DerefMut};
 
 use super::kernels_f32::Level;
-use super::{F32Kernels, Kernels};
+use super::{Divisor, F32Kernels, Kernels, MeanPool, Plane};
 use crate::tier::{self, Tier};
 
 /// The number of cases on which a property is tried.
@@ -105,6 +106,25 @@ impl Drop for Guarded {
             );
         }
     }
+}
+
+/// Sums, averages or interpolates over windows, with exactly the memory that this may need.
+pub(super) fn mean_pool<T: num_traits::Float>(
+    kernels: impl Kernels<T>,
+    plane: &Plane,
+    divide: Divisor,
+    transposed: bool,
+    x: &[T],
+    y: &mut [T],
+) {
+    kernels.mean_pool(MeanPool {
+        plane,
+        divide,
+        transposed,
+        x,
+        y,
+        memory: &mut vec![T::zero(); plane.mean_memory(divide, transposed)],
+    });
 }
 
 pub(super) fn is_guard(x: f32) -> bool {

@@ -122,9 +122,22 @@ fn mean_pool(
 ) -> [Guarded; 2] {
     let mut y = Guarded::empty(dy.len());
     let mut dx = Guarded::empty(x.len());
-    kernels.mean_pool(plane, divide, false, x, &mut y);
-    kernels.mean_pool(plane, divide, true, dy, &mut dx);
+    super::mean_pool(kernels, plane, divide, false, x, &mut y);
+    super::mean_pool(kernels, plane, divide, true, dy, &mut dx);
     [y, dx]
+}
+
+/// Returns the gradient with respect to the input of maxima, scattered from the outputs.
+fn scattered(plane: &Plane, samples: usize, codes: &[f64], dy: &[f64]) -> Vec<f64> {
+    let mut dx = vec![0.0; lens(plane, samples).0];
+    plane.each_tap(samples, |_, to, tap, _, from| {
+        for channel in 0..plane.channels {
+            if codes[to + channel] == tap as f64 {
+                dx[from + channel] += dy[to + channel];
+            }
+        }
+    });
+    dx
 }
 
 fn check_max(plane: Plane, samples: usize, nan: bool) {
@@ -138,6 +151,7 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     let mut dx = vec![0.0; input];
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
+    assert_eq!(dx, scattered(&plane, samples, &codes, &widen(&dy)));
 
     // A window that reads nothing has the code of a tap that does not exist.
     codes
@@ -175,8 +189,8 @@ fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let in_double = |x: &[f64], dy: &[f64]| {
         let mut y = vec![0.0; output];
         let mut dx = vec![0.0; input];
-        F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
-        F64Kernels.mean_pool(&plane, divide, true, dy, &mut dx);
+        super::mean_pool(F64Kernels, &plane, divide, false, x, &mut y);
+        super::mean_pool(F64Kernels, &plane, divide, true, dy, &mut dx);
         (y, dx)
     };
 
@@ -276,6 +290,36 @@ fn common_shapes_match_the_reference() {
     }
 }
 
+/// More windows overlap than are added one after the other.
+#[test]
+fn wide_windows_match_the_reference() {
+    for (kernel, dilation) in [(11, 1), (9, 2)] {
+        let input = (kernel - 1) * dilation + kernel;
+        let axis = Axis {
+            input,
+            output: kernel,
+            reach: Reach::Windows {
+                kernel,
+                stride: 1,
+                pad: 0,
+                dilation,
+            },
+        };
+
+        for channels in [3, 33] {
+            check_max(
+                Plane {
+                    rows: axis,
+                    cols: axis,
+                    channels,
+                },
+                if cfg!(miri) { 1 } else { 2 },
+                false,
+            );
+        }
+    }
+}
+
 /// The average of equal numbers is that number, whatever their count is.
 #[test]
 fn averages_of_equal_numbers_are_exact() {
@@ -299,7 +343,8 @@ fn averages_of_equal_numbers_are_exact() {
 
         for kernels in all_tiers() {
             let mut y = [0.0; 3];
-            kernels.mean_pool(
+            super::mean_pool(
+                kernels,
                 &plane,
                 Divisor::Kernel,
                 false,

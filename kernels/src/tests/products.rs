@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{F32Kernels, Kernels, Matrix, Product, Start};
+use super::super::{F32Kernels, Kernels, Matrix, Product, Start, product_memory};
 use super::Level;
 use super::{CASES, GUARD, Guarded, all_tiers, bits, is_guard, numbers};
 use crate::product::DEPTH;
@@ -146,7 +146,17 @@ impl Case {
         [Start::Zero, Start::Bias(bias), Start::Accumulate][usize::from(self.start)]
     }
 
+    /// Runs the product with exactly the memory that it may need.
     fn run(&self, kernels: F32Kernels) -> Laid {
+        self.run_in(kernels, &mut Guarded::empty(self.memory()))
+    }
+
+    fn memory(&self) -> usize {
+        let transposed = !matches!(self.b, Layout::Rows { .. });
+        product_memory(self.m, self.n, self.k, transposed)
+    }
+
+    fn run_in(&self, kernels: F32Kernels, memory: &mut [f32]) -> Laid {
         let a = self.a();
         let b = self.b();
         let bias = self.bias();
@@ -163,6 +173,7 @@ impl Case {
             start: self.start(&bias),
             relu: self.relu,
             whole: self.m,
+            memory,
         });
 
         c
@@ -261,6 +272,19 @@ proptest! {
         }
     }
 
+    /// Less memory takes longer, and changes no bit.
+    #[test]
+    fn too_little_memory_changes_no_bit(case in case(), part in 0.0..1.0) {
+        let less = (case.memory() as f64 * part) as usize;
+        for kernels in all_tiers() {
+            let want = bits(&case.run(kernels).data);
+            for len in [0, less] {
+                let got = case.run_in(kernels, &mut Guarded::empty(len));
+                prop_assert_eq!(&bits(&got.data), &want, "{}: {} elements", kernels.tier(), len);
+            }
+        }
+    }
+
     /// It follows that neither tiles nor distributions of the rows nor FMA tiers matter.
     #[test]
     fn elements_are_sums_of_chains(case in case()) {
@@ -323,6 +347,7 @@ proptest! {
                     start: Start::Zero,
                     relu: false,
                     whole: m,
+                    memory: &mut Guarded::empty(product_memory(m, n, k, false)),
                 });
             };
 
@@ -352,6 +377,7 @@ fn nan_reaches_the_result_and_passes_relu() {
                 start: Start::Zero,
                 relu: true,
                 whole: m,
+                memory: &mut [],
             });
 
             assert!(c.iter().all(|x| x.is_nan()), "{}", kernels.tier());
@@ -377,6 +403,7 @@ fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
             start: Start::Zero,
             relu: false,
             whole: 2,
+            memory: &mut [],
         };
 
         spoil(&mut product);

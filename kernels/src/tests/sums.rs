@@ -4,8 +4,9 @@
 use super::super::{
     Axis, Bend, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, F64Kernels,
     GroupNorm, Kernels, Matrix, Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
+    product_memory,
 };
-use super::{all_tiers, bits, numbers};
+use super::{Guarded, all_tiers, bits, mean_pool, numbers};
 use crate::reference::Real;
 use crate::tier::Tier;
 
@@ -82,7 +83,7 @@ macro_rules! tests_of_both {
 }
 tests_of_both! {
     sums_and_dot_products column_sums losses cross_entropies denominators_of_softmax
-    statistics_of_norms gradients_of_norms gradients_of_slopes averages gradients_of_averages
+    statistics_of_norms gradients_of_norms gradients_of_slopes averages gradients_of_averages gradients_of_maxima
     products gradients_of_convolutions convolutions_of_many_channels
 }
 
@@ -598,7 +599,7 @@ fn averages<T: Number>() {
                             continue;
                         }
 
-                        kernels.mean_pool(&plane, divide, false, x, &mut y);
+                        mean_pool(kernels, &plane, divide, false, x, &mut y);
                         check(
                             "mean_pool",
                             kernels,
@@ -633,7 +634,7 @@ fn gradients_of_averages<T: Number>() {
             for kernels in T::kernels() {
                 for plane in planes {
                     let mut dx = [T::zero()];
-                    kernels.mean_pool(&plane, Divisor::One, true, dy, &mut dx);
+                    mean_pool(kernels, &plane, Divisor::One, true, dy, &mut dx);
                     check(
                         "mean_pool transposed",
                         kernels,
@@ -644,6 +645,34 @@ fn gradients_of_averages<T: Number>() {
                         3.0,
                     );
                 }
+            }
+        });
+    }
+}
+
+/// One position is the maximum of all windows: its gradient is the sum of theirs.
+fn gradients_of_maxima<T: Number>() {
+    for &len in T::SIZES {
+        let plane = Plane {
+            rows: Axis {
+                input: 1,
+                output: len,
+                reach: Reach::Even,
+            },
+            cols: Axis::ONE,
+            channels: 1,
+        };
+
+        each_kind::<T>(len, |dy| {
+            let (want, size) = sum_of(wide(dy));
+            for kernels in T::kernels() {
+                let mut y = vec![T::zero(); len];
+                let mut codes = vec![T::zero(); len];
+                kernels.max_pool(&plane, &[tenth()], &mut y, Some(&mut codes));
+
+                let mut dx = [T::zero()];
+                kernels.max_pool_grad(&plane, &codes, dy, &mut dx);
+                check("max_pool_grad", kernels, dx[0], want, size, pairs(len), 0.0);
             }
         });
     }
@@ -680,6 +709,7 @@ fn products<T: Number>() {
                         start: Start::Accumulate,
                         relu: false,
                         whole: m,
+                        memory: &mut vec![T::zero(); product_memory(m, 4, k, false)],
                     });
 
                     for i in 0..m {
@@ -717,6 +747,7 @@ fn products<T: Number>() {
                     start,
                     relu,
                     whole: 1,
+                    memory: &mut [],
                 });
 
                 check(
@@ -766,6 +797,7 @@ fn long_products_have_the_same_bits() {
                 start,
                 relu: false,
                 whole: 4,
+                memory: &mut Guarded::empty(product_memory(4, n, k, false)),
             });
         }
 
@@ -857,6 +889,7 @@ fn gradients_of_convolutions<T: Number>() {
                     accumulate,
                     parts,
                     share: cut,
+                    memory: &mut vec![T::zero(); sizes.weight_grad_memory(samples, parts)],
                 });
                 gradient
             });
@@ -923,6 +956,7 @@ fn convolutions_of_many_channels<T: Number>() {
             bias: Some(&bias),
             y: y_of,
             relu: false,
+            memory: &mut vec![T::zero(); sizes.forward_memory(1, 1)],
         });
 
         check(
@@ -947,6 +981,7 @@ fn convolutions_of_many_channels<T: Number>() {
             bias: Some(&[T::of(0.5); 2]),
             dx: &mut dx,
             relu: false,
+            memory: &mut vec![T::zero(); sizes.input_grad_memory(1, 1)],
         });
 
         check(

@@ -65,6 +65,9 @@ use table::{Row, Table, list};
 /// is an error that names the line where it was opened, not a field with the rest of the file; so
 /// is text between a closing quote and the next delimiter ([`Csv::quotes`]).
 ///
+/// Several columns of a file may have the same name, or none, as long as the program does not use
+/// that name.
+///
 /// A line of a table takes at most 256 MiB, of which each field takes 64 bytes and its text;
 /// [`Limits`](crate::Limits) raise that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,10 +242,10 @@ impl Csv {
     /// all whole numbers are sorted as such.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there, there are not `F` features and `N`
-    /// classes, or lines are malformed: with too many or too few fields, a feature that is no
-    /// finite number, or a class that is missing or none of those that were declared, or if one
-    /// was declared twice.
+    /// If the file cannot be read, a column is not there or there twice, there are not `F`
+    /// features and `N` classes, or lines are malformed: with too many or too few fields, a
+    /// feature that is no finite number, or a class that is missing or none of those that were
+    /// declared, or if one was declared twice.
     pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -333,9 +336,9 @@ impl Csv {
     /// of features alone.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there, there are not `F` features, or lines are
-    /// malformed: with too many or too few fields, a feature that is no finite number, or a
-    /// target that is missing or none.
+    /// If the file cannot be read, a column is not there or there twice, there are not `F`
+    /// features, or lines are malformed: with too many or too few fields, a feature that is no
+    /// finite number, or a target that is missing or none.
     pub fn read_values<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,

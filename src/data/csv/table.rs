@@ -77,12 +77,19 @@ impl<'a, R: Read> Table<'a, R> {
         table.check_delimiter()?;
 
         table.columns = match &csv.columns {
-            Some(columns) => columns.clone(),
+            Some(columns) => {
+                table.once("the columns", columns)?;
+                columns.clone()
+            }
             None => table.names()?,
         };
+        table.once("the targets", targets)?;
         table.targets = table.find(targets)?;
         let columns = match &csv.features {
-            Some(names) => table.find(names)?,
+            Some(names) => {
+                table.once("the features", names)?;
+                table.find(names)?
+            }
             None => (0..table.columns.len())
                 .filter(|column| !table.targets.contains(column))
                 .collect(),
@@ -136,25 +143,32 @@ impl<'a, R: Read> Table<'a, R> {
 
     /// Finds the positions of the columns with these names.
     fn find(&self, names: &[impl AsRef<str>]) -> Result<Vec<usize>, ReadErrors> {
-        // `None` for a name that several columns have.
-        let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+        // The first two columns of each name.
+        let mut known: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
         if !names.is_empty() {
             for (column, name) in self.columns.iter().enumerate() {
                 known
                     .entry(name)
-                    .and_modify(|known| *known = None)
-                    .or_insert(Some(column));
+                    .and_modify(|(_, second)| *second = second.or(Some(column)))
+                    .or_insert((column, None));
             }
         }
 
         let find = |name: &str| {
-            let (expected, advice) = match known.get(name) {
-                Some(Some(column)) => return Ok(*column),
-                None => ("a column", "correct the name, or set the `delimiter`"),
-                Some(None) => ("one column", "give each column a name of its own"),
+            let (expected, found, advice) = match known.get(name) {
+                Some((column, None)) => return Ok(*column),
+                None => (
+                    "a column",
+                    format!("the columns {}", list(&self.columns)),
+                    "correct the name, or set the `delimiter`",
+                ),
+                Some((first, Some(second))) => (
+                    "one column",
+                    format!("columns {} and {} of that name", first + 1, second + 1),
+                    "give each column a name of its own",
+                ),
             };
             let expected = format!("{expected} with the name {}", quoted(name));
-            let found = format!("the columns {}", list(&self.columns));
             Err(self
                 .error(
                     ReadErrorKind::Format,

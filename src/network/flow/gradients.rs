@@ -65,7 +65,8 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         layers(&mut run, gradient);
     }
 
-    /// Computes the gradient of the parameters of the layer at an index.
+    /// Computes the gradient of the parameters of the layer at an index. If it shares those of an
+    /// earlier layer, `base`, it adds to what that layer has computed.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
@@ -76,8 +77,10 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
         gradient: &mut L::Params,
+        base: Option<usize>,
     ) {
-        if <L::Params as Parameters<T>>::LEN == 0 || index < self.cx.first_trained() {
+        let owner = base.unwrap_or(index);
+        if <L::Params as Parameters<T>>::LEN == 0 || owner < self.cx.first_trained() {
             return;
         }
 
@@ -93,7 +96,8 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         } = self;
         let count = *count;
         let layer = plan.training[index];
-        let cx = &cx.layer(index);
+        let adds = base.is_some() || cx.accumulate();
+        let cx = &cx.layer(index).accumulating(adds);
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.

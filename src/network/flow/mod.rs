@@ -73,7 +73,7 @@ fn for_chunks<T: Element>(
     let parts = if segment.whole_batch || cx.in_worker() {
         1
     } else {
-        threads::parts(sizes::product(&[count, multiply_adds]))
+        cx.parts(sizes::product(&[count, multiply_adds]))
     };
     let per_part = count.div_ceil(parts).max(1);
     let in_worker = cx.in_worker() || (parts > 1 && !segment.whole_batch);

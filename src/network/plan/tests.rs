@@ -301,8 +301,8 @@ impl List {
             batching: node.batching,
             needs: Needs {
                 per_sample: bytes(node.scratch),
-                per_thread: 0,
                 state: 64 * node.scratch,
+                ..Needs::NONE
             },
             reads_output: node.reads_output,
             train_needs: Needs {

@@ -29,14 +29,18 @@ fn add<T: Element>(y: &mut [T], x: &[T], cx: &Context<T>) {
     });
 }
 
-/// Returns the batching of a block: whether one of its branches needs the whole batch in training.
+/// Returns the batching of a block: the whole batch in training, or all samples of a thread, if one
+/// of its branches needs them. Branches for which few samples are better cut them themselves.
 const fn batching(branches: &[Batching]) -> Batching {
+    let mut batching = Batching::Auto;
     let mut i = 0;
     while i < branches.len() {
-        if matches!(branches[i], Batching::WholeBatch) {
-            return Batching::WholeBatch;
+        match branches[i] {
+            Batching::WholeBatch => return Batching::WholeBatch,
+            Batching::All => batching = Batching::All,
+            Batching::Few | Batching::Auto => {}
         }
         i += 1;
     }
-    Batching::Auto
+    batching
 }

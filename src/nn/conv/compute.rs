@@ -1,11 +1,12 @@
 //! The arithmetic of convolutions, on slices.
 
 use crate::kernels::{
-    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start,
+    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
-use crate::network::Context;
+use crate::network::{Context, Needs, ThreadMemory};
+use crate::nn::kernel_needs::{kernel_needs, product_needs, weight_grad_needs};
 use crate::tensor::Element;
-use crate::threads;
+use crate::{sizes, threads};
 
 /// Returns whether the convolution is a plain product of pixels and weight: a 1 by 1 kernel.
 const fn is_product(sizes: &ConvSizes) -> bool {
@@ -17,6 +18,55 @@ const fn is_product(sizes: &ConvSizes) -> bool {
         ..
     } = *sizes;
     matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
+}
+
+/// Returns the number of output pixels of a sample.
+const fn pixels(sizes: &ConvSizes) -> usize {
+    sizes::product(&[sizes.out[0], sizes.out[1]])
+}
+
+/// Returns what [`conv`] needs.
+pub(super) const fn conv_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return product_needs::<T>(pixels(sizes), sizes.out_channels, sizes.channels, false);
+    }
+    let of_batch = sizes.forward_memory(usize::MAX, usize::MAX);
+    kernel_needs::<T>(sizes.forward_memory(1, 1), of_batch)
+}
+
+/// Returns what [`input_grad`] needs.
+pub(super) const fn input_grad_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return product_needs::<T>(pixels(sizes), sizes.channels, sizes.out_channels, true);
+    }
+    let of_batch = sizes.input_grad_memory(usize::MAX, usize::MAX);
+    kernel_needs::<T>(sizes.input_grad_memory(1, 1), of_batch)
+}
+
+/// The largest number of parts of a weight gradient that differ in what each of them needs: as many
+/// as there are elements in a tile.
+const MOST_PARTS: usize = 16;
+
+/// Returns what [`weight_grad`] needs.
+pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return weight_grad_needs::<T>(sizes.channels, sizes.out_channels);
+    }
+
+    // The parts have one piece of memory together, to which each contributes the same.
+    let mut each = 0;
+    let mut parts = 1;
+    while parts <= MOST_PARTS {
+        let all = sizes.weight_grad_memory(usize::MAX, parts);
+        each = sizes::larger(each, all.div_ceil(parts));
+        parts += 1;
+    }
+    kernel_needs::<T>(0, each)
+}
+
+/// Returns the number of numbers that a kernel takes.
+const fn len_of<T: Element>(len: usize) -> usize {
+    if T::KERNELS_USE_MEMORY { len } else { 0 }
 }
 
 /// Returns the number of output pixels in the whole batch.
@@ -31,10 +81,11 @@ pub(super) fn conv<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return conv_by_rows(sizes, weight, bias, x, y, cx);
+        return conv_by_rows(sizes, weight, bias, x, y, memory, cx);
     }
 
     cx.kernels.product(Product {
@@ -48,6 +99,12 @@ pub(super) fn conv<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: memory.take_at_most(product_memory(
+            total_pixels(sizes, cx),
+            sizes.out_channels,
+            sizes.channels,
+            false,
+        )),
     });
 }
 
@@ -59,12 +116,14 @@ fn conv_by_rows<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     let kernels = cx.kernels;
     let relu = cx.has_relu_epilogue();
     let samples = cx.batch();
-    let conv_from = |first_row: usize, y: &mut [T]| {
+    let len = len_of::<T>(sizes.forward_memory(x.len() / sizes.input_len(), samples));
+    let conv_from = |first_row: usize, y: &mut [T], memory: &mut [T]| {
         kernels.conv(Conv {
             sizes,
             whole: samples,
@@ -74,22 +133,25 @@ fn conv_by_rows<T: Element>(
             bias,
             y,
             relu,
+            memory,
         });
     };
 
     let parts = if cx.is_single() {
-        threads::parts(sizes.multiply_adds())
+        cx.parts(sizes.multiply_adds())
     } else {
         1
     };
     if parts == 1 {
-        return conv_from(0, y);
+        return conv_from(0, y, memory.take(len));
     }
 
     // The tiles of some kernels are two rows high.
     let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
-    let len = rows * sizes.out[1] * sizes.out_channels;
-    threads::split_mut(y, len, &|part, y: &mut [T]| conv_from(part * rows, y));
+    let part_len = rows * sizes.out[1] * sizes.out_channels;
+    threads::split_mut_with(y, part_len, memory, &|part, y: &mut [T], mut memory| {
+        conv_from(part * rows, y, memory.take(len));
+    });
 }
 
 /// Computes the gradient `dx` of the input from that of the output, `dy`. The forward pass of a
@@ -100,12 +162,16 @@ pub(super) fn input_grad<T: Element>(
     bias: Option<&[T]>,
     dy: &[T],
     dx: &mut [T],
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
             whole: cx.batch(),
+            memory: memory.take(len_of::<T>(
+                sizes.input_grad_memory(dy.len() / sizes.output_len(), cx.batch()),
+            )),
             weight,
             dy,
             bias,
@@ -125,6 +191,12 @@ pub(super) fn input_grad<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: memory.take_at_most(product_memory(
+            total_pixels(sizes, cx),
+            sizes.channels,
+            sizes.out_channels,
+            true,
+        )),
     });
 }
 
@@ -135,12 +207,13 @@ pub(super) fn weight_grad<T: Element>(
     x: &[T],
     dy: &[T],
     gradient: &mut [T],
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     let kernels = cx.kernels;
     let accumulate = cx.accumulate();
     let samples = x.len() / sizes.input_len();
-    let parts = threads::parts(samples.saturating_mul(sizes.multiply_adds()));
+    let parts = cx.parts(samples.saturating_mul(sizes.multiply_adds()));
 
     if !is_product(sizes) {
         return kernels.conv_weight_grad(ConvWeightGrad {
@@ -152,6 +225,8 @@ pub(super) fn weight_grad<T: Element>(
             accumulate,
             parts,
             share: threads::split_mut,
+            memory: memory
+                .take_of_parts(parts, len_of::<T>(sizes.weight_grad_memory(samples, parts))),
         });
     }
 
@@ -160,10 +235,11 @@ pub(super) fn weight_grad<T: Element>(
 
     // The product `x^T dy`, split over the rows of the weight.
     let rows = sizes.channels.div_ceil(parts).max(1);
-    threads::split_mut(
+    threads::split_mut_with(
         gradient,
         rows * sizes.out_channels,
-        &|part, gradient: &mut [T]| {
+        memory,
+        &|part, gradient: &mut [T], mut memory| {
             kernels.product(Product {
                 m: gradient.len() / sizes.out_channels,
                 n: sizes.out_channels,
@@ -183,6 +259,12 @@ pub(super) fn weight_grad<T: Element>(
                 },
                 relu: false,
                 whole: sizes.channels,
+                memory: memory.take_at_most(product_memory(
+                    sizes.channels,
+                    sizes.out_channels,
+                    usize::MAX,
+                    false,
+                )),
             });
         },
     );

@@ -7,8 +7,8 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Parameters,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
+    Parameters, ShapeRule, Train,
 };
 use crate::tensor::{Element, Shape};
 
@@ -81,7 +81,7 @@ convolution! {
     },
     Conv1dParams<K EACH CO> / Conv1dNoBiasParams<K EACH CO>,
     fan_in: K * EACH,
-    forward: conv,
-    backward_input: input_grad,
+    forward: conv needs conv_needs,
+    backward_input: input_grad needs input_grad_needs,
     images: inputs,
 }

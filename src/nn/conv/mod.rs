@@ -18,8 +18,8 @@ macro_rules! convolution {
         $layer:ident<$($size:ident)*> $rule:tt,
         $params:ident<$($of:ident)*> / $no_bias:ident<$($of_no_bias:ident)*>,
         fan_in: $fan_in:expr,
-        forward: $forward:ident,
-        backward_input: $backward:ident,
+        forward: $forward:ident needs $forward_needs:ident,
+        backward_input: $backward:ident needs $backward_needs:ident,
         images: $images:ident,
     ) => {
         impl<$(const $size: usize,)* const BIAS: bool, const EACH: usize>
@@ -35,17 +35,18 @@ macro_rules! convolution {
         }
 
         convolution!(
-            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
-            |params| Some(&params.bias[..])
+            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward needs $forward_needs,
+            $backward needs $backward_needs, $images, |params| Some(&params.bias[..])
         );
         convolution!(
-            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward,
-            $images, |params| None
+            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in,
+            $forward needs $forward_needs, $backward needs $backward_needs, $images, |params| None
         );
     };
     (
         @ $layer:ident<$($size:ident)*> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr,
-        $forward:ident, $backward:ident, $images:ident, |$p:ident| $get:expr
+        $forward:ident needs $forward_needs:ident, $backward:ident needs $backward_needs:ident,
+        $images:ident, |$p:ident| $get:expr
     ) => {
         impl<T: Element, $(const $size: usize,)* const EACH: usize> Layer<T>
             for $layer<$($size,)* $bias, EACH>
@@ -64,13 +65,16 @@ macro_rules! convolution {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const RELU_FUSION: crate::network::ReluFusion = crate::network::ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = Self::RULE.sizes(In::DIMS, Out::DIMS).multiply_adds();
+            const NEEDS: Needs =
+                compute::$forward_needs::<T>(&Self::RULE.sizes(In::DIMS, Out::DIMS));
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
-                let Forward { params: $p, x, y, cx, .. } = call;
+                let Forward { params: $p, x, y, thread_memory, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&$p.weight);
                 let bias: Option<&[T]> = $get;
-                compute::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
+                let x = flatten(x);
+                compute::$forward(sizes, weight, bias, x, flatten_mut(y), thread_memory, cx);
             }
         }
 
@@ -79,30 +83,45 @@ macro_rules! convolution {
         {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
+            const TRAIN_NEEDS: Needs = {
+                let sizes = &Self::RULE.sizes(In::DIMS, Out::DIMS);
+                <Self as Infer<In, Out, T>>::NEEDS
+                    .or(compute::$backward_needs::<T>(sizes))
+                    .or(compute::weight_gradient_needs::<T>(sizes))
+                    .in_training()
+            };
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
-                let BackwardInput { params, dy, dx, cx, .. } = call;
+                let BackwardInput { params, dy, dx, thread_memory, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&params.weight);
-                compute::$backward(sizes, weight, None, flatten(dy), flatten_mut(dx), cx);
+                let dx = flatten_mut(dx);
+                compute::$backward(sizes, weight, None, flatten(dy), dx, thread_memory, cx);
             }
 
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
-                let BackwardParams { x, dy, gradient, cx, .. } = call;
+                let BackwardParams { x, dy, gradient, thread_memory, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let x = flatten(x);
                 let dy = flatten(dy);
-                convolution!(@$images $bias, sizes, x, dy, gradient, cx);
+                convolution!(@$images $bias, sizes, x, dy, gradient, thread_memory, cx);
             }
         }
     };
-    (@inputs $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
-        compute::weight_grad($sizes, $x, $dy, Parameters::<T>::as_mut_slice($gradient), $cx)
+    (
+        @inputs $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $memory:ident,
+        $cx:ident
+    ) => {
+        let gradient = Parameters::<T>::as_mut_slice($gradient);
+        compute::weight_grad($sizes, $x, $dy, gradient, $memory, $cx)
     };
-    (@gradients $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
+    (
+        @gradients $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $memory:ident,
+        $cx:ident
+    ) => {
         let weight = Parameters::<T>::as_mut_slice(&mut $gradient.weight);
-        compute::weight_grad($sizes, $dy, $x, weight, $cx);
+        compute::weight_grad($sizes, $dy, $x, weight, $memory, $cx);
         convolution!(@bias $bias, $gradient, $dy, $cx);
     };
     (@bias true, $gradient:ident, $dy:ident, $cx:ident) => {

@@ -7,8 +7,8 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Parameters,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
+    Parameters, ShapeRule, Train,
 };
 use crate::tensor::{Element, Shape};
 
@@ -106,7 +106,7 @@ convolution! {
     },
     ConvTranspose2dParams<KH KW EACH CI CO> / ConvTranspose2dNoBiasParams<KH KW EACH CI>,
     fan_in: KH * KW * EACH,
-    forward: input_grad,
-    backward_input: conv,
+    forward: input_grad needs input_grad_needs,
+    backward_input: conv needs conv_needs,
     images: gradients,
 }

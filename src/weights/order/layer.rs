@@ -82,7 +82,15 @@ pub(super) const fn through(
         | FeatureOrder::Layers
             if axes > 1 =>
         {
-            worked_along_last(order, input, output, fresh)
+            let passed = worked_along_last(order, input, output, fresh);
+            let moved = matches!(along_last(order, input), Some(Order::Either));
+            let doubt = match passed.doubt {
+                None if moved && layer.axes_as_here && end_in_square(params) => {
+                    Some(Doubt::SquareLast)
+                }
+                doubt => doubt,
+            };
+            Passed { doubt, ..passed }
         }
         FeatureOrder::Makes => made_features(params, came, input, output, wanted),
         FeatureOrder::Depends
@@ -270,6 +278,29 @@ const fn common(pieces: &Pieces, count: usize, len: usize) -> Option<Pieces> {
         }
     }
     Some(first)
+}
+
+/// Returns whether a layer has weights whose last two axes have the same size, more than 1. If a
+/// program has moved the channels behind the axes before them, their place among the last axes does
+/// not show in the shape of such weights.
+const fn end_in_square(params: &ParamTree) -> bool {
+    match params {
+        ParamTree::Tensor(tensor) => match tensor.sizes() {
+            [.., positions, channels] => *positions == *channels && *channels > 1,
+            _ => false,
+        },
+        ParamTree::Fields(fields) => {
+            let mut i = 0;
+            while i < fields.len() {
+                if end_in_square(&fields[i].contents) {
+                    return true;
+                }
+                i += 1;
+            }
+            false
+        }
+        _ => false,
+    }
 }
 
 /// The attribute of the tensors that [`has`] looks for.

@@ -27,7 +27,7 @@ pub(super) enum Order {
 #[derive(Clone, Copy)]
 pub(super) struct Flat {
     pub pieces: Pieces,
-    /// Whether the order was known when the features were flattened. If it was [`Order::Either`],
+    /// True if the order was known when the features were flattened. If it was [`Order::Either`],
     /// the pieces are those with the channels first.
     pub sure: bool,
 }
@@ -52,7 +52,7 @@ pub(in crate::weights) const fn channels_last(dims: Dims) -> Pieces {
     }
 }
 
-/// Whether all axes have one size, so that a tensor's shape does not tell their order.
+/// Returns whether all axes have one size, so that a tensor's shape does not tell their order.
 pub(super) const fn are_equal(dims: Dims) -> bool {
     let mut axis = 1;
     while axis < dims.sizes().len() && dims.sizes()[axis] == dims.sizes()[0] {

@@ -45,6 +45,12 @@ network! {
 }
 
 network! {
+    pub struct Marker: [8] -> [8, 3] {
+        embed: Embedding<5, 3, PaddingIdx<18446744073709551615>>,
+    }
+}
+
+network! {
     pub struct Rows: [8] -> [10] {
         embed: Embedding<5, 3, PaddingIdx<0>>,
         head: Linear<24, 10>,

@@ -12,6 +12,8 @@ pub(super) struct Panels {
     pub rows: usize,
     pub columns: usize,
     pub width: usize,
+    /// The distance of rows in the weight, of whose columns these may be some.
+    pub stride: usize,
 }
 
 impl Panels {
@@ -28,7 +30,13 @@ impl Panels {
 
     /// Returns the number of elements of all matrices.
     pub const fn len(&self) -> usize {
-        self.columns.div_ceil(self.width) * TILE_ELEMENTS * self.step(self.width)
+        let last = self.columns % self.width;
+        let begin = self.begin(self.columns - last);
+        if last == 0 {
+            begin
+        } else {
+            begin + TILE_ELEMENTS * self.step(last)
+        }
     }
 }
 
@@ -58,6 +66,7 @@ impl Op for FilterTransform {
             rows,
             columns,
             width,
+            stride,
         } = panels;
 
         for first in (0..columns).step_by(width) {
@@ -65,7 +74,7 @@ impl Op for FilterTransform {
             let step = panels.step(width);
             for i in 0..rows {
                 for j in (0..width).step_by(S::LANES) {
-                    let from = from.wrapping_add(i * columns + first + j);
+                    let from = from.wrapping_add(i * stride + first + j);
                     let mut weights = [[s.zero(); 3]; 3];
                     for (k, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
                         // SAFETY: guaranteed by the creator.

@@ -57,7 +57,7 @@ impl ConvSizes {
         matches!((kernel, stride, dilation, groups), ([3, 3], [1, 1], [1, 1], 1))
             && channels.is_multiple_of(CHANNELS)
             && out_channels.is_multiple_of(CHANNELS)
-            && channels * out_channels <= MAX_WEIGHTS
+            && channels.saturating_mul(out_channels) <= MAX_WEIGHTS
             // At most a third of the area of the tiles lies beyond the output.
             && 8 * rows * columns <= 3 * height * width
             && tiles >= MIN_TILES

@@ -6,15 +6,15 @@ use super::TILE_ELEMENTS;
 use super::filter::{FilterGradTransform, FilterTransform, Panels};
 use super::tiles::{InputTransform, Layout, OutputTransform, Squares};
 use crate::F32Kernels;
-use crate::conv::implicit_gemm::{From, ImplicitGemm, RowTile, Rows};
+use crate::conv::implicit_gemm::{From, ImplicitGemm, RowTile, Rows, Taps, panel_len};
 use crate::conv::input_grad::TransposeWeight;
-use crate::conv::padding::Memory;
 use crate::conv::reference;
 use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
+use crate::memory::{Memory, PartMemory, TierSizes, buffers, max, min, most_of_tiers};
 use crate::reduce::ColumnSumsOp;
 use crate::simd::{Op, Simd};
+use crate::sizes;
 use crate::tile::PrefetchRegion;
-use crate::{AlignedBuffer, kept};
 
 /// The number of elements of tiles that are processed together, 256 KiB, so that they stay in the
 /// second-level cache.
@@ -28,6 +28,14 @@ const MIN_TILES: usize = 64;
 /// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2` times the sum of the magnitudes,
 /// where a block is 64 to 128 tiles.
 const LONG_TILES: usize = 1 << 14;
+
+/// The number of elements and the smallest number of tiles that a pass processes together. Without
+/// the standard library, memory is scarce, and there are no caches to fill.
+const PASS: [usize; 2] = if cfg!(feature = "std") {
+    [TOGETHER, MIN_TILES]
+} else {
+    [1 << 10, 4]
+};
 
 /// Returns the number of tiles that are processed together, if each has this many channels on both
 /// sides.
@@ -48,6 +56,118 @@ impl ConvSizes {
     /// Returns the number of tiles of an output along each axis.
     const fn tiles(&self) -> [usize; 2] {
         [self.out[0].div_ceil(2), self.out[1].div_ceil(2)]
+    }
+
+    /// Returns the number of tiles of some samples.
+    const fn tiles_of(&self, samples: usize) -> usize {
+        let [rows, columns] = self.tiles();
+        sizes::product(&[samples, rows, columns])
+    }
+
+    /// Returns the layout of the transformed filters in a tier: of the forward pass, or of the input
+    /// gradient if `transposed`.
+    const fn panels(&self, tier: TierSizes, transposed: bool) -> Panels {
+        let [rows, columns] = if transposed {
+            [self.out_channels, self.channels]
+        } else {
+            [self.channels, self.out_channels]
+        };
+        Panels {
+            rows,
+            columns,
+            width: min(columns, tier.width),
+            stride: columns,
+        }
+    }
+
+    /// Returns the layout of the filters that the forward pass transforms at a time: all of them,
+    /// or a panel where memory is scarce.
+    const fn forward_panels(&self, tier: TierSizes) -> Panels {
+        let panels = self.panels(tier, false);
+        let columns = if cfg!(feature = "std") {
+            panels.columns
+        } else {
+            panels.width
+        };
+        Panels { columns, ..panels }
+    }
+
+    /// Returns the length of the forward pass's memory for at most `samples` samples.
+    pub(in crate::conv) const fn tiles_memory(&self, samples: usize) -> usize {
+        let tiles = self.tiles_of(samples);
+        most_of_tiers!(|tier| {
+            let panels = self.forward_panels(tier);
+            let [transformed, products] = panels.pass_lens(tiles);
+            buffers(&[panels.len(), transformed, products])
+        })
+    }
+
+    /// Returns the length of the input gradient's memory for at most `samples` samples.
+    pub(in crate::conv) const fn tiles_grad_memory(&self, samples: usize) -> usize {
+        let tiles = self.tiles_of(samples);
+        most_of_tiers!(|tier| {
+            let panels = self.panels(tier, true);
+            let [transformed, products] = panels.pass_lens(tiles);
+            buffers(&[
+                panels.len(),
+                max(buffers(&[transformed, products]), self.weights()),
+            ])
+        })
+    }
+
+    /// Returns the length of the weight gradient's memory for at most `samples` samples, in this
+    /// number of parts.
+    pub(in crate::conv) const fn tiles_weight_memory(&self, samples: usize, parts: usize) -> usize {
+        let count = self.tiles_of(samples);
+        let elements = part_elements(parts);
+        let parts = TILE_ELEMENTS.div_ceil(elements);
+
+        let block = tiles_together(self.channels + self.out_channels, TILE_ELEMENTS);
+        let panel = most_of_tiers!(|tier| panel_len(tier, self.channels, self.out_channels, block));
+
+        // The last part may have fewer elements, and therefore more tiles together.
+        let last = TILE_ELEMENTS - (parts - 1) * elements;
+        let per_part = max(
+            self.sums_lens(count, elements).memory(panel),
+            self.sums_lens(count, last).memory(panel),
+        );
+        sizes::sum(&[
+            buffers(&[self.all_sums()]),
+            sizes::product(&[parts, per_part]),
+        ])
+    }
+
+    /// Returns the number of weights.
+    const fn weights(&self) -> usize {
+        9 * self.channels * self.out_channels
+    }
+
+    /// Returns the number of elements of the sums for the weight gradient.
+    const fn all_sums(&self) -> usize {
+        TILE_ELEMENTS * self.channels * self.out_channels
+    }
+
+    /// Returns the lengths of the buffers of a part of the weight gradient: for some of the
+    /// elements of `count` tiles.
+    const fn sums_lens(&self, count: usize, elements: usize) -> SumsLens {
+        let ci = self.channels;
+        let co = self.out_channels;
+
+        // Whole blocks: they must not depend on the number of elements, which the threads decide.
+        let block = tiles_together(ci + co, TILE_ELEMENTS);
+        let together = tiles_together(ci + co, elements) / block * block;
+        let run_of_tiles = LONG_TILES / block * block;
+        let long = count > run_of_tiles;
+        let kept = min(together, count);
+
+        SumsLens {
+            block,
+            together,
+            run_of_tiles,
+            run: if long { elements * ci * co } else { 0 },
+            patches: tiles_len(kept, ci, elements),
+            tiles: tiles_len(kept, co, elements),
+        }
     }
 
     /// Returns the patches of the images that tiles read.
@@ -71,6 +191,47 @@ impl ConvSizes {
     }
 }
 
+/// The lengths in the sums for the weight gradient.
+struct SumsLens {
+    /// Tiles per block, together, and per run.
+    block: usize,
+    together: usize,
+    run_of_tiles: usize,
+    /// The numbers of elements of the buffers.
+    run: usize,
+    patches: usize,
+    tiles: usize,
+}
+
+impl SumsLens {
+    const fn memory(&self, panel: usize) -> usize {
+        buffers(&[self.run, self.patches, self.tiles, panel])
+    }
+}
+
+/// Returns the number of the 16 elements that each of some parts computes.
+const fn part_elements(parts: usize) -> usize {
+    TILE_ELEMENTS.div_ceil(min(max(parts, 1), TILE_ELEMENTS))
+}
+
+impl Panels {
+    /// Returns the number of tiles that a pass processes together, of `tiles` in all.
+    const fn together(&self, tiles: usize) -> usize {
+        let [elements, fewest] = PASS;
+        let fit = elements / (TILE_ELEMENTS * (self.rows + self.width));
+        min(max(fit, fewest), tiles)
+    }
+
+    /// Returns the numbers of elements of the transformed tiles and of their products.
+    const fn pass_lens(&self, tiles: usize) -> [usize; 2] {
+        let together = self.together(tiles);
+        [
+            tiles_len(together, self.rows, TILE_ELEMENTS),
+            tiles_len(together, self.width, TILE_ELEMENTS),
+        ]
+    }
+}
+
 /// The product `to = from * filters` of transformed squares.
 ///
 /// Its creator guarantees that all of it lies in memory.
@@ -84,8 +245,7 @@ struct Pass<'a> {
     filters: *const f32,
     bias: Option<*const f32>,
     relu: bool,
-    transformed: &'a mut AlignedBuffer<f32>,
-    products: &'a mut AlignedBuffer<f32>,
+    memory: Memory<'a, f32>,
 }
 
 impl Pass<'_> {
@@ -103,20 +263,21 @@ impl Pass<'_> {
             filters,
             bias,
             relu,
-            transformed,
-            products,
+            mut memory,
         } = self;
         let Panels {
             rows,
             columns,
             width,
+            ..
         } = panels;
 
-        let together = tiles_together(rows + width, TILE_ELEMENTS);
-        let (transformed, zeros) = reserve_tiles(transformed, together, rows, TILE_ELEMENTS);
-        let (products, spare) = reserve_tiles(products, together, width, TILE_ELEMENTS);
+        let together = panels.together(squares.len());
+        let [of_transformed, of_products] = panels.pass_lens(squares.len());
+        let (transformed, zeros) = with_pixel(memory.take(of_transformed), rows);
+        let (products, spare) = with_pixel(memory.take(of_products), width);
 
-        for first in squares.clone().step_by(together) {
+        for first in squares.clone().step_by(together.max(1)) {
             let patches = Layout {
                 first,
                 count: together.min(squares.end - first),
@@ -151,7 +312,7 @@ impl Pass<'_> {
                     ImplicitGemm {
                         row_tiles: &[row_tile],
                         first: [0, 0],
-                        taps: &[0],
+                        taps: Taps::ONE,
                         span: rows,
                         a_step: 1,
                         b: filters.wrapping_add(panels.begin(j) + k * panels.step(width)),
@@ -160,7 +321,7 @@ impl Pass<'_> {
                         start: From::Zero,
                         relu: false,
                     }
-                    .run(s, &mut AlignedBuffer::new());
+                    .run(s, &mut []);
                 }
 
                 // The inverse transform.
@@ -178,16 +339,15 @@ impl Pass<'_> {
     }
 }
 
-/// Reserves memory for `tiles` transformed tiles, and for a pixel of zeros. The pixel is read for
-/// those outside of the images, or written where nobody needs the result.
-fn reserve_tiles(
-    buffer: &mut AlignedBuffer<f32>,
-    tiles: usize,
-    channels: usize,
-    elements: usize,
-) -> (*mut f32, *mut f32) {
-    let len = Layout::len(tiles, channels, elements);
-    let (elements, pixel) = buffer.reserve(len + channels).split_at_mut(len);
+/// Returns the number of elements of `tiles` transformed tiles, and of a pixel behind them.
+const fn tiles_len(tiles: usize, channels: usize, elements: usize) -> usize {
+    Layout::len(tiles, channels, elements) + channels
+}
+
+/// Splits transformed tiles from the pixel behind them, which becomes zero. It is read for those
+/// outside of the images, or written where nobody needs the result.
+fn with_pixel(buffer: &mut [f32], channels: usize) -> (*mut f32, *mut f32) {
+    let (elements, pixel) = buffer.split_at_mut(buffer.len() - channels);
     pixel.fill(0.0);
     (elements.as_mut_ptr(), pixel.as_mut_ptr())
 }
@@ -220,6 +380,7 @@ impl Op for ConvOp<'_> {
             bias,
             y,
             relu,
+            memory,
         }) = self;
         let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
@@ -230,36 +391,41 @@ impl Op for ConvOp<'_> {
         let count = samples * rows.div_ceil(2) * columns;
         let ci = sizes.channels;
         let co = sizes.out_channels;
-        let panels = Panels {
-            rows: ci,
-            columns: co,
-            width: co.min(S::TILE * S::LANES),
-        };
+        let all = sizes.forward_panels(const { TierSizes::of::<S>() });
 
-        Memory::with(|memory| {
-            let filters = memory.weight.reserve(panels.len());
+        let mut memory = Memory::new("ConvSizes::forward_memory", memory);
+        let filters = memory.take(all.len());
+        let memory = memory.rest();
+
+        // The position of the first row of the image.
+        let y = y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co);
+
+        for j in (0..co).step_by(all.columns) {
+            let panels = Panels {
+                columns: all.columns.min(co - j),
+                ..all
+            };
             s.outline(FilterTransform {
                 panels,
-                from: weight.as_ptr(),
+                from: weight[j..].as_ptr(),
                 tap: ci * co,
                 to: filters.as_mut_ptr(),
             });
+
             Pass {
                 squares: first..first + count,
                 from: sizes.patches(),
                 x: x.as_ptr(),
                 to: sizes.output_tiles(),
-                // The position of the first row of the image.
-                y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
+                y: y.wrapping_add(j),
                 panels,
                 filters: filters.as_ptr(),
-                bias: bias.map(<[f32]>::as_ptr),
+                bias: bias.map(|bias| bias[j..].as_ptr()),
                 relu,
-                transformed: &mut memory.image,
-                products: &mut memory.panel,
+                memory: Memory::new("ConvSizes::forward_memory", &mut *memory),
             }
             .run::<S, 4, 2>(s);
-        });
+        }
     }
 }
 
@@ -279,6 +445,7 @@ impl Op for ConvInputGradOp<'_> {
             bias,
             dx,
             relu,
+            memory,
         }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
@@ -286,48 +453,46 @@ impl Op for ConvInputGradOp<'_> {
         let ci = sizes.channels;
         let co = sizes.out_channels;
 
-        let panels = Panels {
-            rows: co,
-            columns: ci,
-            width: ci.min(S::TILE * S::LANES),
-        };
+        let panels = sizes.panels(const { TierSizes::of::<S>() }, true);
 
         reference::begin(ci, bias, dx);
 
-        Memory::with(|memory| {
-            let transposed = memory.panel.reserve(9 * ci * co);
-            s.outline(TransposeWeight {
-                sizes,
-                weight,
-                row: ci,
-                transposed,
-            });
-            let filters = memory.weight.reserve(panels.len());
+        let mut memory = Memory::new("ConvSizes::input_grad_memory", memory);
+        let filters = memory.take(panels.len());
+        let memory = memory.rest();
 
-            // The window is flipped: its last weight comes first.
-            let last = transposed[8 * ci * co..].as_ptr();
-            s.outline(FilterTransform {
-                panels,
-                from: last,
-                tap: (ci * co).wrapping_neg(),
-                to: filters.as_mut_ptr(),
-            });
-
-            Pass {
-                squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
-                from: sizes.output_tiles(),
-                x: dy.as_ptr(),
-                to: sizes.patches(),
-                y: dx.as_mut_ptr(),
-                panels,
-                filters: filters.as_ptr(),
-                bias: None,
-                relu: false,
-                transformed: &mut memory.image,
-                products: &mut memory.panel,
-            }
-            .run::<S, 2, 4>(s);
+        // The transposed weight lies where the tiles will.
+        let transposed = Memory::new("ConvSizes::input_grad_memory", memory).take(sizes.weights());
+        s.outline(TransposeWeight {
+            sizes,
+            weight,
+            row: ci,
+            transposed,
         });
+
+        // The window is flipped: its last weight comes first.
+        let last = transposed[8 * ci * co..].as_ptr();
+        s.outline(FilterTransform {
+            panels,
+            from: last,
+            tap: (ci * co).wrapping_neg(),
+            to: filters.as_mut_ptr(),
+        });
+
+        Pass {
+            squares: 0..sizes.tiles_of(samples),
+            from: sizes.output_tiles(),
+            x: dy.as_ptr(),
+            to: sizes.patches(),
+            y: dx.as_mut_ptr(),
+            panels,
+            filters: filters.as_ptr(),
+            bias: None,
+            relu: false,
+            memory: Memory::new("ConvSizes::input_grad_memory", memory),
+        }
+        .run::<S, 2, 4>(s);
+
         reference::end(relu, dx);
     }
 }
@@ -335,9 +500,6 @@ impl Op for ConvInputGradOp<'_> {
 /// Computes the gradient of the weight: the transform of the sums over all tiles, of which each
 /// part computes some of the 16 elements.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
-    kept! {
-        static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
-    }
     let ConvWeightGrad {
         sizes,
         x,
@@ -346,6 +508,7 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         accumulate,
         parts,
         share,
+        memory,
         ..
     } = conv;
 
@@ -363,10 +526,16 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         });
     }
 
-    let mut memory = SUMS.take();
-    let sums = memory.reserve(TILE_ELEMENTS * channels * out_channels);
-    let per_part = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
-    share(sums, per_part * channels * out_channels, &|part, sums| {
+    let mut memory = Memory::new("ConvSizes::weight_grad_memory", memory);
+    let sums = memory.take(sizes.all_sums());
+
+    let per_part = part_elements(parts);
+    let chunk = per_part * channels * out_channels;
+    let parts = TILE_ELEMENTS.div_ceil(per_part);
+    let memory = PartMemory::new(sums, chunk, memory.rest(), parts);
+
+    share(sums, chunk, &|part, sums| {
+        let (sums, memory) = memory.of(sums);
         let elements = part * per_part..TILE_ELEMENTS.min((part + 1) * per_part);
         kernels.run(SumsOp {
             sizes,
@@ -374,6 +543,7 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
             dy,
             elements,
             sums,
+            memory,
         });
     });
 
@@ -384,7 +554,6 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         gradient,
         accumulate,
     });
-    SUMS.set(memory);
 }
 
 /// `sums += run`.
@@ -402,6 +571,7 @@ struct SumsOp<'a> {
     dy: &'a [f32],
     elements: Range<usize>,
     sums: &'a mut [f32],
+    memory: &'a mut [f32],
 }
 
 impl Op for SumsOp<'_> {
@@ -415,6 +585,7 @@ impl Op for SumsOp<'_> {
             dy,
             elements,
             sums,
+            memory,
         } = self;
         let samples = sizes.check(x.len(), dy.len());
         let ci = sizes.channels;
@@ -425,104 +596,104 @@ impl Op for SumsOp<'_> {
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
 
-        // Whole blocks: they must not depend on the number of elements, which the threads decide.
-        let block = tiles_together(ci + co, TILE_ELEMENTS);
-        let together = tiles_together(ci + co, elements.len()) / block * block;
-        let run_len = LONG_TILES / block * block;
-        let long = count > run_len;
+        let lens = sizes.sums_lens(count, elements.len());
+        let SumsLens {
+            block,
+            together,
+            run_of_tiles,
+            ..
+        } = lens;
+        let long = lens.run > 0;
 
         if count == 0 || long {
             sums.fill(0.0);
         }
 
-        Memory::with(|memory| {
-            let run = memory.run.reserve(if long { sums.len() } else { 0 });
-            let (patches, no_pixel) =
-                reserve_tiles(&mut memory.image, together, ci, elements.len());
-            let (tiles, no_output) =
-                reserve_tiles(&mut memory.weight, together, co, elements.len());
+        let mut memory = Memory::new("ConvSizes::weight_grad_memory", memory);
+        let run = memory.take(lens.run);
+        let (patches, no_pixel) = with_pixel(memory.take(lens.patches), ci);
+        let (tiles, no_output) = with_pixel(memory.take(lens.tiles), co);
+        let panel = memory.rest();
 
-            for first in (0..count).step_by(together) {
-                let count = together.min(count - first);
-                let of_patches = Layout {
-                    first,
-                    count,
-                    channels: ci,
-                    elements: elements.clone(),
-                };
-                let of_tiles = Layout {
-                    channels: co,
-                    ..of_patches.clone()
-                };
-                let step = of_patches.step();
-                let tile_step = of_tiles.step();
+        for first in (0..count).step_by(together) {
+            let count = together.min(count - first);
+            let of_patches = Layout {
+                first,
+                count,
+                channels: ci,
+                elements: elements.clone(),
+            };
+            let of_tiles = Layout {
+                channels: co,
+                ..of_patches.clone()
+            };
+            let step = of_patches.step();
+            let tile_step = of_tiles.step();
 
-                s.outline(InputTransform::<4> {
-                    squares: sizes.patches(),
-                    layout: of_patches,
-                    images: x.as_ptr(),
-                    outside: no_pixel,
-                    to: patches,
-                });
-                s.outline(InputTransform::<2> {
-                    squares: sizes.output_tiles(),
-                    layout: of_tiles,
-                    images: dy.as_ptr(),
-                    outside: no_output,
-                    to: tiles,
-                });
+            s.outline(InputTransform::<4> {
+                squares: sizes.patches(),
+                layout: of_patches,
+                images: x.as_ptr(),
+                outside: no_pixel,
+                to: patches,
+            });
+            s.outline(InputTransform::<2> {
+                squares: sizes.output_tiles(),
+                layout: of_tiles,
+                images: dy.as_ptr(),
+                outside: no_output,
+                to: tiles,
+            });
 
-                // Prefetches the next tiles while these are multiplied.
-                let next = first + count..(first + 2 * count).min(samples * rows * columns);
-                let next =
-                    [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
-                        let at = |tile: usize| tile * len / (rows * columns);
-                        PrefetchRegion::contiguous(&images[at(next.start)..at(next.end)])
-                    });
+            // Prefetches the next tiles while these are multiplied.
+            let next = first + count..(first + 2 * count).min(samples * rows * columns);
+            let next = [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
+                let at = |tile: usize| tile * len / (rows * columns);
+                PrefetchRegion::contiguous(&images[at(next.start)..at(next.end)])
+            });
 
-                for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
-                    next.iter().for_each(
-                        #[inline(always)]
-                        |next| next.prefetch(s, k, elements.len()),
-                    );
+            for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
+                next.iter().for_each(
+                    #[inline(always)]
+                    |next| next.prefetch(s, k, elements.len()),
+                );
 
-                    for begin in (0..count).step_by(block) {
-                        let mut c = &mut *sums;
-                        let mut begins = first + begin == 0;
-                        if long {
-                            let run = &mut run[k * ci * co..][..ci * co];
-                            begins = (first + begin).is_multiple_of(run_len);
-                            if begins && first + begin > 0 {
-                                add(run, sums);
-                            }
-                            c = run;
+                for begin in (0..count).step_by(block) {
+                    let mut c = &mut *sums;
+                    let mut begins = first + begin == 0;
+                    if long {
+                        let run = &mut run[k * ci * co..][..ci * co];
+                        begins = (first + begin).is_multiple_of(run_of_tiles);
+                        if begins && first + begin > 0 {
+                            add(run, sums);
                         }
-                        let row_tile = RowTile {
-                            rows: one_axis(ci, 1, co),
-                            taps: 0..1,
-                            a: patches.wrapping_add(k * step + begin * ci),
-                            c: c.as_mut_ptr(),
-                        };
-                        ImplicitGemm {
-                            row_tiles: &[row_tile],
-                            first: [0, 0],
-                            taps: &[0],
-                            span: block.min(count - begin),
-                            a_step: ci,
-                            b: tiles.wrapping_add(k * tile_step + begin * co),
-                            b_row: co,
-                            n: co,
-                            start: if begins { From::Zero } else { From::Accumulate },
-                            relu: false,
-                        }
-                        .run(s, &mut memory.panel);
+                        c = run;
                     }
+                    let row_tile = RowTile {
+                        rows: one_axis(ci, 1, co),
+                        taps: 0..1,
+                        a: patches.wrapping_add(k * step + begin * ci),
+                        c: c.as_mut_ptr(),
+                    };
+                    ImplicitGemm {
+                        row_tiles: &[row_tile],
+                        first: [0, 0],
+                        taps: Taps::ONE,
+                        span: block.min(count - begin),
+                        a_step: ci,
+                        b: tiles.wrapping_add(k * tile_step + begin * co),
+                        b_row: co,
+                        n: co,
+                        start: if begins { From::Zero } else { From::Accumulate },
+                        relu: false,
+                    }
+                    .run(s, panel);
                 }
             }
+        }
 
-            if long {
-                add(run, sums);
-            }
-        });
+        if long {
+            add(run, sums);
+        }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn not_negative(settings: &[(&'static str, f64)]) -> Result<(), Setti
 }
 
 /// Checks that a setting is a fraction, from 0 to 1.
-pub(super) fn fraction(setting: &'static str, value: f64) -> Result<(), SettingError> {
+pub(crate) fn fraction(setting: &'static str, value: f64) -> Result<(), SettingError> {
     each(&[(setting, value)], "from 0 to 1", |value| {
         (0.0..=1.0).contains(&value)
     })
@@ -93,7 +93,7 @@ pub(crate) fn at_least_one(settings: &[(&'static str, usize)]) -> Result<(), Set
 }
 
 /// Checks the decay rates of two running means, which must be less than 1.
-pub(super) fn betas((first, second): (f64, f64)) -> Result<(), SettingError> {
+pub(crate) fn betas((first, second): (f64, f64)) -> Result<(), SettingError> {
     let settings = [("first beta", first), ("second beta", second)];
     each(&settings, "from 0 to less than 1", |beta| {
         (0.0..1.0).contains(&beta)

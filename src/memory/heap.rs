@@ -1,0 +1,283 @@
+//! Memory on the heap: zeroed boxes, copies of samples, reserved buffers.
+
+use alloc::alloc::{Layout, alloc_zeroed};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::{fmt, ptr, slice};
+
+use super::parameters_as_mut_slice;
+#[cfg(feature = "std")]
+use crate::data::Sample;
+use crate::kernels::AlignedBuffer;
+use crate::network::Parameters;
+use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
+
+/// Returns a tensor of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
+    // SAFETY: all bits zero is a value of every Scalar.
+    let tensor = unsafe { zeroed_box() };
+    tensor.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Returns `count` tensors of zeros, made without touching the stack.
+pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
+    // SAFETY: all bits zero is a value of every Scalar.
+    unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
+/// Returns `count` rows of zeros, made without touching the stack.
+pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
+    // SAFETY: all bits zero is the number 0.
+    unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
+/// Appends copies of values to a vector.
+///
+/// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
+/// clone a generic type value by value over the stack, which is too small for a picture.
+#[cfg(feature = "std")]
+pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
+    if const { X::CLONING.is_in_place() } {
+        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning`
+        // require.
+        unsafe { append_bytes(to, values) }
+    } else {
+        to.extend_from_slice(values);
+    }
+}
+
+/// Copies values to a new vector; see [`append`].
+pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
+    let mut copies = Vec::with_capacity(values.len());
+    // SAFETY: the values are `Copy`.
+    unsafe { append_bytes(&mut copies, values) };
+    copies
+}
+
+/// Returns a vector of `n` copies of a value; see [`append`].
+#[cfg(feature = "std")]
+pub(crate) fn repeat<X: Sample>(value: &X, n: usize) -> Vec<X> {
+    let mut copies = Vec::with_capacity(n);
+    if size_of::<X>() == 0 && const { X::CLONING.is_in_place() } {
+        // SAFETY: a vector of values without bytes has room for any number of them, and none has to
+        // be made, as they are `Copy`.
+        unsafe { copies.set_len(n) };
+    } else {
+        (0..n).for_each(|_| append(&mut copies, core::slice::from_ref(value)));
+    }
+    copies
+}
+
+/// Appends the bytes of values.
+///
+/// # Safety
+/// A copy of a value's bytes is a value of its own, as for a type that is `Copy`.
+unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
+    to.reserve(values.len());
+    // SAFETY: there is room after the vector's values, and the slice can't overlap it while the
+    // vector is borrowed mutably; the rest is the caller's promise.
+    unsafe {
+        ptr::copy_nonoverlapping(values.as_ptr(), to.as_mut_ptr().add(to.len()), values.len());
+        to.set_len(to.len() + values.len());
+    }
+}
+
+/// Returns parameters of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
+    try_zeroed_parameters().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Like [`zeroed_parameters`], with an error if there is no memory for them.
+pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
+    // SAFETY: `Parameters` promises that P consists of `T`s and padding, and zero is a value of T.
+    unsafe { zeroed_box() }
+}
+
+/// Returns a value of zeros on the heap, made without touching the stack.
+///
+/// # Safety
+/// All bits zero is a value of the type.
+unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
+    let layout = Layout::new::<V>();
+    if layout.size() == 0 {
+        // SAFETY: nothing is allocated, and the caller promises that zero is a value.
+        return Ok(unsafe { Box::<V>::new_zeroed().assume_init() });
+    }
+
+    // SAFETY: the size is not 0.
+    let memory = unsafe { alloc_zeroed(layout) }.cast::<V>();
+    if memory.is_null() {
+        let what = format!("one `{}`", core::any::type_name::<V>());
+        return Err(OutOfMemory::new::<u8>(
+            what,
+            layout.size(),
+            1,
+            "make it smaller",
+        ));
+    }
+
+    // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is
+    // a value.
+    Ok(unsafe { Box::from_raw(memory) })
+}
+
+/// Appends the bytes of parameters; those of padding are zero.
+pub(crate) fn append_parameters<P: Parameters<T>, T: Element>(parameters: &P, to: &mut Vec<u8>) {
+    let len = size_of::<P>();
+    to.reserve(len);
+    // SAFETY: there is room, and the vector can't overlap the parameters while it is borrowed
+    // exclusively. Then all bytes are those of numbers, or of padding, which is set to zero in the
+    // copy.
+    unsafe {
+        let copy = to.as_mut_ptr().add(to.len());
+        ptr::copy_nonoverlapping((parameters as *const P).cast::<u8>(), copy, len);
+        if !P::IS_SLICE {
+            P::PARAM_TREE.clear_padding(copy, size_of::<T>());
+        }
+        to.set_len(to.len() + len);
+    }
+}
+
+/// Parameters on the heap of which all bytes have values, also padding: they are a slice of numbers
+/// in any case.
+///
+/// They are made from zeros, and only changed as a slice.
+pub(crate) struct ParameterBox<P>(Box<P>);
+
+impl<P> ParameterBox<P> {
+    /// Returns parameters of zeros.
+    pub fn zeros<T: Element>() -> Self
+    where
+        P: Parameters<T>,
+    {
+        ParameterBox(zeroed_parameters())
+    }
+
+    /// Returns a copy.
+    pub fn copy<T: Element>(&self) -> Self
+    where
+        P: Parameters<T>,
+    {
+        let mut copy = ParameterBox::zeros();
+        copy.as_mut_slice().copy_from_slice(self.as_slice());
+        copy
+    }
+
+    /// Returns the parameters.
+    pub fn get(&self) -> &P {
+        &self.0
+    }
+
+    /// Returns the parameters, which may be moved from here on.
+    pub fn into_box(self) -> Box<P> {
+        self.0
+    }
+
+    /// Returns all elements.
+    pub fn as_slice<T: Element>(&self) -> &[T]
+    where
+        P: Parameters<T>,
+    {
+        // SAFETY: `Parameters` promises LEN elements of T. The memory was allocated with zeros, and
+        // afterwards only values of T were written to it.
+        unsafe { slice::from_raw_parts((&raw const *self.0).cast(), P::LEN) }
+    }
+
+    /// Returns all elements as a mutable slice.
+    pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T]
+    where
+        P: Parameters<T>,
+    {
+        parameters_as_mut_slice(&mut *self.0)
+    }
+}
+
+/// The error for memory that the system does not provide, or that no program can address.
+///
+/// Functions that return no `Result` panic with the same sentence.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Large: [1, 1, 1] -> [1] { Upsample<(2097152, 4194304)>, GlobalAvgPool2d } }
+/// let error = Large::workspace().try_reserve(1 << 20).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a training pass of `Large` on a batch of 1048576 needs 73786976294838206464 bytes of memory, 70368744177664 for each, \
+///      more than a program can address; take fewer samples at a time"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    what: String,
+    each: u128,
+    count: usize,
+    way_out: &'static str,
+}
+
+impl OutOfMemory {
+    /// Returns the error of `what`, which needs `count` times `len` numbers.
+    pub(crate) fn new<T>(what: String, len: usize, count: usize, way_out: &'static str) -> Self {
+        OutOfMemory {
+            what,
+            each: len as u128 * size_of::<T>() as u128,
+            count,
+            way_out,
+        }
+    }
+
+    /// Returns the number of bytes that were needed.
+    pub fn bytes(&self) -> u128 {
+        self.each.saturating_mul(self.count as u128)
+    }
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} needs {} bytes of memory", self.what, self.bytes())?;
+        if self.count != 1 {
+            write!(f, ", {} for each", self.each)?;
+        }
+
+        let reason = if self.bytes() > isize::MAX as u128 {
+            "more than a program can address"
+        } else {
+            "which the system does not give"
+        };
+        write!(f, ", {reason}; {}", self.way_out)
+    }
+}
+
+impl core::error::Error for OutOfMemory {}
+
+/// Reserves `len` numbers for each of `count` samples, which `what` needs.
+///
+/// All memory of passes is reserved here: if this succeeds, no product of a number of these samples
+/// and a length up to `len` can wrap.
+pub(crate) fn reserve<T: Number>(
+    buffer: &mut AlignedBuffer<T>,
+    count: usize,
+    len: usize,
+    what: impl Fn() -> String,
+) -> Result<&mut [T], OutOfMemory> {
+    reserve_with(buffer, count, len, 0, what)
+}
+
+/// Reserves `len` numbers for each of `count` samples and `more` others.
+pub(crate) fn reserve_with<T: Number>(
+    buffer: &mut AlignedBuffer<T>,
+    count: usize,
+    len: usize,
+    more: usize,
+    what: impl Fn() -> String,
+) -> Result<&mut [T], OutOfMemory> {
+    let numbers = count
+        .checked_mul(len)
+        .and_then(|numbers| numbers.checked_add(more))
+        .and_then(|numbers| buffer.try_reserve(numbers));
+    numbers.ok_or_else(|| {
+        let way_out = "take fewer samples at a time";
+        OutOfMemory::new::<T>(what(), len, count, way_out)
+    })
+}

@@ -1,0 +1,25 @@
+//! Memory as a type: bytes whose number is a constant of a network.
+
+/// Bytes that begin at a multiple of 64.
+#[doc(hidden)]
+pub trait Lines: Clone + Send + Sync + 'static {
+    /// All bytes are 0.
+    const ZERO: Self;
+    /// Returns the bytes.
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+/// `N` times 64 bytes.
+#[doc(hidden)]
+#[derive(Clone)]
+#[repr(align(64))]
+pub struct CacheLines<const N: usize>([[u8; 64]; N]);
+
+impl<const N: usize> Lines for CacheLines<N> {
+    const ZERO: Self = CacheLines([[0; 64]; N]);
+
+    #[inline(always)]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_flattened_mut()
+    }
+}

@@ -1,0 +1,180 @@
+//! The differences between a file and a network, in const code.
+
+use super::header::FORM;
+use super::layout::Named;
+use super::numbers::Dtype;
+use super::order::Doubt;
+use crate::network::Sentence;
+use crate::network::param_tree::{Axes, TensorLayout};
+
+/// The kind of a [`Difference`](super::Difference). Shapes are those in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DifferenceKind {
+    /// The network has the tensor, the file does not.
+    Missing {
+        /// The shape in the network.
+        expected: Axes,
+    },
+    /// The file has the tensor, the network does not.
+    Unknown {
+        /// The shape in the file.
+        found: Axes,
+    },
+    /// The shapes are different.
+    Shape {
+        /// The shape in the network.
+        expected: Axes,
+        /// The shape in the file.
+        found: Axes,
+    },
+    /// The numbers in the file have a type from which the tensor is not read.
+    Type {
+        /// The types from which it is read.
+        expected: &'static str,
+        /// The type in the file.
+        found: &'static str,
+    },
+    /// Several tensors of the file have this name.
+    Twice,
+    /// The file lacks the mark of a layer whose result is, or may be, another one in PyTorch: its
+    /// weights may be PyTorch's.
+    Order {
+        /// The layer, as it is written in the network.
+        layer: &'static str,
+        /// The end of a sentence: what is different or unknown, and what to do.
+        why: &'static str,
+    },
+}
+
+impl Named {
+    /// Returns the difference if the file does not have it.
+    pub(super) const fn missing(&self) -> DifferenceKind {
+        match self.differs {
+            Some((layer, doubt)) => DifferenceKind::Order {
+                layer,
+                why: doubt.why(),
+            },
+            None => DifferenceKind::Missing {
+                expected: self.tensor.file_sizes(),
+            },
+        }
+    }
+
+    /// Returns the difference if the file has it, with this shape and type.
+    pub(super) const fn differs_from(&self, found: Axes, dtype: Dtype) -> Option<DifferenceKind> {
+        if self.differs.is_none() {
+            return DifferenceKind::between(&self.tensor.layout, found, dtype);
+        }
+
+        // A mark is an empty tensor.
+        let expected = Axes::EMPTY;
+        if expected.same(&found) {
+            None
+        } else {
+            Some(DifferenceKind::Shape { expected, found })
+        }
+    }
+}
+
+impl Doubt {
+    /// Returns the words that follow "the result of `Layer`".
+    const fn why(self) -> &'static str {
+        match self {
+            Doubt::Depends => {
+                "depends on the order of its inputs, which is another one in PyTorch, where images have their \
+                 channels first; put it before `Flatten`, or a `Linear` before it"
+            }
+            Doubt::Moved => {
+                "depends on the order in which its inputs were flattened: before, a layer worked along the last \
+                 axis, which is the first one in PyTorch, so that it was moved there, and no file says whether it was \
+                 moved back; if it was, leave this name out with `Loader::only`"
+            }
+            Doubt::Viewed => {
+                "depends on which features are along its last axis, and flattened images, with their channels first \
+                 in PyTorch, have others there; leave the `Flatten` before `Reshape` away, or put a `Linear` between"
+            }
+            Doubt::Given => {
+                "depends on the order of the network's inputs, of which it makes an image or a sequence: channels \
+                 are last here and first in PyTorch; let it take the image itself, or give it inputs in that order \
+                 and leave this name out with `Loader::only`"
+            }
+            Doubt::SquareFirst => {
+                "depends on the order of the axes of its weights, which have equal sizes, so that no file says \
+                 whether channels are first there; they are read with channels first; if they are so, leave this \
+                 name out with `Loader::only`"
+            }
+            Doubt::SquareLast => {
+                "depends on the order of the axes of its weights, which have equal sizes, so that no file says \
+                 whether channels are first there; they are read with channels last; if they are so, leave this \
+                 name out with `Loader::only`"
+            }
+        }
+    }
+}
+
+impl DifferenceKind {
+    /// Returns the difference of a tensor that both have.
+    pub(super) const fn between(tensor: &TensorLayout, found: Axes, dtype: Dtype) -> Option<Self> {
+        let expected = tensor.file_sizes();
+        if !expected.same(&found) {
+            Some(DifferenceKind::Shape { expected, found })
+        } else if !dtype.is_read(tensor) {
+            Some(DifferenceKind::Type {
+                expected: Dtype::read_by(tensor),
+                found: dtype.name(),
+            })
+        } else {
+            None
+        }
+    }
+
+    /// Appends a clause about the tensor with this name to `sentence`.
+    pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
+        let sentence = sentence.text("`").text(name);
+        match self {
+            DifferenceKind::Missing { expected } => sentence
+                .text("` is missing; the network takes ")
+                .sizes(expected.sizes()),
+            DifferenceKind::Unknown { found } => sentence
+                .text("`, ")
+                .sizes(found.sizes())
+                .text(", is none of the network's"),
+            DifferenceKind::Shape { expected, found } => {
+                let sentence = sentence
+                    .text("` has the shape ")
+                    .sizes(found.sizes())
+                    .text(", but the network takes ")
+                    .sizes(expected.sizes());
+                if found.same(&expected.reversed()) {
+                    sentence.text("; the file has it transposed")
+                } else {
+                    sentence
+                }
+            }
+            DifferenceKind::Type { expected, found } => sentence
+                .text("` is of ")
+                .text(found)
+                .text("; convert it to ")
+                .text(expected),
+            DifferenceKind::Order { layer, why } => sentence
+                .text("` is missing, which is in files of this crate alone: the result of `")
+                .text(layer)
+                .text("` ")
+                .text(why),
+            DifferenceKind::Twice => {
+                sentence.text("` is there more than once; give each tensor its own name")
+            }
+        }
+    }
+}
+
+/// Appends a clause about a file of another form to `sentence`.
+pub(super) const fn other_form_of(sentence: Sentence, found: &str) -> Sentence {
+    sentence
+        .text("has the form ")
+        .text(found)
+        .text(" of this crate's weight files, but this version reads ")
+        .text(FORM.1)
+        .text("; read it with the version that wrote it")
+}

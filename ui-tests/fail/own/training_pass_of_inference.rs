@@ -1,0 +1,37 @@
+use shapewright::prelude::*;
+use shapewright::{ext::{FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule}, tensor::Element};
+
+/// Rounds to whole numbers, which has no useful gradient.
+pub struct Round;
+
+impl<In: Shape> ShapeRule<In> for Round {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Round {
+    type Config = ();
+    type Params = ();
+}
+
+impl<S: Shape, T: Element> Infer<S, S, T> for Round {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        call.x.iter().zip(call.y).for_each(|(x, y)| *y = x.map(|x| x.round()));
+    }
+}
+
+network! { pub struct Net: [4] -> [3] { fc: Linear<_, 4>, Round, head: Linear<_, 3> } }
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    let mut workspace = Net::workspace();
+    workspace.reserve(1);
+    let x = [Tensor1::zeros()];
+    let mut gradient = Net::zeros();
+    for _ in 0..3 {
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.loss(&Mse, &[Tensor1::zeros()]);
+        pass.backward(&mut gradient);
+    }
+}
