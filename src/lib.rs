@@ -243,7 +243,7 @@ pub use shapewright_macros::Parameters;
 /// let x = Tensor::from((Tensor1::from([0.0; 4]), Tensor1::from([1.0, 0.0])));
 /// let y = Agent::init(&mut shapewright::rng(0)).forward(&x);
 /// let (value, policy) = y.parts();
-/// assert_eq!((value.len(), policy.len()), (1, 3));
+/// assert!(value[0].is_finite() && policy.argmax() < 3);
 /// ```
 ///
 /// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the

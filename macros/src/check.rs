@@ -308,7 +308,8 @@ pub fn check_layer(
     let errors_before = errors.len();
     let block = blocks::check(&mut layer, errors);
     let written_path = written(&layer.path.to_token_stream());
-    let is_merge = wiring::is_merge(&layer) && layer.sources.is_some();
+    // `Concat` with braces is a block, whose braces have been taken.
+    let is_merge = !has_braces && wiring::is_merge(&layer) && layer.sources.is_some();
     let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
         let or = match written_path.as_str() {

@@ -311,7 +311,7 @@ pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
-    if given.is_unknown() || given.same(&declared) {
+    if given.is_unknown() || declared.is_unknown() || given.same(&declared) {
         return;
     }
 

@@ -185,6 +185,28 @@ network! {
 }
 
 network! {
+    /// Blocks that read another output than the one before them.
+    struct Blocks: [3] -> [10] as f64 {
+        a: Tanh,
+        b: Linear<_, 4>,
+        c: Concat { x: Linear<_, 2>, skip: {} } <- a,
+        d: Residual { Linear<_, 4>, Tanh } <- b,
+        e: Repeat<2> { Linear<_, 4>, Sigmoid } <- b,
+        f: Mul <- (d, e),
+        g: Split { m: Tanh, n: Linear<_, 2> } <- input,
+        pair: Both,
+        Concat <- (c, f, pair),
+    }
+}
+
+network! {
+    struct Both: (m: [3], n: [2]) -> [1] as f64 {
+        Concat <- (n, m),
+        Linear<_, 1>,
+    }
+}
+
+network! {
     /// A layer of several inputs that is not built in.
     struct Gated: (text: [3], user: [2]) -> [3] as f64 {
         words: Linear<_, 3> <- text,
@@ -199,6 +221,7 @@ network! {
 fn gradients_are_right() {
     check_network::<Square>(3);
     check_network::<Gated>(3);
+    check_network::<Blocks>(3);
     check_network::<Skip>(3);
     check_network::<Readers>(3);
     check_network::<Ends>(3);
