@@ -291,10 +291,12 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             .as_ref()
             .map_or(quote!(0), |field| position_of(structure, field, element));
 
+        let sources = &layer.sources;
+        let reading = (*sources != [step.index]).then(|| quote!(.reading(&[#(#sources),*])));
         quote! {
             __sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(
                 #key, #text, #first
-            )
+            ) #reading
         }
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))

@@ -21,6 +21,8 @@ pub(super) enum Order {
     Either,
     /// The order of each element in memory, which the axes do not determine.
     Flat(Flat),
+    /// That of a tuple that a network is given: each part has the order of a network's input.
+    Inputs,
 }
 
 /// The order of the elements in memory.
@@ -62,6 +64,38 @@ pub(super) const fn are_equal(dims: Dims) -> bool {
     axis >= dims.sizes().len() && dims.len() > 1
 }
 
+/// Returns the order of a network's inputs: images have their channels first in PyTorch, features
+/// have the order that is wanted.
+pub(super) const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
+    match (dims.sizes().len(), wanted) {
+        (3, _) => Order::ChannelsFirst,
+        (2.., _) => Order::Open,
+        (1, Some(wanted)) if wanted.len() == dims.len() => Order::Flat(Flat::sure(wanted)),
+        _ if dims.parts().is_empty() => Order::Flat(Flat::same(dims.len())),
+        _ => Order::Inputs,
+    }
+}
+
+/// Returns the order of one of the parts of a tuple; `None` if they share an image.
+pub(super) const fn part(order: Order, dims: Dims, index: usize) -> Option<Order> {
+    let parts = dims.parts();
+    if let Order::Inputs = order {
+        return Some(begin(parts[index], None));
+    }
+
+    let Flat { pieces, sure } = flat(order, dims);
+    let mut first = 0;
+    let mut i = 0;
+    while i < index {
+        first += parts[i].len();
+        i += 1;
+    }
+    match pieces.part(first, parts[index].len()) {
+        Some(pieces) => Some(Order::Flat(Flat { pieces, sure })),
+        None => None,
+    }
+}
+
 /// The order of all elements.
 pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     match order {
@@ -73,6 +107,19 @@ pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
             sure: channels_last(dims).is_same(),
         },
         Order::Flat(flat) => flat,
+        Order::Inputs => {
+            let mut pieces = Pieces::same(0);
+            let mut i = 0;
+            while i < dims.parts().len() {
+                let part = flat(begin(dims.parts()[i], None), dims.parts()[i]).pieces;
+                pieces = match pieces.and(&part) {
+                    Some(both) => both,
+                    None => Pieces::same(pieces.len() + part.len()),
+                };
+                i += 1;
+            }
+            Flat::sure(pieces)
+        }
     }
 }
 
@@ -110,7 +157,7 @@ pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
             }
         }
         Order::Flat(flat) if flat.pieces.is_same() => Some(Order::AsHere),
-        Order::Flat(_) => None,
+        Order::Flat(_) | Order::Inputs => None,
     }
 }
 
