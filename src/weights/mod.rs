@@ -74,6 +74,8 @@
 //! - Behind sources whose orders are different, the elements do not belong together in PyTorch.
 //!   Where several layers read one output, and one of them works along its last axis, a program may
 //!   have moved the axes for all of them.
+//! - A network that returns an image or rows that a `Reshape` has made of features returns other ones
+//!   if no layer could make the features in the order of the image, as behind a `Glu` or a `Concat`.
 //! - A network whose inputs are features, and that makes an image of them, is given them with
 //!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!

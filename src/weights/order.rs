@@ -30,7 +30,7 @@ use crate::tensor::Dims;
 use block::{block, given};
 use layer::{through, whole};
 use merge::merged;
-use state::{Order, along_axis, begin, flat, made};
+use state::{Order, along_axis, begin, doubt_of_output, flat, made};
 
 /// The reason for which a layer may compute another result in PyTorch.
 #[derive(Clone, Copy)]
@@ -48,6 +48,9 @@ pub(super) enum Doubt {
     SquareFirst,
     /// The same, or the order of the last two of them; they are read with channels last.
     SquareLast,
+    /// Its axes, which are those of the network's output, were made of features that have another
+    /// order in PyTorch.
+    Output,
 }
 
 /// The orders of a layer's inputs and outputs.
@@ -236,11 +239,42 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     };
     let first = sink.next;
     let order = begin(input, wanted_by(layers, 0, wanted, &Followed::NONE));
-    list(layers, order, wanted, Uses::NONE, sink);
+    let passed = list(layers, order, wanted, Uses::NONE, sink);
 
     // No weight tells a caller that the input features have another order in PyTorch.
     if input.sizes().len() == 1 && !flat(order, input).pieces.is_same() {
         sink.doubt(first, Doubt::Given);
+    }
+    end(layers, first, passed.order, sink);
+}
+
+/// Asks for the order of a network's outputs, which a caller sees.
+const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink) {
+    let [
+        ..,
+        ParamField {
+            layer: Some(last), ..
+        },
+    ] = layers
+    else {
+        return;
+    };
+
+    // Several outputs are asked one by one, as what makes a tuple of them forgets their axes.
+    if matches!(last.order, FeatureOrder::Joins) && last.output.is_tuple() {
+        let mut i = 0;
+        while i < last.sources.len() {
+            if last.sources[i] > 0 {
+                let slot = slot_of(layers, first, last.sources[i] - 1);
+                let order = sink.orders[slot].passed.order;
+                if let Some(doubt) = doubt_of_output(order, last.source_shape(i)) {
+                    sink.doubt(slot, doubt);
+                }
+            }
+            i += 1;
+        }
+    } else if let Some(doubt) = doubt_of_output(order, last.output) {
+        sink.doubt(slot_of(layers, first, layers.len() - 1), doubt);
     }
 }
 

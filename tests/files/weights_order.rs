@@ -689,6 +689,9 @@ mod refused {
             // Features of which an image is made have another order than an image.
             (v: [5], image: [2, 1, 2]) -> [2, 1, 2] { Linear<_, 8> <- v, Glu, made: Reshape<2, 1, 2>, sum: Add <- (made, image) }:
                 ["sum.channels_last"];
+            (v: [5], words: [2, 1]) -> [2, 1, 2] {
+                Linear<_, 8> <- v, Glu, made: Reshape<2, 1, 2>, embed: Embedding<3, 2> <- words, sum: Add <- (made, embed),
+            }: ["sum.channels_last"];
         }
     }
 
@@ -711,6 +714,48 @@ mod refused {
                 ["sum.channels_last"];
             [2, 3, 4] -> [24] { sum: Residual { LayerNorm, Flatten, shortcut: { GlobalAvgPool2d, Linear<_, 24> } } }:
                 ["sum.channels_last"];
+            [5] -> [3] { Linear<_, 24>, Reshape<2, 3, 4>, Concat { a: { Flatten }, b: { LayerNorm, GlobalAvgPool2d } }, head: Linear<_, 3> }:
+                ["head.channels_last"];
+        }
+    }
+
+    network! { struct Halves: [2] -> [2, 1, 2] { Concat { a: Linear<_, 2, NoBias>, b: Linear<_, 2, NoBias> }, Reshape<2, 1, 2> } }
+
+    #[test]
+    fn images_that_are_returned_are_marked() {
+        check! {
+            [2] -> [2, 1, 2] { Concat { a: Linear<_, 2, NoBias>, b: Linear<_, 2, NoBias> }, image: Reshape<2, 1, 2> }:
+                ["image.channels_last"];
+            [2] -> [2, 1, 2] { Linear<_, 8>, Glu, image: Reshape<2, 1, 2> }: ["image.channels_last"];
+            [2] -> [2, 1, 2] { Linear<_, 4>, GroupNorm<2, _>, image: Reshape<2, 1, 2> }: ["image.channels_last"];
+            [2] -> [2, 3, 2] { Linear<_, 8>, Concat { Glu, {} }, image: Reshape<2, 3, 2> }: ["image.channels_last"];
+            [2] -> [2, 1, 2] { Linear<_, 8>, Glu, Reshape<2, 1, 2>, act: Sigmoid }: ["act.channels_last"];
+            [2] -> [2, 1, 2] { Linear<_, 8>, Glu, Reshape<2, 1, 2>, Identity, sum: Residual { Relu } }: ["sum.channels_last"];
+            [2] -> [2, 1, 2] { inner: Halves }: ["inner.channels_last"];
+            [2, 2, 3] -> [2, 2, 3] { Flatten, Linear<_, 12>, Residual { Linear<_, 12> }, Tanh, Reshape<2, 2, 3> }: [];
+            // One channel, one pixel, and what is flattened again.
+            [2] -> [2, 2, 1] { Linear<_, 8>, Glu, Reshape<2, 2, 1> }: [];
+            [2] -> [1, 1, 4] { Linear<_, 8>, Glu, Reshape<1, 1, 4> }: [];
+            [2] -> [3] { inner: Halves, Flatten, Linear<_, 3> }: [];
+            // Rows are what is written.
+            [2] -> [2, 2] { Linear<_, 8>, Glu, Reshape<2, 2> }: [];
+            [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Reshape<6, 4> }: [];
+            [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Flatten, rows: Reshape<6, 4> }: ["rows.channels_last"];
+            [2, 3, 4] -> [2, 3, 4] { LayerNorm, Flatten, image: Reshape<2, 3, 4> }: ["image.channels_last"];
+            [2, 3, 4] -> [2, 3, 4] { LayerNorm, Linear<_, 4> }: [];
+            // One of several outputs.
+            [2] -> (image: [2, 1, 2], kind: [2]) { code: Linear<_, 8>, Glu, image: Reshape<2, 1, 2>, kind: Linear<_, 2> <- code }:
+                ["image.channels_last"];
+            [2] -> ([2, 1, 2], [1]) { pair: Split { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 1> } } }:
+                ["pair.channels_last"];
+            [2] -> ([2, 1, 2], [1]) { pair: Split { a: { Linear<_, 4>, Reshape<2, 1, 2> }, b: { Linear<_, 1> } } }: [];
+            [2] -> [3] { Split { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 1> } }, Flatten, Linear<_, 3> }: [];
+            [2, 3, 4] -> ([2, 3, 4], [6, 4]) { Split { a: { Conv2d<_, 4, 1> }, b: { Conv2d<_, 4, 1>, Reshape<6, 4> } } }: [];
+            // Images of features, side by side, follow one another in PyTorch.
+            [2] -> [3] {
+                both: Concat { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 8>, Glu, Reshape<2, 1, 2> } },
+                Flatten, head: Linear<_, 3>,
+            }: ["both.channels_last"];
         }
     }
 
@@ -747,6 +792,7 @@ mod refused {
         network! { struct Given: [12] -> [2, 2, 1] { Reshape<2, 2, 3>, Conv2d<_, 1, 1> } }
         network! { struct First: [4, 4] -> [4, 4] { LayerNorm<_, _> } }
         network! { struct Last: [4, 4] -> [4, 1] { LayerNorm<_, _>, Linear<_, 1> } }
+        network! { struct Ends: [2] -> [2, 1, 2] { Linear<_, 8>, Glu, Reshape<2, 1, 2> } }
 
         fn sentence<N: Trainable<Element = f32>>() -> String {
             let (mut net, file) = (N::zeros(), N::zeros().to_safetensors(&[]));
@@ -767,6 +813,7 @@ mod refused {
             (sentence::<Given>(), "let it take the image itself"),
             (sentence::<First>(), "they are read with channels first"),
             (sentence::<Last>(), "they are read with channels last"),
+            (sentence::<Ends>(), "put a `Linear` before the `Reshape`"),
         ] {
             assert!(sentence.contains(what), "{sentence}");
         }

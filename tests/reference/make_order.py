@@ -778,6 +778,25 @@ def wired_lists(cases):
     cases.add("wired_nested_decoder", [5], [2, 3, 2], linear(5, 36), decoder(), state="features")
 
 
+def ends(cases):
+    """Images that a network returns."""
+    glu = lambda: L("Glu", nn.GLU())
+    unflatten = lambda: reshape(2, 1, 2)
+    cases.add("end_sigmoid", [5], [2, 1, 2], linear(5, 4), unflatten(), L("Sigmoid", nn.Sigmoid()), state="features")
+    cases.add("end_residual", [5], [2, 1, 2], linear(5, 4), unflatten(), residual(L("Relu", nn.ReLU())), state="features")
+    halves = lambda: concat(a=[linear(5, 2)], b=[linear(5, 2)])
+    for name, items in {
+        "halves": [halves(), unflatten()],
+        "halves_sigmoid": [halves(), unflatten(), L("Sigmoid", nn.Sigmoid())],
+        "glu": [linear(5, 8), glu(), unflatten()],
+        "glu_residual": [linear(5, 8), glu(), unflatten(), residual(L("Relu", nn.ReLU()))],
+        "groups": [linear(5, 4), L("GroupNorm<2, _>", nn.GroupNorm(2, 4)), unflatten()],
+    }.items():
+        cases.add(f"end_{name}", [5], [2, 1, 2], *items, state="features", refused="stay")
+    half = concat(a=[glu()], b=[])
+    cases.add("end_half", [5], [2, 3, 2], linear(5, 8), half, reshape(2, 3, 2), state="features", refused="stay")
+
+
 class Random:
     """Random networks, from layers that PyTorch computes alike."""
 
@@ -1051,6 +1070,7 @@ def main():
     with_axes(cases)
     moved_axes(cases)
     wired_lists(cases)
+    ends(cases)
     seed, count = map(int, sys.argv[1:] or (5, 40))
     random_networks = Random(seed)
     for index in range(count):

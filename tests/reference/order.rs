@@ -171,6 +171,14 @@ network! { struct WiredAutoencoder: [2, 3, 4] -> [2, 3, 4] { enc: Conv2d<_, 4, 1
 network! { struct WiredNested: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, inner: WiredInner, head: Linear<_, 3> } }
 network! { struct WiredBranch: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Concat { a: { fc: Linear<_, 36>, Add <- (fc, input) }, b: { Tanh } }, head: Linear<_, 3> } }
 network! { struct WiredNestedDecoder: [5] -> [2, 3, 2] { fc: Linear<_, 36>, decoder: WiredPicture } }
+network! { struct EndSigmoid: [5] -> [2, 1, 2] { fc: Linear<_, 4>, Reshape<2, 1, 2>, Sigmoid } }
+network! { struct EndResidual: [5] -> [2, 1, 2] { fc: Linear<_, 4>, Reshape<2, 1, 2>, Residual { Relu } } }
+network! { struct EndHalves: [5] -> [2, 1, 2] { Concat { a: { fc: Linear<_, 2> }, b: { fc: Linear<_, 2> } }, Reshape<2, 1, 2> } }
+network! { struct EndHalvesSigmoid: [5] -> [2, 1, 2] { Concat { a: { fc: Linear<_, 2> }, b: { fc: Linear<_, 2> } }, Reshape<2, 1, 2>, Sigmoid } }
+network! { struct EndGlu: [5] -> [2, 1, 2] { fc: Linear<_, 8>, Glu, Reshape<2, 1, 2> } }
+network! { struct EndGluResidual: [5] -> [2, 1, 2] { fc: Linear<_, 8>, Glu, Reshape<2, 1, 2>, Residual { Relu } } }
+network! { struct EndGroups: [5] -> [2, 1, 2] { fc: Linear<_, 4>, GroupNorm<2, _>, Reshape<2, 1, 2> } }
+network! { struct EndHalf: [5] -> [2, 3, 2] { fc: Linear<_, 8>, Concat { a: { Glu }, b: {  } }, Reshape<2, 3, 2> } }
 network! { struct Random0: [2, 3, 2] -> [2] { Residual { Gelu }, Conv2d<_, 3, 1>, Flatten, Softmax, BatchNorm1d<_, NoAffine>, PRelu, head: Linear<_, 2> } }
 network! { struct Random1: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { Gelu } }, MaxPool2d<(1, 2), Stride<1>>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, LayerNorm, Softsign, Linear<_, 4>, head: Linear<_, 2> } }
 network! { struct Random2: [2, 3, 2] -> [2] { Nested1, Gelu, Flatten, PRelu<_>, BatchNorm1d<_>, Selu, head: Linear<_, 2> } }
@@ -429,6 +437,14 @@ macro_rules! every_network {
         $check!(WiredNested, "wired_nested");
         $check!(WiredBranch, "wired_branch");
         $check!(WiredNestedDecoder, "wired_nested_decoder");
+        $check!(EndSigmoid, "end_sigmoid");
+        $check!(EndResidual, "end_residual");
+        $check!(EndHalves, "end_halves");
+        $check!(EndHalvesSigmoid, "end_halves_sigmoid");
+        $check!(EndGlu, "end_glu");
+        $check!(EndGluResidual, "end_glu_residual");
+        $check!(EndGroups, "end_groups");
+        $check!(EndHalf, "end_half");
         $check!(Random0, "random_0");
         $check!(Random1, "random_1");
         $check!(Random2, "random_2");

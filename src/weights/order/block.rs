@@ -2,7 +2,7 @@
 
 use super::layer::through;
 use super::merge::{SideBySide, added, either};
-use super::state::{Order, are_equal, flat};
+use super::state::{Order, are_equal, channels_last, flat};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
@@ -86,6 +86,15 @@ pub(super) const fn given(order: Order, input: Dims, uses: Uses, along_last: boo
         },
         Order::AsHere if uses.channels => Order::Either,
         Order::ChannelsFirst if uses.along_last => Order::Either,
+        // So are those of an image that a `Reshape` has made.
+        Order::Flat(flat)
+            if uses.along_last
+                && input.sizes().len() == 3
+                && flat.sure
+                && flat.pieces.equals(&channels_last(input)) =>
+        {
+            Order::Either
+        }
         order => order,
     }
 }

@@ -163,8 +163,13 @@ impl SideBySide {
     /// Returns these tensors and another one.
     pub const fn and(self, passed: &Passed, own: Dims) -> Self {
         let joins = flat(passed.order, own);
+        let axes = match Joined::one(passed.order, own) {
+            // In PyTorch the elements of each follow those of the one before it.
+            Joined::Image => Joined::Apart,
+            axes => axes,
+        };
         SideBySide {
-            axes: self.axes.and(Joined::one(passed.order, own)),
+            axes: self.axes.and(axes),
             all: match self.all {
                 Some(all) => all.and(&joins.pieces),
                 None => None,
