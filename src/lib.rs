@@ -230,6 +230,20 @@ pub use shapewright_macros::Parameters;
 /// let deep = Deep::init(&mut shapewright::rng(0));
 /// assert_eq!(deep.blocks[2].layer_0.fc.bias.len(), 32);
 /// assert_eq!(deep.head.weight.len(), 8 + 4 + 16);
+///
+/// network! {
+///     struct Agent: (state: [4], goal: [2]) -> (value: [1], policy: [3]) {
+///         fc: Linear<_, 8> <- state,
+///         act: Tanh,
+///         both: Concat <- (act, goal),
+///         value: Linear<_, 1>,
+///         policy: Linear<_, 3> <- both,
+///     }
+/// }
+/// let x = Tensor::from((Tensor1::from([0.0; 4]), Tensor1::from([1.0, 0.0])));
+/// let y = Agent::init(&mut shapewright::rng(0)).forward(&x);
+/// let (value, policy) = y.parts();
+/// assert_eq!((value.len(), policy.len()), (1, 3));
 /// ```
 ///
 /// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the
@@ -251,6 +265,14 @@ pub use shapewright_macros::Parameters;
 ///     same input and returns their outputs as a tuple.
 ///   - `Repeat<6> { .. }` runs its layers 6 times, each time with parameters of their own, which
 ///     are an array.
+/// - **Sources.** A layer reads the output before it, or what it names: `Linear<_, 4> <- enc` reads
+///   the output of the layer `enc`, `Add <- (a, b)` those of `a` and `b`, and `<- input` reads the
+///   input of the list. The names are those of layers before it in the same list. [`Add`](nn::Add),
+///   [`Mul`](nn::Mul) and [`Concat`](nn::Concat) read 2 to 6 outputs, and so can a layer of your own
+///   ([`Inputs`](ext::Inputs)). Every output has a reader.
+/// - **Several inputs and outputs.** `(tokens: [64], mask: [64]) -> (value: [1], policy: [2])` has
+///   2 to 4 of each. Layers read the inputs by their names, and an output has the name of the layer
+///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,

@@ -89,6 +89,9 @@ fn unknown_block(found: &str) -> String {
         .iter()
         .find(|name| builtin::distance(name, found) <= 2);
     match near {
+        _ if wiring::MERGES.contains(&found) => {
+            format!("`{found}` has no layers inside; it reads outputs: `{found} <- (a, b)`")
+        }
         Some(name) => format!("there is no block `{found}`; did you mean `{name}`?"),
         None => format!(
             "`{found}` has no layers inside; those that have are `Residual`, `Concat`, `Split` \

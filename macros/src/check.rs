@@ -57,6 +57,20 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
+    /// What it reads as it is written: ` <- (a, b)`, or nothing.
+    pub arrow: String,
+    pub role: Role,
+}
+
+/// The role of a layer in its list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A layer that the user has written.
+    Layer,
+    /// One of several inputs of a network.
+    Input,
+    /// The tuple of several outputs of a network.
+    Output,
 }
 
 /// A generic argument of a layer's type.
@@ -79,8 +93,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers,
         errors: _,
     } = definition;
-    check_shape(&input.sizes, errors);
-    check_shape(&output.sizes, errors);
+    check_ends(&input, "input", errors);
+    check_ends(&output, "output", errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
 
     let inputs = match &input.names[..] {
@@ -125,6 +139,7 @@ fn part_of_input((index, name): (usize, &Ident)) -> Layer {
         extent: Extent::of(name),
         path: quote!(__sw::Part<#index>),
         sources: vec![0],
+        role: Role::Input,
         ..Layer::unknown()
     }
 }
@@ -136,7 +151,7 @@ fn outputs(
     inputs: usize,
     errors: &mut Vec<Error>,
 ) -> Option<Layer> {
-    if output.names.is_empty() {
+    if !(2..=4).contains(&output.names.len()) {
         return None;
     }
 
@@ -147,7 +162,8 @@ fn outputs(
             Some(layer) => numbers.push(inputs + layer + 1),
             None => {
                 let message = format!(
-                    "no layer is called `{name}`: an output has the name of the layer that gives it"
+                    "no layer is called `{name}`, and an output has the name of the layer that \
+                     gives it: write `{name}: ..` before that layer"
                 );
                 errors.push(Error::new(name.span(), message));
             }
@@ -168,8 +184,32 @@ fn outputs(
         text,
         path: quote!(__sw::Pack),
         sources: numbers,
+        role: Role::Output,
         ..Layer::unknown()
     })
+}
+
+/// Reports a wrong number of named inputs or outputs, and shapes that can't be.
+fn check_ends(ends: &parse::Ends, what: &str, errors: &mut Vec<Error>) {
+    let SizesKind::Tuple(shapes) = &ends.sizes.kind else {
+        return check_shape(&ends.sizes, errors);
+    };
+    if ends.names.is_empty() || (2..=4).contains(&shapes.len()) {
+        return check_shape(&ends.sizes, errors);
+    }
+
+    let message = match &shapes[..] {
+        [one] => format!(
+            "one {what} has no name; write its shape alone, `{}`",
+            written(&one.tokens)
+        ),
+        _ => format!(
+            "a network has at most 4 {what}s, but these are {}",
+            shapes.len()
+        ),
+    };
+    errors.push(Error::new(ends.sizes.tokens.span(), message));
+    shapes.iter().for_each(|shape| check_shape(shape, errors));
 }
 
 /// Reports shapes with too many axes, tuples of a wrong length, and sizes that are no whole
@@ -273,9 +313,13 @@ pub fn check_layer(
     let is_merge = wiring::is_merge(&layer) && layer.sources.is_some();
     let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
+        let or = match written_path.as_str() {
+            "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
+            _ => "",
+        };
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your \
-             own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}`{or} (for a layer of \
+             your own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
@@ -356,6 +400,15 @@ pub fn check_layer(
         block,
         tied,
         sources,
+        arrow: match layer.sources.as_deref() {
+            None => String::new(),
+            Some([one]) => format!(" <- {one}"),
+            Some(several) => {
+                let names: Vec<String> = several.iter().map(Ident::to_string).collect();
+                format!(" <- ({})", names.join(", "))
+            }
+        },
+        role: Role::Layer,
     }
 }
 
@@ -433,12 +486,23 @@ impl Layer {
             block: None,
             tied: None,
             sources: vec![0],
+            arrow: String::new(),
+            role: Role::Layer,
         }
     }
 
     /// Returns whether it makes a tuple of several outputs of a network.
     pub fn is_pack(&self) -> bool {
-        self.field.is_none() && self.builtin && self.path.to_string().ends_with("Pack")
+        self.role == Role::Output
+    }
+
+    /// Returns the layer and what it reads, for a table.
+    pub fn row(&self) -> String {
+        match self.role {
+            Role::Layer => format!("{}{}", self.text, self.arrow),
+            Role::Input => format!("input {}", self.text),
+            Role::Output => format!("output {}", self.text),
+        }
     }
 
     /// Returns whether its parameters may be a struct that begins at a multiple of 64 bytes.

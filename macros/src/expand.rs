@@ -3,9 +3,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
-use crate::check::{Network, written};
+use crate::check::{Network, Role, written};
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
 use crate::spans::{Extent, ours};
@@ -122,17 +123,23 @@ fn layers_doc(network: &Network) -> String {
         written(&input.sizes.tokens),
         written(&output.sizes.tokens)
     );
-    for (index, layer) in layers.iter().enumerate() {
+    let mut index = 0;
+    for layer in layers {
         let field = layer
             .field
             .as_ref()
             .map(|field| format!("`{field}`"))
             .unwrap_or_default();
-        let written = layer
-            .text
-            .split_once(": ")
-            .map_or(layer.text.as_str(), |(_, layer)| layer);
-        doc.push_str(&format!("| {index} | {field} | `{written}` |\n"));
+        let row = layer.row();
+        let written = row.split_once(": ").map_or(&row[..], |(_, layer)| layer);
+        let number = match layer.role {
+            Role::Layer => {
+                index += 1;
+                (index - 1).to_string()
+            }
+            Role::Input | Role::Output => String::new(),
+        };
+        doc.push_str(&format!("| {number} | {field} | `{written}` |\n"));
     }
     doc
 }
@@ -219,12 +226,31 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     );
 
     let last = &steps[steps.len() - 1];
-    let given = &last.dims_out;
-    let text = &last.layer.text;
-    let check_output = output_extent.call(
-        quote!(__sw::report_output),
-        quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
-    );
+    let check_output = match &network.output.sizes.kind {
+        SizesKind::Tuple(shapes) if last.layer.is_pack() => {
+            let names = network.output.names.iter().zip(shapes);
+            let checks = names
+                .zip(&last.layer.sources)
+                .map(|((output, sizes), source)| {
+                    let output = output.unraw().to_string();
+                    let declared = shape(sizes);
+                    let given = format_ident!("__DIMS{source}");
+                    Extent::of(&sizes.tokens).call(
+                        quote!(__sw::report_named_output),
+                        quote!(#name, #output, <#declared as __sw::Shape>::DIMS, #given),
+                    )
+                });
+            quote!(#(#checks;)*)
+        }
+        _ => {
+            let given = &last.dims_out;
+            let text = &last.layer.text;
+            output_extent.call(
+                quote!(__sw::report_output),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
+            )
+        }
+    };
     let possible = quote!(__sw::is_possible(<__Input as __sw::Shape>::DIMS));
     quote! {
         type __Input = #input;

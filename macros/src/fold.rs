@@ -138,7 +138,7 @@ impl Lists<'_> {
         // For each output of the old list, its number in the new one.
         let mut numbers = vec![0];
         for mut layer in layers.drain(..) {
-            let source = layer.sources[0];
+            let is_only_reader = readers[layer.sources[0]] == 1;
             for source in &mut layer.sources {
                 *source = numbers[*source];
             }
@@ -147,7 +147,7 @@ impl Lists<'_> {
                 numbers.push(layer.sources[0]);
                 continue;
             }
-            let is_last = layer.sources == [kept.len()] && readers[source] == 1;
+            let is_last = layer.sources == [kept.len()] && is_only_reader;
             match kept.last_mut() {
                 Some((before, norm @ None))
                     if is_last && is(&layer, NORMS) && is(before, INTO) && has_own(before) =>
@@ -250,15 +250,25 @@ impl Lists<'_> {
     }
 }
 
-/// Returns how often each output of a list is read, by its number. That of the list is read once
-/// after all layers.
+/// Returns how often each output of a list is read, by its number, in a list without the layers that
+/// do nothing: their readers read what they read. That of the list is read once after all layers.
 fn readers(layers: &[Layer]) -> Vec<usize> {
-    let mut readers = vec![0; layers.len() + 1];
-    readers[layers.len()] = 1;
-    for &source in layers.iter().flat_map(|layer| &layer.sources) {
-        readers[source] += 1;
+    // For each output, the first one that is the same.
+    let mut origins = vec![0];
+    for (index, layer) in layers.iter().enumerate() {
+        origins.push(match is(layer, IDLE) {
+            true => origins[layer.sources[0]],
+            false => index + 1,
+        });
     }
-    readers
+
+    let mut readers = vec![0; layers.len() + 1];
+    readers[origins[layers.len()]] = 1;
+    let computing = layers.iter().filter(|layer| !is(layer, IDLE));
+    for &source in computing.flat_map(|layer| &layer.sources) {
+        readers[origins[source]] += 1;
+    }
+    origins.into_iter().map(|origin| readers[origin]).collect()
 }
 
 /// Returns whether a layer is a built-in one with one of these names.

@@ -234,7 +234,11 @@ impl Parse for Layer {
         };
         let sources = sources(input)?;
         if !input.is_empty() && !input.peek(Token![,]) {
-            return Err(input.error("expected `,` between two layers"));
+            return Err(input.error(if input.peek(Token![->]) {
+                "expected `,` between two layers; what a layer reads is behind `<-`"
+            } else {
+                "expected `,` between two layers"
+            }));
         }
 
         Ok(Layer {
@@ -263,16 +267,50 @@ fn sources(input: ParseStream) -> Result<Option<Vec<Ident>>> {
                  (a, b)`",
             ));
         }
-        return Ok(Some(vec![input.parse()?]));
+        return Ok(Some(vec![source(input)?]));
     }
 
     let content;
-    parenthesized!(content in input);
-    let names = content.parse_terminated(Ident::parse, Token![,])?;
+    let parentheses = parenthesized!(content in input);
+    let names = match sources_inside(&content) {
+        Ok(names) => names,
+        Err(error) => {
+            // What is left in the parentheses would be a second error.
+            content.parse::<TokenStream>()?;
+            return Err(error);
+        }
+    };
     if names.is_empty() {
-        return Err(content.error("expected the names of layers before this one"));
+        return Err(Error::new(
+            parentheses.span.join(),
+            "expected the names of layers before this one: `<- (a, b)`",
+        ));
     }
-    Ok(Some(names.into_iter().collect()))
+    Ok(Some(names))
+}
+
+/// Parses names with commas between them.
+fn sources_inside(input: ParseStream) -> Result<Vec<Ident>> {
+    let mut names = Vec::new();
+    while !input.is_empty() {
+        names.push(source(input)?);
+        if !input.is_empty() && input.parse::<Option<Token![,]>>()?.is_none() {
+            return Err(input.error("expected `,` between two names"));
+        }
+    }
+    Ok(names)
+}
+
+/// Parses the name of one output.
+fn source(input: ParseStream) -> Result<Ident> {
+    let is_layer = input.peek2(Token![<]) || input.peek2(syn::token::Paren);
+    if !input.peek(Ident) || is_layer {
+        return Err(input.error(
+            "expected the name of a layer before this one: give that layer a name, `name: ..`, and \
+             write the name here",
+        ));
+    }
+    input.parse()
 }
 
 impl Parse for Ends {
@@ -296,6 +334,10 @@ impl Parse for Ends {
         let mut names = Vec::new();
         let mut shapes = Vec::new();
         while !content.is_empty() {
+            if !content.peek(Ident) {
+                return Err(content
+                    .error("expected a name before the shape, as the others have: `name: [4]`"));
+            }
             let name: Ident = content.parse()?;
             if names.contains(&name) {
                 return Err(Error::new(
@@ -303,11 +345,16 @@ impl Parse for Ends {
                     format!("`{name}` is here twice; choose another name"),
                 ));
             }
-            content.parse::<Token![:]>()?;
+            if content.parse::<Option<Token![:]>>()?.is_none() {
+                return Err(Error::new(
+                    name.span(),
+                    format!("expected a shape behind the name: `{name}: [4]`"),
+                ));
+            }
             names.push(name);
             shapes.push(content.parse()?);
-            if !content.is_empty() {
-                content.parse::<Token![,]>()?;
+            if !content.is_empty() && content.parse::<Option<Token![,]>>()?.is_none() {
+                return Err(content.error("expected `,` between two shapes"));
             }
         }
 

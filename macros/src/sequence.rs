@@ -501,7 +501,7 @@ pub fn summaries(
             block_params,
             ..
         } = step;
-        let text = format!("{prefix}{}", step.layer.text);
+        let text = format!("{prefix}{}", step.layer.row());
         // Shared parameters are counted where they belong.
         let params = match step.layer.tied {
             Some(_) => quote!(()),

@@ -426,6 +426,7 @@ impl<'a> Step<'a> {
         } = probes;
         let text = &self.layer.text;
         let element = element.to_string();
+        let sources = self.layer.sources.len();
 
         let shaped =
             quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
@@ -433,7 +434,10 @@ impl<'a> Step<'a> {
             quote!(__sw::report_traits),
             // Without its shape, which `report_shape` reports, it is unknown what the layer would
             // have to compute.
-            quote!(#text, #element, #fits, #layer, #computes || !(#inferred.is_fine() && #shaped)),
+            quote!(
+                #text, #element, #sources, #fits, #layer,
+                #computes || !(#inferred.is_fine() && #shaped)
+            ),
         );
         let report_shape = self.layer.extent.call(
             quote!(__sw::report_shape),

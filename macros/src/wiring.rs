@@ -1,9 +1,11 @@
 //! Resolves the sources of layers: `Add <- (a, b)` reads the outputs of the layers `a` and `b`.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Error, Ident};
 
+use crate::blocks;
 use crate::check::{self as checked, written};
 use crate::parse::Layer;
 
@@ -54,7 +56,14 @@ pub fn resolve(
         };
         sources.push(found.ok_or(before + index));
     }
-    if errors.len() > errors_before {
+    check_names(layers, inputs, errors);
+    // A wrong name of an output is reported where the outputs are joined.
+    let is_named = |output: &Ident| {
+        let name = output.unraw().to_string();
+        names.contains(&Some(name))
+    };
+    let is_known = sources.iter().all(Result::is_ok);
+    if errors.len() > errors_before || !is_known || !outputs.iter().all(is_named) {
         return sources;
     }
 
@@ -70,8 +79,8 @@ pub fn resolve(
         for (index, name) in names.iter().enumerate() {
             if !is_read(index + 1) {
                 let message = format!(
-                    "no layer reads the input `{name}`; write `<- {name}` behind the layer that \
-                     does, or remove the input"
+                    "no layer reads the input `{name}`; write `<- {name}` behind one that is to \
+                     read it, or remove the input"
                 );
                 errors.push(Error::new(name.span(), message));
             }
@@ -84,10 +93,14 @@ pub fn resolve(
             None => false,
         };
         if !is_output && !is_read(before + index + 1) {
-            let text = written(&layer.tokens);
+            let text = whole(layer, &layer.tokens);
+            let way_out = match &layer.name {
+                Some(name) => format!("write `<- {name}` behind one"),
+                None => "give it a name and write `<- name` behind one".to_owned(),
+            };
             let message = format!(
-                "nobody reads what `{text}` gives: the next layer reads other outputs, and it is \
-                 not the last; give it a name and write `<- name` behind a layer that reads it"
+                "no layer reads what `{text}` gives; {way_out} that is to read it, or remove the \
+                 layer"
             );
             errors.push(Error::new(
                 crate::spans::Extent::of(&layer.tokens).first,
@@ -96,6 +109,31 @@ pub fn resolve(
         }
     }
     sources
+}
+
+/// Reports layers that have the name of an input.
+fn check_names(layers: &[Layer], inputs: &Inputs, errors: &mut Vec<Error>) {
+    let Inputs::Several(inputs) = inputs else {
+        return;
+    };
+    for name in layers.iter().filter_map(|layer| layer.name.as_ref()) {
+        if inputs.iter().any(|input| input.unraw() == name.unraw()) {
+            let message = format!(
+                "an input of the network is called `{name}` as well; choose another name for the \
+                 layer"
+            );
+            errors.push(Error::new(name.span(), message));
+        }
+    }
+}
+
+/// Returns `tokens` of a layer as a person would write them, with the braces of a block.
+fn whole(layer: &Layer, tokens: &TokenStream) -> String {
+    let text = written(tokens);
+    match layer.block {
+        Some(_) => format!("{text} {{ .. }}"),
+        None => text,
+    }
 }
 
 /// The outputs that a layer may name.
@@ -115,15 +153,21 @@ impl Scope<'_> {
         read: &[Ident],
         errors: &mut Vec<Error>,
     ) -> Option<Vec<usize>> {
-        let name = written(&layer.layer_tokens);
+        let name = whole(layer, &layer.layer_tokens);
         let is_merge = is_merge(layer);
         let span = crate::spans::Extent::of(&layer.layer_tokens).first;
-        if is_merge && read.len() < 2 {
+        if is_merge && !(layer.generics.is_empty() && layer.arguments.is_none()) {
+            let path = written(&layer.path.to_token_stream());
+            let list: Vec<String> = read.iter().map(Ident::to_string).collect();
             let message = format!(
-                "`{name}` reads at least two outputs: write `{name} <- (a, b)` with the names of \
-                 layers before it"
+                "`{path}` has neither sizes nor arguments: write `{path} <- ({})`",
+                list.join(", ")
             );
             errors.push(Error::new(span, message));
+            return None;
+        }
+        if is_merge && read.len() < 2 {
+            errors.push(Error::new(span, at_least_two(&name)));
             return None;
         }
         if read.len() > MOST_SOURCES {
@@ -133,6 +177,10 @@ impl Scope<'_> {
                 read.len()
             );
             errors.push(Error::new(read[MOST_SOURCES].span(), message));
+            return None;
+        }
+        if layer.block.is_some() && !blocks::is_block(&written(&layer.path.to_token_stream())) {
+            // That it has no layers inside is reported with the block.
             return None;
         }
         let is_builtin = layer
@@ -161,8 +209,17 @@ impl Scope<'_> {
     /// Returns the number of the output that a layer names.
     fn number(&self, index: usize, source: &Ident, errors: &mut Vec<Error>) -> Option<usize> {
         let name = source.unraw().to_string();
+        let is_name = |own: &Option<String>| own.as_ref() == Some(&name);
         match self.inputs {
-            Inputs::One if name == "input" => return Some(0),
+            Inputs::One if name == "input" => {
+                if self.names[..index].iter().any(is_name) {
+                    let message = "`input` is the name of what the list is given, and of a layer \
+                                   before this one; call that layer otherwise";
+                    errors.push(Error::new(source.span(), message));
+                    return None;
+                }
+                return Some(0);
+            }
             Inputs::Several(names) => {
                 if let Some(input) = names.iter().position(|input| input.unraw() == name) {
                     return Some(input + 1);
@@ -171,18 +228,20 @@ impl Scope<'_> {
             Inputs::One => {}
         }
 
-        let is_name = |own: &Option<String>| own.as_ref() == Some(&name);
         if let Some(layer) = self.names[..index].iter().rposition(is_name) {
             return Some(self.before + layer + 1);
         }
 
-        let message = if self.names[index..].iter().any(is_name) {
-            format!("`{name}` comes later: a layer reads what layers before it give")
-        } else {
+        let list = self.list(index);
+        let message = if is_name(&self.names[index]) {
+            format!("`{name}` is this layer itself, which can read {list}")
+        } else if self.names[index..].iter().any(is_name) {
             format!(
-                "there is no output `{name}` before this layer; those that can be read are {}",
-                self.list(index)
+                "`{name}` comes later, and a layer reads what layers before it give; move this \
+                 layer behind it"
             )
+        } else {
+            format!("there is no `{name}` before this layer in its list, which has {list}")
         };
         errors.push(Error::new(source.span(), message));
         None
@@ -200,30 +259,39 @@ impl Scope<'_> {
             .chain(layers)
             .map(|name| format!("`{name}`"))
             .collect();
-        quoted.join(", ")
+        match &quoted[..] {
+            [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+            names => names.concat(),
+        }
     }
+}
+
+fn at_least_two(name: &str) -> String {
+    format!(
+        "`{name}` reads at least two outputs: write `{name} <- (a, b)` with the names of layers \
+         before it, or `input`"
+    )
 }
 
 /// Returns whether a layer reads the output before it. Reports a layer that has to name its sources.
 fn check_default(index: usize, layer: &Layer, inputs: &Inputs, errors: &mut Vec<Error>) -> bool {
     let errors_before = errors.len();
-    let name = written(&layer.layer_tokens);
+    let name = whole(layer, &layer.layer_tokens);
     let span: Span = crate::spans::Extent::of(&layer.layer_tokens).first;
     if let (Inputs::Several(names), 0) = (inputs, index) {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let list: Vec<String> = names.iter().map(Ident::to_string).collect();
+        let such_as = match is_merge(layer) {
+            true => format!("({})", list.join(", ")),
+            false => list[0].clone(),
+        };
         let message = format!(
-            "the network has several inputs, {}: write behind `{name}` which of them it reads, \
-             such as `{name} <- {}`",
-            names.join(", "),
-            names[0].trim_matches('`')
+            "the network has several inputs: write which of them the first layer reads, such as \
+             `{name} <- {such_as}`"
         );
         errors.push(Error::new(span, message));
-    } else if is_merge(layer) && layer.block.is_none() && name != "Concat" {
-        let message = format!(
-            "`{name}` reads at least two outputs: write `{name} <- (a, b)` with the names of \
-             layers before it"
-        );
-        errors.push(Error::new(span, message));
+    } else if is_merge(layer) && !layer.path.is_ident("Concat") {
+        let name = written(&layer.path.to_token_stream());
+        errors.push(Error::new(span, at_least_two(&name)));
     }
     errors.len() == errors_before
 }
@@ -231,8 +299,6 @@ fn check_default(index: usize, layer: &Layer, inputs: &Inputs, errors: &mut Vec<
 /// Returns whether a layer joins several outputs.
 pub fn is_merge(layer: &Layer) -> bool {
     layer.block.is_none()
-        && layer.generics.is_empty()
-        && layer.arguments.is_none()
         && layer
             .path
             .get_ident()

@@ -147,6 +147,39 @@ impl<'a> ActivationStore<'a> {
         }
     }
 
+    /// Returns a slot in an area that several layers use in turn: `len` numbers for each of these
+    /// samples, beginning `within` bytes per sample after the beginning of the samples' own part of
+    /// the area.
+    ///
+    /// A slot of the whole batch would not do: another thread may be at another layer, whose slot has
+    /// another length, and the samples of one would lie on those of the other.
+    ///
+    /// # Safety
+    /// As for [`part_of_each`](Self::part_of_each).
+    #[inline(always)]
+    pub(super) unsafe fn slot_in<T: Number>(
+        &self,
+        area: Area,
+        within: usize,
+        len: usize,
+    ) -> &'a mut [T] {
+        let bytes = sample_bytes::<T>(len);
+        assert!(area.len <= self.len && area.offset <= self.len - area.len);
+        assert!(bytes <= area.len && within <= area.len - bytes);
+        assert!(area.offset.is_multiple_of(8) && area.len.is_multiple_of(8));
+        assert!(within.is_multiple_of(8));
+
+        // SAFETY: the area lies within the store, as just checked. The part of these samples is
+        // `area.len` bytes for each, after those of the samples before them, and the slot lies within
+        // it. Alignment and values are as in `slot`. The rest is the caller's promise.
+        unsafe {
+            let area_base = self.base.add(area.offset * self.batch);
+            let part = area_base.add(self.first * area.len);
+            let base = part.add(self.count * within).cast::<T>();
+            slice::from_raw_parts_mut(base, self.count * len)
+        }
+    }
+
     /// Returns the memory as that of one call.
     pub(crate) fn into_scratch(self) -> Scratch<'a> {
         // SAFETY: as one slot of bytes, this part of the batch is contiguous; `self` is consumed,
@@ -159,6 +192,15 @@ impl<'a> ActivationStore<'a> {
     pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
     }
+}
+
+/// A part of the bytes of each sample that several layers use in turn.
+#[derive(Clone, Copy)]
+pub(super) struct Area {
+    /// The number of bytes per sample before it.
+    pub(super) offset: usize,
+    /// The number of bytes per sample.
+    pub(super) len: usize,
 }
 
 #[cold]
@@ -250,6 +292,26 @@ mod tests {
         assert_eq!(last.take::<u8>(2), [1; 4]);
         assert_eq!(first.take::<i16>(3), [-2; 3]);
         assert_eq!(last.take::<i16>(3), [-2; 6]);
+    }
+
+    #[test]
+    fn parts_have_their_own_slots_of_every_length() {
+        let mut memory = Memory([0; 64]);
+        let area = super::Area { offset: 0, len: 16 };
+        let all = ActivationStore::new(&mut memory.0, 4, 16).parts();
+        // SAFETY: the parts have different samples.
+        let (first, last) = unsafe { (all.part(0, 1), all.part(1, 3)) };
+        // SAFETY: the slots do not overlap, as the test shows.
+        unsafe {
+            let short = first.slot_in::<f32>(area, 0, 1);
+            let long = last.slot_in::<f64>(area, 0, 2);
+            let behind = first.slot_in::<f64>(area, 8, 1);
+            short.fill(1.0);
+            long.fill(2.0);
+            behind.fill(3.0);
+            assert_eq!((short, behind), (&mut [1.0; 1][..], &mut [3.0; 1][..]));
+            assert_eq!(long, [2.0; 6]);
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::shape_rule::{
-    Place, is_possible, is_within_memory, report, report_output, report_parameters, report_shape,
-    report_size, report_traits, report_workspace,
+    Place, is_possible, is_within_memory, report, report_named_output, report_output,
+    report_parameters, report_shape, report_size, report_traits, report_workspace,
 };
 pub use super::stand_in::{Choose, OrStub};
 pub use super::{
@@ -308,7 +308,8 @@ pub mod silent {
     pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
+    pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
     pub const fn report_tied(_: &str, _: &str, _: bool) {}
-    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
+    pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
 }

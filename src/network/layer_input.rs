@@ -71,9 +71,15 @@ pub trait Sources: 'static {
 
     /// A slice of tensors from each source.
     type Slices<'a, T: Element>;
+    /// A slice of tensors for each source, or `None`.
+    type SlicesMut<'a, T: Element>;
 
     #[doc(hidden)]
     fn slices<'a, T: Element>(batches: Batches<'a, Self, T>) -> Self::Slices<'a, T>
+    where
+        Self: Sized;
+    #[doc(hidden)]
+    fn slices_mut<'a, T: Element>(gradients: Gradients<'a, Self, T>) -> Self::SlicesMut<'a, T>
     where
         Self: Sized;
 }
@@ -93,6 +99,18 @@ macro_rules! sources {
             #[inline(always)]
             fn slices<'a, T: Element>(batches: Batches<'a, Self, T>) -> Self::Slices<'a, T> {
                 ($(tensors(batches.sources[$index], batches.count),)*)
+            }
+
+            type SlicesMut<'a, T: Element> = ($(Option<&'a mut [Tensor<$name, T>]>,)*);
+
+            #[inline(always)]
+            fn slices_mut<'a, T: Element>(
+                gradients: Gradients<'a, Self, T>,
+            ) -> Self::SlicesMut<'a, T> {
+                let Gradients {
+                    mut sources, count, ..
+                } = gradients;
+                ($(sources[$index].take().map(|dx| tensors_mut(dx, count)),)*)
             }
         }
     };
@@ -178,6 +196,13 @@ impl<'a, X: Sources, T: Element> Gradients<'a, X, T> {
     /// Returns the number of samples.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Returns a tuple of optional slices of tensors, one for each source; `None` where nobody needs
+    /// the gradient.
+    #[inline(always)]
+    pub fn slices(self) -> X::SlicesMut<'a, T> {
+        X::slices_mut(self)
     }
 
     /// Returns the elements of the gradient for each source, sample after sample; `None` where

@@ -1,6 +1,7 @@
 //! The plan of a network's buffers: where each layer reads and writes. It is worked out in constants,
 //! once for inference and once for training.
 
+use super::activation_store::Area;
 use super::infer::Infer;
 use super::layer::{Flow, OutputKind, ReluFusion};
 use super::layer_input::{LayerInput, MAX_SOURCES};
@@ -139,7 +140,7 @@ pub(super) struct Source {
     /// The index of the layer that gives it; `None` for the network's input.
     pub(super) layer: Option<usize>,
     /// In training, where the layer's share of the gradient goes if another layer has written the
-    /// gradient before: the number of bytes per sample before it in the cache.
+    /// gradient before: the number of bytes per sample before it in the area for shares.
     pub(super) share: Option<usize>,
 }
 
@@ -185,6 +186,8 @@ pub struct Plan<const N: usize> {
     pub needs: Needs,
     /// The memory of training: outputs, their gradients and caches.
     pub train_needs: Needs,
+    /// The part of it for shares of gradients, which all layers use in turn.
+    pub(super) shares: Area,
     /// Whether backward reads the network's output.
     pub reads_output: bool,
     /// The number of multiply-adds of a forward pass of one sample.
@@ -234,6 +237,7 @@ impl<const N: usize> Plan<N> {
             buffers: [0; N],
             needs: Needs::NONE,
             train_needs: Needs::NONE,
+            shares: Area { offset: 0, len: 0 },
             batching: Batching::Auto,
             reads_output: false,
             multiply_adds: 0,
@@ -357,18 +361,16 @@ impl<const N: usize> Plan<N> {
         }
 
         connect(&mut self.training, wiring);
-        let shares = self.place_shares(stages, wiring, cache);
-        self.train_needs.per_sample = sizes::sum(&[cache, shares]);
+        self.shares = Area {
+            offset: cache,
+            len: self.place_shares(stages, wiring),
+        };
+        self.train_needs.per_sample = sizes::sum(&[cache, self.shares.len]);
     }
 
-    /// Gives a place behind the cache to each share of a gradient that is added to what a later
-    /// layer has written. Returns the number of bytes per sample; all layers use them in turn.
-    const fn place_shares(
-        &mut self,
-        stages: &[Stage; N],
-        wiring: &Wiring<N>,
-        cache: usize,
-    ) -> usize {
+    /// Gives a place in the area for shares to each share of a gradient that is added to what a
+    /// later layer has written. Returns the number of bytes per sample.
+    const fn place_shares(&mut self, stages: &[Stage; N], wiring: &Wiring<N>) -> usize {
         let mut most = 0;
         let mut i = 0;
         while i < N {
@@ -376,7 +378,7 @@ impl<const N: usize> Plan<N> {
             let mut source = 0;
             while source < wiring.reads(i).count() {
                 if !self.training[i].shares && !wiring.writes_gradient(i, source) {
-                    self.training[i].sources[source].share = Some(sizes::sum(&[cache, own]));
+                    self.training[i].sources[source].share = Some(own);
                     own = sizes::sum(&[own, stages[i].source_bytes[source]]);
                 }
                 source += 1;
@@ -495,28 +497,4 @@ const fn share_slots<const N: usize>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Plan, Stage};
-    use crate::nn::{Linear, MaxPool2d, Relu};
-    use crate::tensor::Rank3;
-
-    #[test]
-    fn relu_runs_with_a_neighbour() {
-        type Before = Rank3<4, 4, 2>;
-        type After = Rank3<2, 2, 2>;
-        let plan = Plan::new([
-            Stage::of::<Relu, Before, Before, f32>(),
-            Stage::of::<MaxPool2d<2, 2, 2, 2, 0, 0, 1, 1>, Before, After, f32>(),
-            Stage::of::<Linear<2, 2>, After, After, f32>(),
-            Stage::of::<Relu, After, After, f32>(),
-            Stage::of::<Relu, After, After, f32>(),
-        ]);
-        let layers = plan.training.map(|layer| (layer.absorbed, layer.relu));
-
-        // `Relu` before the maxima and after the dense layer; the last has no free neighbour.
-        let absorbed = (true, false);
-        let relu = (false, true);
-        let plain = (false, false);
-        assert_eq!(layers, [absorbed, relu, relu, absorbed, plain]);
-    }
-}
+mod tests;

@@ -67,6 +67,8 @@ impl<const N: usize> Segments<N> {
         // layers, and their caches.
         let mut extent = Extent::Undecided;
         let mut bytes = 0;
+        // Whether a layer of the segment so far computes anything.
+        let mut computes = false;
 
         let mut i = 0;
         while i < N {
@@ -78,14 +80,16 @@ impl<const N: usize> Segments<N> {
                 extent_of(stage, training)
             };
 
-            // A layer begins a segment if it wants another extent, or if it computes anything after
-            // a layer that needs the whole batch.
+            // A layer begins a segment if it wants another extent, if it computes anything after a
+            // layer that needs the whole batch, or if it needs the whole batch after a layer that
+            // computes anything.
             let after_whole =
                 matches!(extent, Extent::WholeBatch) && !matches!(stage.flow, Flow::View);
             let differs = !matches!(own, Extent::Undecided)
                 && !matches!(extent, Extent::Undecided)
                 && own as u8 != extent as u8;
-            if i == 0 || differs || after_whole {
+            let is_whole = computes && matches!(own, Extent::WholeBatch);
+            if i == 0 || differs || after_whole || is_whole {
                 segments.list[segments.count] = Segment {
                     first: i,
                     last: i,
@@ -95,7 +99,9 @@ impl<const N: usize> Segments<N> {
                 segments.count += 1;
                 extent = Extent::Undecided;
                 bytes = stage.in_bytes;
+                computes = false;
             }
+            computes = computes || !matches!(stage.flow, Flow::View);
 
             let segment = &mut segments.list[segments.count - 1];
             segment.last = i;

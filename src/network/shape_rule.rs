@@ -334,6 +334,31 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     panic!("{}", sentence.as_str())
 }
 
+/// Stops the compilation if the layer of a named output does not give what the network declares.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_named_output(network: &str, output: &str, declared: Dims, given: Dims) {
+    if given.is_unknown() || given.same(&declared) {
+        return;
+    }
+    let sentence = Sentence::new("`")
+        .text(network)
+        .text("` is declared to give ")
+        .dims(declared)
+        .text(" as `")
+        .text(output)
+        .text("`, but the layer `")
+        .text(output)
+        .text("` gives ")
+        .dims(given)
+        .text("; declare `")
+        .text(output)
+        .text(": ")
+        .dims(given)
+        .text("` or change the layer");
+    panic!("{}", sentence.as_str())
+}
+
 /// Stops the compilation if the input or output of a network has an axis without elements, or more
 /// elements than a tensor can have.
 #[doc(hidden)]
@@ -442,9 +467,25 @@ pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
 /// Stops the compilation if a user's layer lacks one of the traits that make it a layer.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
+pub const fn report_traits(
+    layer: &str,
+    element: &str,
+    sources: usize,
+    fits: bool,
+    has: bool,
+    computes: bool,
+) {
     if fits && has && computes {
         return;
+    }
+    if !fits && sources > 1 {
+        let sentence = Sentence::new("`")
+            .text(layer)
+            .text("` reads one output, but ")
+            .number(sources)
+            .text(" are named: it does not implement `ShapeRule<Inputs<..>>`; ")
+            .text("`Concat` or `Add` before it makes one of them");
+        panic!("{}", sentence.as_str());
     }
 
     let sentence = Sentence::new("`")

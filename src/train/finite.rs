@@ -175,7 +175,7 @@ pub(super) fn of_loss<N: Network>(
     }
 
     // Layers that work in place have the same memory for their outputs.
-    let later = outputs.take_while(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
+    let later = outputs.filter(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
     NonFinite::Layer {
         layer: layer.layer,
         in_place: later.last().map(|(layer, _)| layer.layer),

@@ -193,6 +193,82 @@ fn layers(all: &[LayerSummary]) -> Vec<&str> {
         .collect()
 }
 
+both! {
+    // A normalization is kept where others read what it reads, also through a `Dropout`.
+    Read ReadFolded Read64 Read64Folded [5, 5, 2] [3] {
+        conv: Conv2d<_, 4, 3, Pad<1>, NoBias>,
+        norm: BatchNorm2d<_>,
+        sum: Add <- (norm, conv),
+        dropped: Dropout2d(0.3),
+        wide: Conv2d<_, 4, 1, NoBias>,
+        thinned: Dropout2d(0.3),
+        kept: BatchNorm2d<_>,
+        Concat <- (kept, wide, dropped),
+        folded: Conv2d<_, 3, 2>,
+        gone: BatchNorm2d<_>,
+        GlobalAvgPool2d,
+        last: Linear<_, 3>,
+        BatchNorm1d<_>,
+    }
+    // Sources behind layers that are gone, the same output under two names, and lists in blocks.
+    Moved MovedFolded Moved64 Moved64Folded [4] [5] {
+        first: Dropout,
+        a: Linear<_, 5, NoBias>,
+        a_norm: BatchNorm1d<_>,
+        b: Dropout,
+        c: Tanh,
+        d: Linear<_, 5> <- first,
+        d_dropped: Dropout,
+        d_norm: BatchNorm1d<_>,
+        e: Mul <- (c, b, d_norm, a_norm),
+        Residual {
+            x: Linear<_, 5>,
+            y: Dropout <- input,
+            z: Add <- (x, y),
+            w: Linear<_, 5, NoBias> <- x,
+            w_norm: BatchNorm1d<_>,
+            Add <- (w_norm, z, input),
+        },
+        f: Dropout,
+        Add <- (f, e),
+        Dropout,
+    }
+}
+network! {
+    #[folded(EndsFolded)]
+    struct Ends: (a: [3], b: [2]) -> (norm: [4], plain: [2], dropped: [2]) as f64 {
+        x: Dropout <- b,
+        y: Dropout <- a,
+        z: Concat <- (y, x),
+        fc: Linear<_, 4, NoBias>,
+        norm: BatchNorm1d<_>,
+        plain: Linear<_, 2> <- x,
+        dropped: Dropout,
+    }
+}
+
+#[test]
+fn sources_are_those_of_the_original() {
+    for seed in [1, 100, 1000] {
+        assert!(difference(&*trained::<Read>(seed)) < 1e-5);
+        assert!(difference(&*trained::<Moved>(seed)) < 1e-5);
+        assert!(difference(&*trained::<Read64>(seed)) < 1e-12);
+        assert!(difference(&*trained::<Moved64>(seed)) < 1e-12);
+        assert!(difference(&*trained::<Ends>(seed)) < 1e-12);
+    }
+
+    let norms = |all: &[LayerSummary]| {
+        let layers = layers(all);
+        layers.iter().filter(|layer| layer.contains("Norm")).count()
+    };
+    assert_eq!(norms(Read::LAYERS), 4);
+    assert_eq!(norms(ReadFolded::LAYERS), 2);
+    assert_eq!(norms(MovedFolded::LAYERS), 0);
+    assert_eq!(norms(EndsFolded::LAYERS), 0);
+    let _ = ReadFolded::zeros().norm.running_mean;
+    assert!(!MovedFolded::summary().to_string().contains("Dropout"));
+}
+
 #[test]
 fn what_is_folded_is_gone() {
     assert_eq!(

@@ -10,6 +10,7 @@ mod inference_only;
 mod init;
 mod memory;
 mod number_types;
+mod random_wiring;
 mod streams;
 mod tuples;
 mod whole_batch;

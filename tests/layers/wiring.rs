@@ -4,6 +4,113 @@ use crate::common::gradient::check_network;
 use shapewright::prelude::*;
 use shapewright::tensor::{Rank2, Rank3};
 
+/// The guide's layer of two inputs.
+mod bilinear {
+    use shapewright::ext::{
+        BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer,
+        LayerInput, ShapeRule, Sources, Train,
+    };
+    use shapewright::prelude::*;
+    use shapewright::tensor::{Dims, Element, Rank1};
+
+    /// `y[i] = a[i] * (w[i][0] * b[0] + w[i][1] * b[1] + ..)`: `b` says how much of `a` passes.
+    pub struct Bilinear<const A: usize, const B: usize>;
+
+    /// The parameters of [`Bilinear`].
+    #[derive(Clone, Copy, Debug, Parameters)]
+    #[repr(C)]
+    pub struct BilinearParams<const A: usize, const B: usize, T: Element> {
+        pub weight: [[T; B]; A],
+    }
+
+    /// What it reads.
+    pub type Two<const A: usize, const B: usize> = (Rank1<A>, Rank1<B>);
+
+    impl<X: Sources, const A: usize, const B: usize> ShapeRule<Inputs<X>> for Bilinear<A, B> {
+        const OUTPUT: Inferred = Inferred::takes(
+            <Two<A, B> as Shape>::DIMS,
+            <Inputs<X> as LayerInput>::DIMS,
+            Dims::new(&[A]),
+        );
+    }
+
+    impl<T: Element, const A: usize, const B: usize> Layer<T> for Bilinear<A, B> {
+        type Config = ();
+        type Params = BilinearParams<A, B, T>;
+
+        fn initialize<R: rand::Rng + ?Sized>(_: &(), params: &mut Self::Params, _: &mut R) {
+            params.weight = [[T::one(); B]; A];
+        }
+    }
+
+    /// The product of a row of weights and `b`.
+    fn gate<T: Element, const B: usize>(weight: &[T; B], b: &Tensor1<B, T>) -> T {
+        weight
+            .iter()
+            .zip(b)
+            .fold(T::zero(), |sum, (&w, &b)| sum + w * b)
+    }
+
+    impl<T: Element, const A: usize, const B: usize> Infer<Inputs<Two<A, B>>, Rank1<A>, T>
+        for Bilinear<A, B>
+    {
+        // An output depends on its place in `a`, and on all of `b` in its order.
+        const ORDER: FeatureOrder = FeatureOrder::Depends;
+        const MULTIPLY_ADDS: usize = A * (B + 1);
+
+        fn forward(call: Forward<'_, Self, Inputs<Two<A, B>>, Rank1<A>, T>) {
+            let Forward { params, x, y, .. } = call;
+            let (a, b) = x.slices();
+            for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+                for i in 0..A {
+                    y[i] = a[i] * gate(&params.weight[i], b);
+                }
+            }
+        }
+    }
+
+    impl<T: Element, const A: usize, const B: usize> Train<Inputs<Two<A, B>>, Rank1<A>, T>
+        for Bilinear<A, B>
+    {
+        const READS_OUTPUT: bool = false;
+
+        fn backward_input(call: BackwardInput<'_, Self, Inputs<Two<A, B>>, Rank1<A>, T>) {
+            let BackwardInput {
+                params, x, dy, dx, ..
+            } = call;
+            let (a, b) = x.slices();
+            let (da, db) = dx.slices();
+
+            for ((da, dy), b) in da.into_iter().flatten().zip(&*dy).zip(b) {
+                for i in 0..A {
+                    da[i] = dy[i] * gate(&params.weight[i], b);
+                }
+            }
+            for ((db, dy), a) in db.into_iter().flatten().zip(&*dy).zip(a) {
+                for j in 0..B {
+                    db[j] =
+                        (0..A).fold(T::zero(), |sum, i| sum + dy[i] * a[i] * params.weight[i][j]);
+                }
+            }
+        }
+
+        fn backward_params(call: BackwardParams<'_, Self, Inputs<Two<A, B>>, Rank1<A>, T>) {
+            let BackwardParams {
+                x, dy, gradient, ..
+            } = call;
+            let (a, b) = x.slices();
+            for ((dy, a), b) in dy.iter().zip(a).zip(b) {
+                for i in 0..A {
+                    for j in 0..B {
+                        gradient.weight[i][j] += dy[i] * a[i] * b[j];
+                    }
+                }
+            }
+        }
+    }
+}
+use bilinear::Bilinear;
+
 network! {
     /// A skip connection across two layers.
     struct Skip: [4, 4, 2] -> [4, 4, 1] as f64 {
@@ -69,8 +176,29 @@ network! {
     }
 }
 
+network! {
+    /// The last reader of the input reads it twice.
+    struct Square: [3] -> [3] as f64 {
+        fc: Linear<_, 3>,
+        Mul <- (input, fc, input),
+    }
+}
+
+network! {
+    /// A layer of several inputs that is not built in.
+    struct Gated: (text: [3], user: [2]) -> [3] as f64 {
+        words: Linear<_, 3> <- text,
+        who: Tanh <- user,
+        once: Bilinear<3, 2> <- (words, who),
+        twice: Bilinear<3, 3> <- (once, once),
+        Add <- (twice, text),
+    }
+}
+
 #[test]
 fn gradients_are_right() {
+    check_network::<Square>(3);
+    check_network::<Gated>(3);
     check_network::<Skip>(3);
     check_network::<Readers>(3);
     check_network::<Ends>(3);
@@ -254,4 +382,33 @@ fn a_frozen_layer_has_no_gradient_from_those_that_share_it() {
     }
     assert_eq!(gradient.fc.bias, [0.0; 4]);
     assert_ne!(gradient.layer_5.bias, [0.0; 2]);
+}
+
+#[test]
+fn tables_tell_what_layers_read() {
+    let rows: Vec<&str> = Ends::LAYERS.iter().map(|layer| layer.layer).collect();
+    assert_eq!(
+        rows,
+        [
+            "input state",
+            "input action",
+            "body: Linear<_, 4> <- state",
+            "act: Tanh",
+            "both: Concat <- (act, action)",
+            "value: Linear<_, 1>",
+            "policy: Linear<_, 2> <- both",
+            "output (value, policy)",
+        ]
+    );
+    let summary = Ends::summary().to_string();
+    let lines: Vec<&str> = summary.lines().collect();
+    assert_eq!(lines[0], "Ends: ([3], [2]) -> ([1], [2]), f64");
+    assert_eq!(
+        lines[4],
+        "  body: Linear<_, 4> <- state    [4]                 16             12"
+    );
+    assert_eq!(
+        lines[9],
+        "  output (value, policy)         ([1], [2])           0              0"
+    );
 }

@@ -172,17 +172,18 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         // The gradients of the sources whose layers are trained. Where a later layer has written
         // one, this layer's share of it has a slot of its own.
         let mut input_gradient = input_gradient.as_deref_mut();
+        let has_input_gradient = input_gradient.is_some();
         let mut gradients = [const { None }; MAX_SOURCES];
         for (number, gradient) in gradients.iter_mut().enumerate() {
             let len = In::LENS[number];
             let Source { spot, share, layer } = layer.sources[number];
             let is_asked = layer.is_none_or(|layer| layer >= *stop_at);
+            // An output without a slot is the network's input under another shape.
+            let is_held = matches!(spot, Spot::Slot { .. }) || has_input_gradient;
             *gradient = match (spot, share) {
-                _ if len == 0 || !is_asked => None,
+                _ if len == 0 || !is_asked || !is_held => None,
                 // SAFETY: as above.
-                (_, Some(share)) if layer.is_some() || input_gradient.is_some() => {
-                    Some(unsafe { cache.slot(share, len) })
-                }
+                (_, Some(share)) => Some(unsafe { cache.slot_in(plan.shares, share, len) }),
                 // SAFETY: as above.
                 (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
                 _ => input_gradient.take(),
@@ -223,8 +224,9 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                 continue;
             };
 
-            // SAFETY: the plan gives shares and gradients slots of their own.
-            let share = unsafe { &*self.cache.slot::<T>(share, len) };
+            // SAFETY: the plan gives shares and gradients slots of their own, and these samples have a
+            // part of the area for shares of their own.
+            let share = unsafe { &*self.cache.slot_in::<T>(self.plan.shares, share, len) };
             let sum = match source.spot {
                 // SAFETY: as above.
                 Spot::Slot { gradient, .. } => unsafe { self.cache.slot(gradient, len) },

@@ -1,0 +1,39 @@
+//! A layer of one's own, and a network, that read one output are given two.
+use shapewright::ext::{FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule};
+use shapewright::prelude::*;
+use shapewright::tensor::Element;
+
+struct Double;
+
+impl<In: Shape> ShapeRule<In> for Double {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Double {
+    type Config = ();
+    type Params = ();
+}
+
+impl<S: Shape, T: Element> Infer<S, S, T> for Double {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        for (y, x) in call.y.iter_mut().zip(call.x) {
+            *y = x.map(|x| x + x);
+        }
+    }
+}
+
+network! {
+    struct Net: [4] -> [4] { a: Linear<_, 4>, double: Double <- (a, input) }
+}
+
+network! {
+    struct Critic: (state: [4], action: [2]) -> [1] { Concat <- (state, action), Linear<_, 1> }
+}
+
+network! {
+    struct Actor: [4] -> [1] { action: Linear<_, 2>, critic: Critic <- (input, action) }
+}
+
+fn main() {}
