@@ -318,6 +318,35 @@ fn several_inputs_and_outputs_are_tuples() {
     assert_eq!(net.forward(&x).as_slice(), [7.0, 40.0, 50.0]);
 }
 
+#[test]
+fn tables_tell_what_layers_read() {
+    let rows: Vec<&str> = Ends::LAYERS.iter().map(|layer| layer.layer).collect();
+    assert_eq!(
+        rows,
+        [
+            "input state",
+            "input action",
+            "body: Linear<_, 4> <- state",
+            "act: Tanh",
+            "both: Concat <- (act, action)",
+            "value: Linear<_, 1>",
+            "policy: Linear<_, 2> <- both",
+            "output (value, policy)",
+        ]
+    );
+    let summary = Ends::summary().to_string();
+    let lines: Vec<&str> = summary.lines().collect();
+    assert_eq!(lines[0], "Ends: ([3], [2]) -> ([1], [2]), f64");
+    assert_eq!(
+        lines[4],
+        "  body: Linear<_, 4> <- state    [4]                 16             12"
+    );
+    assert_eq!(
+        lines[9],
+        "  output (value, policy)         ([1], [2])           0              0"
+    );
+}
+
 network! {
     /// A language model whose head is its embedding.
     struct Tied: [3] -> [3, 5] as f64 {
@@ -382,33 +411,4 @@ fn a_frozen_layer_has_no_gradient_from_those_that_share_it() {
     }
     assert_eq!(gradient.fc.bias, [0.0; 4]);
     assert_ne!(gradient.layer_5.bias, [0.0; 2]);
-}
-
-#[test]
-fn tables_tell_what_layers_read() {
-    let rows: Vec<&str> = Ends::LAYERS.iter().map(|layer| layer.layer).collect();
-    assert_eq!(
-        rows,
-        [
-            "input state",
-            "input action",
-            "body: Linear<_, 4> <- state",
-            "act: Tanh",
-            "both: Concat <- (act, action)",
-            "value: Linear<_, 1>",
-            "policy: Linear<_, 2> <- both",
-            "output (value, policy)",
-        ]
-    );
-    let summary = Ends::summary().to_string();
-    let lines: Vec<&str> = summary.lines().collect();
-    assert_eq!(lines[0], "Ends: ([3], [2]) -> ([1], [2]), f64");
-    assert_eq!(
-        lines[4],
-        "  body: Linear<_, 4> <- state    [4]                 16             12"
-    );
-    assert_eq!(
-        lines[9],
-        "  output (value, policy)         ([1], [2])           0              0"
-    );
 }
