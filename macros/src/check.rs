@@ -133,6 +133,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
 fn part_of_input((index, name): (usize, &Ident)) -> Layer {
     let text = name.to_string();
     Layer {
+        key: name.unraw().to_string(),
         brief: text.clone(),
         text,
         extent: Extent::of(name),
@@ -178,6 +179,7 @@ fn outputs(
     let names: Vec<String> = output.names.iter().map(Ident::to_string).collect();
     let text = format!("({})", names.join(", "));
     Some(Layer {
+        key: "outputs".to_owned(),
         brief: text.clone(),
         text,
         path: quote!(__sw::Pack),

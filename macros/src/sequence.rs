@@ -296,10 +296,12 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             quote!(layer)
         };
 
+        let sources = &layer.sources;
+        let reading = (*sources != [step.index]).then(|| quote!(.reading(&[#(#sources),*])));
         quote! {
             __sw::ParamField::#new::<#called, #shape_in, #shape_out, #element>(
                 #key, #text, #first
-            )
+            ) #reading
         }
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))

@@ -36,6 +36,7 @@ use rand::Rng;
 use rand::distr::{Distribution, Uniform};
 
 use crate::network::Parameters;
+use crate::network::param_tree::PlaceKind;
 use crate::tensor::Element;
 
 mod sealed {
@@ -121,7 +122,12 @@ impl Nonlinearity {
 fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
     // Place by place, as what is between the layers of a network must stay zero.
     let numbers = params.as_mut_slice();
-    P::PARAM_TREE.for_each_place(0, &mut |place, _| numbers[place].fill_with(&mut draw));
+    P::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+        // The numbers of a buffer are of another type.
+        if !matches!(kind, PlaceKind::Buffer { .. }) {
+            numbers[place].fill_with(&mut draw);
+        }
+    });
 }
 
 /// Sets all numbers to `value`.

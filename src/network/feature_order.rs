@@ -43,7 +43,7 @@ pub enum FeatureOrder {
     /// `#[params(features)]`.
     ///
     /// Between a tuple of tensors of one shape and one such tensor, each output belongs to the
-    /// inputs at the same position.
+    /// inputs at the same position. The same holds for several sources of one shape.
     Keeps,
     /// The last axis is the channels, which are the first axis of an image or a sequence in
     /// PyTorch, as in a convolution or a batch normalization. For an input with a single axis it is
@@ -74,6 +74,12 @@ pub enum FeatureOrder {
     /// that the weights are in files as they are here. Otherwise it is as [`FeatureOrder::Depends`].
     #[doc(hidden)]
     Trailing,
+    /// Its sources lie side by side along the last axis, or are the parts of a tuple.
+    #[doc(hidden)]
+    Joins,
+    /// The output is one of the input's parts.
+    #[doc(hidden)]
+    Part(usize),
     /// That of the layers inside: a network or a block.
     #[doc(hidden)]
     Layers,

@@ -267,10 +267,14 @@ pub struct ParamField {
 pub struct LayerInfo {
     /// The layer as it is written, without the layers inside it.
     pub text: &'static str,
-    /// What it does on this input: never [`FeatureOrder::Mixes`] or [`FeatureOrder::Trailing`].
+    /// Its effect on this input: never [`FeatureOrder::Mixes`] or [`FeatureOrder::Trailing`].
     pub order: FeatureOrder,
     /// Its tensors have their axes in files as they are here, whatever their `axes` say.
     pub axes_as_here: bool,
+    /// The outputs that it reads, by number: 0 is the input of the list, `k + 1` the output of layer
+    /// `k`. Empty for the output before it.
+    pub sources: &'static [usize],
+    /// The shape of the input; a tuple if it reads several outputs.
     pub input: Dims,
     /// The shape of the output.
     pub output: Dims,
@@ -297,6 +301,7 @@ impl ParamField {
             text,
             order: L::ORDER.on(In::DIMS),
             axes_as_here: matches!(L::ORDER, FeatureOrder::Trailing),
+            sources: &[],
             input: In::DIMS,
             output: Out::DIMS,
         };
@@ -306,6 +311,14 @@ impl ParamField {
             contents: <L::Params as Parameters<T>>::PARAM_TREE,
             layer: Some(layer),
         }
+    }
+
+    /// Sets the outputs that the layer reads.
+    pub const fn reading(mut self, sources: &'static [usize]) -> Self {
+        if let Some(layer) = &mut self.layer {
+            layer.sources = sources;
+        }
+        self
     }
 }
 

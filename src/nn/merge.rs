@@ -257,7 +257,7 @@ fn part<X: Sources, T: Element>(
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const ORDER: FeatureOrder = FeatureOrder::Joins;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(call.x.elements(), flatten_mut(call.y), last_axis);
@@ -303,7 +303,7 @@ impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const ORDER: FeatureOrder = FeatureOrder::Joins;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(call.x.elements(), flatten_mut(call.y), |dims| dims.len());
@@ -347,7 +347,7 @@ fn range_of(tuple: Dims, index: usize) -> core::ops::Range<usize> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> for Part<INDEX> {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const ORDER: FeatureOrder = FeatureOrder::Part(INDEX);
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let range = range_of(In::DIMS, INDEX);

@@ -99,6 +99,11 @@ impl Doubt {
                  are last here and first in PyTorch; let it take the image itself, or give it inputs in that order \
                  and leave this name out with `Loader::only`"
             }
+            Doubt::Output => {
+                "is the network's output, whose axes a `Reshape` has made of features, and these have another order \
+                 in PyTorch, where images have their channels first; put a `Linear` before the `Reshape`, or let \
+                 the network return the features"
+            }
             Doubt::SquareFirst => {
                 "depends on the order of the axes of its weights, which have equal sizes, so that no file says \
                  whether channels are first there; they are read with channels first; if they are so, leave this \

@@ -42,6 +42,10 @@
 //!   [`Reshape`](crate::nn::Reshape) makes an image of them. This `Reshape<H, W, C>` is PyTorch's
 //!   `nn.Unflatten(1, (C, H, W))`.
 //!
+//! A layer that names its sources, as `Add <- (a, b)`, is given their orders. A sum or a product has
+//! the order that all of its sources have; a dense layer before it makes the order of those sources
+//! that come before the dense layer. Write the source that is flattened first.
+//!
 //! Some results depend on the order itself: PyTorch has other features of a flattened image in the
 //! first half of a [`Glu`](crate::nn::Glu), and in each group of a
 //! [`GroupNorm`](struct@crate::nn::GroupNorm). Other results depend on facts that no file contains:
@@ -67,6 +71,11 @@
 //!   here; in the second case their shape does not fit. If width and channels are equal, no shape
 //!   tells, and the layer is marked. Weights of the second case are converted in Python:
 //!   `w.transpose(-1, -2)`.
+//! - Behind sources whose orders are different, the elements do not belong together in PyTorch.
+//!   Where several layers read one output, and one of them works along its last axis, a program may
+//!   have moved the axes for all of them.
+//! - A network that returns an image or rows that a `Reshape` has made of features returns other ones
+//!   if no layer could make the features in the order of the image, as behind a `Glu` or a `Concat`.
 //! - A network whose inputs are features, and that makes an image of them, is given them with
 //!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!
@@ -132,6 +141,7 @@ mod pieces;
 #[cfg(feature = "std")]
 mod save;
 mod wanted;
+mod wiring;
 
 pub use crate::network::param_tree::Axes;
 pub use difference::DifferenceKind;

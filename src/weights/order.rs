@@ -7,12 +7,14 @@
 //! the input to the output; where a layer makes features, a look-ahead finds the order that is
 //! wanted.
 //!
-//! [`state`] defines the order, [`layer`] and [`block`] follow it through a layer and through a
-//! block. An unknown order does not matter until a result depends on it; the layer with that result
-//! gets a [`Doubt`], and files a mark.
+//! [`state`] defines the order; [`layer`], [`block`] and [`merge`] follow it through a layer, through
+//! a block, and through a layer that reads several outputs. In a list whose layers name their sources,
+//! a layer is given the order of the output that it names. An unknown order does not matter until a
+//! result depends on it; the layer with that result gets a [`Doubt`], and files a mark.
 
 mod block;
 mod layer;
+mod merge;
 mod state;
 
 pub(super) use layer::keeps_last;
@@ -20,13 +22,15 @@ pub(super) use state::channels_last;
 
 use super::pieces::Pieces;
 use super::wanted::{Uses, wanted_by};
+use super::wiring::{Reached, is_wired, readers, shape_of};
 use crate::network::FeatureOrder;
-use crate::network::param_tree::{ParamField, ParamTree};
+use crate::network::param_tree::{LayerInfo, ParamField, ParamTree};
 use crate::sizes;
 use crate::tensor::Dims;
-use block::block;
+use block::{block, given};
 use layer::{through, whole};
-use state::{Flat, Order, along_axis, flat};
+use merge::merged;
+use state::{Order, along_axis, begin, doubt_of_output, flat, made};
 
 /// The reason for which a layer may compute another result in PyTorch.
 #[derive(Clone, Copy)]
@@ -44,6 +48,9 @@ pub(super) enum Doubt {
     SquareFirst,
     /// The same, or the order of the last two of them; they are read with channels last.
     SquareLast,
+    /// Its axes, which are those of the network's output, were made of features that have another
+    /// order in PyTorch.
+    Output,
 }
 
 /// The orders of a layer's inputs and outputs.
@@ -57,6 +64,8 @@ pub(super) struct LayerOrder {
     pub doubt: Option<Doubt>,
     /// Its tensors have their axes in files as they are here.
     pub axes_as_here: bool,
+    /// The order of the output, whatever its axes.
+    passed: Passed,
 }
 
 impl LayerOrder {
@@ -65,6 +74,7 @@ impl LayerOrder {
         output: Pieces::same(0),
         doubt: None,
         axes_as_here: false,
+        passed: Passed::sure(Order::Open),
     };
 }
 
@@ -77,11 +87,97 @@ struct Passed {
     doubt: Option<Doubt>,
 }
 
-/// The destination of the orders: one entry for each layer and block, outer ones first. For a dry
-/// run, it has no entries.
+impl Passed {
+    /// Returns a known order.
+    const fn sure(order: Order) -> Self {
+        Passed {
+            order,
+            free: false,
+            doubt: None,
+        }
+    }
+
+    /// Returns the order after a layer whose result is, or may be, another one in PyTorch.
+    const fn doubtful(output: Dims, doubt: Doubt) -> Self {
+        Passed {
+            order: made(output),
+            free: false,
+            doubt: Some(doubt),
+        }
+    }
+}
+
+/// The destination of the orders: one entry for each layer and block, outer ones first.
+///
+/// For a dry run, `next` is set back behind it, so that the entries are written again.
 struct Sink<'a> {
     orders: &'a mut [LayerOrder],
     next: usize,
+}
+
+impl Sink<'_> {
+    /// Marks a layer, unless it has a mark.
+    const fn doubt(&mut self, slot: usize, doubt: Doubt) {
+        if self.orders[slot].doubt.is_none() {
+            self.orders[slot].doubt = Some(doubt);
+        }
+    }
+}
+
+/// The outputs of a list of layers that have been followed.
+#[derive(Clone, Copy)]
+pub(super) struct Followed<'a> {
+    layers: &'a [ParamField],
+    orders: &'a [LayerOrder],
+    /// The entry of the list's first layer.
+    first: usize,
+    input: Passed,
+    /// Their number.
+    count: usize,
+}
+
+impl Followed<'_> {
+    /// No outputs.
+    pub const NONE: Followed<'static> = Followed {
+        layers: &[],
+        orders: &[],
+        first: 0,
+        input: Passed::sure(Order::Open),
+        count: 0,
+    };
+
+    /// Returns the order of an output.
+    const fn output(&self, output: usize) -> Passed {
+        if output == 0 {
+            return self.input;
+        }
+        self.orders[slot_of(self.layers, self.first, output - 1)].passed
+    }
+
+    /// Returns the order of the first followed output that a layer reads in addition to those that
+    /// are reached.
+    pub const fn beside(&self, layer: &LayerInfo, reached: &Reached) -> Option<Pieces> {
+        let mut i = 0;
+        while i < layer.sources.len() {
+            let source = layer.sources[i];
+            if source < self.count && !reached.has(source) {
+                return Some(flat(self.output(source).order, layer.source_shape(i)).pieces);
+            }
+            i += 1;
+        }
+        None
+    }
+}
+
+/// Returns the entry of a layer of a list whose first layer has the entry `first`.
+const fn slot_of(layers: &[ParamField], first: usize, layer: usize) -> usize {
+    let mut slot = first;
+    let mut i = 0;
+    while i < layer {
+        slot += 1 + layers[i].contents.layers();
+        i += 1;
+    }
+    slot
 }
 
 impl ParamTree {
@@ -141,52 +237,56 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     } else {
         None
     };
-    let (order, first) = (begin(input, wanted_by(layers, 0, wanted)), sink.next);
-    list(layers, order, wanted, Uses::NONE, sink);
+    let first = sink.next;
+    let order = begin(input, wanted_by(layers, 0, wanted, &Followed::NONE));
+    let passed = list(layers, order, wanted, Uses::NONE, sink);
 
     // No weight tells a caller that the input features have another order in PyTorch.
-    if first < sink.orders.len()
-        && sink.orders[first].doubt.is_none()
-        && input.sizes().len() == 1
-        && !flat(order, input).pieces.is_same()
-    {
-        sink.orders[first].doubt = Some(Doubt::Given);
+    if input.sizes().len() == 1 && !flat(order, input).pieces.is_same() {
+        sink.doubt(first, Doubt::Given);
     }
+    end(layers, first, passed.order, sink);
 }
 
-/// Returns the order of a network's inputs: images have their channels first in PyTorch, features
-/// have the order that is wanted.
-const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
-    match (dims.sizes().len(), wanted) {
-        (3, _) => Order::ChannelsFirst,
-        (2.., _) => Order::Open,
-        (1, Some(wanted)) if wanted.len() == dims.len() => Order::Flat(Flat::sure(wanted)),
-        _ if dims.parts().is_empty() => Order::Flat(Flat::same(dims.len())),
-        _ => {
-            let mut pieces = Pieces::same(0);
-            let mut i = 0;
-            while i < dims.parts().len() {
-                let part = flat(begin(dims.parts()[i], None), dims.parts()[i]).pieces;
-                pieces = match pieces.and(&part) {
-                    Some(both) => both,
-                    None => Pieces::same(pieces.len() + part.len()),
-                };
-                i += 1;
+/// Asks for the order of a network's outputs, which a caller sees.
+const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink) {
+    let [
+        ..,
+        ParamField {
+            layer: Some(last), ..
+        },
+    ] = layers
+    else {
+        return;
+    };
+
+    // Several outputs are asked one by one, as what makes a tuple of them forgets their axes.
+    if matches!(last.order, FeatureOrder::Joins) && last.output.is_tuple() {
+        let mut i = 0;
+        while i < last.sources.len() {
+            if last.sources[i] > 0 {
+                let slot = slot_of(layers, first, last.sources[i] - 1);
+                let order = sink.orders[slot].passed.order;
+                if let Some(doubt) = doubt_of_output(order, last.source_shape(i)) {
+                    sink.doubt(slot, doubt);
+                }
             }
-            Order::Flat(Flat::sure(pieces))
+            i += 1;
         }
+    } else if let Some(doubt) = doubt_of_output(order, last.output) {
+        sink.doubt(slot_of(layers, first, layers.len() - 1), doubt);
     }
 }
 
 /// Returns the input shape of a list of layers.
-const fn input_of(layers: &[ParamField]) -> Dims {
+pub(super) const fn input_of(layers: &[ParamField]) -> Dims {
     match layers {
         [
             ParamField {
                 layer: Some(first), ..
             },
             ..,
-        ] => first.input,
+        ] => first.source_shape(0),
         _ => Dims::UNKNOWN,
     }
 }
@@ -208,63 +308,95 @@ pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
 /// comes behind it.
 const fn list(
     layers: &[ParamField],
-    mut order: Order,
+    order: Order,
     wanted: Option<Pieces>,
     behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
-    let mut free = false;
+    let wired = is_wired(layers);
+    let first = sink.next;
+    let input = Passed::sure(if wired {
+        shared(layers, 0, order, behind)
+    } else {
+        order
+    });
+
+    let mut before = input;
     let mut i = 0;
     while i < layers.len() {
         if let Some(layer) = &layers[i].layer {
             let slot = sink.next;
             sink.next += 1;
+
+            let followed = Followed {
+                layers,
+                orders: sink.orders,
+                first,
+                input,
+                count: i + 1,
+            };
+            let contents = &layers[i].contents;
+            let came = match layer.sources {
+                [source] => followed.output(*source),
+                _ => before,
+            };
+            let makes = matches!(layer.order, FeatureOrder::Makes | FeatureOrder::Layers);
+            let wanted = if makes {
+                wanted_by(layers, i + 1, wanted, &followed)
+            } else {
+                None
+            };
+
+            let mut read = came.order;
             let mut axes_as_here = layer.axes_as_here;
-            let passed = if let FeatureOrder::Layers = layer.order {
-                let wanted = wanted_by(layers, i + 1, wanted);
+            let mut passed = if layer.sources.len() > 1 {
+                let passed;
+                (read, passed) = merged(contents, layer, &followed);
+                networks(contents, sink);
+                passed
+            } else if let FeatureOrder::Layers = layer.order {
                 let behind = Uses::by(layers, i + 1, behind);
-                block(
-                    &layers[i].contents,
-                    layer,
-                    order,
-                    free,
-                    wanted,
-                    behind,
-                    sink,
-                )
+                block(contents, layer, came, wanted, behind, sink)
             } else if let (FeatureOrder::Whole, 2..) = (layer.order, layer.input.sizes().len()) {
-                networks(&layers[i].contents, sink);
-                let (passed, as_here) =
-                    whole(layer.input, order, free, Uses::by(layers, i + 1, behind));
+                networks(contents, sink);
+                let behind = Uses::by(layers, i + 1, behind);
+                let (passed, as_here) = whole(layer.input, came.order, came.free, behind);
                 axes_as_here = as_here;
                 passed
             } else {
-                networks(&layers[i].contents, sink);
-                let makes = matches!(layer.order, FeatureOrder::Makes);
-                let wanted = if makes {
-                    wanted_by(layers, i + 1, wanted)
-                } else {
-                    None
-                };
-                through(&layers[i].contents, layer, order, free, wanted)
+                networks(contents, sink);
+                through(contents, layer, came.order, came.free, wanted)
             };
-
-            if slot < sink.orders.len() {
-                sink.orders[slot] = LayerOrder {
-                    input: along_axis(order, layer.input),
-                    output: along_axis(passed.order, layer.output),
-                    doubt: passed.doubt,
-                    axes_as_here,
-                };
+            let doubt = passed.doubt;
+            passed.doubt = None;
+            if wired {
+                passed.order = shared(layers, i + 1, passed.order, behind);
             }
-            order = passed.order;
-            free = passed.free;
+
+            sink.orders[slot] = LayerOrder {
+                input: along_axis(read, layer.source_shape(0)),
+                output: along_axis(passed.order, layer.output),
+                doubt,
+                axes_as_here,
+                passed,
+            };
+            before = passed;
         }
         i += 1;
     }
-    Passed {
-        order,
-        free,
-        doubt: None,
+    before
+}
+
+/// Returns the order of an output for all of its readers. If the axes are moved for one of them, this
+/// may have been before all.
+const fn shared(layers: &[ParamField], output: usize, order: Order, behind: Uses) -> Order {
+    if readers(layers, output) < 2 {
+        return order;
     }
+    given(
+        order,
+        shape_of(layers, output),
+        Uses::by(layers, output, Uses::NONE),
+        Uses::by(layers, output, behind).along_last,
+    )
 }

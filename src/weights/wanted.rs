@@ -1,60 +1,149 @@
 //! The look-ahead for the order in which layers want their input features.
 
-use super::order::{channels_last, keeps_last, output_of};
+use super::order::{Followed, channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
+use super::wiring::{Reached, is_wired};
 use crate::network::FeatureOrder;
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
-/// Returns the order in which the layers `i..` want their input features; `behind` is the order in
-/// which their outputs are wanted. An image that a `Reshape` makes of features has its channels
-/// first in PyTorch.
+/// The number of times that a look-ahead may begin anew behind a layer of a wired list, where its
+/// ways part. It is bounded, as the number of ways is not.
+const MOST_WAYS: usize = 32;
+
+/// Returns the order in which the readers of an output want their input features; `behind` is the
+/// order in which the list's output is wanted. An image that a `Reshape` makes of features has its
+/// channels first in PyTorch.
+///
+/// `followed` are the outputs whose order is known already.
 pub(super) const fn wanted_by(
     layers: &[ParamField],
-    mut i: usize,
+    output: usize,
     behind: Option<Pieces>,
+    followed: &Followed,
 ) -> Option<Pieces> {
+    if is_wired(layers) {
+        let mut ways = MOST_WAYS;
+        return wanted_in_wiring(layers, output, behind, followed, &mut ways);
+    }
+
+    let mut i = output;
     while i < layers.len() {
-        let Some(LayerInfo {
-            order,
-            input,
-            output,
-            ..
-        }) = &layers[i].layer
-        else {
+        let Some(layer) = &layers[i].layer else {
             return None;
         };
-
-        let axes = input.sizes().len();
-        let keeps_order = match order {
-            FeatureOrder::View => true,
-            FeatureOrder::Keeps => input.same(output),
-            FeatureOrder::Channels if axes > 1 => return Some(channels_last(*input)),
-            FeatureOrder::Channels => input.same(output),
-            // Of other than three axes it takes rows, too.
-            FeatureOrder::Whole => axes != 3,
-            FeatureOrder::Makes
-            | FeatureOrder::Depends
-            | FeatureOrder::Mixes
-            | FeatureOrder::Trailing => false,
-            FeatureOrder::Layers => {
-                return wanted_in(
-                    &layers[i].contents,
-                    *output,
-                    wanted_by(layers, i + 1, behind),
-                );
-            }
-        };
-        if !keeps_order {
-            return if axes == 3 {
-                Some(channels_last(*input))
-            } else {
-                None
-            };
+        if let FeatureOrder::Layers = layer.order {
+            let behind = wanted_by(layers, i + 1, behind, followed);
+            return wanted_in(&layers[i].contents, layer.output, behind);
+        }
+        if !passes_on(layer, layer.input) {
+            return wanted_by_itself(layer, layer.input);
         }
         i += 1;
     }
     behind
+}
+
+/// Like [`wanted_by`], for a list in which a layer reads another output than the one before it.
+/// Layers that read an output directly or behind layers that pass it on are asked in order; the
+/// first that wants one decides.
+const fn wanted_in_wiring(
+    layers: &[ParamField],
+    output: usize,
+    behind: Option<Pieces>,
+    followed: &Followed,
+    ways: &mut usize,
+) -> Option<Pieces> {
+    if *ways == 0 {
+        return None;
+    }
+    *ways -= 1;
+
+    let mut reached = Reached::only(output);
+    let mut i = output;
+    while i < layers.len() {
+        let Some(layer) = &layers[i].layer else {
+            return None;
+        };
+        if let Some(source) = reached.first_source(layer, i) {
+            let input = layer.source_shape(source);
+            let several = layer.sources.len() > 1;
+            let wanted = match layer.order {
+                FeatureOrder::Layers => {
+                    let behind = wanted_in_wiring(layers, i + 1, behind, followed, ways);
+                    wanted_in(&layers[i].contents, layer.output, behind)
+                }
+                FeatureOrder::Joins => {
+                    let behind = wanted_in_wiring(layers, i + 1, behind, followed, ways);
+                    let before = first_element(layer, source);
+                    wanted_of_branch(behind, before, input, layer.output)
+                }
+                FeatureOrder::Keeps if several && layer.has_equal_sources() => {
+                    let wanted = followed.beside(layer, &reached);
+                    if wanted.is_none() {
+                        reached.add(i + 1);
+                    }
+                    wanted
+                }
+                _ if several => None,
+                _ if passes_on(layer, input) => {
+                    reached.add(i + 1);
+                    None
+                }
+                _ => wanted_by_itself(layer, input),
+            };
+            if wanted.is_some() {
+                return wanted;
+            }
+        }
+        i += 1;
+    }
+    if reached.has(layers.len()) {
+        behind
+    } else {
+        None
+    }
+}
+
+/// Returns whether a layer without layers inside wants its inputs as its outputs are wanted.
+const fn passes_on(layer: &LayerInfo, input: Dims) -> bool {
+    let axes = input.sizes().len();
+    match layer.order {
+        FeatureOrder::View => true,
+        FeatureOrder::Keeps => input.same(&layer.output),
+        FeatureOrder::Channels => axes <= 1 && input.same(&layer.output),
+        // Of other than three axes it takes rows, too.
+        FeatureOrder::Whole => axes != 3,
+        FeatureOrder::Makes
+        | FeatureOrder::Depends
+        | FeatureOrder::Mixes
+        | FeatureOrder::Trailing
+        | FeatureOrder::Joins
+        | FeatureOrder::Part(_)
+        | FeatureOrder::Layers => false,
+    }
+}
+
+/// Returns the order that a layer wants that does not pass its inputs on.
+const fn wanted_by_itself(layer: &LayerInfo, input: Dims) -> Option<Pieces> {
+    let axes = input.sizes().len();
+    let takes_channels = matches!(layer.order, FeatureOrder::Channels) && axes > 1;
+    if takes_channels || axes == 3 {
+        Some(channels_last(input))
+    } else {
+        None
+    }
+}
+
+/// Returns the number of elements of a layer's sources before one of them.
+const fn first_element(layer: &LayerInfo, source: usize) -> usize {
+    let mut first = 0;
+    let mut i = 0;
+    while i < source {
+        first += layer.source_shape(i).len();
+        i += 1;
+    }
+    first
 }
 
 /// Like [`wanted_by`], for a network or a block.
@@ -64,7 +153,7 @@ pub(super) const fn wanted_in(
     behind: Option<Pieces>,
 ) -> Option<Pieces> {
     match tree {
-        ParamTree::Layers(layers) => wanted_by(layers, 0, behind),
+        ParamTree::Layers(layers) => wanted_by(layers, 0, behind, &Followed::NONE),
         ParamTree::Items { item, .. } => wanted_in(item, output, behind),
         ParamTree::Block(joint, branches) => {
             if let (Joint::Sum, [_], Some(_)) = (joint, branches, behind) {
@@ -141,49 +230,75 @@ impl Uses {
         }
     }
 
-    /// Returns the uses of the layers `i..`.
-    pub const fn by(layers: &[ParamField], mut i: usize, behind: Uses) -> Self {
+    /// Returns the uses that the readers of an output make of it, directly or behind layers that
+    /// keep the axes.
+    pub const fn by(layers: &[ParamField], output: usize, behind: Uses) -> Self {
         let mut uses = Uses::NONE;
+        let mut reached = Reached::only(output);
+        let mut i = output;
         while i < layers.len() {
             let Some(layer) = &layers[i].layer else {
                 return uses;
             };
-            let input = layer.input;
-            let output = layer.output;
-            let several = input.sizes().len() > 1;
-            match layer.order {
-                FeatureOrder::Keeps => {}
-                FeatureOrder::View if keeps_last(input, output) => {}
-                FeatureOrder::Layers => {
-                    let own = Uses::of_one(&layers[i].contents, Uses::NONE);
-                    uses = uses.and(own);
-                    if own.channels || own.pools || own.along_last || !input.same(&output) {
-                        return uses;
-                    }
+            if let Some(source) = reached.first_source(layer, i) {
+                let (own, passes_on) = Uses::of_layer(&layers[i], layer, source);
+                uses = uses.and(own);
+                if passes_on {
+                    reached.add(i + 1);
                 }
-                FeatureOrder::Whole => uses.whole = uses.whole || several,
-                FeatureOrder::Channels => {
-                    let channels = output.sizes().len() > 1;
-                    return uses.and(Uses {
-                        channels: several && channels,
-                        pools: several && !channels,
-                        ..Uses::NONE
-                    });
-                }
-                FeatureOrder::Makes
-                | FeatureOrder::Depends
-                | FeatureOrder::Mixes
-                | FeatureOrder::Trailing => {
-                    return uses.and(Uses {
-                        along_last: several,
-                        ..Uses::NONE
-                    });
-                }
-                FeatureOrder::View => return uses,
             }
             i += 1;
         }
-        uses.and(behind)
+        if reached.has(layers.len()) {
+            uses.and(behind)
+        } else {
+            uses
+        }
+    }
+
+    /// Returns the uses that a layer makes of one of its sources, and whether its output has the same
+    /// axes, of which the layers behind it make further uses.
+    const fn of_layer(field: &ParamField, layer: &LayerInfo, source: usize) -> (Self, bool) {
+        let input = layer.source_shape(source);
+        let output = layer.output;
+        let several = input.sizes().len() > 1;
+        match layer.order {
+            FeatureOrder::Keeps => (Uses::NONE, true),
+            FeatureOrder::Joins => (Uses::NONE, output.sizes().len() > 1),
+            FeatureOrder::View => (Uses::NONE, keeps_last(input, output)),
+            FeatureOrder::Part(_) => (Uses::NONE, false),
+            FeatureOrder::Layers => {
+                let own = Uses::of_one(&field.contents, Uses::NONE);
+                let decides = own.channels || own.pools || own.along_last;
+                (own, !decides && input.same(&output))
+            }
+            FeatureOrder::Whole => (
+                Uses {
+                    whole: several,
+                    ..Uses::NONE
+                },
+                true,
+            ),
+            FeatureOrder::Channels => {
+                let channels = output.sizes().len() > 1;
+                let own = Uses {
+                    channels: several && channels,
+                    pools: several && !channels,
+                    ..Uses::NONE
+                };
+                (own, false)
+            }
+            FeatureOrder::Makes
+            | FeatureOrder::Depends
+            | FeatureOrder::Mixes
+            | FeatureOrder::Trailing => {
+                let own = Uses {
+                    along_last: several,
+                    ..Uses::NONE
+                };
+                (own, false)
+            }
+        }
     }
 }
 

@@ -18,7 +18,9 @@ numbers(). Inputs and outputs that are images or sequences have their channels
 last in the file.
 """
 
+import functools
 import json
+import math
 import random
 import sys
 from collections import OrderedDict
@@ -135,6 +137,55 @@ class Split(Concat):
         return tuple(branch(x) for branch in self.children())
 
 
+class Wired(nn.Module):
+    """A list whose layers read outputs by name; those that name none read the output before them."""
+
+    def __init__(self, items, inputs=("input",), outputs=()):
+        super().__init__()
+        self.inputs, self.outputs, self.steps = inputs, outputs, []
+        for index, item in enumerate(items):
+            if isinstance(item.module, nn.Module):
+                self.add_module(item.key(index), item.module)
+            self.steps.append((item.name, item.reads, item.module))
+
+    def moves(self, name):
+        """Whether channels are moved last before an output is shared, as a reader works along the last axis."""
+        kinds = [getattr(module, "kind", "keeps") for _, reads, module in self.steps if name in reads]
+        return Axes.before and len(kinds) > 1 and "last" in kinds
+
+    def put(self, outputs, name, y):
+        if isinstance(y, Axes) and self.moves(name):
+            y = Axes(y.first().movedim(1, -1), True)
+        outputs[name] = y
+        return y
+
+    def forward(self, x):
+        outputs, y = {}, x
+        for name, part in zip(self.inputs, x if isinstance(x, tuple) else [x]):
+            y = self.put(outputs, name, part)
+        for name, reads, module in self.steps:
+            given = [outputs[source] for source in reads] or [y]
+            y = module(*given)
+            if name:
+                y = self.put(outputs, name, y)
+        return tuple(outputs[name] for name in self.outputs) or y
+
+
+def product(a, b):
+    if isinstance(a, Axes):
+        return Axes(a.first() * b.first()) if not (a.last or b.last) else Axes(
+            a.first().movedim(1, -1) * b.first().movedim(1, -1), True)
+    return a * b
+
+
+def side_by_side(*xs):
+    if not isinstance(xs[0], Axes):
+        return torch.cat(xs, 1)
+    if any(x.last for x in xs):
+        return Axes(torch.cat([x.first().movedim(1, -1) for x in xs], -1), True)
+    return Axes(torch.cat([x.x for x in xs], 1))
+
+
 def each(module):
     return Function(lambda parts: tuple(module(part) for part in parts))
 
@@ -146,13 +197,20 @@ class L:
     """A layer: its name or None, as it is written in Rust, and its module."""
 
     def __init__(self, rust, module, name=None):
-        self.rust, self.module, self.name = rust, module, name
+        self.rust, self.module, self.name, self.reads = rust, module, name, ()
+
+    def reading(self, *names):
+        self.reads = names
+        return self
 
     def key(self, index):
         return self.name or str(index)
 
     def text(self):
-        return f"{self.name}: {self.rust}" if self.name else self.rust
+        text = f"{self.name}: {self.rust}" if self.name else self.rust
+        if not self.reads:
+            return text
+        return f"{text} <- " + (self.reads[0] if len(self.reads) == 1 else f"({', '.join(self.reads)})")
 
 
 def layers_of(items):
@@ -198,6 +256,23 @@ STRUCTS = []
 def nested(name, input, output, *items, field=None):
     STRUCTS.append(f"network! {{ struct {name}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}")
     return L(name, nn.Sequential(layers_of(items)), field)
+
+
+def wired(name, input, output, *items, field=None):
+    STRUCTS.append(f"network! {{ struct {name}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}")
+    return L(name, Wired(items), field)
+
+
+def add(*reads, name=None):
+    return L("Add", lambda first, *others: sum(others, first), name).reading(*reads)
+
+
+def mul(*reads, name=None):
+    return L("Mul", lambda first, *others: functools.reduce(product, others, first), name).reading(*reads)
+
+
+def cat(*reads, name=None):
+    return L("Concat", side_by_side, name).reading(*reads)
 
 
 def linear(i, o, name="fc"):
@@ -305,6 +380,69 @@ class Cases:
         self.cases.append(case)
         self.rust.append(
             f"network! {{ struct {struct}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}"
+        )
+        self.names.append((struct, name))
+
+    def add_wired(self, name, inputs, outputs, *items, state="features", refused="no"):
+        """Like `add`, for a list with names; `inputs` and `outputs` are a shape, or a dictionary of shapes.
+
+        `refused`: "no"; "sound": the file may be refused, but must not give other outputs; "yes"; "if different": "yes"
+        if moved axes matter, "sound" otherwise.
+        """
+        struct = "".join(word.capitalize() for word in name.split("_"))
+        ends = lambda shapes: list(shapes.values()) if isinstance(shapes, dict) else [shapes]
+        names = lambda shapes, otherwise: tuple(shapes) if isinstance(shapes, dict) else otherwise
+        module = Wired(items, names(inputs, ("input",)), names(outputs, ())).eval()
+        tensors = OrderedDict(sorted(module.state_dict().items()))
+        for seed, (key, tensor) in enumerate(tensors.items()):
+            low = 0.5 if key.endswith("running_var") else -0.5
+            tensor.copy_(numbers(tensor.numel(), seed, low).reshape(tensor.shape))
+            if key.endswith("num_batches_tracked"):
+                tensor.zero_()
+
+        is_moved = lambda shape: len(shape) == 3 or len(shape) == 2 and state == "channels"
+        lens = [math.prod(shape) for shape in ends(inputs)]
+        x = (numbers(2 * sum(lens), 999) * 4).reshape(2, -1).split(lens, 1)
+        x = [part.reshape(2, *shape) for part, shape in zip(x, ends(inputs))]
+        x = [part.movedim(-1, 1) if is_moved(shape) else part for part, shape in zip(x, ends(inputs))]
+
+        def compute(wrap=lambda part: part):
+            given = [wrap(part) if part.dim() > 2 else part for part in x]
+            y = module(tuple(given) if isinstance(inputs, dict) else given[0])
+            y = [part.first() if isinstance(part, Axes) else part for part in (y if isinstance(y, tuple) else (y,))]
+            y = [part.movedim(1, -1) if is_moved(shape) else part for part, shape in zip(y, ends(outputs))]
+            for part, shape in zip(y, ends(outputs)):
+                assert list(part.shape) == [2, *shape], (name, part.shape)
+            return torch.cat([part.flatten(1) for part in y], 1)
+
+        with torch.no_grad():
+            if refused == "if different":
+                y, Axes.stay = compute(Axes), True
+                others = [compute(Axes)]
+                Axes.before = True
+                others.append(compute(Axes))
+                Axes.stay = False
+                others.append(compute(Axes))
+                Axes.before = False
+                apart = max((y - other).abs().max() for other in others)
+                assert apart < 1e-5 or apart > 1e-3, (name, apart)
+                refused = "sound" if apart < 1e-5 else "yes"
+            else:
+                y = compute()
+        assert torch.isfinite(y).all() and y.abs().max() < 1e4, name
+        shapes = {key: list(tensor.shape) for key, tensor in tensors.items()}
+        case = {"name": name, "tensors": shapes, "y": [float(f"{v:.8g}") for v in y.flatten().tolist()]}
+        if refused != "no":
+            case["refused"] = refused
+        self.cases.append(case)
+
+        def text(shapes):
+            if not isinstance(shapes, dict):
+                return str(list(shapes))
+            return "(" + ", ".join(f"{name}: {list(shape)}" for name, shape in shapes.items()) + ")"
+
+        self.rust.append(
+            f"network! {{ struct {struct}: {text(inputs)} -> {text(outputs)} {{ {text_of(items)} }} }}"
         )
         self.names.append((struct, name))
 
@@ -539,6 +677,126 @@ def moved_axes(cases):
     )
 
 
+def wired_lists(cases):
+    """Lists whose layers read outputs by name."""
+    image = [2, 3, 4]
+    relu = lambda name=None: L("Relu", nn.ReLU(), name)
+    conv_of = lambda i, o, name: L(f"Conv2d<_, {o}, 1>", nn.Conv2d(i, o, 1), name)
+    flat = lambda name="flat": L("Flatten", nn.Flatten(), name)
+    act = lambda name: L("Tanh", nn.Tanh(), name)
+    head = lambda n: linear(n, 3, "head")
+    mean = lambda name=None: L("GlobalAvgPool2d", Function(lambda x: x.mean((2, 3))), name)
+
+    cases.add_wired(
+        "wired_unet", [4, 4, 3], [3], conv_of(3, 4, "enc"), relu("act"), L("MaxPool2d<2>", nn.MaxPool2d(2)),
+        conv_of(4, 5, "mid"), tanh(), L("Upsample<2>", nn.Upsample(scale_factor=2), "up"), cat("up", "act"),
+        conv_of(9, 2, "last"), flatten(), head(32),
+    )
+    cases.add_wired(
+        "wired_unet_image", [4, 4, 3], [4, 4, 2], conv_of(3, 4, "enc"), relu("act"), L("MaxPool2d<2>", nn.MaxPool2d(2)),
+        conv_of(4, 5, "mid"), L("Upsample<2>", nn.Upsample(scale_factor=2), "up"), cat("act", "up"),
+        conv_of(9, 2, "last"),
+    )
+    # Around and behind a Flatten.
+    cases.add_wired(
+        "wired_skip", image, [3], conv(), flat(), linear(36, 36), act("act"), add("act", "flat"), head(36),
+    )
+    residual = lambda i, before: (linear(36, 8, f"down{i}"), relu(), linear(8, 36, f"up{i}"), add(f"up{i}", before, name=f"sum{i}"))
+    cases.add_wired(
+        "wired_residuals", image, [3], conv(), flat(), *residual(0, "flat"), *residual(1, "sum0"), *residual(2, "sum1"),
+        L("PRelu<_>", nn.PReLU(36)), L("BatchNorm1d<_>", nn.BatchNorm1d(36)), head(36),
+    )
+    cases.add_wired(
+        "wired_gate", image, [3], conv(), flat(), linear(36, 36), L("Sigmoid", nn.Sigmoid(), "gate"),
+        mul("gate", "flat"), head(36),
+    )
+    cases.add_wired(
+        "wired_concat", image, [3], conv(), flat(), linear(36, 5), act("act"), mean("mean").reading("conv"),
+        cat("mean", "flat", "act"), L("LayerNorm", nn.LayerNorm(47)), head(47),
+    )
+    cases.add_wired(
+        "wired_flattened_twice", image, [3], conv(), flat("a"), L("PRelu<_>", nn.PReLU(36), "slopes"),
+        flat("b").reading("conv"), cat("slopes", "b"), head(72),
+    )
+    cases.add_wired(
+        "wired_squeeze", image, [3], conv(), mean(), linear(6, 6), L("Sigmoid", nn.Sigmoid()), reshape(1, 1, 6),
+        L("Upsample<(2, 3)>", nn.Upsample(scale_factor=(2, 3)), "up"), mul("up", "conv"), flatten(), head(36),
+    )
+    # Several inputs and outputs.
+    both = {"image": image, "vector": [5]}
+    begin = lambda: (conv().reading("image"), relu(), flat())
+    cases.add_wired("wired_vector", both, [3], *begin(), cat("flat", "vector"), head(41))
+    cases.add_wired("wired_vector_first", both, [3], *begin(), cat("vector", "flat"), head(41))
+    cases.add_wired(
+        "wired_vector_added", both, [3], conv().reading("image"), flat(), linear(5, 36).reading("vector"),
+        add("fc", "flat"), tanh(), head(36),
+    )
+    cases.add_wired(
+        "wired_images", {"a": image, "b": [2, 3, 2]}, [3], cat("a", "b"), conv_of(6, 2, "conv"), flatten(), head(12),
+    )
+    cases.add_wired("wired_images_flat", {"a": image, "b": image}, [3], mul("a", "b"), flatten(), head(24))
+    cases.add_wired(
+        "wired_sequence", {"heard": [5, 4], "vector": [3]}, [3],
+        L("Conv1d<_, 2, 2>", nn.Conv1d(4, 2, 2), "conv").reading("heard"), flat(), cat("flat", "vector"), head(11),
+        state="channels",
+    )
+    cases.add_wired(
+        "wired_rows", {"rows": [5, 4], "vector": [3]}, [3], linear(4, 2).reading("rows"), flat(), cat("vector", "flat"),
+        head(13),
+    )
+    cases.add_wired(
+        "wired_outputs", image, {"mask": [2, 3, 2], "kind": [3]}, conv(), relu("act"), conv_of(6, 2, "mask"),
+        flatten().reading("act"), linear(36, 3, "kind"),
+    )
+    cases.add_wired(
+        "wired_ends", both, {"picture": [2, 3, 2], "kind": [3]}, *begin(), cat("flat", "vector", name="code"),
+        linear(41, 12), L("Reshape<2, 3, 2>", nn.Unflatten(1, (2, 2, 3)), "picture"), linear(41, 3, "kind").reading("code"),
+    )
+    # Features of which an image is made.
+    cases.add_wired(
+        "wired_decoder", {"code": [5], "label": [3]}, [2, 3, 2], cat("code", "label"), linear(8, 36), tanh(),
+        reshape(2, 3, 6), conv_of(6, 2, "conv"),
+    )
+    cases.add_wired(
+        "wired_decoder_sum", {"code": [5], "label": [3]}, [2, 3, 2], linear(5, 36, "a").reading("code"),
+        linear(3, 36, "b").reading("label"), add("a", "b"), tanh(), reshape(2, 3, 6), conv_of(6, 2, "conv"),
+    )
+    cases.add_wired(
+        "wired_autoencoder", image, [2, 3, 4], conv_of(4, 4, "enc"), flatten(), linear(24, 5, "code"), linear(5, 24),
+        reshape(2, 3, 4), conv_of(4, 4, "dec"), add("dec", "enc"),
+    )
+    # Inside other lists.
+    inner = lambda: wired("WiredInner", [36], [36], linear(36, 36), act("act"), add("act", "input"), field="inner")
+    cases.add("wired_nested", image, [3], conv(), flatten(), inner(), head(36))
+    branch = L("Concat { a: { fc: Linear<_, 36>, Add <- (fc, input) }, b: { Tanh } }", Concat(OrderedDict(
+        a=Wired([linear(36, 36), add("fc", "input")]), b=nn.Sequential(nn.Tanh()))))
+    cases.add("wired_branch", image, [3], conv(), flatten(), branch, head(72))
+    decoder = lambda: wired(
+        "WiredPicture", [36], [2, 3, 2], L("Reshape<2, 3, 6>", nn.Unflatten(1, (6, 2, 3)), "picture"),
+        conv_of(6, 6, "conv"), add("conv", "picture"), conv_of(6, 2, "last"), field="decoder",
+    )
+    cases.add("wired_nested_decoder", [5], [2, 3, 2], linear(5, 36), decoder(), state="features")
+
+
+def ends(cases):
+    """Images that a network returns."""
+    glu = lambda: L("Glu", nn.GLU())
+    unflatten = lambda: reshape(2, 1, 2)
+    cases.add("end_sigmoid", [5], [2, 1, 2], linear(5, 4), unflatten(), L("Sigmoid", nn.Sigmoid()), state="features")
+    cases.add("end_residual", [5], [2, 1, 2], linear(5, 4), unflatten(), residual(L("Relu", nn.ReLU())), state="features")
+    halves = lambda: concat(a=[linear(5, 2)], b=[linear(5, 2)])
+    for name, items in {
+        "halves": [halves(), unflatten()],
+        "halves_sigmoid": [halves(), unflatten(), L("Sigmoid", nn.Sigmoid())],
+        "glu": [linear(5, 8), glu(), unflatten()],
+        "glu_residual": [linear(5, 8), glu(), unflatten(), residual(L("Relu", nn.ReLU()))],
+        "groups": [linear(5, 4), L("GroupNorm<2, _>", nn.GroupNorm(2, 4)), unflatten()],
+    }.items():
+        cases.add(f"end_{name}", [5], [2, 1, 2], *items, state="features", refused="stay")
+    half = concat(a=[glu()], b=[])
+    cases.add("end_half", [5], [2, 3, 2], linear(5, 8), half, reshape(2, 3, 2), state="features", refused="stay")
+
+
 class Random:
     """Random networks, from layers that PyTorch computes alike."""
 
@@ -719,6 +977,90 @@ class RandomAxes:
         cases.add(f"axes_{index}", [2, 3, 4], [2], *items, refused="if different")
 
 
+class RandomWired:
+    """Random wired lists of images and features, some of which work along the last axis."""
+
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+
+    def image_layer(self, c):
+        r = self.r
+        o = r.choice([1, 2, 3, 4])
+        kind, (rust, module, o) = r.choice([
+            ("channels", (f"Conv2d<_, {o}, 1>", nn.Conv2d(c, o, 1), o)),
+            ("channels", (f"Conv2d<_, {c}, 1>", nn.Conv2d(c, c, 1), c)),
+            ("channels", ("BatchNorm2d<_>", nn.BatchNorm2d(c), c)),
+            ("keeps", ("Tanh", nn.Tanh(), c)),
+            ("keeps", ("Gelu", nn.GELU(), c)),
+            ("last", ("LayerNorm", nn.LayerNorm(c), c)) if self.moves else ("keeps", ("Sigmoid", nn.Sigmoid(), c)),
+        ])
+        return L(rust, moving(kind, module)), o
+
+    def feature_layer(self, n):
+        r = self.r
+        o = r.choice([4, 6, 12, n, n])
+        return r.choice([
+            (linear(n, o, None), o), (linear(n, n, None), n), (L(*r.choice(list(keeps(n).items()))), n),
+            (L("Glu", nn.GLU()), n // 2) if n % 2 == 0 else (linear(n, n, None), n),
+        ])
+
+    def add(self, cases, index):
+        r = self.r
+        self.moves = r.random() < 0.4
+        several = r.random() < 0.4
+        inputs = {"x": [2, 3, 4], "v": [6]} if several else [2, 3, 4]
+        # The outputs that can be read: name, axes (None for features), channels or features; who was read.
+        outputs = [("x", 3, 4), ("v", 1, 6)] if several else [("input", 3, 4)]
+        items, read = [], set()
+
+        def push(item, reads, axes, size):
+            item.name = f"l{len(items)}"
+            # The output before it needs no name.
+            before = items[-1].name if items else "input"
+            if not item.reads and (reads[0] != before or r.random() < 0.3):
+                item.reading(*reads)
+            read.update(item.reads or reads)
+            items.append(item)
+            outputs.append((item.name, axes, size))
+
+        def grow(steps):
+            for _ in range(steps):
+                name, axes, size = r.choice(outputs[-4:])
+                alike = [other for other, *of in outputs if of == [axes, size] and other != name]
+                joined = [(other, of) for other, a, of in outputs if a == axes and other != name]
+                what = r.random()
+                if what < 0.3 and alike:
+                    push(r.choice([add, mul])(name, r.choice(alike)), (name,), axes, size)
+                elif what < 0.5 and joined and size < 40:
+                    other, of = r.choice(joined)
+                    pair = r.choice([(name, other), (other, name)])
+                    push(cat(*pair), pair, axes, size + of)
+                elif what < 0.65 and axes == 3:
+                    push(L("Flatten", moving("flatten", nn.Flatten())), (name,), 1, 6 * size)
+                elif what < 0.75 and axes == 1 and size % 6 == 0:
+                    unflatten = Function(lambda x, c=size // 6: Axes(x.unflatten(1, (c, 2, 3))))
+                    push(L(f"Reshape<2, 3, {size // 6}>", unflatten), (name,), 3, size // 6)
+                else:
+                    item, o = self.image_layer(size) if axes == 3 else self.feature_layer(size)
+                    push(item, (name,), axes, o)
+
+        grow(r.choice([4, 6, 8, 10]))
+        # Everything is read in the end: flattened, and side by side.
+        while True:
+            unread = [output for output in outputs if output[0] not in read]
+            images = [output for output in unread if output[1] == 3]
+            if images:
+                push(L("Flatten", moving("flatten", nn.Flatten())), (images[0][0],), 1, 6 * images[0][2])
+            elif len(unread) > 1:
+                part = unread[:6]
+                push(cat(*[name for name, *_ in part]), tuple(name for name, *_ in part), 1, sum(n for *_, n in part))
+            else:
+                break
+        (name, _, size), = unread
+        push(linear(size, 2, None), (name,), 1, 2)
+        cases.add_wired(f"wired_random_{index}", inputs, [2], *items, refused="if different")
+
+
 def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -727,6 +1069,8 @@ def main():
     made_images(cases)
     with_axes(cases)
     moved_axes(cases)
+    wired_lists(cases)
+    ends(cases)
     seed, count = map(int, sys.argv[1:] or (5, 40))
     random_networks = Random(seed)
     for index in range(count):
@@ -734,6 +1078,9 @@ def main():
     random_axes = RandomAxes(seed)
     for index in range(count):
         random_axes.add(cases, index)
+    random_wired = RandomWired(seed)
+    for index in range(count):
+        random_wired.add(cases, index)
     cases.write()
 
 

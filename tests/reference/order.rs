@@ -7,6 +7,8 @@ network! { struct Within: [2, 3, 6] -> [36] { Flatten, Tanh } }
 network! { struct Outer: [2, 3, 6] -> [36] { inner: Within, Residual { fc: Linear<_, 36> } } }
 network! { struct Makes: [5] -> [36] { fc: Linear<_, 36>, Tanh } }
 network! { struct Image: [36] -> [2, 3, 2] { Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct WiredInner: [36] -> [36] { fc: Linear<_, 36>, act: Tanh, Add <- (act, input) } }
+network! { struct WiredPicture: [36] -> [2, 3, 2] { picture: Reshape<2, 3, 6>, conv: Conv2d<_, 6, 1>, Add <- (conv, picture), last: Conv2d<_, 2, 1> } }
 network! { struct Nested1: [2, 3, 2] -> [2, 3, 2] { PRelu<_> } }
 network! { struct Nested2: [24] -> [24] { Relu6 } }
 network! { struct Nested3: [2, 2, 2] -> [8] { Flatten, LayerNorm } }
@@ -146,6 +148,37 @@ network! { struct TokensStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<
 network! { struct BlocksMovedBack: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
 network! { struct BlocksStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
 network! { struct SharedFeatures: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct WiredUnet: [4, 4, 3] -> [3] { enc: Conv2d<_, 4, 1>, act: Relu, MaxPool2d<2>, mid: Conv2d<_, 5, 1>, Tanh, up: Upsample<2>, Concat <- (up, act), last: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> } }
+network! { struct WiredUnetImage: [4, 4, 3] -> [4, 4, 2] { enc: Conv2d<_, 4, 1>, act: Relu, MaxPool2d<2>, mid: Conv2d<_, 5, 1>, up: Upsample<2>, Concat <- (act, up), last: Conv2d<_, 2, 1> } }
+network! { struct WiredSkip: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, flat: Flatten, fc: Linear<_, 36>, act: Tanh, Add <- (act, flat), head: Linear<_, 3> } }
+network! { struct WiredResiduals: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, flat: Flatten, down0: Linear<_, 8>, Relu, up0: Linear<_, 36>, sum0: Add <- (up0, flat), down1: Linear<_, 8>, Relu, up1: Linear<_, 36>, sum1: Add <- (up1, sum0), down2: Linear<_, 8>, Relu, up2: Linear<_, 36>, sum2: Add <- (up2, sum1), PRelu<_>, BatchNorm1d<_>, head: Linear<_, 3> } }
+network! { struct WiredGate: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, flat: Flatten, fc: Linear<_, 36>, gate: Sigmoid, Mul <- (gate, flat), head: Linear<_, 3> } }
+network! { struct WiredConcat: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, flat: Flatten, fc: Linear<_, 5>, act: Tanh, mean: GlobalAvgPool2d <- conv, Concat <- (mean, flat, act), LayerNorm, head: Linear<_, 3> } }
+network! { struct WiredFlattenedTwice: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, a: Flatten, slopes: PRelu<_>, b: Flatten <- conv, Concat <- (slopes, b), head: Linear<_, 3> } }
+network! { struct WiredSqueeze: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, GlobalAvgPool2d, fc: Linear<_, 6>, Sigmoid, Reshape<1, 1, 6>, up: Upsample<(2, 3)>, Mul <- (up, conv), Flatten, head: Linear<_, 3> } }
+network! { struct WiredVector: (image: [2, 3, 4], vector: [5]) -> [3] { conv: Conv2d<_, 6, 1> <- image, Relu, flat: Flatten, Concat <- (flat, vector), head: Linear<_, 3> } }
+network! { struct WiredVectorFirst: (image: [2, 3, 4], vector: [5]) -> [3] { conv: Conv2d<_, 6, 1> <- image, Relu, flat: Flatten, Concat <- (vector, flat), head: Linear<_, 3> } }
+network! { struct WiredVectorAdded: (image: [2, 3, 4], vector: [5]) -> [3] { conv: Conv2d<_, 6, 1> <- image, flat: Flatten, fc: Linear<_, 36> <- vector, Add <- (fc, flat), Tanh, head: Linear<_, 3> } }
+network! { struct WiredImages: (a: [2, 3, 4], b: [2, 3, 2]) -> [3] { Concat <- (a, b), conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> } }
+network! { struct WiredImagesFlat: (a: [2, 3, 4], b: [2, 3, 4]) -> [3] { Mul <- (a, b), Flatten, head: Linear<_, 3> } }
+network! { struct WiredSequence: (heard: [5, 4], vector: [3]) -> [3] { conv: Conv1d<_, 2, 2> <- heard, flat: Flatten, Concat <- (flat, vector), head: Linear<_, 3> } }
+network! { struct WiredRows: (rows: [5, 4], vector: [3]) -> [3] { fc: Linear<_, 2> <- rows, flat: Flatten, Concat <- (vector, flat), head: Linear<_, 3> } }
+network! { struct WiredOutputs: [2, 3, 4] -> (mask: [2, 3, 2], kind: [3]) { conv: Conv2d<_, 6, 1>, act: Relu, mask: Conv2d<_, 2, 1>, Flatten <- act, kind: Linear<_, 3> } }
+network! { struct WiredEnds: (image: [2, 3, 4], vector: [5]) -> (picture: [2, 3, 2], kind: [3]) { conv: Conv2d<_, 6, 1> <- image, Relu, flat: Flatten, code: Concat <- (flat, vector), fc: Linear<_, 12>, picture: Reshape<2, 3, 2>, kind: Linear<_, 3> <- code } }
+network! { struct WiredDecoder: (code: [5], label: [3]) -> [2, 3, 2] { Concat <- (code, label), fc: Linear<_, 36>, Tanh, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct WiredDecoderSum: (code: [5], label: [3]) -> [2, 3, 2] { a: Linear<_, 36> <- code, b: Linear<_, 36> <- label, Add <- (a, b), Tanh, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct WiredAutoencoder: [2, 3, 4] -> [2, 3, 4] { enc: Conv2d<_, 4, 1>, Flatten, code: Linear<_, 5>, fc: Linear<_, 24>, Reshape<2, 3, 4>, dec: Conv2d<_, 4, 1>, Add <- (dec, enc) } }
+network! { struct WiredNested: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, inner: WiredInner, head: Linear<_, 3> } }
+network! { struct WiredBranch: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Concat { a: { fc: Linear<_, 36>, Add <- (fc, input) }, b: { Tanh } }, head: Linear<_, 3> } }
+network! { struct WiredNestedDecoder: [5] -> [2, 3, 2] { fc: Linear<_, 36>, decoder: WiredPicture } }
+network! { struct EndSigmoid: [5] -> [2, 1, 2] { fc: Linear<_, 4>, Reshape<2, 1, 2>, Sigmoid } }
+network! { struct EndResidual: [5] -> [2, 1, 2] { fc: Linear<_, 4>, Reshape<2, 1, 2>, Residual { Relu } } }
+network! { struct EndHalves: [5] -> [2, 1, 2] { Concat { a: { fc: Linear<_, 2> }, b: { fc: Linear<_, 2> } }, Reshape<2, 1, 2> } }
+network! { struct EndHalvesSigmoid: [5] -> [2, 1, 2] { Concat { a: { fc: Linear<_, 2> }, b: { fc: Linear<_, 2> } }, Reshape<2, 1, 2>, Sigmoid } }
+network! { struct EndGlu: [5] -> [2, 1, 2] { fc: Linear<_, 8>, Glu, Reshape<2, 1, 2> } }
+network! { struct EndGluResidual: [5] -> [2, 1, 2] { fc: Linear<_, 8>, Glu, Reshape<2, 1, 2>, Residual { Relu } } }
+network! { struct EndGroups: [5] -> [2, 1, 2] { fc: Linear<_, 4>, GroupNorm<2, _>, Reshape<2, 1, 2> } }
+network! { struct EndHalf: [5] -> [2, 3, 2] { fc: Linear<_, 8>, Concat { a: { Glu }, b: {  } }, Reshape<2, 3, 2> } }
 network! { struct Random0: [2, 3, 2] -> [2] { Residual { Gelu }, Conv2d<_, 3, 1>, Flatten, Softmax, BatchNorm1d<_, NoAffine>, PRelu, head: Linear<_, 2> } }
 network! { struct Random1: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { Gelu } }, MaxPool2d<(1, 2), Stride<1>>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, LayerNorm, Softsign, Linear<_, 4>, head: Linear<_, 2> } }
 network! { struct Random2: [2, 3, 2] -> [2] { Nested1, Gelu, Flatten, PRelu<_>, BatchNorm1d<_>, Selu, head: Linear<_, 2> } }
@@ -226,6 +259,46 @@ network! { struct Axes36: [2, 3, 4] -> [2] { Softmax, Conv2d<_, 2, 1>, Linear<_,
 network! { struct Axes37: [2, 3, 4] -> [2] { Residual { PRelu }, Residual { Linear<_, 4> }, Gelu, Reshape<6, 4>, BatchNorm1d<_>, GlobalAvgPool1d, head: Linear<_, 2> } }
 network! { struct Axes38: [2, 3, 4] -> [2] { LayerNorm, Flatten, LeakyRelu(0.2), head: Linear<_, 2> } }
 network! { struct Axes39: [2, 3, 4] -> [2] { Residual { PRelu, Linear<_, 4> }, Residual { Conv2d<_, 4, 1> }, Reshape<6, 4>, Softmax, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct WiredRandom0: [2, 3, 4] -> [2] { l0: Sigmoid <- input, l1: Mul <- (input, l0), l2: Flatten <- l0, l3: Add <- (l0, l1), l4: Flatten <- l3, l5: Concat <- (l2, l4), l6: Linear<_, 2> } }
+network! { struct WiredRandom1: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Concat <- (v, l0), l2: Linear<_, 6> <- v, l3: Concat <- (l1, v), l4: Concat <- (l2, l3), l5: Linear<_, 2> <- l4 } }
+network! { struct WiredRandom2: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Reshape<2, 3, 1> <- v, l2: Reshape<2, 3, 1> <- v, l3: Concat <- (l1, l2), l4: Mul <- (l2, l1), l5: Tanh, l6: Concat <- (x, l3), l7: Concat <- (l5, l6), l8: Concat <- (x, l6), l9: Conv2d<_, 2, 1> <- l5, l10: Flatten <- l0, l11: Flatten <- l7, l12: Flatten <- l8, l13: Flatten <- l9, l14: Concat <- (l10, l11, l12, l13), l15: Linear<_, 2> } }
+network! { struct WiredRandom3: [2, 3, 4] -> [2] { l0: Tanh <- input, l1: Tanh, l2: Mul <- (input, l0), l3: Add <- (l1, l0), l4: Concat <- (l2, input), l5: Sigmoid <- l3, l6: Mul <- (l2, input), l7: BatchNorm2d<_> <- l4, l8: Flatten <- l5, l9: Flatten <- l6, l10: Flatten <- l7, l11: Concat <- (l8, l9, l10), l12: Linear<_, 2> } }
+network! { struct WiredRandom4: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Concat <- (l0, x), l2: Concat <- (x, l1), l3: Glu <- v, l4: Flatten <- l2, l5: Concat <- (l3, l4), l6: Linear<_, 2> } }
+network! { struct WiredRandom5: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Reshape<2, 3, 1> <- v, l2: Concat <- (l0, x), l3: Sigmoid, l4: Mul <- (l2, l3), l5: Mul <- (l3, l2), l6: Concat <- (l5, l4), l7: Concat <- (l4, l6), l8: Flatten <- l6, l9: Concat <- (l3, l5), l10: Flatten <- l1, l11: Flatten <- l7, l12: Flatten <- l9, l13: Concat <- (l8, l10, l11, l12), l14: Linear<_, 2> } }
+network! { struct WiredRandom6: [2, 3, 4] -> [2] { l0: Flatten, l1: Reshape<2, 3, 4>, l2: Concat <- (input, l1), l3: Reshape<2, 3, 4> <- l0, l4: Mul <- (l1, l3), l5: Conv2d<_, 4, 1> <- l3, l6: Concat <- (l4, l5), l7: Mul <- (l3, l1), l8: Flatten <- l2, l9: Flatten <- l6, l10: Flatten <- l7, l11: Concat <- (l8, l9, l10), l12: Linear<_, 2> <- l11 } }
+network! { struct WiredRandom7: [2, 3, 4] -> [2] { l0: Conv2d<_, 2, 1>, l1: Concat <- (l0, input), l2: Flatten <- input, l3: Reshape<2, 3, 4>, l4: Flatten <- l1, l5: Flatten <- l3, l6: Concat <- (l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom8: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Dropout <- v, l2: Flatten <- x, l3: Mul <- (l1, v), l4: Softsign <- l2, l5: Mul <- (l4, l2), l6: LeakyRelu(0.2) <- l3, l7: Concat <- (l3, l1), l8: Concat <- (l0, l5, l6, l7), l9: Linear<_, 2> } }
+network! { struct WiredRandom9: [2, 3, 4] -> [2] { l0: BatchNorm2d<_>, l1: Concat <- (input, l0), l2: BatchNorm2d<_>, l3: Tanh <- l1, l4: Add <- (l2, l1), l5: Add <- (l4, l1), l6: Mul <- (l5, l2), l7: Tanh <- l6, l8: BatchNorm2d<_> <- l5, l9: Flatten, l10: Flatten <- l3, l11: Flatten <- l7, l12: Concat <- (l9, l10, l11), l13: Linear<_, 2> } }
+network! { struct WiredRandom10: [2, 3, 4] -> [2] { l0: BatchNorm2d<_>, l1: Flatten, l2: Concat <- (input, l0), l3: Mul <- (input, l0), l4: Flatten <- l2, l5: Flatten <- l3, l6: Concat <- (l1, l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom11: (x: [2, 3, 4], v: [6]) -> [2] { l0: Glu <- v, l1: BatchNorm1d<_, NoAffine>, l2: Flatten <- x, l3: Reshape<2, 3, 1> <- v, l4: Flatten, l5: Glu, l6: Linear<_, 3>, l7: Concat <- (x, l3), l8: Glu <- l4, l9: Linear<_, 3> <- l5, l10: Flatten <- l7, l11: Concat <- (l1, l2, l6, l8, l9, l10), l12: Linear<_, 2> } }
+network! { struct WiredRandom12: [2, 3, 4] -> [2] { l0: Conv2d<_, 4, 1> <- input, l1: Concat <- (input, l0), l2: Concat <- (input, l1), l3: Add <- (input, l0), l4: Flatten <- l2, l5: Flatten <- l3, l6: Concat <- (l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom13: [2, 3, 4] -> [2] { l0: Flatten, l1: Dropout <- l0, l2: Reshape<2, 3, 4> <- l1, l3: Add <- (l0, l1), l4: Flatten <- l2, l5: Tanh <- l2, l6: Add <- (l5, l2), l7: Reshape<2, 3, 4> <- l3, l8: Flatten <- l6, l9: Flatten <- l7, l10: Concat <- (l4, l8, l9), l11: Linear<_, 2> <- l10 } }
+network! { struct WiredRandom14: [2, 3, 4] -> [2] { l0: Flatten, l1: Reshape<2, 3, 4>, l2: Conv2d<_, 4, 1>, l3: Sigmoid <- l2, l4: Sigmoid, l5: BatchNorm2d<_> <- l3, l6: Conv2d<_, 4, 1> <- l4, l7: Flatten <- l5, l8: Linear<_, 12>, l9: Conv2d<_, 4, 1> <- l6, l10: Flatten <- l9, l11: Concat <- (l8, l10), l12: Linear<_, 2> <- l11 } }
+network! { struct WiredRandom15: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Reshape<2, 3, 1> <- v, l2: Concat <- (l1, l0), l3: Add <- (l0, l1), l4: Conv2d<_, 2, 1> <- l2, l5: Add <- (l3, l1), l6: Add <- (l3, l1), l7: Concat <- (l5, x), l8: Concat <- (l7, l1), l9: Concat <- (l7, l2), l10: Flatten <- l4, l11: Flatten <- l6, l12: Flatten <- l8, l13: Flatten <- l9, l14: Concat <- (l10, l11, l12, l13), l15: Linear<_, 2> <- l14 } }
+network! { struct WiredRandom16: [2, 3, 4] -> [2] { l0: Sigmoid, l1: Concat <- (input, l0), l2: Sigmoid <- input, l3: Sigmoid <- l0, l4: Flatten <- l1, l5: Flatten <- l2, l6: Flatten <- l3, l7: Concat <- (l4, l5, l6), l8: Linear<_, 2> } }
+network! { struct WiredRandom17: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: HardSigmoid, l2: Flatten <- x, l3: Mul <- (l2, l0), l4: Reshape<2, 3, 4> <- l1, l5: Concat <- (l4, x), l6: BatchNorm2d<_> <- l4, l7: Glu <- l3, l8: Flatten <- l5, l9: Conv2d<_, 1, 1> <- l5, l10: Flatten <- l6, l11: Flatten <- l9, l12: Concat <- (v, l7, l8, l10, l11), l13: Linear<_, 2> } }
+network! { struct WiredRandom18: [2, 3, 4] -> [2] { l0: Flatten, l1: Reshape<2, 3, 4>, l2: Add <- (l1, input), l3: Gelu <- l2, l4: Concat <- (l1, l2), l5: Add <- (l3, l1), l6: Flatten <- l4, l7: Flatten <- l5, l8: Concat <- (l6, l7), l9: Linear<_, 2> <- l8 } }
+network! { struct WiredRandom19: [2, 3, 4] -> [2] { l0: Flatten, l1: BatchNorm2d<_> <- input, l2: Mul <- (input, l1), l3: Gelu <- input, l4: Reshape<2, 3, 4> <- l0, l5: BatchNorm2d<_> <- l1, l6: Flatten <- l2, l7: Flatten <- l3, l8: Flatten <- l4, l9: Flatten <- l5, l10: Concat <- (l6, l7, l8, l9), l11: Linear<_, 2> <- l10 } }
+network! { struct WiredRandom20: [2, 3, 4] -> [2] { l0: Flatten <- input, l1: Reshape<2, 3, 4> <- l0, l2: Flatten <- input, l3: Add <- (input, l1), l4: Concat <- (l2, l0), l5: Reshape<2, 3, 4> <- l2, l6: Concat <- (l1, l3), l7: Add <- (l3, l5), l8: Flatten <- l6, l9: Flatten <- l7, l10: Concat <- (l4, l8, l9), l11: Linear<_, 2> } }
+network! { struct WiredRandom21: [2, 3, 4] -> [2] { l0: Tanh <- input, l1: Concat <- (input, l0), l2: Concat <- (l1, l0), l3: Flatten <- l0, l4: Reshape<2, 3, 4> <- l3, l5: Conv2d<_, 2, 1> <- l4, l6: Flatten <- l2, l7: Flatten <- l5, l8: Concat <- (l6, l7), l9: Linear<_, 2> } }
+network! { struct WiredRandom22: [2, 3, 4] -> [2] { l0: Flatten <- input, l1: Flatten <- input, l2: Concat <- (l0, l1), l3: Glu <- l1, l4: Concat <- (l3, l0), l5: Concat <- (l4, l0), l6: Reshape<2, 3, 10>, l7: Glu <- l4, l8: Linear<_, 36> <- l4, l9: Reshape<2, 3, 10> <- l5, l10: Flatten <- l6, l11: Flatten <- l9, l12: Concat <- (l2, l7, l8, l10, l11), l13: Linear<_, 2> } }
+network! { struct WiredRandom23: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Concat <- (v, l0), l2: Linear<_, 30>, l3: Concat <- (l2, l1), l4: Add <- (l1, l2), l5: Glu <- l1, l6: Linear<_, 30> <- l4, l7: Reshape<2, 3, 10> <- l3, l8: Flatten <- l7, l9: Concat <- (l5, l6, l8), l10: Linear<_, 2> } }
+network! { struct WiredRandom24: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Concat <- (l0, x), l2: Conv2d<_, 4, 1> <- x, l3: Tanh <- l0, l4: Mul <- (l2, x), l5: Concat <- (l2, l1), l6: Flatten <- l3, l7: Flatten <- l4, l8: Flatten <- l5, l9: Concat <- (l6, l7, l8), l10: Linear<_, 2> } }
+network! { struct WiredRandom25: [2, 3, 4] -> [2] { l0: LayerNorm <- input, l1: Concat <- (input, l0), l2: Flatten <- l1, l3: Reshape<2, 3, 8>, l4: Flatten, l5: Linear<_, 2> <- l4 } }
+network! { struct WiredRandom26: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Concat <- (l0, x), l2: Gelu <- x, l3: Reshape<2, 3, 1> <- v, l4: Flatten, l5: Conv2d<_, 4, 1> <- l2, l6: Flatten <- l1, l7: Flatten <- l5, l8: Concat <- (l4, l6, l7), l9: Linear<_, 2> <- l8 } }
+network! { struct WiredRandom27: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Flatten <- x, l2: Reshape<2, 3, 4>, l3: Reshape<2, 3, 4> <- l0, l4: Concat <- (l0, v), l5: Concat <- (x, l2), l6: Mul <- (l2, l3), l7: Mul <- (l3, x), l8: Flatten <- l5, l9: Flatten <- l6, l10: Flatten <- l7, l11: Concat <- (l4, l8, l9, l10), l12: Linear<_, 2> } }
+network! { struct WiredRandom28: [2, 3, 4] -> [2] { l0: Conv2d<_, 3, 1> <- input, l1: BatchNorm2d<_>, l2: Gelu <- l0, l3: Concat <- (input, l1), l4: Flatten <- l2, l5: Flatten <- l3, l6: Concat <- (l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom29: [2, 3, 4] -> [2] { l0: Conv2d<_, 4, 1> <- input, l1: Flatten <- input, l2: Conv2d<_, 4, 1> <- l0, l3: Concat <- (input, l0), l4: BatchNorm2d<_> <- l0, l5: Reshape<2, 3, 4> <- l1, l6: Flatten <- l2, l7: Flatten <- l3, l8: Flatten <- l4, l9: Flatten <- l5, l10: Concat <- (l6, l7, l8, l9), l11: Linear<_, 2> } }
+network! { struct WiredRandom30: [2, 3, 4] -> [2] { l0: Tanh <- input, l1: Gelu <- input, l2: Mul <- (input, l1), l3: Mul <- (input, l2), l4: Flatten <- l0, l5: Flatten <- l3, l6: Concat <- (l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom31: [2, 3, 4] -> [2] { l0: BatchNorm2d<_> <- input, l1: Concat <- (l0, input), l2: Concat <- (l0, input), l3: Concat <- (l0, l1), l4: Conv2d<_, 4, 1> <- l0, l5: Tanh <- l1, l6: Concat <- (input, l3), l7: Flatten <- l5, l8: Concat <- (input, l5), l9: Mul <- (l5, l1), l10: Flatten <- l2, l11: Flatten <- l4, l12: Flatten <- l6, l13: Flatten <- l8, l14: Flatten <- l9, l15: Concat <- (l7, l10, l11, l12, l13, l14), l16: Linear<_, 2> <- l15 } }
+network! { struct WiredRandom32: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Reshape<2, 3, 4> <- l0, l2: Flatten <- x, l3: Concat <- (x, l1), l4: BatchNorm2d<_> <- l1, l5: Flatten <- l1, l6: Flatten <- l3, l7: Flatten <- l4, l8: Concat <- (v, l2, l5, l6, l7), l9: Linear<_, 2> } }
+network! { struct WiredRandom33: [2, 3, 4] -> [2] { l0: Flatten <- input, l1: Flatten <- input, l2: Mul <- (l1, l0), l3: Mul <- (l0, l2), l4: Linear<_, 2> } }
+network! { struct WiredRandom34: [2, 3, 4] -> [2] { l0: Gelu, l1: Conv2d<_, 4, 1>, l2: Mul <- (l1, input), l3: Flatten <- l0, l4: Flatten <- l2, l5: Concat <- (l3, l4), l6: Linear<_, 2> } }
+network! { struct WiredRandom35: (x: [2, 3, 4], v: [6]) -> [2] { l0: Reshape<2, 3, 1> <- v, l1: Reshape<2, 3, 1> <- v, l2: Flatten <- x, l3: Flatten <- l0, l4: Add <- (l0, l1), l5: Silu <- l3, l6: Concat <- (l4, x), l7: Add <- (l5, l3), l8: Flatten <- l6, l9: Concat <- (l2, l7, l8), l10: Linear<_, 2> } }
+network! { struct WiredRandom36: (x: [2, 3, 4], v: [6]) -> [2] { l0: Linear<_, 6> <- v, l1: Mul <- (l0, v), l2: Flatten <- x, l3: Reshape<2, 3, 4>, l4: Reshape<2, 3, 1> <- l0, l5: Concat <- (l2, l1), l6: Flatten <- l3, l7: Conv2d<_, 1, 1> <- l3, l8: Flatten <- l4, l9: Flatten <- l7, l10: Concat <- (l5, l6, l8, l9), l11: Linear<_, 2> <- l10 } }
+network! { struct WiredRandom37: [2, 3, 4] -> [2] { l0: Flatten, l1: Reshape<2, 3, 4> <- l0, l2: Reshape<2, 3, 4> <- l0, l3: Concat <- (l2, input), l4: Flatten <- l1, l5: Flatten <- l3, l6: Concat <- (l4, l5), l7: Linear<_, 2> } }
+network! { struct WiredRandom38: [2, 3, 4] -> [2] { l0: Flatten, l1: Reshape<2, 3, 4>, l2: Reshape<2, 3, 4> <- l0, l3: Glu <- l0, l4: Tanh <- l2, l5: Reshape<2, 3, 2> <- l3, l6: Reshape<2, 3, 2> <- l3, l7: Concat <- (l2, l4), l8: Flatten <- l6, l9: Mul <- (l6, l5), l10: Flatten <- l1, l11: Flatten <- l7, l12: Flatten <- l9, l13: Concat <- (l8, l10, l11, l12), l14: Linear<_, 2> } }
+network! { struct WiredRandom39: (x: [2, 3, 4], v: [6]) -> [2] { l0: Flatten <- x, l1: Gelu <- x, l2: Concat <- (v, l0), l3: Conv2d<_, 3, 1> <- l1, l4: Flatten, l5: Concat <- (l2, l4), l6: Linear<_, 2> } }
 
 /// Calls with each network and its name in order.json.
 macro_rules! every_network {
@@ -341,6 +414,37 @@ macro_rules! every_network {
         $check!(BlocksMovedBack, "blocks_moved_back");
         $check!(BlocksStay, "blocks_stay");
         $check!(SharedFeatures, "shared_features");
+        $check!(WiredUnet, "wired_unet");
+        $check!(WiredUnetImage, "wired_unet_image");
+        $check!(WiredSkip, "wired_skip");
+        $check!(WiredResiduals, "wired_residuals");
+        $check!(WiredGate, "wired_gate");
+        $check!(WiredConcat, "wired_concat");
+        $check!(WiredFlattenedTwice, "wired_flattened_twice");
+        $check!(WiredSqueeze, "wired_squeeze");
+        $check!(WiredVector, "wired_vector");
+        $check!(WiredVectorFirst, "wired_vector_first");
+        $check!(WiredVectorAdded, "wired_vector_added");
+        $check!(WiredImages, "wired_images");
+        $check!(WiredImagesFlat, "wired_images_flat");
+        $check!(WiredSequence, "wired_sequence");
+        $check!(WiredRows, "wired_rows");
+        $check!(WiredOutputs, "wired_outputs");
+        $check!(WiredEnds, "wired_ends");
+        $check!(WiredDecoder, "wired_decoder");
+        $check!(WiredDecoderSum, "wired_decoder_sum");
+        $check!(WiredAutoencoder, "wired_autoencoder");
+        $check!(WiredNested, "wired_nested");
+        $check!(WiredBranch, "wired_branch");
+        $check!(WiredNestedDecoder, "wired_nested_decoder");
+        $check!(EndSigmoid, "end_sigmoid");
+        $check!(EndResidual, "end_residual");
+        $check!(EndHalves, "end_halves");
+        $check!(EndHalvesSigmoid, "end_halves_sigmoid");
+        $check!(EndGlu, "end_glu");
+        $check!(EndGluResidual, "end_glu_residual");
+        $check!(EndGroups, "end_groups");
+        $check!(EndHalf, "end_half");
         $check!(Random0, "random_0");
         $check!(Random1, "random_1");
         $check!(Random2, "random_2");
@@ -421,5 +525,45 @@ macro_rules! every_network {
         $check!(Axes37, "axes_37");
         $check!(Axes38, "axes_38");
         $check!(Axes39, "axes_39");
+        $check!(WiredRandom0, "wired_random_0");
+        $check!(WiredRandom1, "wired_random_1");
+        $check!(WiredRandom2, "wired_random_2");
+        $check!(WiredRandom3, "wired_random_3");
+        $check!(WiredRandom4, "wired_random_4");
+        $check!(WiredRandom5, "wired_random_5");
+        $check!(WiredRandom6, "wired_random_6");
+        $check!(WiredRandom7, "wired_random_7");
+        $check!(WiredRandom8, "wired_random_8");
+        $check!(WiredRandom9, "wired_random_9");
+        $check!(WiredRandom10, "wired_random_10");
+        $check!(WiredRandom11, "wired_random_11");
+        $check!(WiredRandom12, "wired_random_12");
+        $check!(WiredRandom13, "wired_random_13");
+        $check!(WiredRandom14, "wired_random_14");
+        $check!(WiredRandom15, "wired_random_15");
+        $check!(WiredRandom16, "wired_random_16");
+        $check!(WiredRandom17, "wired_random_17");
+        $check!(WiredRandom18, "wired_random_18");
+        $check!(WiredRandom19, "wired_random_19");
+        $check!(WiredRandom20, "wired_random_20");
+        $check!(WiredRandom21, "wired_random_21");
+        $check!(WiredRandom22, "wired_random_22");
+        $check!(WiredRandom23, "wired_random_23");
+        $check!(WiredRandom24, "wired_random_24");
+        $check!(WiredRandom25, "wired_random_25");
+        $check!(WiredRandom26, "wired_random_26");
+        $check!(WiredRandom27, "wired_random_27");
+        $check!(WiredRandom28, "wired_random_28");
+        $check!(WiredRandom29, "wired_random_29");
+        $check!(WiredRandom30, "wired_random_30");
+        $check!(WiredRandom31, "wired_random_31");
+        $check!(WiredRandom32, "wired_random_32");
+        $check!(WiredRandom33, "wired_random_33");
+        $check!(WiredRandom34, "wired_random_34");
+        $check!(WiredRandom35, "wired_random_35");
+        $check!(WiredRandom36, "wired_random_36");
+        $check!(WiredRandom37, "wired_random_37");
+        $check!(WiredRandom38, "wired_random_38");
+        $check!(WiredRandom39, "wired_random_39");
     };
 }

@@ -1,7 +1,8 @@
 //! The order through networks and blocks, which have layers inside.
 
 use super::layer::through;
-use super::state::{Flat, Joined, Order, are_equal, flat, made};
+use super::merge::{SideBySide, added, either};
+use super::state::{Order, are_equal, channels_last, flat};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
@@ -12,19 +13,13 @@ use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};
 pub(super) const fn block(
     tree: &ParamTree,
     layer: &LayerInfo,
-    order: Order,
-    free: bool,
+    came: Passed,
     wanted: Option<Pieces>,
     behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
-    let came = Passed {
-        order,
-        free,
-        doubt: None,
-    };
     match tree {
-        ParamTree::Layers(layers) => list(layers, order, wanted, behind, sink),
+        ParamTree::Layers(layers) => list(layers, came.order, wanted, behind, sink),
         ParamTree::Items { count, item, .. } => {
             let mut passed = came;
             let mut i = 0;
@@ -40,8 +35,11 @@ pub(super) const fn block(
                 } else {
                     Uses::of_one(item, behind)
                 };
-                let (order, free) = (passed.order, passed.free);
-                let next = block(item, layer, order, free, wanted, behind, sink);
+                let given = Passed {
+                    doubt: None,
+                    ..passed
+                };
+                let next = block(item, layer, given, wanted, behind, sink);
                 passed = Passed {
                     doubt: either(passed.doubt, next.doubt),
                     ..next
@@ -52,7 +50,7 @@ pub(super) const fn block(
         }
         ParamTree::Block(joint, branches) => {
             let order = given(
-                order,
+                came.order,
                 layer.input,
                 Uses::of(branches, Uses::NONE),
                 Uses::of(branches, behind).along_last,
@@ -67,19 +65,14 @@ pub(super) const fn block(
         }
         ParamTree::Fields(_) | ParamTree::Tensor(_) => {
             networks(tree, sink);
-            through(tree, layer, order, free, None)
+            through(tree, layer, came.order, came.free, None)
         }
     }
 }
 
-/// Returns the first doubt, if there is one, or the second.
-const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
-    if first.is_some() { first } else { second }
-}
-
 /// The order of what all branches are given, of the order that comes to them and what they do with
 /// it. If the axes are moved for one of them, this may have been before all.
-const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order {
+pub(super) const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order {
     match order {
         // What has weights of all axes says with their shape that channels are first, if that is
         // to be seen.
@@ -93,6 +86,15 @@ const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order
         },
         Order::AsHere if uses.channels => Order::Either,
         Order::ChannelsFirst if uses.along_last => Order::Either,
+        // So are those of an image that a `Reshape` has made.
+        Order::Flat(flat)
+            if uses.along_last
+                && input.sizes().len() == 3
+                && flat.sure
+                && flat.pieces.equals(&channels_last(input)) =>
+        {
+            Order::Either
+        }
         order => order,
     }
 }
@@ -126,21 +128,30 @@ const fn sum(
     sink: &mut Sink,
 ) -> Passed {
     let order = came.order;
-    let [first, second] = match branches {
+    match branches {
         [only] => {
-            let passed = branch(only, order, Some(flat(order, output).pieces), behind, sink);
-            [passed, came]
+            let own = branch(only, order, Some(flat(order, output).pieces), behind, sink);
+            let sum = added(&own, &came, output);
+            // A branch that makes features has asked for the order of what it was given.
+            if own.free && flat(own.order, output).sure && matches!(sum.doubt, Some(Doubt::Moved)) {
+                Passed {
+                    order,
+                    doubt: None,
+                    ..sum
+                }
+            } else {
+                sum
+            }
         }
         [first, second, ..] => {
             // A dry run finds out which branch has an order of its own.
-            let mut dry = Sink {
-                orders: &mut [],
-                next: 0,
-            };
+            let begin = sink.next;
             let tried = [
-                branch(first, order, None, behind, &mut dry),
-                branch(second, order, None, behind, &mut dry),
+                branch(first, order, None, behind, sink),
+                branch(second, order, None, behind, sink),
             ];
+            sink.next = begin;
+
             let target = match tried {
                 [
                     Passed {
@@ -156,54 +167,11 @@ const fn sum(
                 ] => Some(flat(order, output).pieces),
                 _ => wanted,
             };
-            [
-                branch(first, order, target, behind, sink),
-                branch(second, order, target, behind, sink),
-            ]
+            let first = branch(first, order, target, behind, sink);
+            let second = branch(second, order, target, behind, sink);
+            added(&first, &second, output)
         }
-        [] => [came, came],
-    };
-
-    let free = first.free && second.free;
-    if output.sizes().len() > 1 {
-        let joined = Joined::one(first.order, output).and(Joined::one(second.order, output));
-        return match joined.order(output) {
-            Some(order) => Passed {
-                order,
-                free,
-                doubt: None,
-            },
-            None => Passed {
-                order: made(output),
-                free: false,
-                doubt: Some(Doubt::Depends),
-            },
-        };
-    }
-    added(&first, &second, output, free)
-}
-
-/// Returns the order of a sum of features, which have a single axis.
-const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Passed {
-    let a = flat(first.order, output);
-    let b = flat(second.order, output);
-    if !a.pieces.equals(&b.pieces) {
-        return Passed {
-            order: made(output),
-            free: false,
-            doubt: Some(Doubt::Depends),
-        };
-    }
-
-    // A free summand takes the other's order, whichever that is; any other has its own.
-    let apart = a.sure && !b.sure && !first.free || b.sure && !a.sure && !second.free;
-    Passed {
-        order: Order::Flat(Flat {
-            pieces: a.pieces,
-            sure: apart || a.sure && b.sure,
-        }),
-        free,
-        doubt: if apart { Some(Doubt::Moved) } else { None },
+        [] => came,
     }
 }
 
@@ -216,48 +184,16 @@ const fn side_by_side(
     behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
-    let mut axes = Joined::Any;
-    let mut all = Some(Pieces::same(0));
-    let mut sure = true;
-    let mut free = true;
+    let mut parts = SideBySide::NONE;
     let mut first = 0;
     let mut i = 0;
     while i < branches.len() {
         let own = output_of(branches[i].contents.members());
         let wanted = wanted_of_branch(wanted, first, own, output);
         let passed = branch(&branches[i], order, wanted, behind, sink);
-        let joins = flat(passed.order, own);
-
-        axes = axes.and(Joined::one(passed.order, own));
-        all = match all {
-            Some(all) => all.and(&joins.pieces),
-            None => None,
-        };
-        sure = sure && joins.sure;
-        free = free && passed.free;
-
+        parts = parts.and(&passed, own);
         first += own.len();
         i += 1;
     }
-
-    let order = if output.sizes().len() > 1 {
-        axes.order(output)
-    } else {
-        match all {
-            Some(pieces) => Some(Order::Flat(Flat { pieces, sure })),
-            None => None,
-        }
-    };
-    match order {
-        Some(order) => Passed {
-            order,
-            free,
-            doubt: None,
-        },
-        None => Passed {
-            order: made(output),
-            free,
-            doubt: Some(Doubt::Depends),
-        },
-    }
+    parts.joined(output)
 }

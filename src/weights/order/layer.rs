@@ -1,6 +1,6 @@
 //! The order through one layer without layers inside.
 
-use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made};
+use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made, part};
 use super::{Doubt, Passed};
 use crate::network::FeatureOrder;
 use crate::network::param_tree::{LayerInfo, ParamTree};
@@ -93,9 +93,14 @@ pub(super) const fn through(
             Passed { doubt, ..passed }
         }
         FeatureOrder::Makes => made_features(params, came, input, output, wanted),
+        FeatureOrder::Part(index) => match part(order, input, index) {
+            Some(order) => Passed::sure(order),
+            None => Passed::doubtful(output, Doubt::Depends),
+        },
         FeatureOrder::Depends
         | FeatureOrder::Mixes
         | FeatureOrder::Trailing
+        | FeatureOrder::Joins
         | FeatureOrder::Layers => Passed {
             doubt: if came.pieces.is_same() {
                 None
@@ -171,6 +176,8 @@ pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -
         // A program that moves the axes for what comes behind may do so before.
         Order::AsHere => (order, true, !behind.channels),
         Order::ChannelsFirst => (order, false, !behind.along_last),
+        // Of several axes, which a tuple does not have.
+        Order::Inputs => (made(input), true, true),
         Order::Flat(Flat { pieces, sure: true }) if rows && pieces.is_same() => {
             (order, true, !behind.channels)
         }

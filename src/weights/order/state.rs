@@ -1,5 +1,6 @@
 //! The order of a tensor's elements in PyTorch, as far as the layers before it determine it.
 
+use super::Doubt;
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 
@@ -21,6 +22,8 @@ pub(super) enum Order {
     Either,
     /// The order of each element in memory, which the axes do not determine.
     Flat(Flat),
+    /// That of a tuple that a network is given: each part has the order of a network's input.
+    Inputs,
 }
 
 /// The order of the elements in memory.
@@ -62,6 +65,38 @@ pub(super) const fn are_equal(dims: Dims) -> bool {
     axis >= dims.sizes().len() && dims.len() > 1
 }
 
+/// Returns the order of a network's inputs: images have their channels first in PyTorch, features
+/// have the order that is wanted.
+pub(super) const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
+    match (dims.sizes().len(), wanted) {
+        (3, _) => Order::ChannelsFirst,
+        (2.., _) => Order::Open,
+        (1, Some(wanted)) if wanted.len() == dims.len() => Order::Flat(Flat::sure(wanted)),
+        _ if dims.parts().is_empty() => Order::Flat(Flat::same(dims.len())),
+        _ => Order::Inputs,
+    }
+}
+
+/// Returns the order of one of the parts of a tuple; `None` if they share an image.
+pub(super) const fn part(order: Order, dims: Dims, index: usize) -> Option<Order> {
+    let parts = dims.parts();
+    if let Order::Inputs = order {
+        return Some(begin(parts[index], None));
+    }
+
+    let Flat { pieces, sure } = flat(order, dims);
+    let mut first = 0;
+    let mut i = 0;
+    while i < index {
+        first += parts[i].len();
+        i += 1;
+    }
+    match pieces.part(first, parts[index].len()) {
+        Some(pieces) => Some(Order::Flat(Flat { pieces, sure })),
+        None => None,
+    }
+}
+
 /// The order of all elements.
 pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     match order {
@@ -73,6 +108,19 @@ pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
             sure: channels_last(dims).is_same(),
         },
         Order::Flat(flat) => flat,
+        Order::Inputs => {
+            let mut pieces = Pieces::same(0);
+            let mut i = 0;
+            while i < dims.parts().len() {
+                let part = flat(begin(dims.parts()[i], None), dims.parts()[i]).pieces;
+                pieces = match pieces.and(&part) {
+                    Some(both) => both,
+                    None => Pieces::same(pieces.len() + part.len()),
+                };
+                i += 1;
+            }
+            Flat::sure(pieces)
+        }
     }
 }
 
@@ -110,7 +158,7 @@ pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
             }
         }
         Order::Flat(flat) if flat.pieces.is_same() => Some(Order::AsHere),
-        Order::Flat(_) => None,
+        Order::Flat(_) | Order::Inputs => None,
     }
 }
 
@@ -123,6 +171,9 @@ pub(super) enum Joined {
     Any,
     /// The elements have the same order, under axes that a `Reshape` has written.
     Rows,
+    /// The elements have the same order, under the axes of an image that a `Reshape` has made: its
+    /// channels are not first in PyTorch.
+    Image,
     /// The order of the axes.
     Axes(Order),
     /// The elements do not belong together in PyTorch.
@@ -142,6 +193,8 @@ impl Joined {
             } else {
                 Joined::Axes(Order::ChannelsFirst)
             }
+        } else if pieces.is_same() && dims.sizes().len() == 3 {
+            Joined::Image
         } else if pieces.is_same() {
             Joined::Rows
         } else {
@@ -162,6 +215,7 @@ impl Joined {
             }),
             (Joined::Rows, Joined::Rows | Joined::Axes(Order::Open))
             | (Joined::Axes(Order::Open), Joined::Rows) => Joined::Rows,
+            (Joined::Image, Joined::Image) => Joined::Image,
             (Joined::Rows, Joined::Axes(Order::AsHere))
             | (Joined::Axes(Order::AsHere), Joined::Rows) => Joined::Axes(Order::AsHere),
             _ => Joined::Apart,
@@ -172,9 +226,47 @@ impl Joined {
     pub const fn order(self, output: Dims) -> Option<Order> {
         match self {
             Joined::Any => Some(Order::Open),
-            Joined::Rows => Some(Order::Flat(Flat::same(output.len()))),
+            Joined::Rows | Joined::Image => Some(Order::Flat(Flat::same(output.len()))),
             Joined::Axes(order) => Some(order),
             Joined::Apart => None,
         }
+    }
+}
+
+/// Returns the reason for which a network's output may be another one in PyTorch. A caller compares
+/// the elements of images by pixel and channel, and takes features as they come.
+pub(super) const fn doubt_of_output(order: Order, dims: Dims) -> Option<Doubt> {
+    let Order::Flat(Flat { pieces, sure }) = order else {
+        return None;
+    };
+
+    let mut first = 0;
+    let mut i = 0;
+    while i < dims.parts().len() {
+        let part = dims.parts()[i];
+        let several = part.sizes().len() != 1;
+        match pieces.part(first, part.len()) {
+            // The axes of what is in a tuple are forgotten: those of a sequence may have either order.
+            Some(own) if own.is_same() && part.sizes().len() == 2 => {}
+            Some(own) if part.sizes().len() > 1 && own.equals(&channels_last(part)) => {}
+            Some(own) if !part.parts().is_empty() => {
+                if let Some(doubt) = doubt_of_output(Order::Flat(Flat::sure(own)), part) {
+                    return Some(doubt);
+                }
+            }
+            _ if several => return Some(Doubt::Output),
+            _ => {}
+        }
+        first += part.len();
+        i += 1;
+    }
+
+    match dims.sizes().len() {
+        0 | 1 => None,
+        3 if !pieces.equals(&channels_last(dims)) => Some(Doubt::Output),
+        3 if !sure => Some(Doubt::Moved),
+        3 => None,
+        _ if pieces.is_same() => None,
+        _ => Some(Doubt::Output),
     }
 }
