@@ -43,41 +43,66 @@ pub(super) fn one_with<N: Network>(
 ) {
     let _mode = denormals::FloatMode::of_scope();
     let cx = Context::new(N::Element::kernels(), 0, 1).of_part(0, true);
-    let memory = workspace.bytes_mut();
     let threads = const { needs_of::<N>().per_thread };
+    let memory = Memory {
+        bytes: workspace.bytes_mut(),
+        threads,
+        per_thread: threads,
+    };
     let x = slice::from_ref(x);
-    run(network, x, slice::from_mut(y), memory, threads, state, &cx);
+    run(network, x, slice::from_mut(y), memory, state, &cx);
 }
 
-/// Runs some samples. `memory` begins with `threads` bytes for all threads; those for all samples
-/// follow.
+/// The memory of some samples: first that of all threads, then that of the samples.
+struct Memory<'a> {
+    bytes: &'a mut [u8],
+    /// The number of bytes of all threads.
+    threads: usize,
+    /// The number of bytes of one thread.
+    per_thread: usize,
+}
+
+#[cfg(feature = "std")]
+impl<'a> Memory<'a> {
+    /// Returns memory for samples alone.
+    #[inline(always)]
+    fn of_samples(bytes: &'a mut [u8]) -> Self {
+        Memory {
+            bytes,
+            threads: 0,
+            per_thread: 0,
+        }
+    }
+
+    /// Returns the same memory for a shorter time.
+    fn reborrow(&mut self) -> Memory<'_> {
+        Memory {
+            bytes: self.bytes,
+            ..*self
+        }
+    }
+}
+
+/// Runs some samples.
 #[inline(always)]
 fn run<N: Network>(
     network: &N,
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
-    memory: &mut [u8],
-    threads: usize,
+    memory: Memory<'_>,
     state: Option<&mut State<N>>,
     cx: &Context<N::Element>,
 ) {
-    let (threads, samples) = memory.split_at_mut(threads);
-    let per_thread = if cx.batch() > 1 {
-        const { needs_of::<N>().per_thread_of_batch }
-    } else {
-        const { needs_of::<N>().per_thread }
-    };
-    // Without memory for threads there is no limit.
-    let most_parts = threads.len().checked_div(per_thread).unwrap_or(usize::MAX);
+    let (threads, samples) = memory.bytes.split_at_mut(memory.threads);
     <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
         config: &(),
         params: network,
         scratch: Scratch::new(samples, x.len()),
         x,
         y,
-        thread_memory: ThreadMemory::new(threads, per_thread),
+        thread_memory: ThreadMemory::new(threads, memory.per_thread),
         state: state.map(|state| StateMemory::new(state.bytes_mut())),
-        cx: &cx.with_most_parts(most_parts),
+        cx,
     });
 }
 

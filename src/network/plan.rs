@@ -179,8 +179,10 @@ pub struct Plan<const N: usize> {
     /// The groups of layers that run over the same samples before the next group does.
     pub(super) inference_segments: Segments<N>,
     pub(super) training_segments: Segments<N>,
-    /// The numbers of bytes per sample in the buffers of inference.
-    pub(super) buffers: [usize; N],
+    /// The buffers of inference.
+    pub(super) buffers: [Buffer; N],
+    /// The number of bytes per sample in all of them.
+    pub(super) buffers_end: usize,
     /// The memory of inference: the buffers, the scratch memory that all layers use in turn, and
     /// the states of all layers.
     pub needs: Needs,
@@ -197,6 +199,14 @@ pub struct Plan<const N: usize> {
     /// The batching of the layers as one: whether one of them needs the whole batch in training, or
     /// wants all samples of a thread.
     pub batching: Batching,
+}
+
+/// A buffer of inference: the positions of its start and its end among all buffers, in bytes per
+/// sample.
+#[derive(Clone, Copy)]
+pub(super) struct Buffer {
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// The plan for a layer before it has a location.
@@ -234,7 +244,8 @@ impl<const N: usize> Plan<N> {
             training: [UNPLACED; N],
             inference_segments: Segments::NONE,
             training_segments: Segments::NONE,
-            buffers: [0; N],
+            buffers: [Buffer { start: 0, end: 0 }; N],
+            buffers_end: 0,
             needs: Needs::NONE,
             train_needs: Needs::NONE,
             shares: Area { offset: 0, len: 0 },
@@ -276,7 +287,8 @@ impl<const N: usize> Plan<N> {
         self.inference_segments = Segments::new(stages, &self.inference, false);
         let lives = wiring.lives(&slots, &self.inference_segments);
 
-        // For each buffer, the first layer by which it is free.
+        // For each buffer, its bytes per sample and the first layer by which it is free.
+        let mut sizes_of = [0; N];
         let mut free_at = [0; N];
         let mut is_whole = [false; N];
         let mut count = 0;
@@ -298,10 +310,10 @@ impl<const N: usize> Plan<N> {
                 while k < count {
                     let is_free = free_at[k] <= i && is_whole[k] == lives[i].is_whole;
                     let is_better = best == count
-                        || if self.buffers[k] >= bytes {
-                            self.buffers[best] < bytes || self.buffers[k] < self.buffers[best]
+                        || if sizes_of[k] >= bytes {
+                            sizes_of[best] < bytes || sizes_of[k] < sizes_of[best]
                         } else {
-                            self.buffers[k] > self.buffers[best]
+                            sizes_of[k] > sizes_of[best]
                         };
                     if is_free && is_better {
                         best = k;
@@ -312,7 +324,7 @@ impl<const N: usize> Plan<N> {
                 if best == count {
                     count += 1;
                 }
-                self.buffers[best] = sizes::larger(self.buffers[best], bytes);
+                sizes_of[best] = sizes::larger(sizes_of[best], bytes);
                 is_whole[best] = lives[i].is_whole;
                 free_at[best] = lives[i].free_at;
                 self.inference[i].spot = if lives[i].is_whole {
@@ -324,7 +336,17 @@ impl<const N: usize> Plan<N> {
             i += 1;
         }
 
-        self.needs.per_sample = sizes::sum(&[self.needs.per_sample, sizes::sum(&self.buffers)]);
+        let mut k = 0;
+        while k < count {
+            let start = self.buffers_end;
+            self.buffers_end = sizes::sum(&[start, sizes_of[k]]);
+            self.buffers[k] = Buffer {
+                start,
+                end: self.buffers_end,
+            };
+            k += 1;
+        }
+        self.needs.per_sample = sizes::sum(&[self.needs.per_sample, self.buffers_end]);
         connect(&mut self.inference, wiring);
     }
 

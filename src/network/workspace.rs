@@ -47,6 +47,7 @@ pub struct Workspace<N: Network> {
 ///
 /// A workspace has them from where it is made, so that this is the only place where the compiler
 /// asks whether the network can be trained: it reports a layer without a backward pass once.
+#[allow(clippy::type_complexity)]
 struct Functions<N: Network> {
     forward: fn(ForwardTrain<'_, N, N::Input, N::Output, N::Element>),
     backward_input: fn(BackwardInput<'_, N, N::Input, N::Output, N::Element>),

@@ -251,7 +251,7 @@ struct Dirt;
 impl Dirt {
     const BYTES: usize = 40_000;
 
-    fn fill<T: Element>(mut scratch: Scratch<'_>, mut memory: ThreadMemory<'_>) {
+    fn fill(mut scratch: Scratch<'_>, mut memory: ThreadMemory<'_>) {
         scratch.take::<u8>(Dirt::BYTES).fill(0xff);
         memory.take::<u8>(Dirt::BYTES).fill(0xff);
     }
@@ -265,7 +265,7 @@ impl<S: Shape, T: Element> Infer<S, S, T> for Dirt {
         .per_thread::<u8>(Dirt::BYTES);
 
     fn forward(call: Forward<'_, Self, S, S, T>) {
-        Dirt::fill::<T>(call.scratch, call.thread_memory);
+        Dirt::fill(call.scratch, call.thread_memory);
         call.y.copy_from_slice(call.x);
     }
 }

@@ -73,7 +73,7 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
 
 #[test]
 fn it_is_made_on_another_thread_from_borrowed_data() {
-    let data = vec![1, 2, 3, 4, 5];
+    let data = [1, 2, 3, 4, 5];
     let here = thread::current().id();
     thread::scope(|scope| {
         let batches = data.chunks(2).map(|chunk| (chunk, thread::current().id()));

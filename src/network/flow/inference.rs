@@ -19,8 +19,10 @@ pub struct Inference<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
     chunk: Chunk,
     input: &'a [T],
-    /// The buffers of the plan.
-    buffers: [&'a mut [T]; N],
+    /// The number of samples.
+    samples: usize,
+    /// All buffers of the plan.
+    buffers: &'a mut [T],
     output: &'a mut [T],
     /// The memory that the layers use in turn.
     scratch: Scratch<'a>,
@@ -48,8 +50,6 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             ..
         } = call;
         let samples = x.len();
-        let numbers = |bytes: usize| bytes / size_of::<T>();
-
         let mut run = Inference {
             plan,
             chunk: Chunk {
@@ -59,7 +59,8 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 in_worker: false,
             },
             input: flatten(x),
-            buffers: plan.buffers.map(|bytes| scratch.take(numbers(bytes))),
+            samples,
+            buffers: scratch.take(plan.buffers_end / size_of::<T>()),
             output: flatten_mut(y),
             scratch,
             thread_memory,
@@ -103,25 +104,43 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        if !self.chunk.has(INDEX) {
+        let Inference {
+            plan,
+            chunk,
+            input,
+            samples,
+            buffers,
+            output,
+            scratch,
+            thread_memory,
+            state,
+            cx,
+        } = self;
+        if !chunk.has(INDEX) {
             return;
         }
-        let chunk = self.chunk;
+        let chunk = *chunk;
         let count = chunk.count;
-        let cx = self.cx;
-        let layer = self.plan.inference[INDEX];
+        let layer = plan.inference[INDEX];
         if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
             return;
         }
 
-        // The buffer is taken out while the others are read.
-        let buffer = core::mem::take(self.buffer(layer.spot));
-        let y = &mut buffer[range(layer.spot, chunk, Out::LEN)];
+        // The layer writes to one buffer, and reads those before and after it.
+        let start_of = |buffer: usize| plan.buffers[buffer].start / size_of::<T>() * *samples;
+        let end_of = |buffer: usize| plan.buffers[buffer].end / size_of::<T>() * *samples;
+        let (before, y, after, after_start) = match layer.spot {
+            Spot::Chunk(buffer) | Spot::Whole(buffer) => {
+                let (before, rest) = buffers.split_at_mut(start_of(buffer));
+                let (y, after) = rest.split_at_mut(end_of(buffer) - start_of(buffer));
+                (before, y, after, end_of(buffer))
+            }
+            _ => (&mut **buffers, &mut **output, &mut [][..], usize::MAX),
+        };
+        let y = &mut y[range(layer.spot, chunk, Out::LEN)];
         if layer.shares {
             let y = tensors_mut(y, count);
-            L::infer_in_place(ForwardInPlace { config, y, cx });
-            *self.buffer(layer.spot) = buffer;
-            return;
+            return L::infer_in_place(ForwardInPlace { config, y, cx });
         }
 
         let source = |source: usize| -> &[T] {
@@ -131,8 +150,15 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             }
             let spot = layer.sources[source].spot;
             let from = match spot {
-                Spot::Chunk(buffer) | Spot::Whole(buffer) => &*self.buffers[buffer],
-                _ => self.input,
+                Spot::Chunk(buffer) | Spot::Whole(buffer) => {
+                    let start = start_of(buffer);
+                    if start < after_start {
+                        &before[start..]
+                    } else {
+                        &after[start - after_start..]
+                    }
+                }
+                _ => *input,
             };
             &from[range(spot, chunk, len)]
         };
@@ -140,16 +166,14 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         match L::FLOW {
             Flow::Apart => {
                 let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-
                 L::forward(Forward {
                     config,
                     params,
                     x: In::batch(sources(&source), count),
                     y: tensors_mut(y, count),
-                    scratch: self.scratch.for_samples(count),
-                    thread_memory: self.thread_memory.reborrow(),
-                    state: self
-                        .state
+                    scratch: scratch.for_samples(count),
+                    thread_memory: thread_memory.reborrow(),
+                    state: state
                         .as_mut()
                         .map(|states| states.part(layer.state, L::NEEDS.state)),
                     cx: &cx.with_relu_epilogue(relu),
@@ -162,16 +186,6 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 L::infer_in_place(ForwardInPlace { config, y, cx });
             }
             Flow::View => y.copy_from_slice(source(0)),
-        }
-        *self.buffer(layer.spot) = buffer;
-    }
-
-    /// Returns the buffer of a spot that a layer writes to.
-    #[inline(always)]
-    fn buffer(&mut self, spot: Spot) -> &mut &'a mut [T] {
-        match spot {
-            Spot::Chunk(buffer) | Spot::Whole(buffer) => &mut self.buffers[buffer],
-            _ => &mut self.output,
         }
     }
 }

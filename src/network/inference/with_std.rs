@@ -2,7 +2,7 @@
 
 use core::slice;
 
-use super::{needs_of, run};
+use super::{Memory, needs_of, run};
 use crate::kept::kept;
 use crate::network::context::Context;
 use crate::network::needs::Needs;
@@ -22,10 +22,10 @@ fn parts(samples: usize, multiply_adds: usize) -> usize {
         .max(1)
 }
 
-/// Returns the context of a batch of one sample.
+/// Returns the context of a batch, whose layers may cut their work into `shares` parts.
 #[inline(always)]
-fn of_one<N: Network>() -> Context<'static, N::Element> {
-    Context::new(N::Element::kernels(), 0, 1)
+fn context<N: Network>(batch: usize, shares: usize) -> Context<'static, N::Element> {
+    Context::new(N::Element::kernels(), 0, batch).with_most_parts(shares)
 }
 
 /// Memory on the stack.
@@ -52,31 +52,30 @@ pub(in crate::network) fn one<N: Network>(
     let x = slice::from_ref(x);
     let y = slice::from_mut(y);
     if per_thread == 0 && per_sample <= 256 {
-        run(
-            network,
-            x,
-            y,
-            &mut Stack([0; 256]).0,
-            0,
-            state,
-            &of_one::<N>(),
-        );
+        let mut stack = Stack([0; 256]);
+        let memory = Memory::of_samples(&mut stack.0);
+        run(network, x, y, memory, state, &context::<N>(1, usize::MAX));
     } else if per_thread == 0 && per_sample <= 4096 {
-        run(
-            network,
-            x,
-            y,
-            &mut Stack([0; 4096]).0,
-            0,
-            state,
-            &of_one::<N>(),
-        );
+        let mut stack = Stack([0; 4096]);
+        let memory = Memory::of_samples(&mut stack.0);
+        run(network, x, y, memory, state, &context::<N>(1, usize::MAX));
     } else {
-        let shares = threads::parts(N::MACS);
-        with_memory_of::<N>(1, shares, per_thread, |memory, threads| {
-            run(network, x, y, memory, threads, state, &of_one::<N>());
-        });
+        one_in_memory(network, x, y, state);
     }
+}
+
+/// Runs one sample in memory of this thread.
+fn one_in_memory<N: Network>(
+    network: &N,
+    x: &[Tensor<N::Input, N::Element>],
+    y: &mut [Tensor<N::Output, N::Element>],
+    state: Option<&mut State<N>>,
+) {
+    let shares = threads::parts(N::MACS);
+    let per_thread = const { needs_of::<N>().per_thread };
+    with_memory_of::<N>(1, shares, per_thread, |memory| {
+        run(network, x, y, memory, state, &context::<N>(1, shares));
+    });
 }
 
 /// Runs one sample in the scope of flushed denormal numbers, which gives the same bits. The smallest
@@ -90,20 +89,7 @@ fn one_of_batch<N: Network>(
     state: Option<&mut State<N>>,
 ) {
     let _mode = denormals::FloatMode::of_scope();
-    let shares = threads::parts(N::MACS);
-    let per_thread = const { needs_of::<N>().per_thread };
-    with_memory_of::<N>(1, shares, per_thread, |memory, threads| {
-        let x = slice::from_ref(x);
-        run(
-            network,
-            x,
-            slice::from_mut(y),
-            memory,
-            threads,
-            state,
-            &of_one::<N>(),
-        );
-    });
+    one_in_memory(network, slice::from_ref(x), slice::from_mut(y), state);
 }
 
 /// Runs a batch: each thread has a part of it, and runs that chunk by chunk.
@@ -122,32 +108,36 @@ pub(in crate::network) fn batch<N: Network>(
         (1, needs.per_thread_of_batch)
     };
 
-    let cx = Context::new(N::Element::kernels(), 0, batch);
+    let cx = context::<N>(batch, shares);
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
         let samples = x.len().min(CHUNK_SAMPLES);
-        with_memory_of::<N>(samples, shares, per_thread, |memory, threads| {
+        with_memory_of::<N>(samples, shares, per_thread, |mut memory| {
             let chunks = x.chunks(CHUNK_SAMPLES);
             for (x, y) in chunks.zip(y.chunks_mut(CHUNK_SAMPLES)) {
-                run(network, x, y, memory, threads, None, &cx);
+                run(network, x, y, memory.reborrow(), None, &cx);
             }
         });
     });
 }
 
 /// Calls `f` with the memory that a network needs for `samples` samples and `shares` parts of work
-/// with `per_thread` bytes each, and with the number of bytes for the parts, which come first.
+/// with `per_thread` bytes each.
 fn with_memory_of<N: Network>(
     samples: usize,
     shares: usize,
     per_thread: usize,
-    f: impl FnOnce(&mut [u8], usize),
+    f: impl FnOnce(Memory<'_>),
 ) {
     let per_sample = const { needs_of::<N>().per_sample };
     let threads = sizes::product(&[shares, per_thread]);
     let what = || format!("inference of `{}` on a batch of {samples}", N::NAME);
     with_memory(samples, per_sample, threads, what, |memory| {
-        f(memory, threads);
+        f(Memory {
+            bytes: memory,
+            threads,
+            per_thread,
+        });
     });
 }
 

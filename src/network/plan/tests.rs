@@ -585,7 +585,8 @@ impl<const N: usize> Test<'_, N> {
     fn infer(&self, input: &[u64], rng: &mut Generator, seen: &mut Seen) {
         let Test { list, plan, .. } = self;
         let samples = self.wanted.len();
-        let mut buffers = plan.buffers.map(|bytes| {
+        let mut buffers = plan.buffers.map(|buffer| {
+            let bytes = buffer.end - buffer.start;
             assert_eq!(bytes % list.unit, 0);
             garbage(bytes / list.unit * samples, rng)
         });
@@ -1068,7 +1069,7 @@ fn check<const N: usize>(list: &List, rng: &mut Generator, seen: &mut Seen) {
 
     // The memory for all layers.
     let most = |bytes: fn(&Node) -> usize| list.layers.iter().map(bytes).max().unwrap_or(0);
-    let buffers: usize = plan.buffers.iter().sum();
+    let buffers: usize = plan.buffers.iter().map(|b| b.end - b.start).sum();
     let scratch = most(|node| node.scratch) * list.unit;
     assert_eq!(plan.needs.per_sample, buffers + scratch);
     let mut states = Vec::new();
@@ -1086,7 +1087,7 @@ fn check<const N: usize>(list: &List, rng: &mut Generator, seen: &mut Seen) {
         .inference
         .iter()
         .filter(|layer| matches!(layer.spot, Spot::Chunk(_) | Spot::Whole(_)) && !layer.shares);
-    seen.reused += apart.count() - plan.buffers.iter().filter(|&&bytes| bytes > 0).count();
+    seen.reused += apart.count() - plan.buffers.iter().filter(|b| b.end > b.start).count();
     let inference = plan.inference.iter();
     seen.whole += inference
         .filter(|layer| matches!(layer.spot, Spot::Whole(_)))
