@@ -488,6 +488,30 @@ fn losses_read_labels_and_tensors() {
 }
 
 #[test]
+fn labels_are_grouped_and_samples_without_bytes_repeated() {
+    let images = [
+        Tensor2::from([[0_u8, 1, 2], [2, 1, 0]]),
+        Tensor2::from([[1, 1, 1], [9, 0, 9]]),
+    ];
+    let labels: Vec<[[Option<Label<3>>; 3]; 2]> =
+        Label::from_tensors_without(9, &images).expect("classes");
+    assert_eq!(
+        labels[0][1].map(|label| label.map(Label::index)),
+        [2, 1, 0].map(Some)
+    );
+    assert_eq!(
+        labels[1][1].map(|label| label.is_some()),
+        [false, true, false]
+    );
+
+    let none: Vec<[[Label<3>; 0]; 2]> =
+        Label::from_tensors(&[Tensor2::<2, 0, u8>::zeros(); 3]).expect("no numbers");
+    assert_eq!(none, [[[], []]; 3]);
+    let many = shapewright::data::repeat(&Tensor2::<2, 0>::zeros(), usize::MAX);
+    assert_eq!(many.len(), usize::MAX);
+}
+
+#[test]
 fn tensors_become_slices_arrays_and_other_shapes() {
     let mut t = Tensor2::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     t.as_mut_slice()[5] = 7.0;
