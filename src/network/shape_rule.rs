@@ -235,8 +235,7 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 /// [`INFER`](super::INFER).
 ///
 /// ```
-/// use shapewright::Shape;
-/// use shapewright::ext::{INFER, Inferred, ShapeRule};
+/// use shapewright::ext::{INFER, Inferred, LayerInput, ShapeRule};
 /// use shapewright::tensor::Dims;
 ///
 /// /// Multiplies each of N features by a factor of its own.

@@ -42,7 +42,7 @@ use crate::{sizes, threads};
 /// net.embed.weight[4] = [1.0, 2.0];
 /// net.body.weight = [[1.0, 0.0], [0.0, 1.0]];
 /// let scores = net.forward(&Tensor1::from([4.0, 0.0, 0.0]));
-/// assert_eq!(scores[0], [0.0, 0.0, 0.0, 0.0, 5.0]);
+/// assert_eq!(scores.as_slice()[..5], [0.0, 0.0, 0.0, 0.0, 5.0]);
 /// assert_eq!(Model::PARAMS, 5 * 2 + 2 * 2 + 2);
 /// ```
 pub struct Unembedding<const EMBEDDING_DIM: usize, const NUM_EMBEDDINGS: usize>;
