@@ -103,11 +103,11 @@ pub struct Logits;
 
 /// Probabilities, as `Sigmoid` and `Softmax` output them, for [`Loss::Accepts`]. A custom layer
 /// that outputs probabilities declares it with its
-/// [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
+/// [`OUTPUT_KIND`](crate::ext::Infer::OUTPUT_KIND).
 pub struct Probabilities;
 
 /// Logarithms of probabilities, as `LogSoftmax` outputs them, for [`Loss::Accepts`]. A custom layer
-/// that outputs them declares it with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
+/// that outputs them declares it with its [`OUTPUT_KIND`](crate::ext::Infer::OUTPUT_KIND).
 pub struct LogProbabilities;
 
 /// The end of a network without a final `Softmax`, `LogSoftmax` or `Sigmoid`.

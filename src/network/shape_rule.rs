@@ -230,17 +230,17 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 /// The shape inference of a layer: for each input shape, the output shape or the reason why the
 /// input does not fit.
 ///
-/// Implement it for every input shape (`impl<In: LayerInput> ShapeRule<In> for MyLayer`), so that a
+/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a
 /// shape that does not fit is reported in a sentence. A size written `_` has the value
 /// [`INFER`](super::INFER).
 ///
 /// ```
-/// use shapewright::ext::{INFER, Inferred, LayerInput, ShapeRule};
-/// use shapewright::tensor::Dims;
+/// use shapewright::ext::{INFER, Inferred, ShapeRule};
+/// use shapewright::tensor::{Dims, Shape};
 ///
 /// /// Multiplies each of N features by a factor of its own.
 /// struct Scale<const N: usize>;
-/// impl<In: LayerInput, const N: usize> ShapeRule<In> for Scale<N> {
+/// impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
 ///     const OUTPUT: Inferred = {
 ///         let features = if N == INFER { In::DIMS.size(0) } else { N };
 ///         let wanted = Dims::new(&[features]);
@@ -495,7 +495,7 @@ pub const fn report_traits(
     let sentence = if !fits {
         sentence
             .text("it does not implement `ShapeRule`, which says which shapes it takes; ")
-            .text("a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
+            .text("a layer has `ShapeRule`, `Layer` and `Infer`, or `ShapeRule` and `InPlace`")
     } else if !has {
         sentence
             .text("it does not implement `Layer<")
@@ -504,7 +504,7 @@ pub const fn report_traits(
             .text("a nested network has the number type of the outer one")
     } else {
         sentence
-            .text("it does not implement `Compute` from the shape that it is given ")
+            .text("it does not implement `Infer` from the shape that it is given ")
             .text("to the one that its `ShapeRule` answers")
             .text(", nor `InPlace`, where both are the same")
     };

@@ -22,7 +22,7 @@ use crate::tensor::{Element, Shape};
 ///
 /// /// Rounds to whole numbers.
 /// struct Round;
-/// impl<In: LayerInput> ShapeRule<In> for Round {
+/// impl<In: Shape> ShapeRule<In> for Round {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 /// }
 /// impl<T: Element> Layer<T> for Round {
@@ -110,7 +110,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
     ///
     /// /// Adds a number that is never trained.
     /// struct Shift;
-    /// impl<In: LayerInput> ShapeRule<In> for Shift {
+    /// impl<In: Shape> ShapeRule<In> for Shift {
     ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
     /// }
     /// impl<T: Element> Layer<T> for Shift {
