@@ -21,7 +21,7 @@ struct Trainer<N: Network, O: Optimizer> {
 
 impl<N, O> Trainer<N, O>
 where
-    N: Network<Input = Rank1<3>> + Clone + Debug,
+    N: Trainable<Input = Rank1<3>> + Clone + Debug,
     O: Optimizer + Sync,
 {
     fn new(optimizer: O) -> Self {
@@ -49,7 +49,7 @@ where
 
 fn train<N, T: Element>(optimizer: impl Optimizer + Sync) -> T
 where
-    N: Network<Element = T, Input = Rank1<3>, Output = Rank1<2>> + Clone + Debug,
+    N: Trainable<Element = T, Input = Rank1<3>, Output = Rank1<2>> + Clone + Debug,
 {
     let mut trainer = Trainer::<N, _>::new(optimizer);
     let targets = [Tensor1::<2, T>::ones()];
