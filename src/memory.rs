@@ -108,7 +108,7 @@ pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
 }
 
 /// Returns parameters of zeros by value: for constants, which the compiler evaluates.
-#[cfg(any(feature = "safetensors", test))]
+#[cfg(any(feature = "safetensors", all(test, not(feature = "std"))))]
 pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -> P {
     // SAFETY: as in `try_zeroed_parameters`.
     unsafe { core::mem::zeroed() }

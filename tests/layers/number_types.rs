@@ -4,7 +4,6 @@ use crate::common::gradient::check_network;
 use crate::common::layers::Scale;
 use crate::common::{bits, random};
 use num_traits::cast;
-use shapewright::data::StandardScaler;
 use shapewright::ext::{
     BackwardInput, BackwardParams, Buffer, FeatureOrder, Forward, ForwardTrain, INFER, Infer,
     Inferred, Layer, Needs, ShapeRule, Train,
@@ -962,14 +961,15 @@ mod files {
     #[test]
     fn parts_may_have_other_number_types() {
         let net = mixed();
-        let scaler = StandardScaler::fit(&random::<Rank1<3>, f64>(5, 1)).expect("numbers");
+        let scaler = shapewright::data::StandardScaler::fit(&random::<Rank1<3>, f64>(5, 1))
+            .expect("numbers");
         let file = Saver::new()
             .part("net", &*net)
             .part("scaler", &scaler)
             .to_bytes();
         let loader = Loader::from_bytes(&file).expect("a file");
         let same: Box<Mixed> = loader.part("net").load().expect("the network");
-        let same_scaler: Box<StandardScaler<Rank1<3>, f64>> =
+        let same_scaler: Box<shapewright::data::StandardScaler<Rank1<3>, f64>> =
             loader.part("scaler").load().expect("the scaler");
         assert_eq!(same.shelf.bytes(), net.shelf.bytes());
         assert_eq!(*same_scaler, scaler);
