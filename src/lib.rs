@@ -136,6 +136,7 @@ mod denormals;
 #[path = "denormals/without_std.rs"]
 mod denormals;
 pub mod ext;
+mod float;
 #[cfg(feature = "std")]
 pub mod guide;
 pub mod init;

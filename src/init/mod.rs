@@ -112,7 +112,7 @@ impl Nonlinearity {
             Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
             Nonlinearity::Tanh => 5.0 / 3.0,
             Nonlinearity::Relu => core::f64::consts::SQRT_2,
-            Nonlinearity::LeakyRelu(slope) => libm::sqrt(2.0 / (1.0 + slope * slope)),
+            Nonlinearity::LeakyRelu(slope) => crate::float::sqrt(2.0 / (1.0 + slope * slope)),
             Nonlinearity::Selu => 0.75,
         }
     }
@@ -171,7 +171,7 @@ pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
     fan_in: usize,
     rng: &mut R,
 ) {
-    let bound = T::from_f64_lossy(1.0 / libm::sqrt(fan_in as f64));
+    let bound = T::from_f64_lossy(1.0 / crate::float::sqrt(fan_in as f64));
     let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
     params
         .iter_mut()
@@ -235,7 +235,7 @@ where
     W: Weight<T>,
     R: Rng + ?Sized,
 {
-    let bound = libm::sqrt(3.0) * xavier_std::<T, W>(gain);
+    let bound = crate::float::sqrt(3.0) * xavier_std::<T, W>(gain);
     uniform(weight, -bound, bound, rng);
 }
 
@@ -269,7 +269,7 @@ where
     W: Weight<T>,
     R: Rng + ?Sized,
 {
-    let bound = libm::sqrt(3.0) * kaiming_std::<T, W>(mode, nonlinearity);
+    let bound = crate::float::sqrt(3.0) * kaiming_std::<T, W>(mode, nonlinearity);
     uniform(weight, -bound, bound, rng);
 }
 
@@ -289,7 +289,7 @@ where
 /// A weight without numbers has a standard deviation as well, which nothing is drawn with.
 fn xavier_std<T: Element, W: Weight<T>>(gain: f64) -> f64 {
     check_gain(gain);
-    gain * libm::sqrt(2.0 / (W::FAN_IN + W::FAN_OUT).max(1) as f64)
+    gain * crate::float::sqrt(2.0 / (W::FAN_IN + W::FAN_OUT).max(1) as f64)
 }
 
 fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity) -> f64 {
@@ -302,7 +302,7 @@ fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity)
         gain > 0.0,
         "init::kaiming: the slope of {nonlinearity:?} is not finite"
     );
-    gain / libm::sqrt(fan.max(1) as f64)
+    gain / crate::float::sqrt(fan.max(1) as f64)
 }
 
 fn check_gain(gain: f64) {

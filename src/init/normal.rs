@@ -44,7 +44,7 @@ fn quantile(p: f64) -> f64 {
         return q * ratio(0.180_625 - q * q, &CENTRE_NUMERATOR, &CENTRE_DENOMINATOR);
     }
     // `libm` rather than the platform's logarithm, for the same bits everywhere.
-    let r = libm::sqrt(-libm::log(if q < 0.0 { p } else { 1.0 - p }));
+    let r = crate::float::sqrt(-libm::log(if q < 0.0 { p } else { 1.0 - p }));
     let x = if r <= 5.0 {
         ratio(r - 1.6, &SIDE_NUMERATOR, &SIDE_DENOMINATOR)
     } else {

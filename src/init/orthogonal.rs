@@ -77,7 +77,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
                 }
             }
 
-            let norm = libm::sqrt(dot(vector, vector));
+            let norm = crate::float::sqrt(dot(vector, vector));
             // So short, it is rounding errors for the most part: draw another one.
             if norm > 1e-6 {
                 vector.iter_mut().for_each(|x| *x /= norm);

@@ -327,7 +327,7 @@ impl<T: Element> Distance<T> {
         });
         Distance {
             size,
-            root: T::from_f64_lossy(libm::sqrt(squares)),
+            root: T::from_f64_lossy(crate::float::sqrt(squares)),
         }
     }
 

@@ -157,7 +157,7 @@ fn wide<T: Element>(x: T) -> f64 {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
+        let deviation = crate::float::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: wide(self.weight[channel]) / deviation,
@@ -169,7 +169,7 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
+        let deviation = crate::float::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: 1.0 / deviation,

@@ -20,6 +20,7 @@ pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
 #[cfg(any(test, miri, not(target_arch = "x86_64")))]
+#[cfg_attr(miri, allow(unused_imports))]
 pub(super) use portable::Portable;
 
 /// The vectors of the portable tier.
