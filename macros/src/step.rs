@@ -86,17 +86,27 @@ struct Probes {
 
 /// Returns for each layer whether its input may be a tuple.
 fn tuple_inputs(sequence: &Sequence) -> Vec<bool> {
-    let mut outputs = vec![sequence.tuple];
-    let mut inputs = Vec::new();
-    for layer in sequence.layers {
-        let given = match layer.sources[..] {
-            [source] => outputs.get(source).copied().unwrap_or_default(),
-            _ => false,
-        };
-        inputs.push(given);
-        outputs.push(may_give_tuple(layer, given));
+    let outputs = tuple_outputs(sequence.layers, sequence.tuple);
+    let layers = sequence.layers.iter();
+    layers.map(|layer| reads_tuple(layer, &outputs)).collect()
+}
+
+/// Returns for the input and each output of a list, by number, whether it may be a tuple; `given` is
+/// that of the input.
+fn tuple_outputs(layers: &[Layer], given: bool) -> Vec<bool> {
+    let mut outputs = vec![given];
+    for layer in layers {
+        outputs.push(may_give_tuple(layer, reads_tuple(layer, &outputs)));
     }
-    inputs
+    outputs
+}
+
+/// Returns whether a layer may read a tuple; `outputs` are the outputs before it.
+fn reads_tuple(layer: &Layer, outputs: &[bool]) -> bool {
+    match layer.sources[..] {
+        [source] => outputs.get(source).copied().unwrap_or_default(),
+        _ => false,
+    }
 }
 
 /// Returns whether the output of a layer may be a tuple; `given` says whether its input may be one.
@@ -114,14 +124,7 @@ fn may_give_tuple(layer: &Layer, given: bool) -> bool {
             ..
         }) => false,
         Some(block) => block.branches.iter().any(|branch| {
-            let mut outputs = vec![given];
-            for layer in &branch.layers {
-                let given = match layer.sources[..] {
-                    [source] => outputs.get(source).copied().unwrap_or_default(),
-                    _ => false,
-                };
-                outputs.push(may_give_tuple(layer, given));
-            }
+            let outputs = tuple_outputs(&branch.layers, given);
             outputs.last().copied().unwrap_or(given)
         }),
         None => given || !layer.builtin || layer.is_pack(),

@@ -2,6 +2,8 @@
 
 use core::marker::PhantomData;
 
+use super::joined_rows::JoinedRows;
+use super::rule::tuple_of;
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
@@ -144,17 +146,21 @@ macro_rules! without_params {
 }
 without_params!(Add, Mul, Concat);
 
+/// Combines the sources element by element.
+#[inline(always)]
+fn combine<T: Element>(sources: &[&[T]], y: &mut [T], combine: impl Fn(&mut T, T)) {
+    y.copy_from_slice(sources[0]);
+    for x in &sources[1..] {
+        y.iter_mut().zip(*x).for_each(|(y, &x)| combine(y, x));
+    }
+}
+
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Add {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        let y = flatten_mut(call.y);
-        let (first, others) = call.x.elements().split_at(1);
-        y.copy_from_slice(first[0]);
-        for x in others {
-            y.iter_mut().zip(*x).for_each(|(y, &x)| *y += x);
-        }
+        combine(call.x.elements(), flatten_mut(call.y), |y, x| *y += x);
     }
 }
 
@@ -175,12 +181,7 @@ impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Mul {
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        let y = flatten_mut(call.y);
-        let (first, others) = call.x.elements().split_at(1);
-        y.copy_from_slice(first[0]);
-        for x in others {
-            y.iter_mut().zip(*x).for_each(|(y, &x)| *y *= x);
-        }
+        combine(call.x.elements(), flatten_mut(call.y), |y, x| *y *= x);
     }
 }
 
@@ -205,62 +206,37 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Mul {
     }
 }
 
-/// Copies each row of the parts to its range of a longer row, or back.
-fn each_range<X: Sources>(
-    row_len: impl Fn(Dims) -> usize,
-    mut copy: impl FnMut(usize, usize, usize),
-) {
-    let mut start = 0;
-    for (part, &dims) in X::PARTS.iter().enumerate() {
-        let len = row_len(dims);
-        copy(part, start, len);
-        start += len;
+/// Joins the rows of all sources.
+fn join<X: Sources, T: Element>(sources: &[&[T]], joined: &mut [T], mut rows: JoinedRows) {
+    for (&dims, source) in X::PARTS.iter().zip(sources) {
+        let range = rows.next_range(dims);
+        rows.scatter(range, source, joined);
     }
-}
-
-/// Returns the length of the last axis.
-fn last_axis(dims: Dims) -> usize {
-    dims.last().unwrap_or(1)
-}
-
-/// Joins the rows of all sources; `row_len` gives the length of a source's rows.
-fn join<X: Sources, T: Element>(
-    sources: &[&[T]],
-    joined: &mut [T],
-    row_len: impl Fn(Dims) -> usize,
-) {
-    let width: usize = X::PARTS.iter().map(|&dims| row_len(dims)).sum();
-    each_range::<X>(row_len, |part, start, len| {
-        let rows = sources[part].chunks_exact(len);
-        for (from, to) in rows.zip(joined.chunks_exact_mut(width)) {
-            to[start..start + len].copy_from_slice(from);
-        }
-    });
 }
 
 /// Takes joined rows apart.
 fn part<X: Sources, T: Element>(
     gradients: &mut [Option<&mut [T]>],
     joined: &[T],
-    row_len: impl Fn(Dims) -> usize,
+    mut rows: JoinedRows,
 ) {
-    let width: usize = X::PARTS.iter().map(|&dims| row_len(dims)).sum();
-    each_range::<X>(row_len, |part, start, len| {
-        let Some(gradient) = &mut gradients[part] else {
-            return;
-        };
-        let rows = gradient.chunks_exact_mut(len);
-        for (to, from) in rows.zip(joined.chunks_exact(width)) {
-            to.copy_from_slice(&from[start..start + len]);
+    for (&dims, gradient) in X::PARTS.iter().zip(gradients) {
+        let range = rows.next_range(dims);
+        if let Some(gradient) = gradient {
+            rows.gather(range, gradient, joined);
         }
-    });
+    }
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        join::<X, T>(call.x.elements(), flatten_mut(call.y), last_axis);
+        join::<X, T>(
+            call.x.elements(),
+            flatten_mut(call.y),
+            JoinedRows::new::<Out>(false),
+        );
     }
 }
 
@@ -269,7 +245,11 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Concat {
 
     fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
         let BackwardInput { dy, mut dx, .. } = call;
-        part::<X, T>(dx.elements(), flatten_mut(dy), last_axis);
+        part::<X, T>(
+            dx.elements(),
+            flatten_mut(dy),
+            JoinedRows::new::<Out>(false),
+        );
     }
 }
 
@@ -287,26 +267,18 @@ impl<X: Shape> NamesOutput for Pack<X> {
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
-    const OUTPUT: Inferred = {
-        let mut unknown = false;
-        let mut i = 0;
-        while i < X::PARTS.len() {
-            unknown = unknown || X::PARTS[i].is_unknown();
-            i += 1;
-        }
-        Inferred::shape(if unknown {
-            Dims::UNKNOWN
-        } else {
-            Dims::tuple(X::PARTS)
-        })
-    };
+    const OUTPUT: Inferred = tuple_of(X::PARTS);
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        join::<X, T>(call.x.elements(), flatten_mut(call.y), |dims| dims.len());
+        join::<X, T>(
+            call.x.elements(),
+            flatten_mut(call.y),
+            JoinedRows::new::<Out>(true),
+        );
     }
 }
 
@@ -315,7 +287,7 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Pack<X> {
 
     fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
         let BackwardInput { dy, mut dx, .. } = call;
-        part::<X, T>(dx.elements(), flatten_mut(dy), |dims| dims.len());
+        part::<X, T>(dx.elements(), flatten_mut(dy), JoinedRows::new::<Out>(true));
     }
 }
 

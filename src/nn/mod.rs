@@ -29,6 +29,7 @@ mod embedding;
 pub(crate) mod fold;
 mod glu;
 mod index;
+mod joined_rows;
 mod kernel_needs;
 mod linear;
 mod max_pool;

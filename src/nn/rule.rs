@@ -18,3 +18,15 @@ pub(super) const fn zero_size(name: &str, output: Dims) -> Inferred {
         .text(" 0; every size must be at least 1");
     Inferred::wrong(sentence, output)
 }
+
+/// Returns the shape of a tuple, which is unknown if one of its parts is.
+pub(super) const fn tuple_of(parts: &'static [Dims]) -> Inferred {
+    let mut i = 0;
+    while i < parts.len() {
+        if parts[i].is_unknown() {
+            return Inferred::shape(Dims::UNKNOWN);
+        }
+        i += 1;
+    }
+    Inferred::shape(Dims::tuple(parts))
+}

@@ -1,7 +1,6 @@
 //! Parallel branches: several lists of layers on the same input, with adjacent outputs.
 
 use core::marker::PhantomData;
-use core::ops::Range;
 
 use rand::Rng;
 
@@ -13,6 +12,8 @@ use crate::network::{
     ForwardTrain, Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Scratch,
     Sentence, ShapeRule, StateMemory, ThreadMemory, Train,
 };
+use crate::nn::joined_rows::JoinedRows;
+use crate::nn::rule::tuple_of;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -198,20 +199,7 @@ const fn different_axes<B: Names>(first: usize, other: usize) -> Inferred {
 }
 
 impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, true> {
-    const OUTPUT: Inferred = {
-        let mut unknown = false;
-        let mut i = 0;
-        while i < B::OUTPUTS.len() {
-            unknown = unknown || B::OUTPUTS[i].is_unknown();
-            i += 1;
-        }
-
-        Inferred::shape(if unknown {
-            Dims::UNKNOWN
-        } else {
-            Dims::tuple(B::OUTPUTS)
-        })
-    };
+    const OUTPUT: Inferred = tuple_of(B::OUTPUTS);
 }
 
 impl<T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool> Layer<T>
@@ -222,63 +210,6 @@ impl<T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool> Layer<T
 
     fn initialize<R: Rng + ?Sized>(_: &(), params: &mut P, rng: &mut R) {
         B::initialize(params, rng);
-    }
-}
-
-/// The layout of the joined outputs: rows that consist of one range of each branch.
-///
-/// A row is a sample of a tuple, and otherwise the last axis.
-struct JoinedRows {
-    tuple: bool,
-    /// The length of a row.
-    width: usize,
-    /// The start of the next branch's range.
-    next_start: usize,
-}
-
-impl JoinedRows {
-    fn new<Out: Shape>(tuple: bool) -> Self {
-        let width = if tuple {
-            Out::LEN
-        } else {
-            Out::DIMS.last().unwrap_or(1)
-        };
-        JoinedRows {
-            tuple,
-            width,
-            next_start: 0,
-        }
-    }
-
-    /// Returns the range of the next branch in a row.
-    fn next_range<To: Shape>(&mut self) -> Range<usize> {
-        let start = self.next_start;
-        self.next_start += if self.tuple {
-            To::LEN
-        } else {
-            To::DIMS.last().unwrap_or(1)
-        };
-        start..self.next_start
-    }
-
-    /// Copies the outputs of a branch into its range of each row.
-    fn scatter<T: Copy>(&self, range: Range<usize>, branch: &[T], joined: &mut [T]) {
-        for (from, row) in branch
-            .chunks_exact(range.len())
-            .zip(joined.chunks_exact_mut(self.width))
-        {
-            row[range.clone()].copy_from_slice(from);
-        }
-    }
-
-    /// Copies the range of a branch in each row to the memory of the branch.
-    fn gather<T: Copy>(&self, range: Range<usize>, branch: &mut [T], joined: &[T]) {
-        for (to, row) in branch
-            .chunks_exact_mut(range.len())
-            .zip(joined.chunks_exact(self.width))
-        {
-            to.copy_from_slice(&row[range.clone()]);
-        }
     }
 }
 
@@ -318,7 +249,7 @@ impl<P, T: Element> Visitor<P, T> for RunBranches<'_, P, T> {
             cx: self.cx,
         });
 
-        let range = self.rows.next_range::<B::To>();
+        let range = self.rows.next_range(<B::To as Shape>::DIMS);
         self.rows.scatter(range, out, self.y);
     }
 }
@@ -370,7 +301,7 @@ impl<P, T: Element> TrainVisitor<P, T> for TrainBranchesForward<'_, P, T> {
             cx: &self.cx.layer(self.index),
         });
 
-        let range = self.rows.next_range::<B::To>();
+        let range = self.rows.next_range(<B::To as Shape>::DIMS);
         self.rows.scatter(range, out, self.y);
         self.index += 1;
     }
@@ -398,7 +329,7 @@ impl<P, T: Element> TrainVisitor<P, T> for InputGradient<'_, P, T> {
             gradient,
             layers,
         } = BranchCache::next::<P, B>(&mut self.cache);
-        let range = self.rows.next_range::<B::To>();
+        let range = self.rows.next_range(<B::To as Shape>::DIMS);
         self.rows.gather(range, gradient, self.dy);
 
         // The first branch writes the gradient of the inputs; the others add to it.
