@@ -253,13 +253,21 @@ fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Err
 }
 
 /// Writes the block's type: `params` is the type of its parameters, `branches` are the types of its
-/// lists.
-pub fn block_type(block: &Block, params: &Ident, branches: &[Ident]) -> TokenStream {
+/// lists, and `count` writes the number of repetitions.
+pub fn block_type(
+    block: &Block,
+    params: &Ident,
+    branches: &[Ident],
+    count: impl Fn(&TokenStream) -> TokenStream,
+) -> TokenStream {
     match (&block.kind, branches) {
         (BlockKind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
         (BlockKind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
         (BlockKind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
         (BlockKind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
-        (BlockKind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
+        (BlockKind::Repeat(number), _) => {
+            let number = count(number);
+            quote!(__sw::Repeat<#params, #(#branches),*, #number>)
+        }
     }
 }

@@ -13,6 +13,7 @@ use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Visibi
 use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
+use crate::habits;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
 use crate::wiring::{self, Inputs};
@@ -57,6 +58,9 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
+    /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
+    /// then, from which its parameters have their names.
+    pub mistaken: bool,
     /// What it reads as it is written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
@@ -230,6 +234,7 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
             }
             shapes.iter().for_each(|shape| check_shape(shape, errors));
         }
+        SizesKind::Unknown => {}
     }
 }
 
@@ -293,8 +298,36 @@ fn has_ident(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// Checks a layer of a list; `names` are the fields of the list so far.
+/// Checks a layer of a list; `names` are the fields of the list so far. Of several mistakes in a
+/// layer, the first is reported, and none if a slip in it was noted.
 pub fn check_layer(
+    index: usize,
+    layer: parse::Layer,
+    sources: Result<Vec<usize>, usize>,
+    names: &mut HashSet<String>,
+    errors: &mut Vec<Error>,
+) -> Layer {
+    if layer.unreadable {
+        let field = layer.name.filter(|name| names.insert(name.to_string()));
+        return Layer {
+            field,
+            sources: sources.unwrap_or_else(|before| vec![before]),
+            ..Layer::unknown()
+        };
+    }
+
+    let errors_before = errors.len();
+    let slipped = layer.slipped;
+    let has_block = layer.block.is_some();
+    let checked = understand(index, layer, sources, names, errors);
+    if !has_block {
+        errors.truncate(errors_before + usize::from(!slipped));
+    }
+    checked
+}
+
+/// Prepares a layer for the expansion, and reports what is wrong with it.
+fn understand(
     index: usize,
     mut layer: parse::Layer,
     sources: Result<Vec<usize>, usize>,
@@ -330,6 +363,7 @@ pub fn check_layer(
         .get_ident()
         .and_then(|name| builtin::find(&name.to_string()));
     let mut path = layer.path.to_token_stream();
+    let mut misnamed = false;
     if is_merge {
         path = quote!(__sw::#path);
     } else if known.is_none()
@@ -339,6 +373,7 @@ pub fn check_layer(
     {
         known = Some(meant);
         path = meant_path;
+        misnamed = true;
     }
 
     let generics = match known {
@@ -374,7 +409,9 @@ pub fn check_layer(
     let broken_block = block.is_none() && (has_braces || lacks_braces);
     let is_broken = broken_block || sources.is_err();
     let sources = sources.unwrap_or_else(|before| vec![before]);
-    let Some(generics) = generics.filter(|_| !is_broken) else {
+    let mistaken = misnamed || generics.is_none();
+    let guess = || known.and_then(|builtin| generics::guess(builtin, &layer));
+    let Some(generics) = generics.or_else(guess).filter(|_| !is_broken) else {
         return Layer {
             attrs: layer.attrs,
             field,
@@ -396,7 +433,8 @@ pub fn check_layer(
         extent,
         path,
         generics,
-        config,
+        config: config.filter(|_| !mistaken),
+        mistaken,
         builtin: known.is_some() || block.is_some() || is_merge,
         block,
         tied,
@@ -432,13 +470,26 @@ fn misspelt(
 ) -> Option<(&'static Builtin, TokenStream)> {
     let ident = layer.path.get_ident()?;
     let found = ident.to_string();
-    let nearest = builtin::nearest(&found)?;
+    let nearest = habits::certain(&found).or_else(|| builtin::nearest(&found))?;
     let meant = nearest.name;
 
-    let message = format!(
-        "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
-         `self::{found}`)"
-    );
+    let one = format!("{found}1d");
+    let two = format!("{found}2d");
+    let message = if builtin::find(&one).is_some() && builtin::find(&two).is_some() {
+        let takes = match found.as_str() {
+            "BatchNorm" => "features",
+            _ => "sequences",
+        };
+        format!(
+            "there is no layer `{found}`; `{one}` takes {takes}, and `{two}` images (for a layer \
+             of your own, write `self::{found}`)"
+        )
+    } else {
+        format!(
+            "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
+             `self::{found}`)"
+        )
+    };
     errors.push(Error::new(ident.span(), message));
     Some((nearest, Ident::new(meant, ident.span()).to_token_stream()))
 }
@@ -487,6 +538,7 @@ impl Layer {
             block: None,
             tied: None,
             sources: vec![0],
+            mistaken: false,
             arrow: String::new(),
             role: Role::Layer,
         }

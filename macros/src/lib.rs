@@ -14,6 +14,9 @@ mod derive;
 mod expand;
 mod fold;
 mod generics;
+mod habits;
+mod hoisted;
+mod mistake;
 mod options;
 mod parse;
 mod sequence;
@@ -29,7 +32,7 @@ use quote::quote;
 pub fn network(input: TokenStream) -> TokenStream {
     let mut definition = match syn::parse::<parse::Definition>(input) {
         Ok(definition) => definition,
-        Err(error) => return error.into_compile_error().into(),
+        Err(error) => return mistake::report(&error).into(),
     };
 
     let mut errors = definition.errors.clone();
@@ -41,7 +44,7 @@ pub fn network(input: TokenStream) -> TokenStream {
         tokens.extend(folded.expand(network, &mut errors));
     }
 
-    tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));
+    tokens.extend(errors.iter().map(mistake::report));
     tokens.into()
 }
 

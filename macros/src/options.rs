@@ -57,6 +57,12 @@ pub fn of_builtin(
     Some(written_or_default.collect())
 }
 
+/// Returns the generic arguments of all options, of which none is written.
+pub fn defaults(builtin: &Builtin, sizes: &[Vec<Argument>]) -> Vec<Argument> {
+    let options = builtin.options.iter();
+    options.flat_map(|option| default(option, sizes)).collect()
+}
+
 /// Returns the generic arguments of an option that is omitted.
 fn default(option: &Choice, sizes: &[Vec<Argument>]) -> Vec<Argument> {
     match option.value {
@@ -224,6 +230,15 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
         };
     }
 
+    if let Some((ident, _)) = option(tokens)
+        && let off = format!("No{ident}")
+        && builtin.options.iter().any(|option| option.name == off)
+    {
+        return format!(
+            "`{name}` has what `{found}` asks for, unless `{off}` is written; remove it, or write \
+             `{off}`"
+        );
+    }
     if let Some((ident, _)) = option(tokens)
         && let Some(nearest) = nearest(builtin, &ident.to_string())
     {

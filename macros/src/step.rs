@@ -6,6 +6,7 @@ use syn::{Ident, LitStr};
 
 use crate::blocks::{Block, BlockKind, block_type};
 use crate::check::{Argument, Layer};
+use crate::hoisted::HoistedSizes;
 use crate::spans::{Extent, ours};
 
 /// A list of layers: a network's, or one inside a block.
@@ -70,6 +71,8 @@ pub struct Step<'a> {
     pub branches: Vec<Ident>,
     /// The position and the type of the layer whose parameters it shares.
     pub tied: Option<(usize, Ident)>,
+    /// The sizes that are computed, each with a constant.
+    sizes: HoistedSizes,
 }
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
@@ -213,6 +216,7 @@ impl<'a> Step<'a> {
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
                 .collect(),
+            sizes: HoistedSizes::of(layer, &tag),
             tag,
         }
     }
@@ -245,7 +249,8 @@ impl<'a> Step<'a> {
             ..
         } = self.layer;
         if let Some(block) = block {
-            return block_type(block, &self.block_params, &self.branches);
+            let count = |count: &TokenStream| self.sizes.replace(count);
+            return block_type(block, &self.block_params, &self.branches, count);
         }
         if self.layer.is_pack() {
             let shapes = &self.source_shapes;
@@ -256,7 +261,7 @@ impl<'a> Step<'a> {
         }
 
         let generics = generics.iter().map(|generic| match generic {
-            Argument::Given(tokens) => tokens.clone(),
+            Argument::Given(tokens) => self.sizes.replace(tokens),
             Argument::Inferred(position) => inferred(*position),
         });
         let span = self.layer.extent.last;
@@ -286,7 +291,10 @@ impl<'a> Step<'a> {
         let mut sizes = self.output_sizes();
         let mut computes = quote!(true);
         let mut report_traits = quote!();
-        if !self.layer.builtin {
+        if self.layer.mistaken {
+            asked_type = quote!(__sw::Mistaken);
+            computes = quote!(false);
+        } else if !self.layer.builtin {
             let probes = self.probes(&asked_type, &own_type);
             sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
             report_traits = self.report_traits(&probes);
@@ -326,6 +334,8 @@ impl<'a> Step<'a> {
         };
 
         let report_tied = self.report_tied();
+        let sizes = self.sizes.constants();
+        let inside = self.dims_inside();
         let inputs = (!self.source_shapes.is_empty()).then(|| {
             let shapes = &self.source_shapes;
             quote! {
@@ -336,9 +346,12 @@ impl<'a> Step<'a> {
 
         quote_spanned! {first=>
             #inputs
+            #sizes
             type #asked = #asked_type;
-            const #inferred: __sw::Inferred =
-                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
+            const #inferred: __sw::Inferred = {
+                #inside
+                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory()
+            };
             const _: () = #report;
             const #dims_out: __sw::Dims = #inferred.output();
             #shape
@@ -349,6 +362,18 @@ impl<'a> Step<'a> {
                 <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
+    }
+
+    /// Writes the use of the shapes inside a block. If the compiler has refused something there, it
+    /// takes the block's own shape for refused as well; otherwise it would report that its traits
+    /// are missing.
+    fn dims_inside(&self) -> Option<TokenStream> {
+        self.layer.block.as_ref()?;
+        let sequences = self.sequences();
+        let dims = sequences
+            .iter()
+            .map(|list| format_ident!("__DIMS{}{}", list.tag, list.layers.len()));
+        Some(quote!(let _ = (#(#dims,)*);))
     }
 
     /// Writes the type that the output's shape is made from: its sizes, or for a tuple the earlier

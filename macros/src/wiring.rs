@@ -62,7 +62,7 @@ pub fn resolve(
         let name = output.unraw().to_string();
         names.contains(&Some(name))
     };
-    let is_known = sources.iter().all(Result::is_ok);
+    let is_known = sources.iter().all(Result::is_ok) && !layers.iter().any(|layer| layer.slipped);
     if errors.len() > errors_before || !is_known || !outputs.iter().all(is_named) {
         return sources;
     }

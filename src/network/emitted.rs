@@ -140,6 +140,12 @@ pub const fn report_tied(layer: &str, base: &str, is_same: bool) {
     }
 }
 
+/// Stops the compilation with a sentence about what the macro has found.
+#[track_caller]
+pub const fn mistake(sentence: &str) {
+    panic!("{}", sentence)
+}
+
 /// A layer, or [`Oversized`] if its parameters do not fit into memory.
 pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
 

@@ -120,7 +120,11 @@ fn read(message: &Value) -> Option<Message> {
 
 /// Returns the line of a place in the program; of one inside a macro, that of its call.
 fn line_of(span: &Value) -> Option<usize> {
-    let own = |span: &Value| span["file_name"].as_str().is_some_and(|file| file.contains("mistakes"));
+    let own = |span: &Value| {
+        span["file_name"]
+            .as_str()
+            .is_some_and(|file| file.contains("mistakes"))
+    };
     if own(span) {
         return span["line_start"].as_u64().map(|line| line as usize);
     }

@@ -40,7 +40,11 @@ pub fn read(folder: &Path) -> Vec<Program> {
     let mut programs = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path).expect("text");
-        let kind = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let kind = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("txt") => programs.extend(
                 text.lines()
