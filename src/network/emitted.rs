@@ -23,7 +23,7 @@ pub use super::{
     Train,
 };
 pub use crate::loss::{End, EndsIn, Values};
-pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
