@@ -8,9 +8,13 @@
 //!
 //! Labels in nested arrays are views of the same kind.
 
+#[cfg(feature = "std")]
+mod cloning;
 #[cfg(feature = "alloc")]
 mod heap;
 
+#[cfg(feature = "std")]
+pub use cloning::Cloning;
 #[cfg(feature = "alloc")]
 pub use heap::OutOfMemory;
 #[cfg(feature = "alloc")]

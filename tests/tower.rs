@@ -5,9 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 12] = [
-    // `memory::append` copies samples.
-    ("data", "memory"),
+const PAIRS: [(&str, &str); 11] = [
     // `memory::label_numbers` views labels as numbers.
     ("loss", "memory"),
     // `Pass::loss`, `Network::trainer` and the code of `network!` name losses.
