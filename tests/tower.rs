@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 11] = [
+const PAIRS: [(&str, &str); 9] = [
     // `memory::label_numbers` views labels as numbers.
     ("loss", "memory"),
     // `Pass::loss`, `Network::trainer` and the code of `network!` name losses.
@@ -20,10 +20,6 @@ const PAIRS: [(&str, &str); 11] = [
     ("network", "nn"),
     // `Network::trainer` and `Workspace::follow` name optimizers.
     ("network", "optim"),
-    // An `Element` is `Parameters`.
-    ("network", "tensor"),
-    // `split_mut` hands out `ThreadMemory`.
-    ("network", "threads"),
     // `Network::trainer`.
     ("network", "train"),
     // `Network::save`, `load`, and `include_weights!`.

@@ -9,7 +9,6 @@ pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::Field;
 pub use super::layer_input::{Inputs, LayerInput};
 pub use super::lines::CacheLines;
-pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::shape_rule::{
@@ -23,6 +22,7 @@ pub use super::{
     Train,
 };
 pub use crate::loss::{End, EndsIn, Values};
+pub use crate::memory::sample_bytes;
 pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};

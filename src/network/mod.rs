@@ -4,7 +4,6 @@ mod activation_store;
 pub(crate) mod branch;
 mod buffer;
 mod call;
-mod call_memory;
 mod context;
 #[doc(hidden)]
 pub mod emitted;
@@ -25,6 +24,7 @@ mod network;
 pub(crate) mod param_tree;
 mod parameters;
 mod plan;
+mod relu;
 mod segments;
 mod sentence;
 mod shape_rule;
@@ -41,7 +41,6 @@ pub use buffer::Buffer;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
-pub use call_memory::{Scratch, StateMemory, ThreadMemory};
 pub use context::Context;
 pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
@@ -55,6 +54,7 @@ pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
 pub use network::{Network, Trainable};
 pub use parameters::{Parameters, Visitor, VisitorMut};
+pub(crate) use relu::{relu, relu_grad};
 pub use sentence::{INFER, Sentence};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;

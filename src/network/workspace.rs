@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::activation_store::ActivationStore;
 use super::call::{BackwardInput, BackwardParams, ForwardTrain};
-use super::call_memory::ThreadMemory;
 use super::context::Context;
 use super::inference::{In, Out};
 use super::modes::{Mode, Modes};
@@ -17,7 +16,7 @@ use super::train::Train;
 use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Accepts, Loss, TargetOf};
-use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
+use crate::memory::{self, OutOfMemory, ThreadMemory, flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::{Optimizer, OptimizerState, ParamGroup};
 use crate::tensor::{Element, Shape};
 use crate::threads;

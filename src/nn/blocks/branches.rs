@@ -5,12 +5,14 @@ use core::marker::PhantomData;
 use rand::Rng;
 
 use super::{add, batching};
-use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::memory::{
+    Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors, tensors_mut,
+};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Batching, Context, FeatureOrder, Forward,
-    ForwardTrain, Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Scratch,
-    Sentence, ShapeRule, StateMemory, ThreadMemory, Train,
+    ForwardTrain, Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Sentence,
+    ShapeRule, Train,
 };
 use crate::nn::joined_rows::JoinedRows;
 use crate::nn::rule::tuple_of;
