@@ -338,6 +338,10 @@ pub mod prelude {
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
+    #[cfg(feature = "std")]
+    pub use crate::train::CreateTrainer;
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub use crate::weights::SaveLoad;
     pub use crate::{
         InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
         Tensor3, Tensor4, Trainable, network,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 9] = [
+const PAIRS: [(&str, &str); 7] = [
     // `memory::label_numbers` views labels as numbers.
     ("loss", "memory"),
     // `Pass::loss`, `Network::trainer` and the code of `network!` name losses.
@@ -18,10 +18,6 @@ const PAIRS: [(&str, &str); 9] = [
     ("memory", "tensor"),
     // The flow names `Relu`; the code of `network!` names layers.
     ("network", "nn"),
-    // `Network::trainer` and `Workspace::follow` name optimizers.
-    ("network", "optim"),
-    // `Network::trainer`.
-    ("network", "train"),
     // `Network::save`, `load`, and `include_weights!`.
     ("network", "weights"),
 ];
