@@ -5,11 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 3] = [
     // `memory::label_numbers` views labels as numbers.
     ("loss", "memory"),
-    // What an output means is a layer's type; `Index` has the error of labels.
-    ("loss", "nn"),
     // `memory` views `Parameters` as slices.
     ("memory", "network"),
     // `memory` views tensors as slices.
