@@ -5,7 +5,8 @@ use core::marker::PhantomData;
 use rand::Rng;
 
 use crate::network::branch::{Branch, TrainBranch};
-use crate::network::emitted::{Backward, Gradients, Inference, Plan, Stage, Training};
+use crate::network::flow::{Backward, Gradients, Inference, Training};
+use crate::network::plan::{Plan, Stage};
 use crate::network::{
     BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain, Infer, Inputs,
     Layer, Needs, Parameters, ShapeRule, Train,
