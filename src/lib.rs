@@ -135,6 +135,8 @@ mod denormals;
 #[cfg(not(feature = "std"))]
 #[path = "denormals/without_std.rs"]
 mod denormals;
+#[doc(hidden)]
+pub mod emitted;
 pub mod ext;
 mod float;
 #[cfg(feature = "std")]
@@ -179,8 +181,6 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-#[doc(hidden)]
-pub use network::emitted;
 pub use network::{
     InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
 };
@@ -282,7 +282,12 @@ pub use shapewright_macros::Parameters;
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
-pub use shapewright_macros::network;
+#[macro_export]
+macro_rules! network {
+    ($($definition:tt)*) => {
+        $crate::emitted::define! { ($crate) $($definition)* }
+    };
+}
 pub use tensor::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
 
 pub use rand;
@@ -338,6 +343,10 @@ pub mod prelude {
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
+    #[cfg(feature = "std")]
+    pub use crate::train::CreateTrainer;
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub use crate::weights::SaveLoad;
     pub use crate::{
         InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
         Tensor3, Tensor4, Trainable, network,

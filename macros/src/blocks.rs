@@ -260,14 +260,14 @@ pub fn block_type(
     branches: &[Ident],
     count: impl Fn(&TokenStream) -> TokenStream,
 ) -> TokenStream {
-    match (&block.kind, branches) {
-        (BlockKind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
-        (BlockKind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
-        (BlockKind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
-        (BlockKind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
-        (BlockKind::Repeat(number), _) => {
+    let merge = match &block.kind {
+        BlockKind::Residual => quote!(__sw::Add),
+        BlockKind::Concat => quote!(__sw::Concat),
+        BlockKind::Split => quote!(__sw::Pack<(#(<#branches as __sw::Ends>::To,)*)>),
+        BlockKind::Repeat(number) => {
             let number = count(number);
-            quote!(__sw::Repeat<#params, #(#branches),*, #number>)
+            return quote!(__sw::Repeat<#params, #(#branches),*, #number>);
         }
-    }
+    };
+    quote!(__sw::Block<#params, (#(#branches,)*), #merge>)
 }

@@ -6,17 +6,18 @@ use syn::Error;
 
 use crate::spans::Extent;
 
-/// Writes a constant that panics with the sentence of an error, at its tokens.
+/// Writes a constant that panics with the sentence of an error, at its tokens; `emitted` is the
+/// module of the library that has the function.
 ///
 /// `compile_error!` would do so as well, but the compiler stops after it: it would hide mistakes in
 /// other places.
-pub fn report(error: &Error) -> TokenStream {
+pub fn report(error: &Error, emitted: &TokenStream) -> TokenStream {
     error
         .into_iter()
         .map(|error| {
             let text = error.to_string();
             let extent = Extent::of(&error.to_compile_error());
-            let call = extent.call(quote!(::shapewright::emitted::mistake), quote!(#text));
+            let call = extent.call(quote!(#emitted::mistake), quote!(#text));
             quote!(const _: () = #call;)
         })
         .collect()

@@ -8,7 +8,7 @@ pub mod tokens;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Ident, Path, Result, Token, Visibility, braced};
+use syn::{Attribute, Error, Ident, Path, Result, Token, Visibility, braced, parenthesized};
 
 pub use layer::layer;
 pub use slips::Slips;
@@ -90,6 +90,19 @@ pub enum Generic {
     Infer(Token![_]),
     /// A size, an option or a type, depending on the layer.
     Other(TokenStream),
+}
+
+/// Parses the path of the library in parentheses, `($crate)`, and the definition.
+pub fn with_library(input: ParseStream) -> Result<(TokenStream, Result<Definition>)> {
+    let library;
+    parenthesized!(library in input);
+    let library = library.parse()?;
+    let definition = input.parse();
+    if definition.is_err() {
+        // What is left would be a second error.
+        input.parse::<TokenStream>()?;
+    }
+    Ok((library, definition))
 }
 
 impl Parse for Definition {
