@@ -61,6 +61,8 @@ pub struct Layer {
     /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
     /// then, from which its parameters have their names.
     pub mistaken: bool,
+    /// Whether a slip in it was noted, so that nothing else is reported.
+    pub quiet: bool,
     /// What it reads as it is written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
@@ -97,6 +99,10 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers,
         errors: _,
     } = definition;
+    let mut layers = layers;
+    layers
+        .iter_mut()
+        .for_each(|layer| refuse_itself(&name, layer, errors));
     check_ends(&input, "input", errors);
     check_ends(&output, "output", errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
@@ -130,6 +136,26 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         output,
         element,
         layers: checked,
+    }
+}
+
+/// Reports a network that is a layer of itself.
+fn refuse_itself(name: &Ident, layer: &mut parse::Layer, errors: &mut Vec<Error>) {
+    if layer.path.is_ident(name) && !layer.unreadable {
+        errors.push(Error::new(
+            layer.path.span(),
+            format!("`{name}` can't contain itself; write the layers that are meant"),
+        ));
+        layer.unreadable = true;
+    }
+    for item in layer.block.iter_mut().flatten() {
+        match item {
+            parse::Item::Layer(layer) => refuse_itself(name, layer, errors),
+            parse::Item::List(list) => {
+                let layers = list.layers.iter_mut();
+                layers.for_each(|layer| refuse_itself(name, layer, errors));
+            }
+        }
     }
 }
 
@@ -225,7 +251,19 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
-            sizes.iter().for_each(|size| whole_number(size, errors));
+            for size in sizes {
+                if !is_batch(size) {
+                    whole_number(size, errors);
+                    continue;
+                }
+                let others = sizes.iter().filter(|size| !is_batch(size));
+                let others: Vec<String> = others.map(written).collect();
+                let message = format!(
+                    "a shape is that of one sample, and has no batch axis: write `[{}]`",
+                    others.join(", ")
+                );
+                errors.push(Error::new(size.span(), message));
+            }
         }
         SizesKind::Tuple(shapes) => {
             if shapes.len() < 2 || shapes.len() > 4 {
@@ -236,6 +274,12 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
         }
         SizesKind::Unknown => {}
     }
+}
+
+/// Returns whether a size stands for any number of samples, as in other libraries.
+pub fn is_batch(size: &TokenStream) -> bool {
+    matches!(size.to_string().as_str(), "_" | "None" | "- 1" | "-1")
+        && size.clone().into_iter().count() <= 2
 }
 
 /// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is
@@ -268,6 +312,13 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
                     path.span(),
                     "a network can't be made by `Default`, on the stack: remove it and use `init` \
                      or `zeros`",
+                )),
+                Some(name @ ("Eq" | "Ord" | "PartialOrd" | "Hash")) => errors.push(Error::new(
+                    path.span(),
+                    format!(
+                        "a network's numbers may be NaN and have no `{name}`; remove it: \
+                         `PartialEq` can be derived"
+                    ),
                 )),
                 _ => kept.push(path),
             }
@@ -435,6 +486,7 @@ fn understand(
         generics,
         config: config.filter(|_| !mistaken),
         mistaken,
+        quiet: layer.slipped,
         builtin: known.is_some() || block.is_some() || is_merge,
         block,
         tied,
@@ -539,6 +591,7 @@ impl Layer {
             tied: None,
             sources: vec![0],
             mistaken: false,
+            quiet: false,
             arrow: String::new(),
             role: Role::Layer,
         }

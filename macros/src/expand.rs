@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
-use crate::check::{Network, Role, written};
+use crate::check::{Network, Role, is_batch, written};
 use crate::hoisted::HoistedSizes;
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
@@ -248,9 +248,10 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         _ => {
             let given = &last.dims_out;
             let text = &last.layer.text;
+            let inferred = &last.inferred;
             output_extent.call(
                 quote!(__sw::report_output),
-                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#inferred),
             )
         }
     };
@@ -273,7 +274,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
 /// Returns the sizes of a shape, or of all shapes of a tuple.
 fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
     match &sizes.kind {
-        SizesKind::Axes(sizes) => sizes.clone(),
+        SizesKind::Axes(sizes) => sizes.iter().filter(|size| !is_batch(size)).cloned().collect(),
         SizesKind::Tuple(shapes) => shapes.iter().flat_map(all_sizes).collect(),
         SizesKind::Unknown => Vec::new(),
     }
@@ -283,8 +284,10 @@ fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
 fn shape(sizes: &Sizes, hoisted: &HoistedSizes) -> TokenStream {
     match &sizes.kind {
         SizesKind::Axes(sizes) => {
+            // That a size is none of a sample has been reported.
+            let sizes: Vec<_> = sizes.iter().filter(|size| !is_batch(size)).collect();
             let rank = format_ident!("Rank{}", sizes.len().min(4));
-            let sizes = sizes.iter().take(4).map(|size| hoisted.replace(size));
+            let sizes = sizes.into_iter().take(4).map(|size| hoisted.replace(size));
             quote!(__sw::#rank<#({ #sizes }),*>)
         }
         SizesKind::Unknown => quote!(__sw::UnknownShape),

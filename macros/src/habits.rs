@@ -236,6 +236,9 @@ impl Found {
             then,
             answer: match builtin.name {
                 "Softmax" | "LogSoftmax" if !args.is_empty() => Some("it is over the last axis"),
+                "Conv2d" | "ConvTranspose2d" if args.len() == 4 && args[3].key.is_none() => {
+                    Some("a kernel of two sizes is a pair such as `(3, 3)`")
+                }
                 _ => None,
             },
         }

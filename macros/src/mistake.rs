@@ -17,8 +17,13 @@ pub fn report(error: &Error, emitted: &TokenStream) -> TokenStream {
         .map(|error| {
             let text = error.to_string();
             let extent = Extent::of(&error.to_compile_error());
-            let call = extent.call(quote!(#emitted::mistake), quote!(#text));
-            quote!(const _: () = #call;)
+            let call = extent.call(quote!(__sw::mistake), quote!(#text));
+            quote! {
+                const _: () = {
+                    use #emitted as __sw;
+                    #call
+                };
+            }
         })
         .collect()
 }

@@ -29,7 +29,7 @@ pub fn of_builtin(
             Generic::Other(tokens) => tokens.clone(),
         };
         match find(builtin, &tokens) {
-            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
+            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens, sizes))),
             Some(index) if values[index].is_some() => {
                 let message = format!(
                     "the option `{}` of `{name}` is given twice",
@@ -204,9 +204,15 @@ fn example(choice: &Choice) -> String {
 }
 
 /// The sentence about something after the sizes that is no option of the layer.
-fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
+fn unknown_option(builtin: &Builtin, tokens: &TokenStream, sizes: &[Vec<Argument>]) -> String {
     let name = builtin.name;
     let found = written(tokens);
+    let first = match sizes.first().and_then(|size| size.first()) {
+        Some(Argument::Given(tokens)) => written(tokens)
+            .trim_matches(['{', '}', ' '])
+            .to_owned(),
+        _ => "2".to_owned(),
+    };
     if builtin.options.is_empty() {
         let form = match &builtin.sizes {
             Sizes::Named([]) => {
@@ -220,7 +226,7 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
         return match form {
             Some(Form::Pair) => format!(
                 "`{name}` takes one size, but `{found}` is written after it; two are a pair: \
-                 `{name}<(2, 3)>`"
+                 `{name}<({first}, {found})>`"
             ),
             Some(Form::Sides) => format!(
                 "`{name}` takes one size, but `{found}` is written after it; four are \

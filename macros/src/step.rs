@@ -73,6 +73,23 @@ pub struct Step<'a> {
     pub tied: Option<(usize, Ident)>,
     /// The sizes that are computed, each with a constant.
     sizes: HoistedSizes,
+    /// Some outputs on the way to the layer: the name of the layer and the number of the output.
+    way: Vec<(&'a str, usize)>,
+}
+
+/// The largest number of layers in the way of shapes that an error shows.
+const WAY: usize = 4;
+
+/// Returns the outputs on the way to a layer: of the list's input and of the layers before it, if
+/// each reads the one before it.
+fn way_to(layers: &[Layer], index: usize) -> Vec<(&str, usize)> {
+    let first = index.saturating_sub(WAY);
+    let is_chain = |index: &usize| layers[*index].sources == [*index];
+    if !(first..=index).all(|index| is_chain(&index)) {
+        return Vec::new();
+    }
+    let before = (first..index).map(|index| (layers[index].brief.as_str(), index + 1));
+    core::iter::once(("", first)).chain(before).collect()
 }
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
@@ -211,12 +228,13 @@ impl<'a> Step<'a> {
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
-            config: format_ident!("__CONFIG{tag}"),
+            config: format_ident!("ARGUMENTS_{tag}"),
             block_params: format_ident!("__Params{tag}"),
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
                 .collect(),
             sizes: HoistedSizes::of(layer, &tag),
+            way: way_to(&sequence.layers, index),
             tag,
         }
     }
@@ -321,7 +339,11 @@ impl<'a> Step<'a> {
         let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
 
         let text = LitStr::new(&self.layer.text, Span::call_site());
-        let place = quote!(__sw::Place { layer: #text, source: #source });
+        let brief = &self.layer.brief;
+        let way = self.way();
+        let place = quote! {
+            __sw::Place { layer: #text, brief: #brief, source: #source, way: &[#way] }
+        };
         let report = self
             .layer
             .extent
@@ -333,6 +355,7 @@ impl<'a> Step<'a> {
             }
         };
 
+        let report = if self.layer.quiet { quote!(()) } else { report };
         let report_tied = self.report_tied();
         let sizes = self.sizes.constants();
         let inside = self.dims_inside();
@@ -362,6 +385,19 @@ impl<'a> Step<'a> {
                 <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
+    }
+
+    /// Writes the shapes on the way to the layer, which an error shows: what the list is given, and
+    /// what the last few layers give. Layers without sizes take any number of features.
+    fn way(&self) -> Option<TokenStream> {
+        if self.layer.generics.is_empty() || self.way.is_empty() {
+            return None;
+        }
+        let shapes = self.way.iter().map(|(name, output)| {
+            let dims = format_ident!("__DIMS{}{output}", self.list);
+            quote!((#name, #dims))
+        });
+        Some(quote!(#(#shapes),*))
     }
 
     /// Writes the use of the shapes inside a block. If the compiler has refused something there, it
@@ -568,12 +604,19 @@ impl<'a> Step<'a> {
             quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
         );
 
+        let report_element = self.layer.path.to_string().ends_with("Embedding").then(|| {
+            self.layer.extent.call(
+                quote!(__sw::report_element::<#written, #element>),
+                quote!(#text),
+            )
+        });
         quote! {
             type #written = #layer;
             const #holds: bool = __sw::hold::<#params, #element>(#before);
             const #total: usize = __sw::total(#before, #numbers, #holds);
             const _: () = if #inferred.is_fine() {
-                #report
+                #report;
+                #report_element
             };
             type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
         }

@@ -23,6 +23,7 @@ pub(crate) mod param_tree;
 mod parameters;
 pub(crate) mod plan;
 mod relu;
+pub(crate) mod report;
 mod segments;
 mod sentence;
 pub(crate) mod shape_rule;
@@ -30,6 +31,7 @@ pub(crate) mod stand_in;
 mod state;
 mod summary;
 mod train;
+mod windows;
 mod wiring;
 #[cfg(feature = "std")]
 mod workspace;
@@ -58,5 +60,6 @@ pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -111,6 +111,7 @@ pub trait Network:
     /// Creates a network on the heap, with each layer initialized as PyTorch does. The same
     /// generator in the same state gives the same parameters on every machine.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
         <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
@@ -120,12 +121,14 @@ pub trait Network:
     /// Creates a network on the heap whose parameters are all zero. Gradients and the states of
     /// optimizers begin like this.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn zeros() -> Box<Self> {
         memory::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
         memory::copy_parameters(self, &mut *copy);
@@ -172,6 +175,7 @@ pub trait Network:
     /// The output lies on the caller's stack: for large outputs, such as images, use
     /// [`forward_into`](Network::forward_into).
     #[inline]
+    #[must_use]
     fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
@@ -179,6 +183,7 @@ pub trait Network:
     }
 
     /// Creates the state of a stream at its beginning.
+    #[must_use]
     fn state() -> State<Self> {
         State::new()
     }
@@ -188,6 +193,7 @@ pub trait Network:
     /// Layers without a state compute as in [`forward`](Network::forward). It does not allocate
     /// after the first call.
     #[inline]
+    #[must_use]
     fn step<X: InputOf<In<Self>, Self>>(
         &self,
         x: &X,
@@ -247,6 +253,7 @@ pub trait Network:
     /// assert_eq!(net.forward_with(&x, &mut workspace), net.forward(&x));
     /// ```
     #[inline]
+    #[must_use]
     fn forward_with<X: InputOf<In<Self>, Self>>(
         &self,
         x: &X,
@@ -270,6 +277,7 @@ pub trait Network:
 
     /// Like [`step`](Network::step), with memory of the caller.
     #[inline]
+    #[must_use]
     fn step_with<X: InputOf<In<Self>, Self>>(
         &self,
         x: &X,
@@ -308,6 +316,7 @@ pub trait Network:
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
     #[cfg(feature = "std")]
+    #[must_use]
     fn workspace() -> Workspace<Self>
     where
         Self: Trainable,
@@ -348,6 +357,7 @@ pub trait Network:
     }
 
     /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.
+    #[must_use]
     fn summary() -> Summary {
         Summary::of::<Self>()
     }

@@ -206,6 +206,7 @@ fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> 
 }
 
 /// A training pass of one batch: it has the outputs, computes the loss, and then the gradient.
+#[must_use = "a pass changes nothing before `loss` and `backward`"]
 pub struct Pass<'a, N: Network> {
     network: &'a N,
     x: &'a [In<N>],

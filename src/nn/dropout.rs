@@ -5,7 +5,7 @@ use rand::Rng;
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInPlace, Configuration, Context, FeatureOrder, ForwardInPlace, InPlace, Inferred,
-    Sentence, ShapeRule,
+    OutputKind, Sentence, ShapeRule,
 };
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -100,6 +100,7 @@ impl<In: Shape> ShapeRule<In> for Dropout {
 impl InPlace for Dropout {
     type Config = Dropout;
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]
@@ -221,6 +222,7 @@ impl<In: Shape> ShapeRule<In> for Dropout2d {
 impl InPlace for Dropout2d {
     type Config = Dropout2d;
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]

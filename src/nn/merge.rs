@@ -6,7 +6,7 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
     ShapeRule, Sources, Train,
 };
 use crate::tensor::{Dims, Element, Shape};
@@ -207,6 +207,7 @@ fn part<X: Sources, T: Element>(
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(

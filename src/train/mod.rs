@@ -15,6 +15,8 @@ mod stop;
 mod trainer;
 
 pub use create_trainer::CreateTrainer;
+#[doc(hidden)]
+pub use create_trainer::{AsOptimizer, Minimizes};
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use step::Step;

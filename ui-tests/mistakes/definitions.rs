@@ -102,11 +102,6 @@ network! {
 network! {
     struct Net = [4] -> [4] { Linear<_, 4> } //~ :
 }
-//# lower_case_name
-#![deny(non_camel_case_types)]
-network! {
-    struct net: [4] -> [4] { Linear<_, 4> } //~ net
-}
 //# named_type
 network! {
     struct Net: [4] -> [4] { type: Linear<_, 4> } //~ type
@@ -139,7 +134,7 @@ network! { struct Net: [4] -> [4] {
 //# nested_with_a_mistake
 network! { struct Inner: [4] -> [4] {
     Linear<_, 8>,
-    Linear<5, 4>, //~ takes [5]
+    Linear<5, 4>, //~ 5]
 } }
 network! { struct Net: [4] -> [4] { Inner, Relu } }
 fn main() { let net = Net::init(&mut shapewright::rng(0)); net.forward(&Tensor1::zeros()); }
@@ -299,7 +294,10 @@ impl Layer<f32> for Own {
     type Config = ();
     type Params = Scale; //~ Parameters
 }
-impl InPlace<f32> for Own {}
+impl<S: Shape> Infer<S, S, f32> for Own {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    fn forward(call: Forward<'_, Self, S, S, f32>) {}
+}
 network! { struct Net: [4] -> [4] { Own } }
 //# own_layer_without_infer
 use shapewright::ext::*;

@@ -23,7 +23,7 @@ fn train(net: &mut Classes, x: &[Tensor1<4>], y: &[Label<3>]) {
         .early_stopping(3)
         .fit(net, x, y)
         .unwrap();
-    println!("{:?}", history.epochs().len());
+    println!("{:?}", history.epochs.len());
 }
 //# softmax_one_line
 fn train(net: &mut Classes, x: &[Tensor1<4>], y: &[Label<3>]) {
@@ -328,7 +328,7 @@ fn train(net: &mut Net, x: &[Tensor1<4>], y: &[Label<3>]) {
 //# network_with_a_mistake
 network! { struct Wrong: [4] -> [3] {
     Linear<_, 8>,
-    Linear<9, 3>, //~ takes [9]
+    Linear<9, 3>, //~ 9]
 } }
 fn train(net: &mut Wrong, x: &[Tensor1<4>], y: &[Label<3>]) {
     Wrong::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).fit(net, x, y).unwrap();
@@ -337,7 +337,7 @@ fn train(net: &mut Wrong, x: &[Tensor1<4>], y: &[Label<3>]) {
 //# network_with_a_slip
 network! { struct Wrong: [4] -> [3] {
     fc: Linear<_, 8>
-    head: Linear<9, 3>, //~ expected `,`
+    head: Linear<_, 3>, //~ expected `,`
 } }
 fn train(net: &mut Wrong, x: &[Tensor1<4>], y: &[Label<3>]) {
     Wrong::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).fit(net, x, y).unwrap();

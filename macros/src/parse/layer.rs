@@ -126,6 +126,9 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     }
 
     let path = path(input, slips)?;
+    if input.peek(Token![+]) || input.peek(Token![*]) {
+        return Err(sum_of_names(input, &path)?);
+    }
     let generics = if input.peek(Token![<]) && !input.peek(Token![<-]) {
         generics(input, slips)?
     } else {
@@ -153,6 +156,20 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     } else {
         None
     };
+    if is_merge(&path) && input.peek(Token![->]) {
+        slips.add(input.error("what a layer reads is behind `<-`, and not `->`"));
+        skip(input)?;
+        let content;
+        parenthesized!(content in input);
+        let names = sources_inside(&content)?;
+        return Ok(Layer {
+            name: name.clone(),
+            path,
+            sources: Some(names),
+            unreadable: false,
+            ..Layer::unreadable(None)
+        });
+    }
     let mut sources = sources(input, slips)?;
     if sources.is_none() && block.is_none() && is_merge(&path) {
         sources = merge_sources(input, &path, &mut arguments, slips)?;
@@ -176,6 +193,20 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         slipped: false,
         unreadable: false,
     })
+}
+
+/// The sentence about `a + b` in place of `Add <- (a, b)`.
+fn sum_of_names(input: ParseStream, path: &Path) -> Result<Error> {
+    let layer = if input.peek(Token![+]) { "Add" } else { "Mul" };
+    let mut names = vec![written(&path.to_token_stream())];
+    while input.peek(Token![+]) || input.peek(Token![*]) {
+        skip(input)?;
+        names.push(input.parse::<Ident>()?.to_string());
+    }
+    Ok(Error::new(
+        super::first_span(&path.to_token_stream()),
+        format!("outputs are joined by a layer: `{layer} <- ({})`", names.join(", ")),
+    ))
 }
 
 fn is_merge(path: &Path) -> bool {
@@ -215,7 +246,7 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
         skip(input)?;
         return Ok((None, false));
     }
-    if input.peek(Ident) && input.peek2(Token![-]) {
+    if input.peek(Ident) && input.peek2(Token![-]) && !input.peek2(Token![->]) {
         slips.add(input.error("a layer's name has letters, numbers and `_`, such as `fc_1`"));
         while !(input.is_empty() || input.peek(Token![,])) {
             if input.peek(Token![:]) {

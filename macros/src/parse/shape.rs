@@ -1,7 +1,7 @@
 //! The shapes of a network's input and output.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, format_ident};
 use syn::parse::{ParseStream, Parser};
 use syn::{Error, Ident, Result, Token, parenthesized};
 
@@ -161,16 +161,18 @@ fn named(input: ParseStream, slips: &mut Slips) -> Result<Ends> {
             slips.add(
                 content.error("expected a name before the shape, as the others have: `name: [4]`"),
             );
-            content.parse::<TokenStream>()?;
-            break;
+            names.push(format_ident!("input_{}", names.len()));
+            shapes.push(Sizes::parse(&content, slips));
+            content.parse::<Option<Token![,]>>()?;
+            continue;
         }
-        let name: Ident = content.parse()?;
-        let is_new = !names.contains(&name);
-        if !is_new {
+        let mut name: Ident = content.parse()?;
+        if names.contains(&name) {
             slips.add(Error::new(
                 name.span(),
                 format!("`{name}` is here twice; choose another name"),
             ));
+            name = format_ident!("{name}_{}", names.len());
         }
         if content.parse::<Option<Token![:]>>()?.is_none() {
             slips.add(Error::new(
@@ -183,10 +185,8 @@ fn named(input: ParseStream, slips: &mut Slips) -> Result<Ends> {
         if content.cursor() == position && !content.is_empty() {
             skip(&content)?;
         }
-        if is_new {
-            names.push(name);
-            shapes.push(shape);
-        }
+        names.push(name);
+        shapes.push(shape);
         if !content.is_empty() && content.parse::<Option<Token![,]>>()?.is_none() {
             slips.add(content.error("expected `,` between two shapes"));
         }
