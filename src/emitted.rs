@@ -12,8 +12,8 @@ pub use crate::network::lines::CacheLines;
 pub use crate::network::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
 pub use crate::network::report::{
-    Place, report, report_named_output, report_output,
-    report_parameters, report_shape, report_size, report_traits, report_workspace,
+    Place, report, report_named_output, report_output, report_parameters, report_shape,
+    report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{is_possible, is_within_memory};
 pub use crate::network::stand_in::{Choose, OrStub};
@@ -203,6 +203,14 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
 
+impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T>
+where
+    L::Params: Parameters<T>,
+{
+    /// Whether the parameters are some. That they are not is reported where they are named.
+    pub const HOLDS: bool = true;
+}
+
 impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
 }
@@ -239,6 +247,7 @@ pub trait NotALayer {
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
+    const HOLDS: bool = false;
     const COMPUTES: bool = false;
 }
 

@@ -285,6 +285,7 @@ pub fn is_batch(size: &TokenStream) -> bool {
 /// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is
 /// to have `Clone` and `Debug`. Reports the attributes that a network can't have.
 fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
+    let errors_before = errors.len();
     let mut clone = false;
     let mut debug = false;
     for attr in attrs.iter_mut() {
@@ -313,13 +314,18 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
                     "a network can't be made by `Default`, on the stack: remove it and use `init` \
                      or `zeros`",
                 )),
-                Some(name @ ("Eq" | "Ord" | "PartialOrd" | "Hash")) => errors.push(Error::new(
-                    path.span(),
-                    format!(
-                        "a network's numbers may be NaN and have no `{name}`; remove it: \
-                         `PartialEq` can be derived"
-                    ),
-                )),
+                Some(name @ ("Eq" | "Ord" | "PartialOrd" | "Hash")) => {
+                    // One sentence for all of them.
+                    if errors.len() == errors_before {
+                        errors.push(Error::new(
+                            path.span(),
+                            format!(
+                                "a network's numbers may be NaN and have no `{name}`; remove it: \
+                                 `PartialEq` can be derived"
+                            ),
+                        ));
+                    }
+                }
                 _ => kept.push(path),
             }
         }

@@ -169,9 +169,9 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
         });
 
         let span = ours(field.span());
-        let gap = gap_of(network, index).map(|(position, gap)| {
-            quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,)
-        });
+        let gap = gap_of(network, index).map(
+            |(position, gap)| quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,),
+        );
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
@@ -274,7 +274,11 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
 /// Returns the sizes of a shape, or of all shapes of a tuple.
 fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
     match &sizes.kind {
-        SizesKind::Axes(sizes) => sizes.iter().filter(|size| !is_batch(size)).cloned().collect(),
+        SizesKind::Axes(sizes) => sizes
+            .iter()
+            .filter(|size| !is_batch(size))
+            .cloned()
+            .collect(),
         SizesKind::Tuple(shapes) => shapes.iter().flat_map(all_sizes).collect(),
         SizesKind::Unknown => Vec::new(),
     }

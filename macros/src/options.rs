@@ -29,7 +29,10 @@ pub fn of_builtin(
             Generic::Other(tokens) => tokens.clone(),
         };
         match find(builtin, &tokens) {
-            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens, sizes))),
+            None => errors.push(Error::new(
+                tokens.span(),
+                unknown_option(builtin, &tokens, sizes),
+            )),
             Some(index) if values[index].is_some() => {
                 let message = format!(
                     "the option `{}` of `{name}` is given twice",
@@ -208,9 +211,7 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream, sizes: &[Vec<Argument
     let name = builtin.name;
     let found = written(tokens);
     let first = match sizes.first().and_then(|size| size.first()) {
-        Some(Argument::Given(tokens)) => written(tokens)
-            .trim_matches(['{', '}', ' '])
-            .to_owned(),
+        Some(Argument::Given(tokens)) => written(tokens).trim_matches(['{', '}', ' ']).to_owned(),
         _ => "2".to_owned(),
     };
     if builtin.options.is_empty() {

@@ -98,6 +98,8 @@ struct Probes {
     fits: TokenStream,
     /// Whether it is a `Layer`.
     layer: TokenStream,
+    /// Whether it is a `Layer` with parameters.
+    holds: TokenStream,
     /// Whether it is `Infer`.
     computes: TokenStream,
     /// Whether it is `NamesOutput`.
@@ -318,9 +320,9 @@ impl<'a> Step<'a> {
             report_traits = self.report_traits(&probes);
 
             // A type that lacks one of the traits is replaced: what it lacks is reported once.
-            let Probes { fits, layer, .. } = probes;
+            let Probes { fits, holds, .. } = probes;
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
-            own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
+            own_type = quote!(<__sw::Known<{ #holds }, #own_type> as __sw::Choose>::Layer);
             computes = probes.computes;
         }
         if let Some(Block {
@@ -466,6 +468,7 @@ impl<'a> Step<'a> {
         Probes {
             fits: quote!(<#asked>::FITS),
             layer: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER),
+            holds: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::HOLDS),
             computes: quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES),
             names_output: quote!(<#asked>::NAMES_OUTPUT),
         }

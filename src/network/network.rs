@@ -176,7 +176,10 @@ pub trait Network:
     /// [`forward_into`](Network::forward_into).
     #[inline]
     #[must_use]
-    fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
+    fn forward<X: InputOf<In<Self>, Self> + ?Sized>(
+        &self,
+        x: &X,
+    ) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
         y
@@ -194,7 +197,7 @@ pub trait Network:
     /// after the first call.
     #[inline]
     #[must_use]
-    fn step<X: InputOf<In<Self>, Self>>(
+    fn step<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,
@@ -208,7 +211,7 @@ pub trait Network:
     #[inline]
     fn step_into<X, Y>(&self, x: &X, y: &mut Y, state: &mut State<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -230,7 +233,7 @@ pub trait Network:
     #[inline]
     fn forward_into<X, Y>(&self, x: &X, y: &mut Y)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -254,7 +257,7 @@ pub trait Network:
     /// ```
     #[inline]
     #[must_use]
-    fn forward_with<X: InputOf<In<Self>, Self>>(
+    fn forward_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         workspace: &mut InferenceWorkspace<Self>,
@@ -268,7 +271,7 @@ pub trait Network:
     #[inline]
     fn forward_into_with<X, Y>(&self, x: &X, y: &mut Y, workspace: &mut InferenceWorkspace<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
@@ -278,7 +281,7 @@ pub trait Network:
     /// Like [`step`](Network::step), with memory of the caller.
     #[inline]
     #[must_use]
-    fn step_with<X: InputOf<In<Self>, Self>>(
+    fn step_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,

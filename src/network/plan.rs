@@ -57,12 +57,20 @@ const fn meaning<const N: usize>(stages: &[Stage; N], wiring: &Wiring<N>) -> Out
                 Some(layer) => kinds[layer],
                 None => OutputKind::Inputs,
             };
-            kinds[i] = if source == 0 { kind } else { kinds[i].beside(kind) };
+            kinds[i] = if source == 0 {
+                kind
+            } else {
+                kinds[i].beside(kind)
+            };
             source += 1;
         }
         i += 1;
     }
-    if N == 0 { OutputKind::Inputs } else { kinds[N - 1] }
+    if N == 0 {
+        OutputKind::Inputs
+    } else {
+        kinds[N - 1]
+    }
 }
 
 impl Stage {

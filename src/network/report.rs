@@ -69,7 +69,10 @@ const fn way_to(place: Place<'_>, wanted: &Sentence) -> Sentence {
     if shapes == 0 {
         return Sentence::new("");
     }
-    line.text(" -> ").text(place.brief).text(" takes ").sentence(wanted)
+    line.text(" -> ")
+        .text(place.brief)
+        .text(" takes ")
+        .sentence(wanted)
 }
 
 /// Stops the compilation if the last layer does not give what the network declares. `input` is the
@@ -98,9 +101,8 @@ pub const fn report_output(
         .dims(given);
     let declare = Sentence::new("; declare `-> ").dims(given).text("` or ");
     let sentence = if declared.sizes().len() == 1 && given.sizes().len() > 1 {
-        let sentence = sentence.text(
-            "; `Linear` works on the last axis alone: put `Flatten` before the first one",
-        );
+        let sentence = sentence
+            .text("; `Linear` works on the last axis alone: put `Flatten` before the first one");
         match batch_of(declared, given, input) {
             Some(sample) => sentence
                 .text(", or, if the ")
@@ -111,7 +113,11 @@ pub const fn report_output(
             None => sentence,
         }
     } else if let Some(option) = inferred.option_for(declared) {
-        sentence.sentence(&declare).text("add `").sentence(&option).text("`")
+        sentence
+            .sentence(&declare)
+            .text("add `")
+            .sentence(&option)
+            .text("`")
     } else {
         sentence.sentence(&declare).text("change the layer")
     };

@@ -6,8 +6,8 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
-    ShapeRule, Sources, Train,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind,
+    Sentence, ShapeRule, Sources, Train,
 };
 use crate::tensor::{Dims, Element, Shape};
 

@@ -11,60 +11,41 @@ pub trait CreateTrainer: Network {
     /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
     /// and early stopping.
     ///
-    /// `P` is the optimizer again, and `G` is the type of the loss's targets. If optimizer, loss and
-    /// network do not fit each other, the compiler does not know these, and reports nothing about
-    /// the calls behind this one.
-    fn trainer<'a, O, L, P, G>(optimizer: O, loss: L) -> Trainer<'a, Self, P, L, G>
+    /// `G` is the type of the loss's targets. If optimizer, loss and network do not fit each other, the
+    /// compiler reports that here, and nothing about the calls behind this one.
+    fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
     where
         Self: Trainable,
-        O: AsOptimizer<Optimizer = P>,
-        P: Optimizer + Minimizes<L, Self, Target = G>,
+        O: Optimizer + Sync,
+        L: FittingLoss<Self, Target = G>,
     {
-        P::trainer(optimizer.optimizer(), loss)
+        L::trainer(optimizer, loss)
     }
 }
 
 impl<N: Network> CreateTrainer for N {}
 
-/// An optimizer.
+/// A loss that fits the outputs of a network.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an optimizer",
-    label = "not an optimizer",
-    note = "the optimizer comes before the loss: `Net::trainer(Adam::new(1e-3), CrossEntropy)`"
+    message = "`{Self}` is not a loss for the outputs of `{N}`",
+    label = "no loss for these outputs",
+    note = "a trainer takes the optimizer and then the loss: `Net::trainer(Adam::new(1e-3), \
+            CrossEntropy)`"
 )]
-pub trait AsOptimizer {
-    type Optimizer: Optimizer + Sync;
-
-    fn optimizer(self) -> Self::Optimizer;
-}
-
-#[diagnostic::do_not_recommend]
-impl<O: Optimizer + Sync> AsOptimizer for O {
-    type Optimizer = O;
-
-    fn optimizer(self) -> O {
-        self
-    }
-}
-
-/// An optimizer, all of which minimize any loss that fits the outputs of a network.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{L}` is not a loss for the outputs of `{N}`",
-    label = "not a loss for `{N}`"
-)]
-pub trait Minimizes<L, N: Network>: Sized + Optimizer {
+pub trait FittingLoss<N: Network>: Sized {
     type Target;
 
-    fn trainer<'a>(self, loss: L) -> Trainer<'a, N, Self, L, Self::Target>
+    fn trainer<'a, O: Optimizer + Sync>(
+        optimizer: O,
+        loss: Self,
+    ) -> Trainer<'a, N, O, Self, Self::Target>
     where
         N: Trainable;
 }
 
-impl<O, L, N> Minimizes<L, N> for O
+impl<L, N> FittingLoss<N> for L
 where
-    O: Optimizer + Sync,
     N: Network,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,
@@ -72,10 +53,13 @@ where
 {
     type Target = L::Target;
 
-    fn trainer<'a>(self, loss: L) -> Trainer<'a, N, O, L, L::Target>
+    fn trainer<'a, O: Optimizer + Sync>(
+        optimizer: O,
+        loss: Self,
+    ) -> Trainer<'a, N, O, Self, L::Target>
     where
         N: Trainable,
     {
-        Trainer::new(self, loss)
+        Trainer::new(optimizer, loss)
     }
 }

@@ -16,7 +16,7 @@ mod trainer;
 
 pub use create_trainer::CreateTrainer;
 #[doc(hidden)]
-pub use create_trainer::{AsOptimizer, Minimizes};
+pub use create_trainer::FittingLoss;
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use step::Step;

@@ -92,7 +92,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
 #[must_use = "a trainer does nothing before `fit`"]
-pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
+pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
@@ -129,12 +129,8 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
 }
 
 /// The function that trains with a trainer.
-type FitFn<N, O, L, G> = for<'s> fn(
-    Trainer<'s, N, O, L, G>,
-    &mut N,
-    &[Input<N>],
-    &[G],
-) -> Result<History, TrainError>;
+type FitFn<N, O, L, G> =
+    for<'s> fn(Trainer<'s, N, O, L, G>, &mut N, &[Input<N>], &[G]) -> Result<History, TrainError>;
 
 /// Trains with a trainer.
 fn fit<N, O, L, G>(
@@ -151,16 +147,17 @@ where
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     let train = Samples { inputs, targets };
+    trainer.state.check().map_err(TrainError::Setting)?;
     trainer.loss.check().map_err(TrainError::Setting)?;
     Run::new(trainer, network, train)?.run()
 }
 
-impl<'a, N: Network, O: Optimizer, L, G> Trainer<'a, N, O, L, G> {
+impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// Returns a trainer with the defaults: one epoch, batches of 32 samples, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self
     where
         N: Trainable,
-        O: Sync,
+        O: Optimizer + Sync,
         L: Loss<N::Output, N::Element>,
         L::Accepts: Accepts<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
@@ -531,7 +528,6 @@ impl<'a, N: Network, O: Optimizer, L, G> Trainer<'a, N, O, L, G> {
         self.validation
             .map_or(Ok(()), |validation| validation.check("validation"))?;
 
-        self.state.check().map_err(TrainError::Setting)?;
         self.check_numbers()
             .map_err(|error| TrainError::Setting(error.of("the trainer")))?;
         self.check_names()?;
@@ -628,7 +624,7 @@ impl<'a, N: Network, O: Optimizer, L, G> Trainer<'a, N, O, L, G> {
     }
 }
 
-impl<N: Network, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
+impl<N: Network, O, L, G> Trainer<'_, N, O, L, G> {
     /// Returns the first epoch whose parameters are averaged, counted from 1.
     pub(super) fn first_averaged(&self) -> usize {
         self.average_from.unwrap_or(1)

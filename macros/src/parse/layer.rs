@@ -205,7 +205,10 @@ fn sum_of_names(input: ParseStream, path: &Path) -> Result<Error> {
     }
     Ok(Error::new(
         super::first_span(&path.to_token_stream()),
-        format!("outputs are joined by a layer: `{layer} <- ({})`", names.join(", ")),
+        format!(
+            "outputs are joined by a layer: `{layer} <- ({})`",
+            names.join(", ")
+        ),
     ))
 }
 

@@ -8,8 +8,8 @@ use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain,
-    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Parameters, Sentence, ShapeRule,
-    Train,
+    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Parameters, Sentence,
+    ShapeRule, Train,
 };
 use crate::sizes;
 use crate::tensor::{Element, Shape};

@@ -44,9 +44,16 @@ const fn projection(given: Dims, gives: Dims) -> Sentence {
         return make.text(".. }`");
     }
 
-    let strides = [stride(given.size(0), gives.size(0)), stride(given.size(1), gives.size(1))];
+    let strides = [
+        stride(given.size(0), gives.size(0)),
+        stride(given.size(1), gives.size(1)),
+    ];
     if let [Some(rows), Some(columns)] = strides {
-        let make = make.text("Conv2d<_, ").number(last).text(", 1, Stride<").number(rows);
+        let make = make
+            .text("Conv2d<_, ")
+            .number(last)
+            .text(", 1, Stride<")
+            .number(rows);
         return if rows == columns {
             make.text(">> }`")
         } else {
@@ -69,7 +76,11 @@ const fn stride(size: usize, wanted: usize) -> Option<usize> {
         return None;
     }
     let stride = size.div_ceil(wanted);
-    if (size - 1) / stride + 1 == wanted { Some(stride) } else { None }
+    if (size - 1) / stride + 1 == wanted {
+        Some(stride)
+    } else {
+        None
+    }
 }
 
 impl<In: Shape, P, A: Ends> ShapeRule<In> for Block<P, (A,), Add> {
