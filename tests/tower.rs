@@ -5,13 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 3] = [
-    // `memory::label_numbers` views labels as numbers.
-    ("loss", "memory"),
-    // `memory` views `Parameters` as slices.
-    ("memory", "network"),
-    // `memory` views tensors as slices.
-    ("memory", "tensor"),
+const PAIRS: [(&str, &str); 0] = [
 ];
 
 /// Returns the Rust files of a folder and of those in it, without modules of tests.

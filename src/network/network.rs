@@ -13,7 +13,6 @@ use super::inference_workspace::InferenceWorkspace;
 use super::layer::Layer;
 use super::lines::Lines;
 use super::needs::Needs;
-use super::parameters::Parameters;
 use super::plan::OutputsAt;
 use super::state::State;
 use super::summary::{LayerSummary, Summary};
@@ -21,7 +20,8 @@ use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
 #[cfg(feature = "alloc")]
-use crate::memory;
+use crate::params;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -121,14 +121,14 @@ pub trait Network:
     /// optimizers begin like this.
     #[cfg(feature = "alloc")]
     fn zeros() -> Box<Self> {
-        memory::zeroed_parameters()
+        params::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
     #[cfg(feature = "alloc")]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        memory::copy_parameters(self, &mut *copy);
+        params::copy_parameters(self, &mut *copy);
         copy
     }
 

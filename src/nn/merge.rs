@@ -6,9 +6,10 @@ use super::joined_rows::JoinedRows;
 use super::rule::tuple_of;
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
-    ShapeRule, Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence, ShapeRule,
+    Sources, Train,
 };
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 

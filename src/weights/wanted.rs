@@ -3,8 +3,8 @@
 use super::order::{Followed, channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
 use super::wiring::{Reached, is_wired};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
 /// The number of times that a look-ahead may begin anew behind a layer of a wired list, where its

@@ -944,7 +944,7 @@ fn weights_can_be_a_part_of_the_program() {
 }
 
 mod mutated {
-    use super::{Loader, Net, Network, bits, net};
+    use super::{Loader, Net, Network, SaveLoad, bits, net};
     use proptest::prelude::*;
 
     /// Whatever the bytes are: no panic, and after an error the network is as it was.

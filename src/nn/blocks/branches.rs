@@ -10,12 +10,12 @@ use crate::memory::{
 };
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, BackwardInput, BackwardParams, Batching, Context, FeatureOrder, Forward,
-    ForwardTrain, Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Sentence,
-    ShapeRule, Train,
+    ActivationStore, BackwardInput, BackwardParams, Batching, Context, Forward, ForwardTrain,
+    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Sentence, ShapeRule, Train,
 };
 use crate::nn::joined_rows::JoinedRows;
 use crate::nn::rule::tuple_of;
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
