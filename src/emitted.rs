@@ -20,7 +20,7 @@ pub use crate::network::{
     Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
     ShapeRule, Train,
 };
-pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 0] = [
-];
+const PAIRS: [(&str, &str); 0] = [];
 
 /// Returns the Rust files of a folder and of those in it, without modules of tests.
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -103,15 +103,6 @@ impl Needs {
         }
     }
 
-    /// Returns the needs of two computations that run one after the other and keep their memory per
-    /// sample, as in training.
-    pub(crate) const fn beside(self, other: Self) -> Self {
-        Needs {
-            per_sample: sizes::sum(&[self.per_sample, other.per_sample]),
-            ..self.or(other)
-        }
-    }
-
     /// Returns the needs of `n` repetitions of a computation that keep their memory per sample.
     pub(crate) const fn times(self, n: usize) -> Self {
         Needs {
