@@ -31,6 +31,7 @@ pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
 pub use crate::weights::{count, included};
 pub use rand::Rng;
+pub use shapewright_macros::network as define;
 
 use crate::network::stand_in::no_computation;
 use crate::sizes;

@@ -282,7 +282,12 @@ pub use shapewright_macros::Parameters;
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
-pub use shapewright_macros::network;
+#[macro_export]
+macro_rules! network {
+    ($($definition:tt)*) => {
+        $crate::emitted::define! { ($crate) $($definition)* }
+    };
+}
 pub use tensor::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
 
 pub use rand;

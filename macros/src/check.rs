@@ -480,7 +480,7 @@ impl Layer {
             text: String::new(),
             brief: String::new(),
             extent: Extent::of(&TokenStream::new()),
-            path: quote!(::shapewright::emitted::Mistaken),
+            path: quote!(__sw::Mistaken),
             generics: Vec::new(),
             config: None,
             builtin: true,
@@ -515,7 +515,7 @@ impl Layer {
     pub fn identity(extent: Extent) -> Self {
         Layer {
             extent,
-            path: quote!(::shapewright::emitted::Identity),
+            path: quote!(__sw::Identity),
             ..Layer::unknown()
         }
     }

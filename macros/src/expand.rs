@@ -54,7 +54,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         output: quote!(__Output),
     };
 
-    let structure = structure(network);
+    let structure = structure(network, emitted);
     let ends = ends(network, &steps);
     let shapes = sequence::shapes(&steps, style);
     let parameters = parameters(network, &steps);
@@ -145,7 +145,7 @@ fn layers_doc(network: &Network) -> String {
 }
 
 /// Writes the struct that the user sees.
-fn structure(network: &Network) -> TokenStream {
+fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
     let Network {
         attrs,
         vis,
@@ -169,13 +169,13 @@ fn structure(network: &Network) -> TokenStream {
 
         let span = ours(field.span());
         let gap = gap_of(network, index).map(|(position, gap)| {
-            quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,)
+            quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,)
         });
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
             #doc
-            pub #field: <#fields_of as ::shapewright::emitted::Field<#index>>::Params
+            pub #field: <#fields_of as #emitted::Field<#index>>::Params
         })
     });
 
@@ -200,7 +200,7 @@ fn structure(network: &Network) -> TokenStream {
         #[repr(C, align(64))]
         #vis struct #name {
             #(#fields,)*
-            _padding: <#fields_of as ::shapewright::emitted::Field<#PADDING>>::Params,
+            _padding: <#fields_of as #emitted::Field<#PADDING>>::Params,
         }
 
         #debug

@@ -61,7 +61,12 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
 
 impl Folded {
     /// Writes the second network, and `Foldable` for the first.
-    pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
+    pub fn expand(
+        self,
+        mut network: Network,
+        emitted: &TokenStream,
+        errors: &mut Vec<Error>,
+    ) -> TokenStream {
         let original = network.name;
         let mut lists = Lists {
             element: &network.element,
@@ -84,7 +89,7 @@ impl Folded {
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
         network.name = self.name;
         // Mistakes in layers are reported for the first network only.
-        let second = expand::expand(&network, &quote!(::shapewright::emitted::silent));
+        let second = expand::expand(&network, &quote!(#emitted::silent));
         let name = &network.name;
 
         quote! {
@@ -92,7 +97,7 @@ impl Folded {
 
             #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
             const _: () = {
-                use ::shapewright::emitted as __sw;
+                use #emitted as __sw;
                 #[allow(unused_imports)]
                 use __sw::NotALayer as _;
                 impl __sw::Foldable for #original {

@@ -23,22 +23,25 @@ mod wiring;
 
 use proc_macro::TokenStream;
 use quote::quote;
+use syn::parse::Parser;
 
-/// Defines a network; documented as `shapewright::network!`.
+/// Defines a network; documented as `shapewright::network!`, which puts the path of the library in
+/// parentheses before the definition.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
-    let mut definition = match syn::parse::<parse::Definition>(input) {
-        Ok(definition) => definition,
+    let (library, mut definition) = match parse::with_library.parse(input) {
+        Ok(parsed) => parsed,
         Err(error) => return error.into_compile_error().into(),
     };
+    let emitted = quote!(#library::emitted);
 
     let mut errors = definition.errors.clone();
     let folded = fold::take(&mut definition, &mut errors);
     let network = check::check(definition, &mut errors);
 
-    let mut tokens = expand::expand(&network, &quote!(::shapewright::emitted));
+    let mut tokens = expand::expand(&network, &emitted);
     if let Some(folded) = folded {
-        tokens.extend(folded.expand(network, &mut errors));
+        tokens.extend(folded.expand(network, &emitted, &mut errors));
     }
 
     tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));

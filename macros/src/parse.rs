@@ -81,6 +81,13 @@ pub enum Generic {
     Other(TokenStream),
 }
 
+/// Parses the path of the library in parentheses, `($crate)`, and the definition.
+pub fn with_library(input: ParseStream) -> Result<(TokenStream, Definition)> {
+    let library;
+    parenthesized!(library in input);
+    Ok((library.parse()?, input.parse()?))
+}
+
 impl Parse for Definition {
     fn parse(input: ParseStream) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
