@@ -43,6 +43,10 @@ use crate::tensor::{Element, Shape, Tensor};
 /// assert!(scores.iter().all(|s| s.is_finite()));
 /// assert_eq!(Iris::PARAMS, 4 * 10 + 10 + 10 * 3 + 3);
 /// ```
+///
+/// Every network has further functions, from traits in the [prelude](crate::prelude):
+/// [`trainer`](crate::train::CreateTrainer::trainer),
+/// [`evaluate`](crate::metrics::Evaluate::evaluate), and `save` and `load` of `weights::SaveLoad`.
 pub trait Network:
     Sized
     + Parameters<<Self as Network>::Element>
