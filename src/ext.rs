@@ -8,12 +8,12 @@
 //! Each function of a layer takes one struct, such as [`Forward`]. Its memory comes from the plan of
 //! the network, which the layer's [`Needs`] are part of: no layer allocates.
 
+pub use crate::memory::{Scratch, StateMemory, ThreadMemory};
 pub use crate::network::{
     ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching, Buffer,
     Configuration, Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER,
     InPlace, Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs,
-    OutputKind, Scratch, Sentence, ShapeRule, Sources, StateMemory, ThreadMemory, Train, Visitor,
-    VisitorMut,
+    OutputKind, Sentence, ShapeRule, Sources, Train, Visitor, VisitorMut,
 };
 pub use crate::threads::split_mut_with as split_mut;
 

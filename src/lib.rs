@@ -135,6 +135,8 @@ mod denormals;
 #[cfg(not(feature = "std"))]
 #[path = "denormals/without_std.rs"]
 mod denormals;
+#[doc(hidden)]
+pub mod emitted;
 pub mod ext;
 mod float;
 #[cfg(feature = "std")]
@@ -179,8 +181,6 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-#[doc(hidden)]
-pub use network::emitted;
 pub use network::{
     InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
 };
@@ -343,6 +343,10 @@ pub mod prelude {
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
+    #[cfg(feature = "std")]
+    pub use crate::train::CreateTrainer;
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub use crate::weights::SaveLoad;
     pub use crate::{
         InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
         Tensor3, Tensor4, Trainable, network,

@@ -8,9 +8,16 @@
 //!
 //! Labels in nested arrays are views of the same kind.
 
+mod call_memory;
+#[cfg(feature = "std")]
+mod cloning;
 #[cfg(feature = "alloc")]
 mod heap;
 
+pub(crate) use call_memory::line_bytes;
+pub use call_memory::{Scratch, StateMemory, ThreadMemory, sample_bytes};
+#[cfg(feature = "std")]
+pub use cloning::Cloning;
 #[cfg(feature = "alloc")]
 pub use heap::OutOfMemory;
 #[cfg(feature = "alloc")]

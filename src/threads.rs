@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
 use crate::kept;
-use crate::network::ThreadMemory;
+use crate::memory::ThreadMemory;
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };

@@ -5,31 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 12] = [
-    // `memory::append` copies samples.
-    ("data", "memory"),
+const PAIRS: [(&str, &str); 3] = [
     // `memory::label_numbers` views labels as numbers.
     ("loss", "memory"),
-    // `Pass::loss`, `Network::trainer` and the code of `network!` name losses.
-    ("loss", "network"),
-    // What an output means is a layer's type; `Index` has the error of labels.
-    ("loss", "nn"),
     // `memory` views `Parameters` as slices.
     ("memory", "network"),
     // `memory` views tensors as slices.
     ("memory", "tensor"),
-    // The flow names `Relu`; the code of `network!` names layers.
-    ("network", "nn"),
-    // `Network::trainer` and `Workspace::follow` name optimizers.
-    ("network", "optim"),
-    // An `Element` is `Parameters`.
-    ("network", "tensor"),
-    // `split_mut` hands out `ThreadMemory`.
-    ("network", "threads"),
-    // `Network::trainer`.
-    ("network", "train"),
-    // `Network::save`, `load`, and `include_weights!`.
-    ("network", "weights"),
 ];
 
 /// Returns the Rust files of a folder and of those in it, without modules of tests.

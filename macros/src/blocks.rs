@@ -255,11 +255,11 @@ fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Err
 /// Writes the block's type: `params` is the type of its parameters, `branches` are the types of its
 /// lists.
 pub fn block_type(block: &Block, params: &Ident, branches: &[Ident]) -> TokenStream {
-    match (&block.kind, branches) {
-        (BlockKind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
-        (BlockKind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
-        (BlockKind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
-        (BlockKind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
-        (BlockKind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
-    }
+    let merge = match &block.kind {
+        BlockKind::Residual => quote!(__sw::Add),
+        BlockKind::Concat => quote!(__sw::Concat),
+        BlockKind::Split => quote!(__sw::Pack<(#(<#branches as __sw::Ends>::To,)*)>),
+        BlockKind::Repeat(count) => return quote!(__sw::Repeat<#params, #(#branches),*, #count>),
+    };
+    quote!(__sw::Block<#params, (#(#branches,)*), #merge>)
 }

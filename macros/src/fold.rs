@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Error, Ident, Meta, parse_quote};
+use syn::{Attribute, Error, Ident, parse_quote};
 
 use crate::attributes;
 use crate::blocks::{Block, BlockKind};
@@ -87,14 +87,6 @@ impl Folded {
             "`{original}` for inference: its batch normalizations are folded into the layers \
              before them. `{original}::folded` makes it.\n\n"
         );
-        // What is expected of the first network may not be so for the second.
-        for attr in &mut network.attrs {
-            if attr.path().is_ident("expect")
-                && let Meta::List(list) = &mut attr.meta
-            {
-                list.path = parse_quote!(allow);
-            }
-        }
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
         network.name = self.name;
         // Mistakes in layers are reported for the first network only.

@@ -4,7 +4,6 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::Sample;
-use crate::memory;
 
 /// Batches of inputs and targets, one after another, in an order that can be shuffled.
 ///
@@ -201,7 +200,7 @@ pub(super) fn fill<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[u
 /// Adds the samples at those of the positions that the buffer does not have yet.
 pub(super) fn extend<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     for &position in &positions[buffer.len()..] {
-        memory::append(buffer, &samples[position..=position]);
+        super::extend_from_slice(buffer, &samples[position..=position]);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Values that can be copied into batches.
 
-use core::marker::PhantomData;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::loss::Label;
-use crate::memory;
+pub use crate::memory::Cloning;
 use crate::tensor::{Scalar, Shape, Tensor};
 
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
@@ -67,48 +66,6 @@ pub trait Sample: Clone {
     const CLONING: Cloning<Self> = Cloning::by_value();
 }
 
-/// The way in which a [`Sample`] is cloned into a batch.
-pub struct Cloning<X> {
-    /// Only where `X` is `Copy`: the constructors see to that.
-    in_place: bool,
-    of: PhantomData<fn() -> X>,
-}
-
-impl<X: Clone> Cloning<X> {
-    /// Clones by [`Clone::clone`], whose result passes the stack.
-    pub const fn by_value() -> Self {
-        Cloning {
-            in_place: false,
-            of: PhantomData,
-        }
-    }
-}
-
-impl<X: Copy> Cloning<X> {
-    /// Copies from memory to memory, whatever the size.
-    pub const fn in_place() -> Self {
-        Cloning {
-            in_place: true,
-            of: PhantomData,
-        }
-    }
-}
-
-impl<X> Cloning<X> {
-    /// Tells whether `X` is copied from memory to memory, and so is `Copy`.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        self.in_place
-    }
-
-    /// The way of a type which is `Copy` if all its parts are; `in_place` tells whether they are.
-    const fn of_parts(in_place: bool) -> Self {
-        Cloning {
-            in_place,
-            of: PhantomData,
-        }
-    }
-}
-
 /// Returns a vector of copies of samples.
 ///
 /// Unlike the standard library's `to_vec`, it does not put large samples on the stack in any build;
@@ -142,7 +99,7 @@ pub fn to_vec<X: Sample>(samples: &[X]) -> Vec<X> {
 /// assert_eq!(images[0][[1023, 1023, 2]], 1.0);
 /// ```
 pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
-    memory::append(to, samples);
+    X::CLONING.append(to, samples);
 }
 
 /// Returns a vector of `n` copies of one sample.
@@ -158,7 +115,7 @@ pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
 /// assert!(batch.len() == 3 && batch[2] == *image);
 /// ```
 pub fn repeat<X: Sample>(sample: &X, n: usize) -> Vec<X> {
-    memory::repeat(sample, n)
+    X::CLONING.repeat(sample, n)
 }
 
 macro_rules! copied {
@@ -194,17 +151,17 @@ cloned! {
 }
 
 impl<X: Sample> Sample for Option<X> {
-    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.is_in_place());
 }
 
 impl<X: Sample, const N: usize> Sample for [X; N] {
-    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.is_in_place());
 }
 
 macro_rules! tuples {
     ($(($($part:ident),*);)*) => { $(
         impl<$($part: Sample),*> Sample for ($($part,)*) {
-            const CLONING: Cloning<Self> = Cloning::of_parts($($part::CLONING.in_place)&&*);
+            const CLONING: Cloning<Self> = Cloning::of_parts($($part::CLONING.is_in_place())&&*);
         }
     )* };
 }

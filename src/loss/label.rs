@@ -5,6 +5,8 @@ mod vectors;
 
 use core::fmt;
 
+use crate::nn::Index;
+
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
 /// ```
@@ -49,6 +51,18 @@ impl<const CLASSES: usize> Label<CLASSES> {
 impl<const CLASSES: usize> fmt::Display for Label<CLASSES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl<const N: usize> From<Label<N>> for Index<N> {
+    fn from(label: Label<N>) -> Self {
+        Index(label.0)
+    }
+}
+
+impl<const N: usize> From<Index<N>> for Label<N> {
+    fn from(index: Index<N>) -> Self {
+        Label(index.0)
     }
 }
 

@@ -16,6 +16,8 @@ mod cross_entropy;
 mod distribution;
 mod embedding;
 mod label;
+#[cfg(feature = "std")]
+mod pass;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};

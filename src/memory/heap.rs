@@ -8,8 +8,6 @@ use alloc::vec::Vec;
 use core::{fmt, ptr, slice};
 
 use super::parameters_as_mut_slice;
-#[cfg(feature = "std")]
-use crate::data::Sample;
 use crate::kernels::AlignedBuffer;
 use crate::network::Parameters;
 use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
@@ -33,22 +31,10 @@ pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
     unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
-/// Appends copies of values to a vector.
+/// Copies values to a new vector.
 ///
 /// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
 /// clone a generic type value by value over the stack, which is too small for a picture.
-#[cfg(feature = "std")]
-pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
-    if const { X::CLONING.is_in_place() } {
-        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning`
-        // require.
-        unsafe { append_bytes(to, values) }
-    } else {
-        to.extend_from_slice(values);
-    }
-}
-
-/// Copies values to a new vector; see [`append`].
 pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     let mut copies = Vec::with_capacity(values.len());
     // SAFETY: the values are `Copy`.
@@ -56,25 +42,11 @@ pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     copies
 }
 
-/// Returns a vector of `n` copies of a value; see [`append`].
-#[cfg(feature = "std")]
-pub(crate) fn repeat<X: Sample>(value: &X, n: usize) -> Vec<X> {
-    let mut copies = Vec::with_capacity(n);
-    if size_of::<X>() == 0 && const { X::CLONING.is_in_place() } {
-        // SAFETY: a vector of values without bytes has room for any number of them, and none has to
-        // be made, as they are `Copy`.
-        unsafe { copies.set_len(n) };
-    } else {
-        (0..n).for_each(|_| append(&mut copies, core::slice::from_ref(value)));
-    }
-    copies
-}
-
 /// Appends the bytes of values.
 ///
 /// # Safety
 /// A copy of a value's bytes is a value of its own, as for a type that is `Copy`.
-unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
+pub(super) unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     to.reserve(values.len());
     // SAFETY: there is room after the vector's values, and the slice can't overlap it while the
     // vector is borrowed mutably; the rest is the caller's promise.

@@ -3,8 +3,7 @@
 use core::marker::PhantomData;
 use core::slice;
 
-use super::call_memory::Scratch;
-use super::needs::sample_bytes;
+use crate::memory::{Scratch, sample_bytes};
 use crate::tensor::{Element, Number, Shape, Tensor};
 
 /// The activations of some samples of a batch: a number of bytes for each sample.

@@ -4,11 +4,11 @@
 //! take a call apart with `let Forward { params, x, y, .. } = call`.
 
 use super::activation_store::ActivationStore;
-use super::call_memory::{Scratch, StateMemory, ThreadMemory};
 use super::context::Context;
 use super::layer::Layer;
 use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
+use crate::memory::{Scratch, StateMemory, ThreadMemory};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// The arguments of [`Infer::forward`](super::Infer::forward).

@@ -7,7 +7,7 @@ use crate::tensor::Dims;
 ///
 /// Images have their channels last here and first in PyTorch. After a `Flatten`, their features
 /// therefore have another order there, and so have the parameters with an entry for each of them.
-/// Weight files have PyTorch's order: `weights::Loader` and `Network::save` follow the features
+/// Weight files have PyTorch's order: `weights::Loader` and `SaveLoad::save` follow the features
 /// through all layers, blocks and nested networks, and need to know the effect of each layer.
 ///
 /// Sequences have the axes `[length, channels]`. In PyTorch they are `[channels, length]` once a

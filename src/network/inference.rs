@@ -17,7 +17,6 @@ pub(super) use memory::{batch, one};
 use core::slice;
 
 use super::call::Forward;
-use super::call_memory::{Scratch, StateMemory, ThreadMemory};
 use super::context::Context;
 use super::infer::Infer;
 use super::inference_workspace::InferenceWorkspace;
@@ -25,6 +24,7 @@ use super::needs::Needs;
 use super::network::Network;
 use super::state::State;
 use crate::denormals;
+use crate::memory::{Scratch, StateMemory, ThreadMemory};
 use crate::tensor::{Element, Tensor};
 
 /// The needs of a network.

@@ -2,8 +2,6 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-#[cfg(all(feature = "safetensors", feature = "std"))]
-use std::path::Path;
 
 #[cfg(feature = "alloc")]
 use rand::Rng;
@@ -22,20 +20,10 @@ use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
-#[cfg(feature = "std")]
-use crate::data::Sample;
-#[cfg(feature = "std")]
-use crate::loss::{Accepts, Loss, TargetOf};
 #[cfg(feature = "alloc")]
 use crate::memory;
-#[cfg(feature = "std")]
-use crate::optim::Optimizer;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
-#[cfg(feature = "std")]
-use crate::train::Trainer;
-#[cfg(all(feature = "safetensors", feature = "std"))]
-use crate::weights::{self, LoadError, Loader, SaveError};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
@@ -357,76 +345,6 @@ pub trait Network:
         workspace: &'a mut Workspace<Self>,
     ) -> Pass<'a, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
-    }
-
-    /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
-    /// [`weights`](crate::weights). The file is written completely or not at all, and replaces an
-    /// existing one; see [files](crate#files).
-    ///
-    /// # Errors
-    /// If the file can't be written.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
-        self.save_with(path, &[])
-    }
-
-    /// Writes the parameters to a safetensors file, together with metadata: pairs of a key and a
-    /// value, each key once.
-    ///
-    /// # Errors
-    /// If the file can't be written.
-    ///
-    /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn save_with(
-        &self,
-        path: impl AsRef<Path>,
-        metadata: &[(&str, &str)],
-    ) -> Result<(), SaveError> {
-        weights::save(path.as_ref(), &self.to_safetensors(metadata))
-    }
-
-    /// Returns the bytes of a safetensors file with the parameters and metadata.
-    ///
-    /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
-        weights::to_bytes(self, metadata)
-    }
-
-    /// Sets the parameters from a safetensors file that has all of them and nothing else.
-    ///
-    /// # Errors
-    /// If the file can't be read, is damaged, or does not fit; the error lists all differences. The
-    /// network then stays as it was.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
-        self.load_from(&Loader::open(path)?)
-    }
-
-    /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
-    ///
-    /// # Errors
-    /// If the file does not fit; the error lists all differences. The network then stays as it was.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
-        loader.load_into(self)
-    }
-
-    /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
-    /// and early stopping.
-    #[cfg(feature = "std")]
-    fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
-    where
-        Self: Trainable,
-        O: Optimizer + Sync,
-        L: Loss<Self::Output, Self::Element>,
-        L::Accepts: Accepts<Self::Ends, L, Self>,
-        G: TargetOf<L::Target, L, Self> + Sample + Send + Sync,
-    {
-        Trainer::new(optimizer, loss)
     }
 
     /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.

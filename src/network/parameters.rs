@@ -141,16 +141,11 @@ unsafe impl<T: Element> Parameters<T> for () {
     const PARAM_TREE: ParamTree = ParamTree::Fields(&[]);
 }
 
-macro_rules! numbers {
-    ($($t:ty),*) => { $(
-        // SAFETY: one number.
-        unsafe impl Parameters<$t> for $t {
-            const LEN: usize = 1;
-            const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::NUMBER);
-        }
-    )* };
+// SAFETY: one number.
+unsafe impl<T: Element> Parameters<T> for T {
+    const LEN: usize = 1;
+    const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::NUMBER);
 }
-numbers!(f32, f64);
 
 // SAFETY: a tensor is exactly its elements.
 unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {

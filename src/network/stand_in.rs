@@ -29,7 +29,7 @@ macro_rules! no_computation {
         }
     };
 }
-pub(super) use no_computation;
+pub(crate) use no_computation;
 
 /// A layer whose input fits, or its stand-in after a mistake. The stand-in has the same parameters
 /// and computes nothing, so that the rest of the program is checked as if there were no mistake.

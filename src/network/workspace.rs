@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::activation_store::ActivationStore;
 use super::call::{BackwardInput, BackwardParams, ForwardTrain};
-use super::call_memory::ThreadMemory;
 use super::context::Context;
 use super::inference::{In, Out};
 use super::modes::{Mode, Modes};
@@ -15,10 +14,8 @@ use super::plan::OutputsAt;
 use super::summary::LayerSummary;
 use super::train::Train;
 use crate::denormals::FloatMode;
-use crate::kernels::{AlignedBuffer, Kernels};
-use crate::loss::{Accepts, Loss, TargetOf};
-use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
-use crate::optim::{Optimizer, OptimizerState, ParamGroup};
+use crate::kernels::AlignedBuffer;
+use crate::memory::{self, OutOfMemory, ThreadMemory, flatten, tensors, tensors_mut};
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -116,90 +113,28 @@ impl<N: Network> Workspace<N> {
         Ok(())
     }
 
-    /// Trains no layer before the one with these parameters.
-    ///
-    /// Backward stops at this layer, unless the gradient of the inputs is asked for, and leaves the
-    /// gradients of earlier layers unchanged. If the optimizer moves parameters without a gradient,
-    /// by weight decay or momentum, freeze the earlier layers there as well.
-    ///
-    /// Batch normalizations in earlier layers use their running statistics, which stay unchanged:
-    /// the later layers learn from the values that they get in inference. [`eval`](Workspace::eval)
-    /// does the same for dropout.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut gradient = Net::zeros();
-    /// let mut workspace = Net::workspace();
-    /// workspace.train_from(layer!(Net, head));
-    /// let x = [Tensor1::ones()];
-    /// let labels = [Label::new(2)?];
-    /// let mut pass = net.forward_train(&x, &mut workspace);
-    /// pass.loss(&CrossEntropy, &labels);
-    /// pass.backward(&mut gradient);
-    /// assert_eq!(gradient.body.bias, [0.0; 8]);
-    /// assert_ne!(gradient.head.bias, [0.0; 3]);
-    /// # Ok::<(), shapewright::loss::LabelError>(())
-    /// ```
-    pub fn train_from(&mut self, layer: ParamGroup<N>) {
-        self.train_from_position(layer.range(&N::zeros()).start);
-    }
-
     /// Trains no layer before the one that has the parameter at this index.
-    fn train_from_position(&mut self, position: usize) {
+    pub(crate) fn train_from_position(&mut self, position: usize) {
         self.first_trained = position;
         self.set_modes();
     }
 
-    /// Computes a part of the network as in inference while the rest trains, like PyTorch's
-    /// `body.eval()`.
-    ///
-    /// Batch normalizations in this part use their running statistics and leave them unchanged, and
-    /// dropout drops nothing. The parameters are trained nevertheless unless they are frozen.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Body: [4] -> [8] { Linear<_, 8>, norm: BatchNorm1d<_>, Dropout } }
-    /// network! { struct Net: [4] -> [3] { body: Body, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut workspace = Net::workspace();
-    /// workspace.eval(layer!(Net, body));
-    /// let x = [Tensor1::ones()];
-    /// assert_eq!(
-    ///     net.forward_train(&x, &mut workspace).outputs()[0],
-    ///     net.forward(&x[0])
-    /// );
-    /// ```
-    pub fn eval(&mut self, part: ParamGroup<N>) {
-        self.groups.push((part.range(&N::zeros()), Mode::Eval));
+    /// Computes the parameters in a range as in inference.
+    pub(crate) fn eval_range(&mut self, range: Range<usize>) {
+        self.groups.push((range, Mode::Eval));
         self.set_modes();
     }
 
-    /// Freezes the parameters that an optimizer's state has frozen.
-    ///
-    /// Backward stops at the first layer that is trained, and batch normalizations whose running
-    /// statistics are frozen use them, as in inference. Of earlier settings, only those of
-    /// [`eval`](Workspace::eval) stay.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Net: [4] -> [3] { norm: BatchNorm1d<_>, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut workspace = Net::workspace();
-    /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
-    /// workspace.follow(&state);
-    /// let x = [Tensor1::ones()];
-    /// assert_eq!(
-    ///     net.forward_train(&x, &mut workspace).outputs()[0],
-    ///     net.forward(&x[0])
-    /// );
-    /// ```
-    pub fn follow<O: Optimizer>(&mut self, state: &OptimizerState<O, N>) {
+    /// Freezes the parameters in these ranges and no others, and trains none before a position.
+    pub(crate) fn freeze_ranges(
+        &mut self,
+        ranges: impl Iterator<Item = Range<usize>>,
+        first_trained: usize,
+    ) {
         self.groups.retain(|(_, mode)| *mode == Mode::Eval);
         self.groups
-            .extend(state.frozen().map(|range| (range, Mode::Frozen)));
-        self.train_from_position(state.first_trained());
+            .extend(ranges.map(|range| (range, Mode::Frozen)));
+        self.train_from_position(first_trained);
     }
 
     /// Trains all layers again, with none frozen and none in inference mode.
@@ -371,46 +306,29 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     /// Returns the gradient of the loss with respect to the outputs. It is zero until
-    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`].
+    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`](crate::loss::Loss).
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
-        let len = self.x.len() * N::Output::LEN;
-        tensors_mut(
-            &mut self.workspace.output_gradients.as_mut_slice()[..len],
-            self.x.len(),
+        self.outputs_and_gradients().1
+    }
+
+    /// Returns the outputs, and the gradient of the loss with respect to them.
+    pub(crate) fn outputs_and_gradients(&mut self) -> (&[Out<N>], &mut [Out<N>]) {
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let Workspace {
+            outputs,
+            output_gradients,
+            ..
+        } = &mut *self.workspace;
+        (
+            tensors(&outputs.as_slice()[..len], batch),
+            tensors_mut(&mut output_gradients.as_mut_slice()[..len], batch),
         )
     }
 
-    /// Returns the loss of the outputs against the targets, and sets the gradient with respect to
-    /// the outputs.
-    ///
-    /// # Panics
-    /// If there are not as many targets as inputs.
-    pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
-    where
-        L: Loss<N::Output, N::Element>,
-        L::Accepts: Accepts<N::Ends, L, N>,
-        G: TargetOf<L::Target, L, N>,
-    {
-        let batch = self.x.len();
-        assert!(
-            targets.len() == batch,
-            "the batch has {batch} inputs but {} targets; give the loss one target for each input",
-            targets.len()
-        );
-
-        let len = batch * N::Output::LEN;
-        let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
-        let gradients = tensors_mut(
-            &mut self.workspace.output_gradients.as_mut_slice()[..len],
-            batch,
-        );
-        let _mode = FloatMode::of_scope();
-        let value = loss.loss(outputs, G::expected(targets), gradients);
-
-        // Probabilities, squares and scales of any loss can make gradients denormal. They are
-        // flushed here once, so that no layer computes with them.
-        self.cx.kernels.flush_denormals(flatten_mut(gradients));
-        value
+    /// Returns the kernels of the pass.
+    pub(crate) fn kernels(&self) -> <N::Element as Element>::Kernels {
+        self.cx.kernels
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.

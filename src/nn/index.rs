@@ -4,9 +4,6 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::loss::Label;
-#[cfg(feature = "alloc")]
-use crate::loss::LabelError;
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
@@ -34,11 +31,11 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// [`Label`] and `Index` convert into each other with `From`, for networks that predict what they
+/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that predict what they
 /// take, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
-pub struct Index<const N: usize>(Label<N>);
+pub struct Index<const N: usize>(pub(crate) u32);
 
 impl<const N: usize> Index<N> {
     /// Returns the index with this number, counted from 0.
@@ -46,13 +43,19 @@ impl<const N: usize> Index<N> {
     /// # Errors
     /// If the number is not below `N`.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
-        match Label::new(index) {
-            Ok(label) => Ok(Index(label)),
-            Err(_) => Err(IndexError {
-                index: index as i128,
+        Self::checked(index as i128, None)
+    }
+
+    /// Returns the index with this number. `position` is for the error.
+    const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
+        if index >= 0 && index < N as i128 && index <= u32::MAX as i128 {
+            Ok(Index(index as u32))
+        } else {
+            Err(IndexError {
+                index,
                 count: N,
-                position: None,
-            }),
+                position,
+            })
         }
     }
 
@@ -62,23 +65,16 @@ impl<const N: usize> Index<N> {
     /// At the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
     pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
-        match Label::from_numbers(indices) {
-            Ok(labels) => Ok(labels.into_iter().map(Index).collect()),
-            Err(LabelError {
-                class,
-                classes,
-                position,
-            }) => Err(IndexError {
-                index: class,
-                count: classes,
-                position,
-            }),
-        }
+        indices
+            .iter()
+            .enumerate()
+            .map(|(position, &index)| Self::checked(index.into(), Some(position)))
+            .collect()
     }
 
     /// Returns the number of the index, counted from 0.
     pub const fn index(self) -> usize {
-        self.0.index()
+        self.0 as usize
     }
 
     /// Returns the index as networks take it: the same whole number as an `f32` or `f64`. In `f32`,
@@ -115,18 +111,6 @@ impl<S: Shape, T: Element> Tensor<S, T> {
         Ok(Tensor::from_position(|position| {
             indices[position].to_element()
         }))
-    }
-}
-
-impl<const N: usize> From<Label<N>> for Index<N> {
-    fn from(label: Label<N>) -> Self {
-        Index(label)
-    }
-}
-
-impl<const N: usize> From<Index<N>> for Label<N> {
-    fn from(index: Index<N>) -> Self {
-        index.0
     }
 }
 

@@ -7,10 +7,10 @@ use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
-use crate::memory::{flatten, flatten_mut};
+use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
-    Needs, Parameters, ReluFusion, Sentence, ShapeRule, ThreadMemory, Train,
+    Needs, Parameters, ReluFusion, Sentence, ShapeRule, Train,
 };
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};

@@ -19,6 +19,7 @@ mod saved;
 mod setters;
 mod sgd;
 mod state;
+mod workspace;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;

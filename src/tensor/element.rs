@@ -9,7 +9,6 @@ use rand::distr::uniform::SampleUniform;
 
 use super::half::{BF16, F16};
 use crate::kernels::{F32Kernels, F64Kernels, Kernels};
-use crate::network::Parameters;
 
 mod sealed {
     pub trait Sealed {}
@@ -53,9 +52,7 @@ impl Number for usize {
 }
 
 /// The number type of a network: `f32`, or `f64` for checking gradients and for scientific work.
-pub trait Element:
-    Number + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self>
-{
+pub trait Element: Number + Float + FromPrimitive + NumAssign + Sum + SampleUniform {
     /// The [kernels](crate::ext::kernels) of the type.
     type Kernels: Kernels<Self>;
     /// Whether kernels use the memory that they are handed.

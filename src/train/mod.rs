@@ -3,6 +3,7 @@
 mod batch_source;
 mod checkpoint;
 mod codec;
+mod create_trainer;
 mod error;
 mod finite;
 mod history;
@@ -13,6 +14,7 @@ mod step;
 mod stop;
 mod trainer;
 
+pub use create_trainer::CreateTrainer;
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use step::Step;

@@ -37,7 +37,7 @@ type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
-/// A training of a network over epochs, with its settings. [`Network::trainer`](crate::Network::trainer)
+/// A training of a network over epochs, with its settings. [`CreateTrainer::trainer`](super::CreateTrainer::trainer)
 /// makes it.
 ///
 /// ```

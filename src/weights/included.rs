@@ -221,7 +221,7 @@ macro_rules! include_weights {
     };
     (@ $path:expr, $network:ty) => {{
         #[allow(long_running_const_eval)]
-        static NETWORK: $network = $crate::emitted::included::<$network, { $crate::emitted::count::<$network>() }>(
+        static NETWORK: $network = $crate::weights::included::<$network, { $crate::weights::count::<$network>() }>(
             $path,
             ::core::include_bytes!($path),
         );

@@ -19,7 +19,7 @@ use crate::tensor::Element;
 
 /// A safetensors file to be loaded into networks, in parts and under other names.
 ///
-/// If a file has exactly the tensors of a network, [`Network::load`](crate::Network::load) is
+/// If a file has exactly the tensors of a network, [`SaveLoad::load`](super::SaveLoad::load) is
 /// enough.
 ///
 /// ```

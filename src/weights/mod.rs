@@ -1,7 +1,7 @@
 //! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's
 //! `state_dict`. Requires the feature `safetensors`.
 //!
-//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) write and
+//! [`save`](SaveLoad::save) and [`load`](SaveLoad::load) write and
 //! read the file of one network. [`Saver`] and [`Loader`] are for files of several parts and for
 //! other names, [`include_weights!`](crate::include_weights) for weights inside the program.
 //!
@@ -140,6 +140,8 @@ mod order;
 mod pieces;
 #[cfg(feature = "std")]
 mod save;
+#[cfg(feature = "std")]
+mod save_load;
 mod wanted;
 mod wiring;
 
@@ -154,4 +156,4 @@ pub use loader::Loader;
 #[cfg(feature = "std")]
 pub use save::Saver;
 #[cfg(feature = "std")]
-pub(crate) use save::{save, to_bytes};
+pub use save_load::SaveLoad;

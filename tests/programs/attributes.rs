@@ -67,8 +67,8 @@ mod expect {
     use shapewright::prelude::*;
 
     network! {
-        #[expect(dead_code, reason = "for later")]
-        struct Unused: [4] -> [3] { Linear<_, 3> }
+        #[expect(dead_code, non_camel_case_types, reason = "for later")]
+        struct resnet_18: [4] -> [3] { Linear<_, 3> }
     }
 }
 

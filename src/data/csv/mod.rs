@@ -281,7 +281,7 @@ impl Csv {
             }
 
             table.read_features(&row, &mut sample);
-            memory::append(&mut x, slice::from_ref(&*sample));
+            super::extend_from_slice(&mut x, slice::from_ref(&*sample));
 
             let class = table.target(&row, 0);
             match numbers.get(class) {
@@ -375,7 +375,7 @@ impl Csv {
             }
 
             table.read_features(&row, &mut sample);
-            memory::append(&mut x, slice::from_ref(&*sample));
+            super::extend_from_slice(&mut x, slice::from_ref(&*sample));
 
             for target in 0..M {
                 let field = table.target(&row, target);
@@ -397,7 +397,7 @@ impl Csv {
                     ),
                 }
             }
-            memory::append(&mut values, slice::from_ref(&*value));
+            super::extend_from_slice(&mut values, slice::from_ref(&*value));
         }
 
         Ok(CsvValues {

@@ -1,10 +1,9 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
 use super::{outputs_of, read, sources};
-use crate::memory::{flatten, tensors};
+use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
-use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
 use crate::network::layer::Layer;
 use crate::network::layer_input::LayerInput;

@@ -3,9 +3,8 @@
 use core::ops::Range;
 
 use super::{Chunk, Spot, has_relu_epilogue, relu_after, sources};
-use crate::memory::{flatten, flatten_mut, tensors_mut};
+use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
-use crate::network::call_memory::{Scratch, StateMemory, ThreadMemory};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Flow, Layer};
@@ -178,7 +177,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                         .map(|states| states.part(layer.state, L::NEEDS.state)),
                     cx: &cx.with_relu_epilogue(relu),
                 });
-                relu_after::<L, In, Out, T>(layer, y, count, cx);
+                relu_after::<L, In, Out, T>(layer, y, cx);
             }
             Flow::InPlace => {
                 y.copy_from_slice(source(0));

@@ -4,7 +4,6 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
-use super::batching;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
@@ -105,7 +104,11 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
-    const BATCHING: Batching = batching(&[B::BATCHING]);
+    /// Layers for which few samples are better cut the samples themselves.
+    const BATCHING: Batching = match B::BATCHING {
+        Batching::Few => Batching::Auto,
+        batching => batching,
+    };
     /// Two buffers for the outputs of odd and even repetitions, and the memory of the layers.
     const NEEDS: Needs = {
         let len = if N > 1 { Out::LEN } else { 0 };

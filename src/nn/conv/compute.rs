@@ -3,7 +3,8 @@
 use crate::kernels::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
-use crate::network::{Context, Needs, ThreadMemory};
+use crate::memory::ThreadMemory;
+use crate::network::{Context, Needs};
 use crate::nn::kernel_needs::{kernel_needs, product_needs, weight_grad_needs};
 use crate::tensor::Element;
 use crate::{sizes, threads};

@@ -1,9 +1,10 @@
 //! The memory that a layer is handed for a call, by its class.
 
-use crate::memory;
+use super::numbers_mut;
+use crate::sizes;
 use crate::tensor::Number;
 
-/// Memory for each sample during a call: [`Needs::per_sample`](super::Needs::per_sample).
+/// Memory for each sample during a call: [`Needs::per_sample`](crate::ext::Needs::per_sample).
 ///
 /// Its previous contents are arbitrary.
 pub struct Scratch<'a> {
@@ -21,12 +22,12 @@ impl<'a> Scratch<'a> {
     /// Takes the next piece: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = self.count * super::needs::sample_bytes::<T>(len);
-        memory::numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
+        let bytes = self.count * sample_bytes::<T>(len);
+        numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
     }
 
     /// Returns the same memory for a shorter time.
@@ -48,7 +49,7 @@ impl<'a> Scratch<'a> {
     }
 }
 
-/// Memory for each thread during a call: [`Needs::per_thread`](super::Needs::per_thread).
+/// Memory for each thread during a call: [`Needs::per_thread`](crate::ext::Needs::per_thread).
 ///
 /// A layer that computes on the calling thread takes its pieces from it. A layer that shares its
 /// work among threads hands it to [`split_mut`](crate::ext::split_mut), which gives each part memory
@@ -75,17 +76,17 @@ impl<'a> ThreadMemory<'a> {
     /// Takes the next piece of the calling thread's memory: `len` numbers.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = super::needs::line_bytes::<T>(len);
+        let bytes = line_bytes::<T>(len);
         // What follows belongs to other threads.
         if bytes > self.left {
             too_little(self.left, bytes);
         }
         self.left -= bytes;
-        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+        numbers_mut(split_off(&mut self.memory, bytes), len)
     }
 
     /// Takes the next piece of the calling thread's memory for a kernel: `len` numbers, or as many
@@ -104,7 +105,7 @@ impl<'a> ThreadMemory<'a> {
             "{parts} parts of work, and memory for {}",
             memory.len() / each.max(1)
         );
-        memory::numbers_mut(memory, len)
+        numbers_mut(memory, len)
     }
 
     /// Returns the bytes of all threads, and the number of bytes for each.
@@ -123,7 +124,7 @@ impl<'a> ThreadMemory<'a> {
     }
 }
 
-/// Memory of a stream that lives from call to call: [`Needs::state`](super::Needs::state).
+/// Memory of a stream that lives from call to call: [`Needs::state`](crate::ext::Needs::state).
 ///
 /// All bytes are zero at the beginning of a stream.
 pub struct StateMemory<'a> {
@@ -139,12 +140,12 @@ impl<'a> StateMemory<'a> {
     /// Takes the next piece: `len` numbers, as the call before left them.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = super::needs::line_bytes::<T>(len);
-        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+        let bytes = line_bytes::<T>(len);
+        numbers_mut(split_off(&mut self.memory, bytes), len)
     }
 
     /// Returns the part of a layer inside this one: `len` bytes from the byte `first`.
@@ -154,6 +155,17 @@ impl<'a> StateMemory<'a> {
             memory: &mut self.memory[first..first + len],
         }
     }
+}
+
+/// Returns the number of bytes per sample of a piece of `len` numbers. Whatever its type, the next
+/// piece begins at a multiple of 8 bytes, at any number of samples.
+pub const fn sample_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 8)
+}
+
+/// Returns the number of bytes of a piece of `len` numbers that fills whole cache lines.
+pub(crate) const fn line_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 64)
 }
 
 /// Splits off the first bytes of a slice.

@@ -3,27 +3,25 @@
 use core::any::Any;
 use core::marker::PhantomData;
 
-pub use super::branch::{Branch, Ends};
-pub use super::feature_order::FeatureOrder;
-pub use super::flow::{Backward, Gradients, Inference, Training};
-pub use super::layer::Field;
-pub use super::layer_input::{Inputs, LayerInput};
-pub use super::lines::CacheLines;
-pub use super::needs::sample_bytes;
-pub use super::param_tree::{Joint, ParamField, ParamTree};
-pub use super::plan::{OutputsAt, Plan, Stage};
-pub use super::shape_rule::{
+pub use crate::loss::{End, EndsIn, Values};
+pub use crate::memory::sample_bytes;
+pub use crate::network::branch::{Branch, Ends};
+pub use crate::network::flow::{Backward, Gradients, Inference, Training};
+pub use crate::network::layer::Field;
+pub use crate::network::lines::CacheLines;
+pub use crate::network::param_tree::{Joint, ParamField, ParamTree};
+pub use crate::network::plan::{OutputsAt, Plan, Stage};
+pub use crate::network::shape_rule::{
     Place, is_possible, is_within_memory, report, report_named_output, report_output,
     report_parameters, report_shape, report_size, report_traits, report_workspace,
 };
-pub use super::stand_in::{Choose, OrStub};
-pub use super::{
-    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
-    Inferred, Layer, LayerSummary, NamesOutput, Needs, Network, OutputKind, Parameters, ShapeRule,
-    Train,
+pub use crate::network::stand_in::{Choose, OrStub};
+pub use crate::network::{
+    BackwardInput, BackwardParams, Batching, Configuration, FeatureOrder, Forward, ForwardTrain,
+    INFER, Infer, Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network,
+    OutputKind, Parameters, ShapeRule, Train,
 };
-pub use crate::loss::{End, EndsIn, Values};
-pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
@@ -37,7 +35,7 @@ pub use shapewright_macros::network as define;
 // The code that `network!` emits finds them before types of the user's own with these names.
 pub use core::primitive::{bool, f32, f64, str, usize};
 
-use super::stand_in::no_computation;
+use crate::network::stand_in::no_computation;
 use crate::sizes;
 use crate::tensor::Element;
 
@@ -66,7 +64,7 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
     let is_unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
 
     if has_gaps || is_unaligned {
-        let sentence = super::Sentence::new("`")
+        let sentence = crate::network::Sentence::new("`")
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
             .text(if is_unaligned {
@@ -135,7 +133,7 @@ impl<A, B> Different for Same<A, B> {}
 #[track_caller]
 pub const fn report_tied(layer: &str, base: &str, is_same: bool) {
     if !is_same {
-        let sentence = super::Sentence::new("`")
+        let sentence = crate::network::Sentence::new("`")
             .text(layer)
             .text("` can't share the parameters of `")
             .text(base)
@@ -211,7 +209,7 @@ impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> InferenceStag
     const STAGE: Stage = Stage::infer::<L, In, Out, T>();
 }
 
-impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
+impl<L: crate::network::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
 
@@ -269,7 +267,7 @@ pub trait ListShapes<const N: usize> {
 /// A type that names shape `N` of a list of layers as the shape of a later output.
 pub struct ShapeAt<L, const N: usize>(PhantomData<L>);
 
-impl<L: ListShapes<N>, const N: usize> super::NamesOutput for ShapeAt<L, N> {
+impl<L: ListShapes<N>, const N: usize> crate::network::NamesOutput for ShapeAt<L, N> {
     type Output = L::Shape;
 }
 
@@ -283,7 +281,7 @@ pub const fn origin(number: usize, dims: &Dims, origin_before: usize, before: &D
     }
 }
 
-impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
+impl<L: crate::network::NamesOutput, S> ToShape for OutputShape<true, L, S> {
     type Shape = L::Output;
 }
 
