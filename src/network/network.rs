@@ -2,6 +2,8 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
 #[cfg(feature = "alloc")]
 use rand::Rng;
@@ -310,6 +312,26 @@ pub trait Network:
         inference::batch(self, X::expected_batch(x), Y::expected_mut(y));
     }
 
+    /// Returns the outputs for a batch of any length, in a new vector.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Iris: [4] -> [3] { Linear<_, 8>, Relu, Linear<_, 3> } }
+    /// let net = Iris::init(&mut shapewright::rng(0));
+    /// let inputs = vec![Tensor1::from([5.1, 3.5, 1.4, 0.2]); 10];
+    /// let outputs = net.predict(&inputs);
+    /// assert_eq!(outputs.len(), 10);
+    /// ```
+    ///
+    /// [`forward_batch`](Network::forward_batch) computes the same without an allocation.
+    /// [`Classify`](crate::loss::Classify) has the classes and the probabilities.
+    #[cfg(feature = "alloc")]
+    fn predict<X: InputOf<In<Self>, Self>>(&self, x: &[X]) -> Vec<Out<Self>> {
+        let mut y = memory::zeroed_tensors(x.len());
+        inference::batch(self, X::expected_batch(x), &mut y);
+        y
+    }
+
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
     #[cfg(feature = "std")]
     fn workspace() -> Workspace<Self>
@@ -343,11 +365,11 @@ pub trait Network:
     /// assert!(loss < 0.01);
     /// ```
     #[cfg(feature = "std")]
-    fn forward_train<'a, X: InputOf<In<Self>, Self>>(
+    fn forward_train<'a, 'w, X: InputOf<In<Self>, Self>>(
         &'a self,
         x: &'a [X],
-        workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self> {
+        workspace: &'w mut Workspace<Self>,
+    ) -> Pass<'a, 'w, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 

@@ -141,7 +141,7 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
 
 /// Returns the cause of a NaN or infinite loss of a pass whose parameters are all finite.
 pub(super) fn of_loss<N: Network>(
-    pass: &Pass<'_, N>,
+    pass: &Pass<'_, '_, N>,
     network: &N,
     inputs: &[Input<N>],
     lr: f64,

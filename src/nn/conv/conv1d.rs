@@ -38,12 +38,12 @@ pub struct Conv1d<
     const CI: usize,
     const CO: usize,
     const K: usize,
-    const S: usize,
-    const P: usize,
-    const D: usize,
-    const GROUPS: usize,
-    const BIAS: bool,
-    const EACH: usize,
+    const S: usize = 1,
+    const P: usize = 0,
+    const D: usize = 1,
+    const GROUPS: usize = 1,
+    const BIAS: bool = true,
+    const EACH: usize = CI,
 >;
 
 /// The parameters of a [`Conv1d`] layer, where `CI` is the number of input channels in each group.
