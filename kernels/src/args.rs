@@ -67,11 +67,11 @@ impl<'a, T> Matrix<'a, T> {
 /// The initial value of a product's sums.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a, T> {
-    /// Nothing.
+    /// Zero.
     Zero,
     /// One value per column.
     Bias(&'a [T]),
-    /// What `C` holds.
+    /// The contents of `C`.
     Accumulate,
 }
 

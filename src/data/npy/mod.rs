@@ -49,8 +49,8 @@ pub use number::NpyNumber;
 /// Reads an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type,
-/// or takes more memory than the [`Limits`](crate::Limits) let it.
+/// Returns an error if the file cannot be read, is not in the format, is cut or too long, has
+/// another shape or type, or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn read<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
 ) -> Result<Box<Tensor<S, T>>, ReadError> {
@@ -180,7 +180,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 /// Writes an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be written; then what was there before stays.
+/// Returns an error if the file cannot be written; a file that was there before stays.
 pub fn write<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensor: &Tensor<S, T>,

@@ -130,7 +130,7 @@ impl BatchNormArguments {
 /// Returns a [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
@@ -140,7 +140,7 @@ pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
 /// Returns a [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
