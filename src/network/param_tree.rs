@@ -305,6 +305,7 @@ impl ParamField {
             input: In::DIMS,
             output: Out::DIMS,
         };
+
         ParamField {
             name,
             first,

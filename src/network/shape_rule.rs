@@ -341,6 +341,7 @@ pub const fn report_named_output(network: &str, output: &str, declared: Dims, gi
     if given.is_unknown() || given.same(&declared) {
         return;
     }
+
     let sentence = Sentence::new("`")
         .text(network)
         .text("` is declared to give ")
@@ -356,6 +357,7 @@ pub const fn report_named_output(network: &str, output: &str, declared: Dims, gi
         .text(": ")
         .dims(given)
         .text("` or change the layer");
+
     panic!("{}", sentence.as_str())
 }
 

@@ -75,6 +75,7 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
         if parts[0].is_unknown() || parts[i].is_unknown() {
             return Inferred::shape(Dims::UNKNOWN);
         }
+
         if !parts[i].same(&parts[0]) {
             return Inferred::wrong(
                 Sentence::new(verb)
@@ -89,8 +90,10 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
                 parts[0],
             );
         }
+
         i += 1;
     }
+
     Inferred::shape(parts[0])
 }
 

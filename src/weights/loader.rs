@@ -125,6 +125,7 @@ impl<'a> Loader<'a> {
             }
             Err(damage) => LoadErrorKind::Damaged(damage.to_string()),
         };
+
         Err(LoadError { path, kind })
     }
 

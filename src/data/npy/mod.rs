@@ -160,6 +160,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
     let label = size_of::<Label<CLASSES>>();
+
     let array = Array::read(
         path,
         source,
@@ -167,6 +168,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
         &integers,
         label,
     )?;
+
     let at = |position: usize| array.start + (position * array.size) as u64;
     labels::labels(
         path,

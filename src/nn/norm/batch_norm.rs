@@ -276,6 +276,7 @@ macro_rules! batch_norm {
                     cx,
                     ..
                 } = call;
+
                 let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
                 let (weight, bias) = weight_and_bias(trained, C);
                 let norm = RunningNorm {
@@ -285,6 +286,7 @@ macro_rules! batch_norm {
                     weight,
                     bias,
                 };
+
                 cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
             }
         }
