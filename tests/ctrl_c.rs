@@ -26,6 +26,7 @@ const PRESSED_AT: u64 = 6;
 fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
     let x: Vec<Tensor1<3>> = random(16, 1);
     let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+
     let stop = StopHandle::new();
     let wait = |step: &Step, _: &Net| {
         if waits && step.step == PRESSED_AT {
@@ -41,6 +42,7 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
         }
         ControlFlow::Continue(())
     };
+
     let mut net = Net::init(&mut shapewright::rng(4));
     let trainer = Net::trainer(Adam::new(0.05), Mse)
         .epochs(3)
@@ -51,6 +53,7 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
         .stop_on_ctrl_c(true)
         .stop_handle(&stop)
         .on_step(wait);
+
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
     (bits(net.params()), history)
 }
@@ -71,6 +74,7 @@ fn child() {
     let Some(path) = std::env::var_os(CHILD) else {
         return;
     };
+
     if std::env::var_os(NO_THREADS).is_some() {
         let x = [Tensor1::zeros()];
         let trainer = || Net::trainer(Sgd::new(0.1), Mse).stop_on_ctrl_c(true);
@@ -78,16 +82,20 @@ fn child() {
             let error = trainer().fit(&mut *Net::zeros(), &x, &[Tensor1::zeros()]);
             println!("error: {}", error.expect_err("no thread"));
         }
+
         println!("idle");
         std::thread::sleep(Duration::from_secs(600));
     }
+
     if std::env::var_os(IN_BACKGROUND).is_some() {
         let interrupted = train(Path::new(&path), false).1.interrupted;
         return println!("trained: {}", !interrupted);
     }
+
     // Trainings that have ended are not stopped any more.
     let first = PathBuf::from(&path).with_file_name("first.checkpoint");
     assert!(!train(&first, false).1.interrupted);
+
     let history = train(Path::new(&path), true).1;
     println!(
         "interrupted {} after {} epochs",
@@ -127,6 +135,7 @@ impl Running {
                 },
             )
             .stdout(Stdio::piped());
+
         let ctrl_c = if variable == IN_BACKGROUND {
             libc::SIG_IGN
         } else {
@@ -139,6 +148,7 @@ impl Running {
                 Ok(())
             });
         }
+
         let mut child = command.spawn().expect("a child");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         Running { child, lines }

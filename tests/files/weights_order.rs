@@ -48,12 +48,14 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
     let data = &bytes[8 + header_len..];
+
     let tensors = header
         .as_object()
         .unwrap()
         .iter()
         .filter(|(name, _)| *name != "__metadata__");
     let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+
     tensors
         .map(|(name, entry)| {
             let sizes = entry["shape"]
@@ -69,6 +71,7 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
             let numbers = data[begin..end]
                 .chunks(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+
             (name.clone(), (sizes, numbers.collect()))
         })
         .collect()
@@ -126,6 +129,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
 #[test]
 fn the_order_goes_into_blocks_and_nested_networks() {
     network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
+
     network! {
         struct Net: [2, 2, 2] -> [16] {
             Flatten,
@@ -135,9 +139,11 @@ fn the_order_goes_into_blocks_and_nested_networks() {
             both: Concat { inner: Inner, outer: { Tanh, fc: Linear<_, 8> } },
         }
     }
+
     let net = Net::init(&mut shapewright::rng(0));
     let bytes = net.to_safetensors(&[]);
     let file = read(&bytes);
+
     // The second number there is the second pixel's first channel, the third number here.
     let (there, here) = (1, 2);
     assert_eq!(
@@ -153,8 +159,10 @@ fn the_order_goes_into_blocks_and_nested_networks() {
         file["both.inner.fc.weight"].1[there],
         net.both.inner.fc.weight[here][0]
     );
+
     // What is added to features is in their order.
     assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
+
     let mut loaded = Net::zeros();
     loaded
         .load_from(&Loader::from_bytes(&bytes).unwrap())
