@@ -99,6 +99,7 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
         let labels = [Label::<10>::new(3).expect("a class"); 4];
         let mut net = Outer::init(&mut shapewright::rng(0));
         let before = net.to_boxed();
+
         for epochs in [1, 2] {
             Outer::trainer(AdamW::new(0.001), CrossEntropy)
                 .epochs(epochs)
@@ -119,6 +120,7 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
                 .fit(&mut net, &x, &labels)
                 .expect("an epoch");
         }
+
         assert!(
             net.body.fc1.bias == before.body.fc1.bias && net.body.fc2.bias != before.body.fc2.bias
         );
@@ -184,6 +186,7 @@ fn a_trainer_learns_large_targets_from_large_inputs() {
         let x = pictures(3);
         let validation = pictures(1);
         let mut net = Denoise::init(&mut shapewright::rng(0));
+
         let trainer = |epochs| {
             Denoise::trainer(Adam::new(0.01), Mse)
                 .epochs(epochs)
@@ -195,9 +198,11 @@ fn a_trainer_learns_large_targets_from_large_inputs() {
                 .checkpoint(&path)
                 .resume(true)
         };
+
         trainer(1).fit(&mut net, &x, &x).expect("an epoch");
         let history = trainer(2).fit(&mut net, &x, &x).expect("another epoch");
         assert!(history.epochs[1].loss < history.epochs[0].loss);
+
         let untrained = Denoise::trainer(Sgd::new(0.1), Mse)
             .accumulate(2)
             .batch_size(1)
@@ -368,6 +373,7 @@ fn every_transform_of_large_images() {
         augmenter.augment(1, 0, &mut image);
         assert!(image.as_slice()[..999].iter().all(|x| x.is_finite()));
     }
+
     on_a_small_stack(|| {
         check((RandomHorizontalFlip::new(1.0), RandomVerticalFlip::new(1.0)));
         check((
@@ -376,6 +382,7 @@ fn every_transform_of_large_images() {
         ));
         check(RandomCrop::<8>::new().padding_mode(PaddingMode::Reflect));
     });
+
     on_a_small_stack(|| {
         check(RandomAffine::new(9.0).shear(3.0));
         check(RandomRotation::new(30.0).interpolation(Interpolation::Bilinear));
@@ -387,10 +394,12 @@ fn every_transform_of_large_images() {
             1.0,
         ));
     });
+
     on_a_small_stack(|| {
         let mut cut = Tensor::<Rank3<620, 600, 3>>::zeros_boxed();
         center_crop(&*Tensor::<Picture>::full_boxed(0.5), &mut *cut);
         assert_eq!(cut[[619, 599, 2]], 0.5);
+
         let mut x = pictures(2);
         mix(&mut x, 0.5);
         assert_eq!(x[1][[0, 0, 0]], 0.25);
@@ -406,6 +415,7 @@ fn scalers_and_imputers_of_large_samples() {
         scaler.inverse_transform(&mut x);
         assert_eq!(x[1][[7, 7, 1]], 0.5);
     });
+
     on_a_small_stack(|| {
         let mut x = pictures(2);
         let mut scaler = MinMaxScaler::fit_boxed(&x).expect("finite values");
@@ -415,6 +425,7 @@ fn scalers_and_imputers_of_large_samples() {
         scaler.inverse_transform(&mut x);
         assert_eq!(x[1][[7, 7, 1]], 0.5);
     });
+
     on_a_small_stack(|| {
         let mut x = pictures(2);
         x[0].as_mut_slice()[9] = f32::NAN;
@@ -422,9 +433,11 @@ fn scalers_and_imputers_of_large_samples() {
             .expect("finite values")
             .transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 0.5);
+
         x[0].as_mut_slice()[9] = f32::NAN;
         Imputer::constant_boxed(3.0).transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 3.0);
+
         // A list of values for each feature: a smaller sample, of a megabyte.
         let x = Tensor::<Rank2<512, 512>>::zeros_vec(3);
         assert_eq!(
@@ -510,6 +523,7 @@ fn numpy_files_of_large_samples() {
 fn grids_and_files_of_large_images() {
     use shapewright::data::images::{Images, Size, read};
     use shapewright::plots::ImageGrid;
+
     // The compression of PNG files makes its tables, of some hundred kilobytes, on the stack.
     on_a_stack_of(1 << 20, || {
         let folder = common::folder("large_images");
@@ -520,8 +534,10 @@ fn grids_and_files_of_large_images() {
             .add(&*Tensor::<Picture>::full_boxed(0.5), "grey")
             .save(&path)
             .expect("a file");
+
         let image = read::<640, 640, 3, f32>(&path, Size::Resize).expect("a picture");
         assert!((image[[512, 512, 1]] - 0.5).abs() < 0.01);
+
         let images = Images::<640, 640, 3, 1>::read(&folder, Size::Resize)
             .expect("a folder of pictures")
             .clone();
@@ -538,20 +554,24 @@ fn labels_of_every_pixel() {
         let numbers = Tensor::<Rank2<640, 640>, u8>::zeros_vec(2);
         let labels = Label::<2>::from_tensors(&numbers).expect("classes");
         let mut net = Segment::init(&mut shapewright::rng(0));
+
         let history = Segment::trainer(Sgd::new(0.1), CrossEntropy)
             .metric(MeanIou::new())
             .validate(&x, &labels)
             .fit(&mut net, &x, &labels)
             .expect("an epoch");
         assert_eq!(history.epochs.len(), 1);
+
         let confusion = net.evaluate(&x, &labels).expect("as many labels");
         assert_eq!(confusion.total(), 2 * 640 * 640);
     });
+
     on_a_small_stack(|| {
         let x = pictures(1);
         let numbers = Tensor::<Rank2<640, 640>, u8>::zeros_vec(1);
         let labels = Label::<2>::from_tensors(&numbers).expect("classes");
         let optional = Label::<2>::from_tensors_without(255, &numbers).expect("classes");
+
         let net = Segment::init(&mut shapewright::rng(0));
         let [mut outputs, mut gradients] =
             [(); 2].map(|()| Tensor::<Rank3<640, 640, 2>>::zeros_vec(1));
@@ -561,12 +581,14 @@ fn labels_of_every_pixel() {
             .optional_labels()
             .loss(&outputs, &optional, &mut gradients);
         assert!((loss - same).abs() < 1e-3);
+
         let found = Label::from_scores(&outputs);
         let mut accuracy = Accuracy::<2>::new();
         let mut log_loss = LogLoss::<2>::new(Outputs::Probabilities);
         let mut f1 = F1::<2>::new(Average::Macro);
         net.measure(&x, &labels, &mut [&mut accuracy, &mut f1])
             .expect("as many labels");
+
         outputs[0].softmax_in_place();
         log_loss.update(&outputs, &labels);
         assert!((log_loss.value().expect("a value") - f64::from(loss)).abs() < 1e-2);
@@ -580,6 +602,7 @@ fn losses_and_metrics_of_large_outputs() {
         let outputs = Tensor::<Picture>::zeros_vec(1);
         let targets = Tensor::<Picture>::zeros_vec(1);
         let mut gradients = Tensor::zeros_vec(1);
+
         type OnPictures<'a> = &'a dyn Fn(&mut [Tensor<Picture>]) -> f32;
         let losses: [OnPictures<'_>; 9] = [
             &|to| Mse.loss(&outputs, &targets, to),
@@ -592,20 +615,24 @@ fn losses_and_metrics_of_large_outputs() {
             &|to| SmoothL1.loss(&outputs, &targets, to),
             &|to| HingeEmbedding.loss(&outputs, &targets, to),
         ];
+
         for loss in losses {
             assert!(loss(&mut gradients).is_finite());
         }
     });
+
     on_a_small_stack(|| {
         let outputs = pictures(2);
         let targets = pictures(2);
         let mut squared = RootMeanSquaredError::<Picture>::new();
         squared.update(&outputs, &targets);
         assert_eq!(squared.value(), Ok(0.0));
+
         let mut absolute = MeanAbsoluteError::new();
         absolute.update(&outputs[..1], &targets[1..]);
         assert_eq!(absolute.value(), Ok(0.5));
     });
+
     on_a_small_stack(|| {
         let mut determination = R2Score::<Picture>::new();
         determination.update(&pictures(2), &pictures(2));
@@ -736,6 +763,7 @@ fn a_search_over_trainings_on_large_samples() {
 #[test]
 fn weights_larger_than_the_stack_go_to_files_and_back() {
     use shapewright::weights::{Loader, Saver};
+
     on_a_small_stack(|| {
         let folder = common::folder("large_weights");
         let net = Outer::init(&mut shapewright::rng(0));
@@ -745,6 +773,7 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
             .load(folder.join("net.safetensors"))
             .expect("the same network");
         assert!(other.params() == net.params());
+
         let scaler = StandardScaler::fit_boxed(&pictures(2)).expect("finite values");
         let path = folder.join("both.safetensors");
         Saver::new()
@@ -752,9 +781,11 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
             .part("scaler", &*scaler)
             .save(&path)
             .expect("a file");
+
         let loader = Loader::open(&path).expect("a file");
         let back: Box<StandardScaler<Picture>> = loader.part("scaler").load().expect("the scaler");
         assert!(*back == *scaler);
+
         let mut tuned = Outer::zeros();
         tuned
             .body

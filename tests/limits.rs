@@ -509,12 +509,14 @@ fn metrics_take_memory_for_labels_and_classes_and_not_for_their_square() {
             (measure_labels::<100_000>, 100_000),
         ] {
             let (_, most) = most(run);
+
             // Two dense matrices of up to 1024 classes.
             let dense = if classes <= 1024 {
                 16 * classes * classes
             } else {
                 0
             };
+
             assert!(
                 most < 100 * classes + dense + MIB / 4,
                 "{most} bytes for {classes} classes"
@@ -529,11 +531,13 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
         Accuracy, Average, ConfusionMatrix, F1, LogLoss, Outputs, RocAucOneVsRest, TopKAccuracy,
     };
     const N: usize = 100_000;
+
     on_a_small_stack(|| {
         let mut scores = Tensor1::<N>::zeros_boxed();
         scores[N - 1] = 3.0;
         let outputs = std::slice::from_ref(&*scores);
         let label = [Label::<N>::new(N - 1).expect("a class")];
+
         let ((), most) = most(|| {
             let mut metrics: [Box<dyn Measures<Tensor1<N>, Label<N>>>; 5] = [
                 Box::new(Accuracy::<N>::new()),
@@ -542,10 +546,12 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
                 Box::new(F1::<N>::new(Average::Micro)),
                 Box::new(RocAucOneVsRest::<N>::new(Outputs::Logits)),
             ];
+
             metrics
                 .iter_mut()
                 .for_each(|metric| metric.update(outputs, &label));
             let values: Vec<_> = metrics.iter().map(|metric| metric.value()).collect();
+
             let log_loss = (3.0_f64.exp() + (N - 1) as f64).ln() - 3.0;
             assert_eq!(
                 (&values[0], &values[1], &values[3]),
@@ -558,6 +564,7 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
                 Ok(1.0)
             );
         });
+
         assert!(most < 80 * N as isize, "{most} bytes");
     });
 }
@@ -566,8 +573,10 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
 fn large_and_small_matrices_are_the_same() {
     use shapewright::metrics::{ConfusionMatrix, Normalize};
     const N: usize = 1025;
+
     let (predictions, labels) = labels::<N>();
     let mut matrix = ConfusionMatrix::<N>::of_predictions(&predictions, &labels);
+
     let mut counts = vec![vec![0_u64; N]; N];
     for (prediction, label) in predictions.iter().zip(&labels) {
         counts[label.index()][prediction.index()] += 1;
@@ -579,17 +588,20 @@ fn large_and_small_matrices_are_the_same() {
             .zip(&counts)
             .all(|(row, expected)| row == expected.as_slice())
     );
+
     let shares = matrix.normalized(Normalize::All);
     assert_eq!(
         shares[labels[0].index()][predictions[0].index()],
         matrix.count(labels[0], predictions[0]) as f64 / 100.0
     );
+
     // What was laid out follows.
     matrix.add(labels[1], labels[0]);
     assert_eq!(
         matrix.counts()[labels[0].index()][labels[1].index()],
         counts[labels[0].index()][labels[1].index()] + 1
     );
+
     matrix.reset();
     assert_eq!(matrix, ConfusionMatrix::new());
     assert_eq!(matrix.counts().as_flattened().iter().sum::<u64>(), 0);

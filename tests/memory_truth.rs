@@ -69,6 +69,7 @@ fn inference<N: Network + 'static>(batch: usize) {
         let net = N::init(&mut shapewright::rng(0));
         let x = inputs::<N>(batch);
         let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
+
         if batch == 1 {
             assert_at_most(
                 &format!("the first forward of {}", N::NAME),
@@ -77,6 +78,7 @@ fn inference<N: Network + 'static>(batch: usize) {
                 || net.forward_into(&x[0], &mut y[0]),
             );
         }
+
         assert_at_most(
             &format!("the first forward_batch of {} on {batch}", N::NAME),
             N::workspace_bytes(batch, 1),
@@ -84,6 +86,7 @@ fn inference<N: Network + 'static>(batch: usize) {
             || net.forward_batch(&x, &mut y),
         );
     };
+
     // A thread of its own, which has kept no memory yet.
     std::thread::spawn(first_call).join().expect("a first call");
     assert_eq!(

@@ -284,12 +284,14 @@ fn what_is_folded_is_gone() {
             "Softplus",
         ]
     );
+
     // Weight and bias of each normalization that has them are gone, and each layer without a bias
     // has one now.
     assert_eq!(
         PlainFolded::PARAMS,
         Plain::PARAMS - 2 * (6 + 12 + 8 + 5) + 12 + 12 + 8 + 5
     );
+
     assert!(!BlocksFolded::summary().to_string().contains("Norm"));
     assert!(!BlocksFolded::summary().to_string().contains("Dropout"));
     assert_eq!(

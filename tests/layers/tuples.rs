@@ -269,11 +269,13 @@ fn activations_work_on_every_part_of_a_tuple() {
         0.5_f32.tanh(),
         (-1.0_f32).tanh(),
     ];
+
     let close = |y: &Tensor1<4>| {
         y.iter()
             .zip(wanted)
             .all(|(y, wanted)| (y - wanted).abs() < 1e-6)
     };
+
     let net = AfterSplit::zeros();
     assert!(close(&net.forward(&x)), "{:?}", net.forward(&x));
     assert!(close(

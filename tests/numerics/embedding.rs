@@ -78,8 +78,10 @@ network! { struct Padded: [3] -> [2] {
 #[test]
 fn initial_values_are_standard_normal_and_zero_for_the_padding() {
     network! { struct Large: [1] -> [1, 50] { embed: Embedding<200, 50, PaddingIdx<7>> } }
+
     let net = Large::init(&mut shapewright::rng(1));
     assert_eq!(net.embed.weight[7], [0.0; 50]);
+
     let others: Vec<f64> = net
         .embed
         .weight
@@ -89,6 +91,7 @@ fn initial_values_are_standard_normal_and_zero_for_the_padding() {
         .map(|&w| w.into())
         .collect();
     assert_eq!(others.len(), 199 * 50);
+
     let n = others.len() as f64;
     let mean = others.iter().sum::<f64>() / n;
     let variance = others.iter().map(|w| w * w).sum::<f64>() / n;
@@ -106,17 +109,21 @@ fn padding_stays_zero(optimizer: impl Optimizer + Sync) {
     gradient.embed.weight = [[5.0; 2]; 4];
     let mut state: OptimizerState<_, Padded> = optimizer.state();
     let x = [[1.0, 1.0, 2.0], [0.0, 1.0, 1.0]].map(Tensor1::from);
+
     for _ in 0..3 {
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.loss(&Mse, &[Tensor1::from([3.0, -3.0]); 2]);
         pass.backward(&mut gradient);
+
         assert_eq!(
             (gradient.embed.weight[1], gradient.embed.weight[3]),
             ([0.0; 2], [0.0; 2])
         );
         assert!(gradient.embed.weight[0] != [0.0; 2] && gradient.embed.weight[2] != [0.0; 2]);
+
         state.step(&mut net, &gradient);
     }
+
     assert_eq!(net.embed.weight[1], [0.0; 2]);
 }
 
@@ -135,6 +142,7 @@ where
     let number = N::Element::from_f64_lossy;
     let net = N::init(&mut shapewright::rng(3));
     let rows = of(&net);
+
     let wrong = [
         -1.0,
         -1e-9,
@@ -149,11 +157,13 @@ where
         f64::INFINITY,
         f64::NEG_INFINITY,
     ];
+
     for wrong in wrong.map(number) {
         let x = [Tensor::from([number(3.0), wrong, number(-0.0)])];
         let mut gradient = N::zeros();
         let mut workspace = N::workspace();
         let mut pass = net.forward_train(&x, &mut workspace);
+
         let y = pass.outputs()[0];
         let y: Vec<&[N::Element]> = y.as_slice().chunks(2).collect();
         assert_eq!((y[0], y[2]), (&rows[3][..], &rows[0][..]));
@@ -162,6 +172,7 @@ where
             bits(net.forward(&x[0]).as_slice()),
             bits(pass.outputs()[0].as_slice())
         );
+
         pass.output_gradients_mut()[0] = Tensor::ones();
         assert_eq!(pass.backward_with_input(&mut gradient)[0], Tensor::zeros());
         let sum: N::Element = gradient.params().iter().copied().sum();
@@ -184,12 +195,15 @@ fn what_is_no_index_gives_nan_and_has_no_gradient() {
 #[test]
 fn the_trainer_names_the_layer_that_was_given_no_index() {
     network! { struct Net: [2] -> [1] { embed: Embedding<4, 2>, Flatten, Linear<_, 8>, Relu, Linear<_, 1> } }
+
     let x = [Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])];
     let y = [Tensor1::zeros(); 2];
     let mut net = Net::init(&mut shapewright::rng(0));
+
     let error = Net::trainer(Sgd::new(0.1), Mse)
         .fit(&mut net, &x, &y)
         .expect_err("a loss of NaN");
+
     let cause = NonFinite::Index {
         layer: "embed: Embedding<4, 2>",
     };
@@ -201,6 +215,7 @@ fn the_trainer_names_the_layer_that_was_given_no_index() {
             cause
         }
     );
+
     let sentence = "the loss is not finite: it began in the outputs of `embed: Embedding<4, 2>`; it gives NaN for a \
                     number that is no index of it (make inputs with `Index`) (at step 1, in epoch 1)";
     assert_eq!(error.to_string(), sentence);
