@@ -237,17 +237,20 @@ fn step<N: Trainable>(x: &[In<N>]) -> [Vec<u64>; 4] {
     let g: Vec<Out<N>> = random(x.len(), 2);
     let mut workspace = N::workspace();
     let mut gradient = N::zeros();
+
     // All memory is there after a pass, and then full of NaN.
     net.forward_train(x, &mut workspace)
         .backward_with_input(&mut gradient);
     workspace.fill_with(N::Element::nan());
     gradient.for_each_param_mut(|_, _, values| values.fill(N::Element::nan()));
+
     let mut pass = net.forward_train(x, &mut workspace);
     let outputs = bits(Tensor::flatten(pass.outputs()));
     pass.output_gradients_mut().copy_from_slice(&g);
     let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
     assert!(dx.iter().all(|&bits| bits == 0));
     let first = bits(gradient.params());
+
     let mut pass = net.forward_train(x, &mut workspace);
     pass.output_gradients_mut().copy_from_slice(&g);
     pass.backward_accumulate(&mut gradient);
@@ -261,6 +264,7 @@ fn the_number_of_threads_does_not_matter() {
             let x = indices::<N>(batch, count, 5);
             threads::set_threads(1);
             let one = step::<N>(&x);
+
             for count in [2, 3] {
                 threads::set_threads(count);
                 assert!(
@@ -271,6 +275,7 @@ fn the_number_of_threads_does_not_matter() {
             }
         }
     }
+
     let settings = settings();
     settings.every_tier(|_| check::<Large>(1501));
     check::<Large64>(1501);

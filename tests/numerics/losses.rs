@@ -52,19 +52,24 @@ fn classes() {
         for smoothing in [0.0, 0.2, 1.0] {
             let loss = CrossEntropy.reduction(reduction).label_smoothing(smoothing);
             let weighted = loss.class_weights([0.5, 2.0, 1.0, 3.0]);
+
             let labels: Vec<Label<4>> = (0..6).map(label).collect();
             check_loss::<Rank1<4>, _>(&loss, &labels);
             check_loss::<Rank1<4>, _>(&weighted, &labels);
+
             let labels: Vec<_> = (0..4).map(|i| [some(i), some(i + 2)]).collect();
             check_loss::<Rank2<2, 4>, _>(&loss.optional_labels(), &labels);
             check_loss::<Rank2<2, 4>, _>(&weighted.optional_labels(), &labels);
+
             let labels: Vec<_> = (0..2)
                 .map(|i| [[some(i)], [some(i + 1)], [some(i + 2)]])
                 .collect();
             check_loss::<Rank3<3, 1, 4>, _>(&weighted.optional_labels(), &labels);
+
             let labels = [[[[label(3), label(1)]], [[label(0), label(2)]]]];
             check_loss::<Rank4<2, 1, 2, 4>, _>(&loss, &labels);
         }
+
         let loss = Nll
             .reduction(reduction)
             .class_weights([0.5, 2.0, 1.0, 3.0])
@@ -90,6 +95,7 @@ fn distributions() {
     for reduction in REDUCTIONS {
         check_loss::<Rank2<2, 3>, _>(&KlDiv.reduction(reduction), &probabilities(4, 5));
         check_loss::<Rank2<2, 3>, _>(&KlDiv.log_target(true).reduction(reduction), &random(4, 5));
+
         let poisson = PoissonNll.reduction(reduction).full(true);
         let counts: Vec<Tensor1<5, f64>> = random(4, 5)
             .iter()
@@ -101,6 +107,7 @@ fn distributions() {
             probabilities(4, 6),
             &counts,
         );
+
         let outputs = core::iter::zip(random(4, 6), probabilities(4, 7))
             .map(Tensor::from)
             .collect();
@@ -121,10 +128,12 @@ fn similarity_and_order() {
                 &MarginRanking.margin(margin).reduction(reduction),
                 &signs(4, 5),
             );
+
             let targets = [1.0, -1.0, 1.0, -1.0, -1.0];
             let loss = CosineEmbedding.margin(margin).reduction(reduction);
             check_loss::<(Rank1<3>, Rank1<3>), _>(&loss, &targets);
         }
+
         for loss in [
             TripletMargin,
             TripletMargin.swap(true),
@@ -140,10 +149,12 @@ fn without_a_label_the_mean_is_nan_and_the_gradient_zero() {
     let outputs = [Tensor1::from([0.5_f32, -1.0, f32::NAN]); 70];
     let targets = [None; 70];
     let mut gradients = [Tensor1::full(f32::NAN); 70];
+
     for smoothing in [0.0, 0.1] {
         let loss = CrossEntropy.optional_labels().label_smoothing(smoothing);
         assert!(loss.loss(&outputs, &targets, &mut gradients).is_nan());
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
+
         gradients.fill(Tensor1::full(f32::NAN));
         assert_eq!(
             loss.reduction(Reduction::Sum)
@@ -152,6 +163,7 @@ fn without_a_label_the_mean_is_nan_and_the_gradient_zero() {
         );
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
     }
+
     gradients.fill(Tensor1::full(f32::NAN));
     assert!(
         Nll.optional_labels()
@@ -171,15 +183,19 @@ fn missing_labels_do_not_count() {
     ];
     let without = [with[0], with[2]];
     let labels = [label::<3>(1), label(2)];
+
     let loss = CrossEntropy
         .class_weights([1.0, 0.5, 3.0])
         .label_smoothing(0.1);
+
     let mut some = [Tensor1::zeros(); 3];
     let mut all = [Tensor1::zeros(); 2];
+
     let expected = loss.loss(&without, &labels, &mut all);
     let found =
         loss.optional_labels()
             .loss(&with, &[Some(labels[0]), None, Some(labels[1])], &mut some);
+
     assert_eq!(
         (found, some),
         (expected, [all[0], Tensor1::zeros(), all[1]])
@@ -192,6 +208,7 @@ fn nan_goes_into_every_loss() {
         for position in 0..S::LEN {
             let mut output = Tensor::full(T::from_f64_lossy(0.25));
             output.as_mut_slice()[position] = T::nan();
+
             let value = loss.loss(
                 &[output],
                 core::slice::from_ref(&target),
@@ -204,9 +221,11 @@ fn nan_goes_into_every_loss() {
             );
         }
     }
+
     fn every<T: Element>() {
         let half = Tensor1::<2, T>::full(T::from_f64_lossy(0.5));
         let minus = Tensor1::<2, T>::full(-T::one());
+
         check("Mae", Mae, half);
         check("Huber", Huber, half);
         check("SmoothL1", SmoothL1, half);
@@ -230,6 +249,7 @@ fn nan_goes_into_every_loss() {
             label::<2>(0),
         );
     }
+
     every::<f32>();
     every::<f64>();
 }
@@ -278,19 +298,24 @@ network! { struct Guess: [2] -> [3] as f64 { Linear<_, 3>, Halves } }
 #[test]
 fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
     let (x, targets): (Vec<Tensor1<2, f64>>, _) = (random(5, 1), probabilities(5, 2));
+
     let yes = Yes::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = yes.fc;
+
     let mut yes_gradient = Yes::zeros();
     let mut logits_gradient = Logits3::zeros();
     let mut yes_workspace = Yes::workspace();
     let mut logits_workspace = Logits3::workspace();
+
     let mut pass = yes.forward_train(&x, &mut yes_workspace);
     let one = pass.loss(&Bce, &targets);
     pass.backward(&mut yes_gradient);
+
     let mut pass = logits.forward_train(&x, &mut logits_workspace);
     let other = pass.loss(&BceWithLogits, &targets);
     pass.backward(&mut logits_gradient);
+
     assert!((one - other).abs() < 1e-12);
     for (one, other) in yes_gradient.params().iter().zip(logits_gradient.params()) {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
@@ -302,19 +327,23 @@ fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
 fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     let x: Vec<Tensor1<2, f64>> = random(5, 1);
     let targets = [0, 2, 1, 1, 0].map(|class| (class > 0).then(|| label(class)));
+
     let likely = Likely::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = likely.fc;
+
     let mut likely_gradient = Likely::zeros();
     let mut logits_gradient = Logits3::zeros();
     let mut likely_workspace = Likely::workspace();
     let mut logits_workspace = Logits3::workspace();
+
     let mut pass = likely.forward_train(&x, &mut likely_workspace);
     let one = pass.loss(
         &Nll.optional_labels().class_weights([1.0, 2.0, 0.5]),
         &targets,
     );
     pass.backward(&mut likely_gradient);
+
     let mut pass = logits.forward_train(&x, &mut logits_workspace);
     let other = pass.loss(
         &CrossEntropy
@@ -323,6 +352,7 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
         &targets,
     );
     pass.backward(&mut logits_gradient);
+
     assert!((one - other).abs() < 1e-12);
     for (one, other) in likely_gradient
         .params()
@@ -331,6 +361,7 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
     }
+
     // It does nothing to what it gives.
     let loss = likely
         .forward_train(&x, &mut likely_workspace)

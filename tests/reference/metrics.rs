@@ -215,6 +215,7 @@ fn metrics_of_order_are_those_of_scikit_learn() {
         let scores = array(&case["scores"]);
         let single: Vec<f32> = scores.iter().map(|&score| score as f32).collect();
         let positive: Vec<bool> = array(&case["positive"]).iter().map(|&x| x == 1.0).collect();
+
         check(case, RocAuc::new(), &scores, &positive, &case["auc"]);
         check(case, RocAuc::new(), &single, &positive, &case["auc"]);
         check(

@@ -79,6 +79,7 @@ fn cyclic(options: &Options) -> CyclicLr {
         options.number("base_momentum", 0.8),
         options.number("max_momentum", 0.9),
     );
+
     match options.get("step_size_down") {
         Some(down) => schedule.step_size_down(down.as_u64().expect("a whole number")),
         None => schedule,
@@ -110,6 +111,7 @@ fn check(case: &Value) {
         asked: 0.into(),
     };
     let lr = |schedule: &dyn Fn(u64) -> f64| check_close(case, "lr", schedule);
+
     match text(case, "kind") {
         "StepLR" => {
             let schedule =
@@ -225,6 +227,7 @@ fn check(case: &Value) {
         }
         other => panic!("no schedule {other}"),
     }
+
     assert_eq!(
         options.asked.get(),
         case["options"].as_object().expect("options").len(),
@@ -431,6 +434,7 @@ fn relative_thresholds_are_parts_of_the_size() {
             .factor(0.5)
             .threshold(Threshold::Relative(part))
     };
+
     for mode in [PlateauMode::Min, PlateauMode::Max] {
         let mut constant = plateau(mode, 1e-4);
         assert_eq!(
@@ -438,6 +442,7 @@ fn relative_thresholds_are_parts_of_the_size() {
             [1.0, 0.5, 0.5],
             "{mode:?}"
         );
+
         let mut zero = plateau(mode, 0.1);
         assert_eq!(
             [0.0, 0.0].map(|metric| zero.step(1.0, metric)),
@@ -445,17 +450,20 @@ fn relative_thresholds_are_parts_of_the_size() {
             "{mode:?}"
         );
     }
+
     let mut falling = plateau(PlateauMode::Min, 0.1);
     // 10 % better than -0.9 is -0.99.
     assert_eq!(
         [-0.9, -0.98, -0.995, -1.0].map(|metric| falling.step(1.0, metric)),
         [1.0, 0.5, 1.0, 0.5]
     );
+
     let mut rising = plateau(PlateauMode::Max, 0.1);
     assert_eq!(
         [-0.9, -0.85, -0.80, -0.5].map(|metric| rising.step(1.0, metric)),
         [1.0, 0.5, 1.0, 1.0]
     );
+
     // Nothing is better than the worst there is.
     let mut worst = plateau(PlateauMode::Min, 0.1);
     assert_eq!(

@@ -188,6 +188,7 @@ const ALL: [u64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 #[test]
 fn a_resumed_training_is_the_whole_one_in_every_bit() {
     let schedule = || CosineAnnealingLr::new(0.05, 16).warm_up(3, 0.1);
+
     settings().every_threads(&[1, 2], |threads| {
         check::<Small, _>(
             &format!("f32-{threads}"),
@@ -200,6 +201,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
                     .early_stopping(9)
             },
         );
+
         check::<Double, _>(
             &format!("f64-{threads}"),
             Adam::new(0.05),
@@ -211,6 +213,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
                     .early_stopping(9)
             },
         );
+
         check::<Wide, _>(
             &format!("wide-{threads}"),
             Adam::new(0.01),
@@ -229,6 +232,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
 fn other_settings_resume_in_every_bit() {
     check::<Small, _>("plain", Sgd::new(0.05), &[6], |trainer| trainer);
     check::<Broad, _>("broad", Sgd::new(0.05), &[6, 8], |trainer| trainer);
+
     check::<Small, _>(
         "plateau",
         Sgd::new(0.5).momentum(0.9),
@@ -240,12 +244,14 @@ fn other_settings_resume_in_every_bit() {
             ))
         },
     );
+
     check::<Small, _>("swa", AdamW::new(0.05), &[4, 9, 13], |trainer| {
         trainer
             .average(WeightAverage::swa())
             .average_from(2)
             .schedule(ExponentialLr::new(0.1, 0.5).by_epoch())
     });
+
     check::<Small, _>("parts", NAdam::new(0.05), &[5], |trainer| {
         trainer.param_groups(|state: OptimizerState<_, Small>| {
             state
@@ -253,6 +259,7 @@ fn other_settings_resume_in_every_bit() {
                 .scale(layer!(Small, out), 0.3)
         })
     });
+
     // The learning rate that a closure changes is kept.
     check::<Small, _>("adjust", Lion::new(0.05), &[5], |trainer| {
         trainer.adjust(|lion, _| lion.lr *= 0.9)
@@ -276,9 +283,11 @@ fn a_training_goes_on_for_more_epochs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let trainer = || trainer::<Small, _>(Adam::new(0.02), &valid);
     let net = || Small::init(&mut shapewright::rng(4));
+
     let mut whole = net();
     let mut parts = net();
     let expected = trainer().epochs(9).fit(&mut whole, &x, &y).unwrap();
+
     for epochs in [2, 3, 9] {
         let history = trainer()
             .epochs(epochs)
@@ -300,11 +309,13 @@ fn a_training_goes_on_for_more_epochs() {
 fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
     let path = folder("checkpoint-every").join("run.checkpoint");
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
+
     let seen = std::cell::RefCell::new(Vec::new());
     let look = |_: &shapewright::train::Epoch, _: &Small| {
         seen.borrow_mut().push(fs::read(&path).ok());
         ControlFlow::Continue(())
     };
+
     let trainer = trainer::<Small, _>(Adam::new(0.02), &valid)
         .epochs(5)
         .checkpoint_every(2)
@@ -313,6 +324,7 @@ fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
         .on_epoch(look)
         .fit(&mut Small::zeros(), &x, &y)
         .unwrap();
+
     let seen = seen.into_inner();
     // Each is seen in the next epoch.
     assert!(seen[0].is_none() && seen[1].is_none() && seen[2].is_some());
@@ -369,12 +381,15 @@ impl Try {
         let mut net = N::init(&mut shapewright::rng(5));
         let before = bits(net.params());
         let file = fs::read(&self.path).ok();
+
         let error = trainer
             .epochs(3)
             .fit(&mut net, &x, &y)
             .expect_err("it should not go on");
+
         assert_eq!(bits(net.params()), before);
         assert_eq!(fs::read(&self.path).ok(), file);
+
         let TrainError::Checkpoint(checkpoint) = error else {
             panic!("{error}")
         };
@@ -389,10 +404,12 @@ impl Try {
         O: Optimizer + Sync,
     {
         let error = self.error(trainer);
+
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let what = what.to_owned();
         let expected = text(here);
         let found = text(there);
+
         assert_eq!(
             error.kind,
             CheckpointErrorKind::Differs {
@@ -765,6 +782,7 @@ fn a_handle_stops_after_the_step_that_runs() {
         }
         ControlFlow::Continue(())
     };
+
     let mut net = Small::init(&mut shapewright::rng(4));
     let before = bits(net.params());
     let history = trainer::<Small, _>(Adam::new(0.1), &valid)
@@ -772,11 +790,13 @@ fn a_handle_stops_after_the_step_that_runs() {
         .on_step(on_step)
         .fit(&mut net, &x, &y)
         .unwrap();
+
     assert_eq!(
         (history.interrupted, history.epochs.len(), steps.get()),
         (true, 1, 6)
     );
     assert_ne!(bits(net.params()), before);
+
     // It stays so.
     let mut net = Small::init(&mut shapewright::rng(4));
     let history = trainer::<Small, _>(Adam::new(0.1), &valid)

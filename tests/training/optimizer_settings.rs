@@ -27,6 +27,7 @@ fn each_setting_has_its_range() {
                 $(wrong($optimizer::new(0.1).$option(value), stringify!($option), value, FROM_ZERO);)*
             )*};
         }
+
         from_zero! {
             Sgd: momentum dampening weight_decay;
             Adam: epsilon weight_decay;
@@ -40,6 +41,7 @@ fn each_setting_has_its_range() {
             Lion: weight_decay;
         }
     }
+
     for value in [-0.1, 1.0, 2.0, f64::NAN] {
         macro_rules! betas {
             ($($optimizer:ident)*) => {$(
@@ -47,8 +49,10 @@ fn each_setting_has_its_range() {
                 wrong($optimizer::new(0.1).betas(0.9, value), "second beta", value, BELOW_ONE);
             )*};
         }
+
         betas!(Adam AdamW NAdam RAdam Adamax Lion);
     }
+
     for value in [-0.1, 1.1, f64::NAN] {
         wrong(Adadelta::new(1.0).rho(value), "rho", value, "from 0 to 1");
         wrong(
@@ -174,6 +178,7 @@ fn written_settings_stay_as_they_are() {
             assert_eq!($optimizer.written_settings(), $text);
         )* };
     }
+
     check! {
         Sgd::new(0.1).momentum(0.9).nesterov(true) =>
             "Sgd { lr: 0.1, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.0, maximize: false }";

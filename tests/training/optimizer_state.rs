@@ -86,6 +86,7 @@ fn what_does_not_fit_is_refused() {
     let mut net = Net::init(&mut shapewright::rng(1));
     go(&mut state, &mut net, 2);
     let before = state.clone();
+
     let numbers = [0.0; LEN + 1];
     let parts = |states: &[usize], missed: &[(usize, u64)]| OptimizerSnapshot {
         steps: 7,
@@ -95,6 +96,7 @@ fn what_does_not_fit_is_refused() {
             .collect(),
         states: states.iter().map(|&len| &numbers[..len]).collect(),
     };
+
     let missed = Err(StateError::SkippedSteps { len: LEN });
     for (parts, wanted) in [
         (
@@ -136,6 +138,7 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(state.restore(&parts), wanted);
         assert_eq!(state.snapshot(), before.snapshot());
     }
+
     let error = StateError::Length {
         memory: 1,
         expected: LEN,
@@ -146,6 +149,7 @@ fn what_does_not_fit_is_refused() {
             .to_string()
             .starts_with("the network has 64 numbers, but memory 1 of the state has 3")
     );
+
     assert_eq!(state.restore(&parts(&[LEN; 2], &[])), Ok(()));
     assert_eq!(
         state.restore(&parts(&[LEN; 2], &[(9, 7), (LEN, 0)])),
@@ -192,6 +196,7 @@ fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
         gradients: 4,
     }
     .state::<Net>();
+
     state.step(&mut net, &gradient);
     let remembered: Vec<_> = state
         .states()

@@ -160,6 +160,7 @@ fn buffers_are_used_again_in_turn() {
         let places = buffers
             .each_ref()
             .map(|buffer: &Vec<usize>| buffer.as_ptr());
+
         let mut batches = Refill::scoped(scope, buffers, |batch| {
             let Some(chunk) = chunks.next() else {
                 return false;
@@ -168,6 +169,7 @@ fn buffers_are_used_again_in_turn() {
             batch.extend(chunk);
             true
         });
+
         let mut all = Vec::new();
         let mut round = 0;
         while let Some(batch) = batches.next_batch() {
@@ -175,6 +177,7 @@ fn buffers_are_used_again_in_turn() {
             all.append(&mut batch.clone());
             round += 1;
         }
+
         assert_eq!((all, round), (data.clone(), 15));
         assert!(batches.next_batch().is_none());
     });

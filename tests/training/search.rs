@@ -66,12 +66,14 @@ fn a_grid_has_every_combination_once_in_order() {
         (3, "b", 0.5),
     ];
     assert_eq!(search.candidates(), expected);
+
     assert_eq!(Search::grid((1..=4,), |(x,)| x).candidates(), [1, 2, 3, 4]);
     assert!(
         Search::grid(([1, 2], [0; 0]), |point| point)
             .candidates()
             .is_empty()
     );
+
     let search = Search::grid(
         (
             [0, 1],
@@ -97,19 +99,23 @@ fn a_grid_has_every_combination_once_in_order() {
 fn random_numbers_have_their_distributions() {
     let mut draw = Draw::new(1);
     const N: usize = 20_000;
+
     let quarter = |mut below: Box<dyn FnMut() -> bool + '_>| {
         let share = (0..N).filter(|_| below()).count() as f64 / N as f64;
         assert!((share - 0.25).abs() < 0.015, "{share}");
     };
+
     let mut copy = draw.clone();
     quarter(Box::new(|| draw.uniform(-3.0, 5.0) < -1.0));
     // A quarter of the four orders of magnitude.
     quarter(Box::new(|| draw.log_uniform(1e-5, 1e-1) < 1e-4));
     quarter(Box::new(|| draw.integer(7, 14) <= 8));
     quarter(Box::new(|| draw.choice(&["a", "b", "c", "d"]) == "c"));
+
     let seen: HashSet<usize> = (0..500).map(|_| draw.integer(3, 6)).collect();
     assert_eq!(seen, HashSet::from([3, 4, 5, 6]));
     assert_eq!(draw.integer(9, 9), 9);
+
     for (low, high) in [
         (2.0, 2.0),
         (0.1, 0.1 + f64::EPSILON),
@@ -121,9 +127,11 @@ fn random_numbers_have_their_distributions() {
         }
     }
     assert!(copy.uniform(f64::MIN, f64::MAX).is_finite());
+
     // The bits of the first numbers: they must not change between versions.
     let first = Draw::new(0).log_uniform(1e-4, 1e-1);
     assert_eq!(first, 0.0009412951133534265, "{first:e}");
+
     let candidates = |seed| {
         Search::random(10, seed, |draw| draw.uniform(0.0, 1.0))
             .candidates()
@@ -143,6 +151,7 @@ fn draws_that_cannot_be_are_refused_in_a_sentence() {
             .unwrap_or_default();
         assert!(said.contains(text), "{said}");
     }
+
     says("no numbers from 2 to 1", |draw| _ = draw.uniform(2.0, 1.0));
     says("two finite ends", |draw| {
         _ = draw.uniform(0.0, f64::INFINITY)
@@ -220,6 +229,7 @@ fn training(count: usize) -> SearchReport<(f64, usize)> {
         .iter()
         .map(|x: &Tensor1<2>| Tensor1::from([x[0] * x[1]]))
         .collect();
+
     Search::random(9, 3, |draw| {
         (draw.log_uniform(1e-4, 1e-1), draw.choice(&[8, 16]))
     })
@@ -273,6 +283,7 @@ fn trials_run_together_and_each_on_one_thread() {
             }
             Ok(threads::threads() as f64)
         });
+
         assert!(
             report
                 .trials
@@ -281,6 +292,7 @@ fn trials_run_together_and_each_on_one_thread() {
             "{report}"
         );
         assert_eq!(threads::threads(), 4, "as before");
+
         // One trial at a time has the processors for itself.
         let report = Search::new(0..2)
             .threads(1)
@@ -313,12 +325,14 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 _ => Ok(10.0 - i as f64),
             }
         });
+
         let failed = |text: &str| Outcome::Failed(text.to_owned());
         let outcomes: Vec<_> = report
             .trials
             .iter()
             .map(|trial| (trial.number, trial.outcome.clone()))
             .collect();
+
         let expected = [
             (7, Outcome::Finished(3.0)),
             (0, Outcome::Finished(10.0)),
@@ -337,6 +351,7 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 failed("there are no training samples; give at least one"),
             ),
         ];
+
         assert_eq!(outcomes, expected);
         assert!(
             report
@@ -345,6 +360,7 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 .all(|trial| trial.epochs() == 1 && trial.params == trial.number)
         );
     }
+
     let report = Search::new([1, 2]).run(|_, _| Err("no".into()));
     assert_eq!(report.best(), None);
     assert_eq!(Search::new([0; 0]).run(|_, _| Ok(0.0)).best(), None);
@@ -450,12 +466,14 @@ fn a_stop_reaches_the_trainer() {
         .iter()
         .map(|x: &Tensor1<2>| Tensor1::from([x[0]]))
         .collect();
+
     struct AtThree;
     impl Pruning for AtThree {
         fn stops(&self, number: usize, trials: &[Reported]) -> bool {
             trials[number].values.len() == 3
         }
     }
+
     let epochs = AtomicUsize::new(0);
     let report = Search::new([0.1, 0.2])
         .pruning(AtThree)
@@ -469,6 +487,7 @@ fn a_stop_reaches_the_trainer() {
             assert_eq!(trial.report(20, 0.0), ControlFlow::Break(()));
             Ok(0.0)
         });
+
     assert_eq!(epochs.into_inner(), 6);
     assert!(
         report
@@ -478,6 +497,7 @@ fn a_stop_reaches_the_trainer() {
         "{:?}",
         report.trials
     );
+
     // An error is an error, also after a stop.
     let report = Search::new([()]).pruning(AtThree).run(|_, trial| {
         (1..9).any(|epoch| trial.report(epoch, 1.0).is_break());
@@ -559,16 +579,19 @@ proptest! {
         #[derive(Debug)]
         #[allow(dead_code)]
         struct Settings { name: String, list: Vec<char>, rate: f64 }
+
         let search = Search::new(texts.iter().map(|text| {
             Settings { name: text.clone(), list: text.chars().collect(), rate: 0.25 }
         }));
         let report = search.threads(1).run(|settings, _| if settings.list.len() > 3 { Err(settings.name.clone().into()) } else { Ok(1.0) });
+
         let csv = report.to_csv();
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         prop_assert_eq!(
             reader.headers().unwrap(),
             &csv::StringRecord::from(vec!["trial", "value", "epochs", "seconds", "name", "list", "rate", "outcome", "error"])
         );
+
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(rows.len(), texts.len());
         for (row, trial) in rows.iter().zip(&report.trials) {
@@ -668,14 +691,17 @@ fn columns_have_names_of_their_own() {
         value: f64,
         error: u8,
     }
+
     let candidates = [Settings {
         epochs: 7,
         value: 0.5,
         error: 3,
     }];
+
     let report = Search::new(candidates).run(|_, _| Ok(1.25));
     let csv = report.to_csv();
     let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+
     let header = [
         "trial",
         "value",

@@ -59,12 +59,14 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
 fn whoever_gathers_the_batches_the_bits_are_the_same() {
     // Batches large enough to wake a worker, and an odd last one.
     network! { struct Wide: [500] -> [1] { Linear<_, 8>, Tanh, Dropout(0.1), Linear<_, 1> } }
+
     let uniform = rand::distr::Uniform::new(-1.0, 1.0).unwrap();
     let mut rng = shapewright::rng(3);
     let x: Vec<Tensor1<500>> = (0..1999)
         .map(|_| Tensor::random(uniform, &mut rng))
         .collect();
     let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+
     let run = || {
         let mut net = Wide::init(&mut shapewright::rng(4));
         let trainer = Wide::trainer(Adam::new(0.01), Mse)
@@ -75,11 +77,13 @@ fn whoever_gathers_the_batches_the_bits_are_the_same() {
         trainer.fit(&mut net, &x, &y).unwrap();
         net.params().to_vec()
     };
+
     let first = run();
     for threads in [1, 2, 3] {
         set_threads(threads);
         assert_eq!(run(), first, "on {threads} threads");
     }
+
     // Only one of them is helped at a time.
     std::thread::scope(|scope| {
         let others: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
@@ -87,6 +91,7 @@ fn whoever_gathers_the_batches_the_bits_are_the_same() {
             .into_iter()
             .for_each(|other| assert_eq!(other.join().unwrap(), first));
     });
+
     set_threads(0);
 }
 
@@ -185,6 +190,7 @@ fn early_stopping_goes_back_to_the_best() {
     let ((x, y), (vx, vy)) = (samples(40, 1), samples(20, 2));
     let kept = RefCell::new(Vec::new());
     let mut net = net();
+
     // A learning rate that grows until it spoils everything.
     let history = Net::trainer(Sgd::new(0.0), Mse)
         .epochs(200)
@@ -199,6 +205,7 @@ fn early_stopping_goes_back_to_the_best() {
         })
         .fit(&mut net, &x, &y)
         .unwrap();
+
     let kept = kept.into_inner();
     let best = history.restored.unwrap();
     assert!(history.epochs.len() < 200, "it never stopped");
@@ -243,6 +250,7 @@ fn what_does_not_fit_together_is_refused() {
     let (x, y) = samples(10, 1);
     let before = net();
     let mut net = net();
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .fit(&mut net, &x, &y[..9])
         .unwrap_err();
@@ -250,6 +258,7 @@ fn what_does_not_fit_together_is_refused() {
         error.to_string(),
         "the training samples have 10 inputs but 9 targets; give one target for each input"
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .fit(&mut net, &[], &[] as &[Tensor1<1>])
         .unwrap_err();
@@ -259,6 +268,7 @@ fn what_does_not_fit_together_is_refused() {
             samples: "training"
         }
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .validate(&[], &[])
         .fit(&mut net, &x, &y)
@@ -269,6 +279,7 @@ fn what_does_not_fit_together_is_refused() {
             samples: "validation"
         }
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .early_stopping(2)
         .fit(&mut net, &x, &y)
@@ -277,6 +288,7 @@ fn what_does_not_fit_together_is_refused() {
         error.to_string().contains("give them with `validate`"),
         "{error}"
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .batch_size(0)
         .fit(&mut net, &x, &y)
@@ -287,6 +299,7 @@ fn what_does_not_fit_together_is_refused() {
             .contains("`batch_size` is 0, but must be at least 1"),
         "{error}"
     );
+
     assert_eq!(net.params(), before.params());
 }
 
@@ -507,6 +520,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         net.params_mut().fill(1.0);
         net
     };
+
     // The loss's own: found before the step is made.
     for slope in [f32::NAN, f32::INFINITY] {
         let mut net = net();
@@ -516,6 +530,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         assert_cause(result, 1, 1, NonFinite::LossGradient);
         assert_eq!(net.params(), before);
     }
+
     // Made so on the way back, for optimizers that hide it in their own ways.
     fn check<O: Optimizer + Sync>(
         optimizer: O,
@@ -525,6 +540,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
     ) {
         net.body.weight = [[1e-30]];
         net.head.weight = [[1e30]];
+
         let result = Deep::trainer(optimizer, Own(|y: f32, _: f32| (y, 1e20))).fit(&mut net, x, y);
         let Err(TrainError::NotFinite {
             cause: NonFinite::Gradient { name },
@@ -536,6 +552,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         };
         assert_eq!(name, "body.bias");
     }
+
     check(Sgd::new(0.1), net(), &x, &y);
     check(Sgd::new(0.1).momentum(0.9), net(), &x, &y);
     check(Adam::new(0.1), net(), &x, &y);
@@ -579,9 +596,11 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
     let y = [Tensor1::from([0.0]); 4];
     let mut net = Deep::init(&mut shapewright::rng(0));
+
     let train = |net: &mut Deep, x: f32| {
         Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y)
     };
+
     assert_cause(
         train(&mut net, 1e30),
         1,
@@ -590,6 +609,7 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
             largest: 1e30_f32.into(),
         },
     );
+
     net.head.weight[2] = [3e30];
     let name = "head.weight".to_owned();
     let largest = 3e30_f32.into();
@@ -603,6 +623,7 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
             lr: 0.1,
         },
     );
+
     // A layer of one's own that is not defined there is itself to blame.
     network! { struct Odd: [1] -> [1] { fc: Linear<_, 4>, odd: Root, head: Linear<_, 1> } }
     let mut net = Odd::init(&mut shapewright::rng(0));
@@ -624,6 +645,7 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
     network! { struct Line: [1] -> [1] { Linear<_, 1> } }
     let x = [Tensor1::from([1.0]); 4];
     let y = [Tensor1::from([0.0]); 4];
+
     let fit = |vx: f32, vy: f32| {
         let mut net = Line::init(&mut shapewright::rng(0));
         let vx = [x[0], Tensor1::from([vx])];
@@ -634,6 +656,7 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
             .validate(&vx, &vy)
             .fit(&mut net, &x, &y)
     };
+
     assert_cause(
         fit(1.0, f32::NAN),
         1,
@@ -655,15 +678,18 @@ fn statistics_stay_finite() {
     network! {
         struct Net: [2, 2, 1] -> [1] { norm: BatchNorm2d<_>, Flatten, fc: Linear<_, 1> }
     }
+
     let mut x = [Tensor3::from([[[1.0], [2.0]], [[3.0], [4.0]]]); 6];
     let y = [Tensor1::from([0.5]); 6];
     x[4] = Tensor3::full(1e25);
+
     for accumulate in [1, 2] {
         let mut net = Net::init(&mut shapewright::rng(0));
         let trainer = Net::trainer(Sgd::new(0.01), Mse)
             .batch_size(2)
             .epochs(2)
             .accumulate(accumulate);
+
         let error = trainer.fit(&mut net, &x, &y).unwrap_err();
         let name = "norm.running_var".to_owned();
         assert!(

@@ -78,18 +78,21 @@ fn by_hand<O: Optimizer + Sync>(
     let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
     workspace.reseed(rng.next_u64());
     let mut batches = Batches::new(&x, &y, 10);
+
     for _ in 0..EPOCHS {
         batches.shuffle(&mut rng);
         while let Some((x, y)) = batches.next_batch() {
             let mut pass = net.forward_train(x, &mut workspace);
             pass.loss(&Mse, y);
             pass.backward(&mut gradient);
+
             let step = state.steps();
             change(step, &net, &mut state, &mut gradient);
             state.step(&mut net, &gradient);
             after(step, &net);
         }
     }
+
     net.params().to_vec()
 }
 
@@ -124,6 +127,7 @@ fn schedules_set_the_learning_rate_by_step_or_by_epoch() {
 fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
     let ((x, y), (vx, vy)) = (samples(37, 1), samples(9, 2));
     let plateau = || ReduceLrOnPlateau::new().patience(1).factor(0.5);
+
     let lrs = RefCell::new(Vec::new());
     let watch = |step: &Step, _: &Net| {
         if step.step % STEPS == 1 {
@@ -131,6 +135,7 @@ fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
         }
         ControlFlow::Continue(())
     };
+
     // Far too large: the loss goes up and down.
     let trainer = trainer(Sgd::new(0.9))
         .epochs(20)
@@ -138,11 +143,13 @@ fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
         .schedule(plateau())
         .on_step(watch);
     let history = trainer.fit(&mut net(), &x, &y).unwrap();
+
     let (mut lr, mut by_hand, mut expected) = (0.9, plateau(), Vec::new());
     for epoch in &history.epochs {
         expected.push(lr);
         lr = by_hand.step(lr, epoch.validation_loss.unwrap());
     }
+
     assert_eq!(*lrs.borrow(), expected);
     assert!(lr < 0.9, "the learning rate was never reduced");
 }
@@ -205,16 +212,19 @@ fn parts_are_frozen_and_backward_ends_above_them() {
             .freeze(layer!(Net, fc2.bias))
             .scale(layer!(Net, out), 0.5)
     };
+
     let seen = RefCell::new(0.0);
     let watch = |step: &Step, _: &Net| {
         *seen.borrow_mut() = step.gradient_norm.unwrap();
         ControlFlow::Continue(())
     };
+
     let frozen = trainer(AdamW::new(0.1))
         .param_groups(parts)
         .clip_grad_norm(0.01)
         .l2_penalty(layer!(Net), 0.1);
     let frozen = trained(frozen.on_step(watch));
+
     let (norm, head) = (RefCell::new(0.0), layer!(Net, out));
     let expected = by_hand(
         parts(AdamW::new(0.1).state()),
@@ -227,6 +237,7 @@ fn parts_are_frozen_and_backward_ends_above_them() {
         },
         |_, _| (),
     );
+
     assert_eq!((&frozen, seen), (&expected, norm));
     let begin = net();
     assert_eq!(
@@ -240,6 +251,7 @@ fn parts_are_frozen_and_backward_ends_above_them() {
 fn accumulated_batches_are_one_large_batch() {
     network! { struct Plain: [3] -> [1] as f64 { fc1: Linear<_, 8>, Tanh, Linear<_, 1> } }
     let (x, y) = samples(37, 1);
+
     let run = |batch_size: usize, accumulate: usize| {
         let mut net = Plain::init(&mut shapewright::rng(4));
         let seen = RefCell::new(Vec::new());
@@ -248,6 +260,7 @@ fn accumulated_batches_are_one_large_batch() {
             ControlFlow::Continue(())
         };
         let progress = RefCell::new(Vec::new());
+
         let trainer = Plain::trainer(Sgd::new(0.3).momentum(0.9), Mse)
             .epochs(EPOCHS)
             .batch_size(batch_size);
@@ -258,17 +271,20 @@ fn accumulated_batches_are_one_large_batch() {
             .accumulate(accumulate)
             .fit(&mut net, &x, &y)
             .unwrap();
+
         let epochs: Vec<_> = history
             .epochs
             .iter()
             .map(|epoch| (epoch.steps, epoch.epoch))
             .collect();
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.loss).collect();
+
         (
             (progress.into_inner(), epochs),
             [net.params().to_vec(), seen.into_inner(), losses],
         )
     };
+
     // The last batch has 7 samples, or 5 and 2, or 4 and 3.
     let (steps, large) = run(10, 1);
     assert_eq!(steps.1, [(4, 1), (8, 2), (12, 3)]);
@@ -280,6 +296,7 @@ fn accumulated_batches_are_one_large_batch() {
             steps: 12
         }
     );
+
     for (batch_size, accumulate) in [(5, 2), (2, 5), (1, 10)] {
         let (small_steps, small) = run(batch_size, accumulate);
         assert_eq!(small_steps, steps);
@@ -329,12 +346,14 @@ fn averages_are_validated_and_become_the_network() {
             .sum::<f64>()
             / 9.0
     };
+
     for (average, from, by_epoch) in [
         (WeightAverage::<Net>::ema(0.7), 1, false),
         (WeightAverage::ema_corrected(0.7), 2, false),
         (WeightAverage::swa(), 2, true),
     ] {
         let (mut expected, mut seen) = (average.clone(), Vec::new());
+
         by_hand(
             Sgd::new(0.2).state(),
             |_, _, _, _| (),
@@ -355,10 +374,12 @@ fn averages_are_validated_and_become_the_network() {
                 }
             },
         );
+
         let trainer = trainer(Sgd::new(0.2))
             .average(average)
             .average_from(from as usize);
         let (net, epochs, losses) = averaged(trainer);
+
         assert_eq!(bits(&net), bits(expected.network().params()));
         for ((epoch, loss), expected) in epochs.iter().zip(losses).zip(&seen) {
             assert_eq!(bits(epoch), bits(expected.params()));
@@ -385,6 +406,7 @@ fn early_stopping_keeps_the_best_average() {
 #[test]
 fn an_observer_of_steps_interrupts_within_an_epoch() {
     let ((x, y), mut net) = (samples(37, 1), net());
+
     let steps = RefCell::new(Vec::new());
     let watch = |step: &Step, net: &Net| {
         steps
@@ -396,10 +418,12 @@ fn an_observer_of_steps_interrupts_within_an_epoch() {
             ControlFlow::Continue(())
         }
     };
+
     let history = trainer(Sgd::new(0.2))
         .on_step(watch)
         .fit(&mut net, &x, &y)
         .unwrap();
+
     assert_eq!((history.interrupted, history.epochs.len()), (true, 1));
     let steps = steps.into_inner();
     assert_eq!(
@@ -416,11 +440,13 @@ fn an_observer_of_steps_interrupts_within_an_epoch() {
 fn settings_that_make_no_sense_are_refused() {
     let ((x, y), mut net) = (samples(37, 1), net());
     let before = net.params().to_vec();
+
     let mut reason = |trainer: On<'_, Sgd>| match trainer.fit(&mut net, &x, &y) {
         Err(error @ (TrainError::Setting(_) | TrainError::Combination { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let plain = || trainer(Sgd::new(0.1));
+
     assert!(
         reason(plain().schedule(ReduceLrOnPlateau::new())).contains("give them with `validate`")
     );
@@ -442,6 +468,7 @@ fn settings_that_make_no_sense_are_refused() {
         reason(plain().average_from(2))
             .contains("`average_from` needs an average of the parameters; give it with `average`")
     );
+
     assert_eq!(net.params(), before);
 }
 
@@ -525,6 +552,7 @@ fn a_learning_rate_is_checked_at_each_step() {
 fn free_functions_refuse_settings_out_of_their_ranges() {
     fn refused(call: impl FnOnce(&mut Net), setting: &str) {
         let mut gradient = net();
+
         let call = AssertUnwindSafe(|| call(&mut gradient));
         let message = *catch_unwind(call)
             .expect_err(setting)
@@ -533,6 +561,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
         assert!(message.contains(setting), "{message}");
         assert_eq!(gradient.params(), net().params());
     }
+
     let network = net();
     for bad in [-1.0, f64::NAN, f64::NEG_INFINITY] {
         refused(
@@ -543,6 +572,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
             |gradient| clip_grad_value(gradient, bad),
             "clip_grad_value's `clip_value` is",
         );
+
         let part = layer!(Net, out);
         refused(
             |gradient| _ = l1_penalty(&*network, part, bad, gradient),
@@ -552,6 +582,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
             |gradient| _ = l2_penalty(&*network, part, bad, gradient),
             "l2_penalty's `lambda` is",
         );
+
         refused(
             |net| Sgd::new(0.1).state().scale(part, bad).step(net, &network),
             "optimizer's `scale` is",
@@ -563,6 +594,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
         };
         refused(step, "optimizer's `lr` is");
     }
+
     // Infinity bounds nothing, and gives the norm.
     let mut gradient = net();
     let norm = clip_grad_norm(&mut *gradient, f64::INFINITY).expect("a norm");
@@ -721,10 +753,12 @@ fn norms_that_are_not_finite_end_the_training() {
     // The loss is finite, the square of its gradient is not.
     let y: Vec<Y> = y.iter().map(|_| Tensor::from([1e150])).collect();
     let before = net.params().to_vec();
+
     let far = trainer(Sgd::new(0.1))
         .clip_grad_norm(1.0)
         .l1_penalty(layer!(Net), 1e300);
     let error = far.fit(&mut net, &x, &y).unwrap_err();
+
     let TrainError::NonFiniteNorm {
         epoch: 1,
         step: 1,
@@ -733,6 +767,7 @@ fn norms_that_are_not_finite_end_the_training() {
     else {
         panic!("{error}")
     };
+
     assert!(
         !norm.is_finite() && error.to_string().contains("at step 1, in epoch 1"),
         "{error}"
