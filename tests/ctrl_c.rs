@@ -184,7 +184,7 @@ impl Running {
 }
 
 #[test]
-fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
+fn an_interrupted_training_resumes_from_its_checkpoint_in_every_bit() {
     let folder = folder("ctrl-c");
     let (params, mut whole) = train(&folder.join("whole.checkpoint"), false);
 
@@ -211,7 +211,7 @@ fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
 }
 
 #[test]
-fn pressed_twice_it_ends_the_program() {
+fn pressing_twice_ends_the_program() {
     let folder = folder("ctrl-c-twice");
     let mut child = Running::start(&folder.join("run.checkpoint"), STUCK);
     child.until("ready");
@@ -222,7 +222,7 @@ fn pressed_twice_it_ends_the_program() {
 }
 
 #[test]
-fn in_the_background_it_trains_to_the_end() {
+fn a_program_in_the_background_trains_to_the_end() {
     let folder = folder("ctrl-c-background");
     let mut child = Running::start(&folder.join("run.checkpoint"), IN_BACKGROUND);
     assert!(child.until("trained").ends_with("true"));

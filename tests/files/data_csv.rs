@@ -50,7 +50,7 @@ fn features_and_classes_are_read() {
 }
 
 #[test]
-fn what_is_declared_is_declared_once() {
+fn duplicate_declarations_are_refused() {
     says(
         classes(&Csv::new().classes(["rose", "lily", "rose"]), FLOWERS),
         &[
@@ -694,7 +694,7 @@ fn lines_of_every_kind_are_read() {
 }
 
 #[test]
-fn what_is_no_text_is_reported() {
+fn files_that_are_not_text_are_reported() {
     let utf_16 = |text: &str| {
         text.encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -895,7 +895,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(numbers in prop::collection::vec(any::<[f32; 3]>(), 0..20)) {
+    fn written_values_are_read_back(numbers in prop::collection::vec(any::<[f32; 3]>(), 0..20)) {
         prop_assume!(numbers.iter().flatten().all(|x| x.is_finite()));
         let text: String = numbers.iter().map(|[y, a, b]| format!("{y:?},{a:e},{b}\n")).collect();
         let table = values(&Csv::new(), format!("y,a,b\n{text}")).expect("a table");

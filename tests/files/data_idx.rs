@@ -432,7 +432,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(count in 0..9usize, seed in any::<u64>()) {
+    fn written_values_are_read_back(count in 0..9usize, seed in any::<u64>()) {
         let pixels: Vec<Tensor2<3, 2, u8>> =
             (0..count).map(|i| Tensor::from_position(|j| (seed >> (8 * ((i + j) % 8))) as u8)).collect();
         let bytes = file(&[count as u32, 3, 2], Tensor::flatten(&pixels));

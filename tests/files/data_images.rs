@@ -179,7 +179,7 @@ fn another_number_of_classes_is_refused() {
 }
 
 #[test]
-fn a_wrong_end_of_the_name_does_no_harm() {
+fn pictures_are_read_under_a_wrong_extension() {
     let path = folder("images-ends").join("really-a-png.jpg");
     colours()
         .save_with_format(&path, ImageFormat::Png)
@@ -227,7 +227,7 @@ fn a_jpeg_that_was_cut_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_an_error_and_not_waited_for() {
+fn pipes_and_devices_are_refused_without_waiting() {
     let folder = folder("images-pipes");
     write_two_classes(&folder);
     let pipe = folder.join("a/pipe.png");

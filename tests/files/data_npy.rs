@@ -139,7 +139,7 @@ fn labels_are_read_from_every_integer_type() {
 }
 
 #[test]
-fn what_is_written_is_what_numpy_writes() {
+fn files_are_written_as_numpy_writes_them() {
     let folder = folder("npy-written");
     let path = folder.join("a.npy");
     let written = || fs::read(&path).expect("a file");
@@ -527,7 +527,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(numbers in prop::collection::vec(any::<[f64; 6]>(), 0..9)) {
+    fn written_values_are_read_back(numbers in prop::collection::vec(any::<[f64; 6]>(), 0..9)) {
         let folder = std::env::temp_dir();
         let path = folder.join(format!("shapewright-round-trip-{}.npy", std::process::id()));
         let tensors: Vec<_> = numbers.iter().map(|x| Tensor1::from(*x)).collect();

@@ -187,7 +187,7 @@ fn values_at_both_ends_of_the_range_are_scaled() {
 }
 
 #[test]
-fn what_has_no_value_is_named() {
+fn features_without_values_are_named() {
     let none: [Tensor1<2>; 0] = [];
     let missing = [Tensor1::from([1.0, f32::NAN]); 3];
     let infinite = [[1.0, 2.0], [1.0, f32::NEG_INFINITY]].map(Tensor1::from);

@@ -242,7 +242,7 @@ impl Writer {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args([
             "--exact",
-            "saving::what_killed_processes_left_is_removed",
+            "saving::files_of_killed_processes_are_removed",
             "--nocapture",
             "--test-threads=1",
         ]);
@@ -291,7 +291,7 @@ impl Writer {
 }
 
 #[test]
-fn what_killed_processes_left_is_removed() {
+fn files_of_killed_processes_are_removed() {
     if let Some(place) = std::env::var_os(Writer::PLACE) {
         return Writer::run(place.into());
     }

@@ -160,7 +160,7 @@ fn all_types_of_floats_are_converted() {
 }
 
 #[test]
-fn what_is_saved_is_loaded_bit_by_bit() {
+fn saving_and_loading_keeps_every_bit() {
     fn check<N: Trainable>(seed: u64) {
         let mut net = N::init(&mut shapewright::rng(seed));
         net.params_mut()[3] = N::Element::from_f64_lossy(-0.0);
@@ -721,7 +721,7 @@ fn constants_of_another_form_are_refused() {
 
 #[test]
 #[should_panic(expected = "take another key")]
-fn the_key_of_the_form_is_taken() {
+fn the_key_of_the_format_version_is_reserved() {
     net().to_safetensors(&[("shapewright", "1")]);
 }
 

@@ -529,7 +529,7 @@ mod refused {
     network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
 
     #[test]
-    fn what_depends_on_the_order_of_features_is_marked() {
+    fn layers_that_depend_on_the_feature_order_are_marked() {
         check! {
             [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> }: ["1.channels_last"];
             [2, 2, 3] -> [1] { Flatten, Gelu, norm: GroupNorm<2, _>, head: Linear<_, 1> }: ["norm.channels_last"];
@@ -575,7 +575,7 @@ mod refused {
     }
 
     #[test]
-    fn what_may_have_been_moved_back_is_marked_where_that_matters() {
+    fn axes_that_may_have_been_moved_back_are_marked() {
         check! {
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];

@@ -127,7 +127,7 @@ fn turns_and_flips_fit_together() {
 }
 
 #[test]
-fn a_probability_is_how_often() {
+fn transforms_apply_with_their_probability() {
     let image = Tensor3::<1, 2, 1>::from([[[0.0], [1.0]]]);
     for p in [0.1, 0.5, 0.9] {
         let mut augmenter = Augmenter::new(RandomHorizontalFlip::new(p), 5);

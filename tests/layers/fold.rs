@@ -166,7 +166,7 @@ fn difference<N: Foldable>(net: &N) -> f64 {
 }
 
 #[test]
-fn outputs_are_the_same() {
+fn a_folded_network_has_the_same_outputs() {
     fn check<N: Foldable + Trainable, D: Foldable + Trainable>() {
         for seed in [1, 100, 1000] {
             let (single, double) = (
@@ -270,7 +270,7 @@ fn sources_are_those_of_the_original() {
 }
 
 #[test]
-fn what_is_folded_is_gone() {
+fn folded_layers_are_gone() {
     assert_eq!(
         layers(PlainFolded::LAYERS),
         [

@@ -292,7 +292,7 @@ network! { struct Net: [6] -> [3] { fc1: Linear<_, 5>, Tanh, fc2: Linear<_, 3> }
 
 /// PyTorch's `nn.Linear` calls `kaiming_uniform_` with a slope of `sqrt(5)`.
 #[test]
-fn the_default_of_linear_is_a_kaiming_one() {
+fn the_default_of_linear_is_kaiming_uniform() {
     let mut net = Net::init(&mut shapewright::rng(7));
     let default = net.fc1.weight;
     let slope = Nonlinearity::LeakyRelu(5.0_f64.sqrt());
@@ -395,12 +395,12 @@ fn bounds_are_in_order() {
 
 #[test]
 #[should_panic(expected = "both are finite, and the second is not negative")]
-fn a_standard_deviation_is_not_negative() {
+fn a_negative_standard_deviation_is_refused() {
     init::normal(&mut [0.0_f32; 2], 0.0, -1.0, &mut shapewright::rng(0));
 }
 
 #[test]
 #[should_panic(expected = "the gain is NaN")]
-fn a_gain_is_a_number() {
+fn a_gain_of_nan_is_refused() {
     init::orthogonal(&mut [[0.0_f32; 2]; 2], f64::NAN, &mut shapewright::rng(0));
 }

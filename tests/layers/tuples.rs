@@ -357,7 +357,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn they_give_what_they_give_on_features() {
+    fn blocks_on_tuples_compute_what_blocks_on_features_compute() {
         let tuples = OfTuples::init(&mut shapewright::rng(3));
         let mut features = OfFeatures::zeros();
         features.params_mut().copy_from_slice(tuples.params());
@@ -375,7 +375,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn their_gradients_are_right() {
+    fn blocks_on_tuples_have_the_right_gradients() {
         crate::common::gradient::check_network::<OfTuples>(3);
         crate::common::gradient::check_network::<Joined>(3);
         crate::common::gradient::check_network::<Parts>(3);

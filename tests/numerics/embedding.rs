@@ -185,7 +185,7 @@ where
 }
 
 #[test]
-fn what_is_no_index_gives_nan_and_has_no_gradient() {
+fn invalid_indices_give_nan_and_no_gradient() {
     network! { struct Single: [3] -> [3, 2] { embed: Embedding<4, 2> } }
     network! { struct Double: [3] -> [3, 2] as f64 { embed: Embedding<4, 2> } }
     no_index_is_read::<Single>(|net| net.embed.weight.iter().map(|row| row.to_vec()).collect());

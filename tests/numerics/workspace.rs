@@ -93,13 +93,13 @@ fn old_memory_does_not_matter<N: Trainable>() {
 }
 
 #[test]
-fn what_the_workspace_held_before_does_not_matter() {
+fn earlier_contents_of_a_workspace_do_not_change_training() {
     settings().every_tier(|_| old_memory_does_not_matter::<Net>());
     old_memory_does_not_matter::<Double>();
 }
 
 #[test]
-fn what_the_scratch_of_inference_held_before_does_not_matter() {
+fn earlier_contents_of_scratch_do_not_change_inference() {
     settings().every_tier(|_| {
         let net = Net::init(&mut shapewright::rng(3));
         // In a thread of its own the scratch is new.

@@ -888,7 +888,7 @@ mod written_before {
     }
 
     #[test]
-    fn one_with_schedules_in_sequence_goes_on() {
+    fn old_checkpoints_with_schedules_in_sequence_resume() {
         let adam = Adam::new(0.01).betas(0.8, 0.99).amsgrad(true);
         check("sequential", adam, |trainer| {
             trainer
@@ -902,7 +902,7 @@ mod written_before {
     }
 
     #[test]
-    fn one_with_a_plateau_and_groups_goes_on() {
+    fn old_checkpoints_with_a_plateau_and_groups_resume() {
         let rmsprop = RmsProp::new(0.01).momentum(0.5);
         check("plateau", rmsprop, |trainer| {
             trainer

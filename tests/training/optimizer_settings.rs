@@ -105,7 +105,7 @@ fn the_ends_of_the_ranges_are_in_them() {
 }
 
 #[test]
-fn a_trainer_refuses_what_is_out_of_range() {
+fn a_trainer_refuses_settings_out_of_their_ranges() {
     let mut net = Line::zeros();
     let x = [Tensor1::from([1.0])];
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
@@ -119,7 +119,7 @@ fn a_trainer_refuses_what_is_out_of_range() {
 
 #[test]
 #[should_panic(expected = "the optimizer's `lr` is -0.1, but must be a number from 0 up")]
-fn no_state_begins_with_what_is_out_of_range() {
+fn states_refuse_settings_out_of_their_ranges() {
     Sgd::new(-0.1).state::<Line>();
 }
 

@@ -81,7 +81,7 @@ fn a_restored_state_goes_on_in_every_bit() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn snapshots_of_another_size_are_refused() {
     let mut state = Adam::new(0.1).state::<Net>();
     let mut net = Net::init(&mut shapewright::rng(1));
     go(&mut state, &mut net, 2);

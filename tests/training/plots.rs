@@ -171,7 +171,7 @@ fn validation_metrics_and_the_restored_epoch_are_drawn() {
 }
 
 #[test]
-fn what_is_not_finite_is_a_gap() {
+fn losses_that_are_not_finite_leave_gaps() {
     let path = folder("plots-gaps").join("curve.png");
     let mut losses = [1.0; 11];
     (losses[3], losses[5], losses[6]) = (f64::NAN, f64::INFINITY, f64::NEG_INFINITY);
@@ -252,7 +252,7 @@ fn an_svg_has_names_as_text() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_an_error_and_leaves_nothing() {
+fn a_failed_drawing_leaves_no_file() {
     let folder = folder("plots-errors");
     let good = history(&[1.0, 0.5]);
     for name in ["curve.pdf", "curve", "png", "curve.png.gz"] {
@@ -573,7 +573,7 @@ fn titles_and_captions_have_room() {
 }
 
 #[test]
-fn what_is_no_image_is_refused() {
+fn invalid_images_are_refused() {
     let path = folder("plots-refused").join("grid.png");
     let mut grid = ImageGrid::new();
 

@@ -43,7 +43,7 @@ fn items_come_in_order_whatever_the_room() {
 }
 
 #[test]
-fn the_end_is_the_end() {
+fn an_ended_iterator_stays_ended() {
     let mut one = Prefetch::new(1, [7]);
     assert_eq!([one.next(), one.next(), one.next()], [Some(7), None, None]);
 }
@@ -72,7 +72,7 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
 }
 
 #[test]
-fn it_is_made_on_another_thread_from_borrowed_data() {
+fn items_are_made_on_another_thread_from_borrowed_data() {
     let data = [1, 2, 3, 4, 5];
     let here = thread::current().id();
     thread::scope(|scope| {
@@ -199,7 +199,7 @@ impl Drop for Grenade {
 }
 
 #[test]
-fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
+fn a_payload_whose_drop_panics_is_ignored() {
     let (about_to, seen) = channel();
     let items = Prefetch::new(
         1,
@@ -214,10 +214,8 @@ fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
 
 #[test]
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-fn where_no_thread_can_be_spawned_items_are_made_here() {
-    if !crate::common::without_threads(
-        "prefetch::where_no_thread_can_be_spawned_items_are_made_here",
-    ) {
+fn without_threads_the_caller_makes_the_items() {
+    if !crate::common::without_threads("prefetch::without_threads_the_caller_makes_the_items") {
         return;
     }
     let here = thread::current().id();

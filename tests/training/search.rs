@@ -179,7 +179,7 @@ network! {
 }
 
 #[test]
-fn what_panics_when_it_is_dropped_or_written_fails_its_own_trial() {
+fn panics_in_drop_or_display_fail_their_own_trial() {
     struct Grenade;
     impl Drop for Grenade {
         fn drop(&mut self) {
@@ -616,7 +616,7 @@ fn table<P: std::fmt::Debug>(mut report: SearchReport<P>) -> Vec<String> {
 }
 
 #[test]
-fn tables_are_read_with_ease() -> Result<(), Box<dyn Error>> {
+fn tables_have_columns_for_candidates_and_outcomes() -> Result<(), Box<dyn Error>> {
     #[derive(Debug)]
     #[allow(dead_code)]
     enum Candidate {

@@ -56,7 +56,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
 }
 
 #[test]
-fn whoever_gathers_the_batches_the_bits_are_the_same() {
+fn gathering_on_other_threads_changes_no_bit() {
     // Batches large enough to wake a worker, and an odd last one.
     network! { struct Wide: [500] -> [1] { Linear<_, 8>, Tanh, Dropout(0.1), Linear<_, 1> } }
 
@@ -215,7 +215,7 @@ fn early_stopping_goes_back_to_the_best() {
 }
 
 #[test]
-fn what_cannot_be_written_is_named() {
+fn histories_that_cannot_be_written_are_named() {
     let nowhere = crate::common::folder("no-history").join("no-folder/history.csv");
     let error = History::default()
         .save(&nowhere)
@@ -246,7 +246,7 @@ fn an_observer_can_stop() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
+fn data_and_settings_that_do_not_match_are_refused() {
     let (x, y) = samples(10, 1);
     let before = net();
     let mut net = net();
@@ -436,7 +436,7 @@ fn assert_cause<T: std::fmt::Debug>(
 /// A mistake in the last step is found before the training returns and before the checkpoint is
 /// written.
 #[test]
-fn the_last_step_is_looked_at_too() {
+fn the_last_step_is_checked_too() {
     network! { struct Line: [2] -> [1] { fc: Linear<_, 1> } }
     let name = |name: &str| name.to_owned();
     let folder =

@@ -474,7 +474,7 @@ fn settings_that_make_no_sense_are_refused() {
 
 /// Every number that a trainer is told has a range, and the error names the setting.
 #[test]
-fn each_number_has_its_range() {
+fn each_numeric_setting_has_its_range() {
     let ((x, y), mut net) = (samples(37, 1), net());
     let before = net.params().to_vec();
     let mut refused =

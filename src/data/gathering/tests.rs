@@ -42,7 +42,7 @@ fn with_helpers<R>(helpers: usize, work: &dyn IdleTask, f: impl FnOnce() -> R) -
 }
 
 #[test]
-fn they_are_the_batches_in_their_order() {
+fn gathered_batches_come_in_order() {
     for (count, size) in [
         (0, 3),
         (1, 1),
