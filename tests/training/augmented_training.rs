@@ -1,4 +1,4 @@
-//! Training with augmentation: the same run whatever the threads, the order, and interruptions.
+//! Training with augmentation: threads, order and interruptions do not change a run.
 
 use std::sync::Mutex;
 
@@ -142,7 +142,7 @@ fn every_sample_gets_what_its_epoch_and_index_say() {
         .fit(&mut net, &x, &labels)
         .expect("a training");
 
-    // The order of a training without augmentation, by the documented generator.
+    // The order is that of a training without augmentation, by the documented generator.
     let mut order = shapewright::rng(5);
     rand::Rng::next_u64(&mut order);
     let positions: Vec<usize> = (0..COUNT).collect();
@@ -253,14 +253,14 @@ fn a_panic_of_a_transform_goes_on_in_the_training() {
 network! { #[derive(Clone)] struct Logits: [SIDE, SIDE, 1] -> [3] { Flatten, fc: Linear<_, 3> } }
 network! { struct LogProbabilities: [SIDE, SIDE, 1] -> [3] { Flatten, fc: Linear<_, 3>, LogSoftmax } }
 
-/// One step by the trainer, and by hand on soft targets, for both ends of the part that samples
-/// keep.
+/// A step by the trainer equals one by hand on soft targets, for the smallest and the largest share
+/// that samples keep.
 #[test]
 fn mixup_trains_on_mixed_targets() {
     let (x, labels) = samples();
     let start = Logits::init(&mut shapewright::rng(1));
-    // So large an alpha gives a half, so small a one everything or nothing: then each sample is a
-    // whole one.
+    // A large alpha gives shares of a half, and a small one shares of 0 or 1, so that each sample
+    // is unmixed.
     for (alpha, lambda) in [(1e12, 0.5), (1e-9, 1.0)] {
         let mut net = start.clone();
         let trainer = Logits::trainer(Sgd::new(1.0), CrossEntropy)

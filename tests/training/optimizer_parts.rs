@@ -9,7 +9,7 @@ network! { struct Net: [3] -> [2] { fc1: Linear<_, 3>, Relu, body: Body, Linear<
 
 const STEPS: usize = 4;
 
-/// The network after some steps, with the same gradients for all.
+/// Makes some steps, with the same gradients in every call.
 fn train<O: Optimizer + Sync>(mut state: OptimizerState<O, Net>, net: &mut Net) {
     for step in 0..STEPS {
         let gradient = Net::init(&mut shapewright::rng(10 + step as u64));
@@ -23,7 +23,7 @@ fn after<O: Optimizer + Sync>(state: OptimizerState<O, Net>) -> Box<Net> {
     net
 }
 
-/// Asserts that some parts are those of one network and all others those of another one.
+/// Asserts that some parts are those of `inside` and all others those of `outside`.
 #[track_caller]
 fn assert_parts(net: &Net, parts: &[ParamGroup<Net>], inside: &Net, outside: &Net) {
     let mut expected = outside.to_boxed();
@@ -51,7 +51,7 @@ fn parts_have_their_own_learning_rate() {
         .scale(parts[1], 0.5);
     assert_parts(&after(state), &parts, &plain(0.05), &plain(0.1));
 
-    // The last factor counts, also for a part of a part and for what contains it.
+    // The last factor counts, also for a part of a part and for a part that contains it.
     let state = Adam::new(0.1)
         .state::<Net>()
         .scale(layer!(Net, body.fc.weight), 7.0);
@@ -103,7 +103,7 @@ fn parts_can_be_left_out_of_the_weight_decay() {
     check(part, Lion::new(0.1).weight_decay(0.5), Lion::new(0.1));
 }
 
-/// Every optimizer has the learning rate that schedules and parts change.
+/// Schedules and parts change the learning rate of every optimizer.
 #[test]
 fn every_learning_rate_is_scaled() {
     fn check<O: Optimizer + Sync>(small: O, large: O) {
@@ -143,8 +143,7 @@ fn frozen_parts_do_not_change() {
     assert!(net.params().iter().all(|x| x.is_finite()));
 }
 
-/// A part that was frozen from the beginning begins as if no step had been made: moments and their
-/// corrections. Layers of a `Repeat` by their index, also where backward ends within it.
+/// Layers of a `Repeat` can be frozen by their index, also where backward ends within it.
 #[test]
 fn repeated_layers_can_be_frozen_one_by_one() {
     network! {
@@ -256,7 +255,7 @@ fn norms_that_are_not_finite_are_errors() {
         assert_eq!(bits(gradient.params()), before);
     }
 
-    // Squares that no f32 holds, and a gradient of nothing.
+    // A gradient of zeros, and one whose squares do not fit in an f32.
     let mut gradient = Net::zeros();
     assert_eq!(clip_grad_norm(&mut *gradient, 1.0), Ok(0.0));
     gradient.fc1.bias = [3e30, 4e30, 0.0];

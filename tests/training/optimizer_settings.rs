@@ -1,4 +1,4 @@
-//! Settings of optimizers are in their ranges, or it is said which is not.
+//! Settings of optimizers out of their ranges are reported by name.
 
 use shapewright::prelude::*;
 use shapewright::{optim::SettingError, train::TrainError};
@@ -11,7 +11,7 @@ const BELOW_ONE: &str = "from 0 to less than 1";
 #[track_caller]
 fn wrong(optimizer: impl Optimizer, setting: &'static str, value: f64, expected: &'static str) {
     let error = optimizer.check().expect_err("a wrong setting");
-    // As texts, because NaN is not equal to itself.
+    // Compared as texts, because NaN is not equal to itself.
     assert_eq!(
         format!("{error:?}"),
         format!("{:?}", SettingError::new(setting, value, expected))
@@ -123,7 +123,8 @@ fn states_refuse_settings_out_of_their_ranges() {
     Sgd::new(-0.1).state::<Line>();
 }
 
-/// Without an epsilon, a gradient of 0 is no step, and one whose square underflows a finite one.
+/// Without an epsilon, a gradient of 0 makes no step, and one whose square underflows makes a
+/// finite step.
 #[test]
 fn no_step_divides_by_zero() {
     fn check<T: shapewright::tensor::Element>(name: &str, step: impl Fn(f64) -> f64) {

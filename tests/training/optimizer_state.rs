@@ -17,7 +17,8 @@ fn go<O: Optimizer + Sync>(state: &mut OptimizerState<O, Net>, net: &mut Net, st
     }
 }
 
-/// Some steps with frozen layers, then a copy of the state goes on as the state itself.
+/// Makes some steps with frozen layers, and checks that a copy of the state continues as the state
+/// itself does.
 fn check<O: Optimizer + Sync>(optimizer: O) {
     let settings = |state: OptimizerState<O, Net>| state.scale(layer!(Net, fc2.weight), 0.5);
     let mut state = settings(optimizer.clone().state()).freeze(layer!(Net, fc1));
@@ -37,7 +38,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
             .map(|memory| memory.params())
             .eq(parts.states.iter().copied())
     );
-    // Written down, and read in another place, where something went on before.
+    // Restores a copy of the snapshot into a state that has made other steps.
     let states: Vec<Vec<f32>> = parts.states.iter().map(|memory| memory.to_vec()).collect();
     let read = OptimizerSnapshot {
         states: states.iter().map(|m| &m[..]).collect(),
@@ -47,7 +48,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     let mut copy = net.to_boxed();
     go(&mut other, &mut net.to_boxed(), 2);
     other.restore(&read).expect("parts of the same optimizer");
-    // It was frozen twice, in settings that are not restored.
+    // Restoring does not change which layers are frozen.
     other = other.thaw(layer!(Net));
     assert_eq!(other.steps(), 5);
 

@@ -1,5 +1,4 @@
-//! Pictures: that they are files of their format and size, and that what they show is where it
-//! should be.
+//! Pictures: their format, their size, and the positions of what they show.
 #![cfg(feature = "plots")]
 
 use std::fs;
@@ -48,12 +47,12 @@ impl Picture {
             .expect("three bytes")
     }
 
-    /// The rows of a column, from one row to before another, that have a colour.
+    /// Returns which of these rows have a colour in a column.
     fn rows(&self, x: usize, rows: core::ops::Range<usize>, colour: [u8; 3]) -> Vec<usize> {
         rows.filter(|&y| self.pixel(x, y) == colour).collect()
     }
 
-    /// Columns and rows of all pixels of a colour.
+    /// Returns the columns and rows of all pixels of a colour.
     fn all(&self, colour: [u8; 3]) -> Vec<(usize, usize)> {
         let places = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
         places
@@ -62,7 +61,7 @@ impl Picture {
     }
 }
 
-/// Epochs with these training losses and nothing else.
+/// Returns a history with these training losses and nothing else.
 fn history(losses: &[f64]) -> History {
     let epoch = |(i, &loss): (usize, &f64)| Epoch {
         epoch: i + 1,
@@ -79,7 +78,7 @@ fn history(losses: &[f64]) -> History {
     }
 }
 
-// Where the plot of the first panel lies.
+// The edges of the first panel's plot.
 const LEFT: usize = 150;
 const RIGHT: usize = 1550;
 const TOP: usize = 20;
@@ -179,7 +178,7 @@ fn losses_that_are_not_finite_leave_gaps() {
     let picture = Picture::read(&path);
 
     for (i, loss) in losses.iter().enumerate().take(9).skip(1) {
-        // A line may end a pixel before, and its last one may be pale.
+        // A line may end a pixel early, and its last pixel may be pale.
         let at = column(i + 1, 11);
         let drawn = (at - 3..=at + 3).any(|x| !picture.rows(x, TOP..BOTTOM, BLUE).is_empty());
         assert_eq!(drawn, loss.is_finite(), "epoch {}", i + 1);
@@ -286,7 +285,7 @@ fn a_failed_drawing_leaves_no_file() {
             && error.to_string().matches("curve.svg").count() == 1,
         "{error}"
     );
-    // A folder with something in it stands where the file should be.
+    // A folder that is not empty is in the place of the file.
     fs::create_dir_all(folder.join("taken.png/full")).expect("a folder");
     let error = good
         .draw(folder.join("taken.png"))

@@ -1,4 +1,4 @@
-//! Batches made on another thread: order, ends, panics, and threads that end.
+//! Batches that are made on another thread: order, end, panics, and the end of the threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::thread;
 
 use shapewright::data::{Prefetch, Refill};
 
-/// Something of which it is counted how many there are.
+/// A value whose living instances are counted.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -48,7 +48,7 @@ fn an_ended_iterator_stays_ended() {
     assert_eq!([one.next(), one.next(), one.next()], [Some(7), None, None]);
 }
 
-/// Takes a message, or fails after a time that is far longer than it can take.
+/// Receives a message, or fails after a time that is far longer than it should take.
 fn expect<T>(messages: &Receiver<T>) -> T {
     messages
         .recv_timeout(std::time::Duration::from_secs(60))
@@ -60,7 +60,7 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
     let (made, seen) = channel();
     let source = (0..).inspect(move |i| made.send(*i).expect("the test listens"));
     let mut items = Prefetch::new(2, source);
-    // Nothing was asked for yet: two wait, and one more is in the maker's hands.
+    // Nothing has been requested yet: two items wait, and the other thread holds a third one.
     assert_eq!([expect(&seen), expect(&seen), expect(&seen)], [0, 1, 2]);
     thread::sleep(std::time::Duration::from_millis(20));
     assert!(
@@ -134,7 +134,7 @@ fn dropping_early_ends_the_thread_and_drops_everything() {
             (0, 1)
         );
     }
-    // A panic of an item that nobody asked for is nobody's.
+    // The panic of an item that nobody requested is ignored.
     let (about_to, seen) = channel();
     let items = Prefetch::new(
         1,
@@ -239,7 +239,7 @@ fn without_threads_the_caller_makes_the_items() {
             let Some(number) = numbers.next() else {
                 return false;
             };
-            // The buffers come back in turn.
+            // The buffers are used again in turn.
             assert_eq!(batch.0, if number > 3 { number - 3 } else { 0 });
             batch.0 = number;
             true

@@ -1,5 +1,4 @@
-//! Search for hyperparameters: what is tried, in which order it comes back, what is stopped, and
-//! what fails.
+//! Search for hyperparameters: candidates, the order of results, pruning, and failures.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -222,7 +221,7 @@ fn panics_in_drop_or_display_fail_their_own_trial() {
     }
 }
 
-/// A search over a training, on so many threads.
+/// Returns the report of a search over trainings, on `count` threads.
 fn training(count: usize) -> SearchReport<(f64, usize)> {
     let x = crate::common::random::<_, f32>(48, 1);
     let y: Vec<_> = x
@@ -272,7 +271,7 @@ fn trials_run_together_and_each_on_one_thread() {
     held.every_threads(&[4], |_| {
         let here = AtomicUsize::new(0);
         let report = Search::new(0..3).threads(3).run(|_, _| {
-            // None gets further before all are here.
+            // No trial continues before all of them have started.
             here.fetch_add(1, Ordering::Relaxed);
             let begin = Instant::now();
             while here.load(Ordering::Relaxed) < 3 {
@@ -293,7 +292,7 @@ fn trials_run_together_and_each_on_one_thread() {
         );
         assert_eq!(threads::threads(), 4, "as before");
 
-        // One trial at a time has the processors for itself.
+        // A single trial at a time may use all processors.
         let report = Search::new(0..2)
             .threads(1)
             .run(|_, _| Ok(threads::threads() as f64));
@@ -372,18 +371,17 @@ fn the_median_stops_what_is_behind() {
         warmup_epochs,
         min_trials,
     };
-    // Of 1, 2, 3 the median is 2: 2 goes on, 2.5 does not, and then the median of 1, 2, 3, 2 is 2
-    // still.
+    // The median of 1, 2, 3 is 2: 2 continues, 2.5 does not. The median of 1, 2, 3, 2 is still 2.
     let values = flat(&[1.0, 2.0, 3.0, 2.0, 2.5, 2.1], 4);
     let run = |rule| ends(&curves(&values, |search| search.pruning(rule)));
     assert_eq!(run(median(0, 3)), (vec![0, 1, 2, 3], vec![(4, 1), (5, 1)]));
     assert_eq!(run(median(2, 3)), (vec![0, 1, 2, 3], vec![(4, 3), (5, 3)]));
     assert_eq!(run(median(4, 3)).0.len(), 6);
-    // After 1 the median is 1: everything else is behind.
+    // After the trial with 1, the median is 1, and all other trials are worse.
     assert_eq!(run(median(0, 1)).0, [0]);
     assert_eq!(run(median(0, 0)), run(median(0, 1)));
     assert_eq!(run(Median::default()).1, [(5, 1)]);
-    // Of two, it is the mean.
+    // The median of two values is their mean.
     assert_eq!(
         ends(&curves(&flat(&[1.0, 2.0, 1.6], 2), |s| s.pruning(median(0, 2)))).1,
         [(2, 1)]
@@ -393,7 +391,7 @@ fn the_median_stops_what_is_behind() {
         []
     );
 
-    // It is the best value so far that counts, and the others' at the same epoch.
+    // The best value so far is compared with those of the others at the same epoch.
     let values = [
         vec![5.0, 3.0, 1.0],
         vec![5.0, 3.0, 1.0],
@@ -401,7 +399,7 @@ fn the_median_stops_what_is_behind() {
     ];
     let report = curves(&values, |search| search.pruning(median(0, 2)));
     assert_eq!(ends(&report), (vec![0, 1], vec![(2, 3)]));
-    // NaN is behind everything.
+    // NaN is worse than everything.
     let report = curves(
         &[vec![1e300], vec![f64::NAN, 0.0], vec![f64::INFINITY]],
         |s| s.pruning(median(0, 1)),
@@ -413,16 +411,16 @@ fn the_median_stops_what_is_behind() {
 fn successive_halving_lets_the_best_go_on() {
     let halving = |min_epochs, factor| SuccessiveHalving { min_epochs, factor };
     let run = |values: &[f64], rule| ends(&curves(&flat(values, 9), |search| search.pruning(rule)));
-    // The first goes on, and so does each that is better than all before.
+    // The first trial continues, and so does each one that is better than all before it.
     assert_eq!(
         run(&[5.0, 4.0, 3.0, 2.0, 1.0], halving(1, 2)).0,
         [0, 1, 2, 3, 4]
     );
-    // The second of four is in the better half at epoch 1, but not at 2, where only one more has
-    // been.
+    // The last of four is in the better half at epoch 1, but not at 2, which only one other has
+    // reached.
     let worse = run(&[1.0, 2.0, 3.0, 1.5], halving(1, 2));
     assert_eq!(worse, (vec![0], vec![(1, 1), (2, 1), (3, 2)]));
-    // The second of six is in the better third at each rung where six have been.
+    // The last of six is in the better third at each rung that all six have reached.
     assert_eq!(
         run(&[1.0, 2.0, 3.0, 4.0, 5.0, 1.5], halving(3, 3)).1,
         [(1, 3), (2, 3), (3, 3), (4, 3), (5, 9)]
@@ -438,8 +436,8 @@ fn successive_halving_lets_the_best_go_on() {
         (vec![1], vec![(0, 2), (2, 2)])
     );
 
-    // Where not every epoch reports, the first report at or after the rung counts, and one report
-    // may pass several.
+    // If not every epoch reports, the first report at or after a rung counts for it, and one report
+    // may count for several rungs.
     let rule = SuccessiveHalving {
         min_epochs: 2,
         factor: 2,
@@ -483,7 +481,7 @@ fn a_stop_reaches_the_trainer() {
                 .on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))
                 .fit(&mut *Net::init(&mut shapewright::rng(0)), &x, &y)?;
             epochs.fetch_add(history.epochs.len(), Ordering::Relaxed);
-            // Once told to stop, always.
+            // After a stop, every report says to stop.
             assert_eq!(trial.report(20, 0.0), ControlFlow::Break(()));
             Ok(0.0)
         });
@@ -545,22 +543,22 @@ proptest! {
                 Outcome::Failed(_) => prop_assert!(false),
             }
         }
-        // Those that finished are sorted by value, and of equal ones the first is first.
+        // Finished trials are sorted by value, and equal ones by number.
         let finished: Vec<_> = report.trials.iter().filter_map(|trial| match trial.outcome {
             Outcome::Finished(value) => Some((value, trial.number)),
             _ => None,
         }).collect();
         prop_assert!(finished.is_sorted());
         prop_assert_eq!(report.best().map(|best| best.number), finished.first().map(|&(_, number)| number));
-        // Those that were pruned follow, the latest first.
+        // Pruned trials follow, the longest first.
         let pruned: Vec<_> = report.trials[finished.len()..].iter().map(|trial| (usize::MAX - trial.epochs(), trial.value())).collect();
         prop_assert!(pruned.is_sorted(), "{:?}", pruned);
-        // The first trial is never stopped: it has nobody to be compared with.
+        // The first trial is never stopped, as there is nothing to compare it with.
         prop_assert!(report.trials.iter().all(|trial| trial.number > 0 || matches!(trial.outcome, Outcome::Finished(_))));
         numbers.sort_unstable();
         prop_assert_eq!(numbers, (0..values.len()).collect::<Vec<_>>());
 
-        // Upside down, everything is the same.
+        // Maximizing the negated values gives the same results.
         let negated: Vec<Vec<f64>> = values.iter().map(|curve| curve.iter().map(|&value| -value).collect()).collect();
         let mirrored = curves(&negated, |search| set(search).maximize());
         prop_assert_eq!(ends(&mirrored), ends(&report));
@@ -681,7 +679,7 @@ fn tables_have_columns_for_candidates_and_outcomes() -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// A candidate's field may be called like one of the table's own columns.
+/// A candidate's field may have the name of one of the table's own columns.
 #[test]
 fn columns_have_names_of_their_own() {
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Training over epochs: what it does, in which order, and how it ends.
+//! Training over epochs: its steps, their order, and its end.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -84,7 +84,7 @@ fn gathering_on_other_threads_changes_no_bit() {
         assert_eq!(run(), first, "on {threads} threads");
     }
 
-    // Only one of them is helped at a time.
+    // Other threads help only one of the trainings at a time.
     std::thread::scope(|scope| {
         let others: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
         others
@@ -98,7 +98,7 @@ fn gathering_on_other_threads_changes_no_bit() {
 #[test]
 fn an_epoch_goes_through_every_sample_once() {
     let (x, _) = samples(50, 2);
-    // The step of plain gradient descent on a sum is the sum of the steps, if they are small.
+    // A small step of plain gradient descent on a sum is the sum of the steps.
     let y: Vec<_> = x.iter().map(|_| Tensor1::from([1.0])).collect();
     network! { struct Linear1: [2] -> [1] { fc: Linear<_, 1> } }
     let mut net = Linear1::zeros();
@@ -132,7 +132,7 @@ fn the_history_has_what_was_asked_for() {
     assert_eq!(history.restored, None);
     let last = history.last().unwrap();
     assert_eq!((last.epoch, last.steps), (4, 12));
-    // The loss is the same thing, taken on the way.
+    // The metric of the validation samples is their loss.
     let [(name, value)] = &last.metrics[..] else {
         panic!("{:?}", last.metrics)
     };
@@ -191,7 +191,7 @@ fn early_stopping_goes_back_to_the_best() {
     let kept = RefCell::new(Vec::new());
     let mut net = net();
 
-    // A learning rate that grows until it spoils everything.
+    // The learning rate grows until the network gets worse.
     let history = Net::trainer(Sgd::new(0.0), Mse)
         .epochs(200)
         .batch_size(10)
@@ -342,8 +342,7 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
         "{far}"
     );
 
-    // The outputs grow by some digits in each step, and their squares are the first to be too
-    // large.
+    // The outputs grow by some digits in each step, and their squares overflow first.
     network! { struct Line: [2] -> [1] { Linear<_, 1> } }
     let large = vec![Tensor1::from([10.0, 0.0]); 8];
     let error = Line::trainer(Sgd::new(1.0), Mse)
@@ -396,8 +395,7 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     );
 }
 
-/// A loss of one's own, whose value and slope are what a function says of the output and the
-/// target.
+/// A custom loss, whose value and slope a function computes from the output and the target.
 struct Own<F>(F);
 
 impl<F: Fn(f32, f32) -> (f32, f32)> Loss<Rank1<1>, f32> for Own<F> {
@@ -447,7 +445,7 @@ fn the_last_step_is_checked_too() {
     let far = [Tensor1::from([1e10]); 4];
     let mut net = Line::init(&mut shapewright::rng(0));
 
-    // A setting did it.
+    // The learning rate is the cause.
     let huge = Line::trainer(Sgd::new(1e30), Mse).checkpoint(&path);
     let cause = NonFinite::Parameter {
         name: name("fc.weight"),
@@ -456,7 +454,7 @@ fn the_last_step_is_checked_too() {
     assert_cause(huge.fit(&mut net, &x, &far), 1, 1, cause);
     assert!(!path.exists(), "no checkpoint of what is not finite");
 
-    // Nor is one written if the training is interrupted.
+    // No checkpoint is written if the training is interrupted.
     let mut net = Line::init(&mut shapewright::rng(0));
     let interrupted = Line::trainer(Sgd::new(1e30), Mse)
         .batch_size(1)
@@ -469,7 +467,7 @@ fn the_last_step_is_checked_too() {
     assert_cause(interrupted.fit(&mut net, &x, &far), 1, 1, cause);
     assert!(!path.exists(), "no checkpoint of what is not finite");
 
-    // That of the epoch before stays as it was.
+    // The checkpoint of the epoch before stays as it was.
     let mut net = Line::init(&mut shapewright::rng(0));
     let schedule = |step: u64| if step == 1 { 1e38 } else { 1e-3 };
     let second = Line::trainer(Sgd::new(1.0), Mse)
@@ -496,7 +494,7 @@ fn the_last_step_is_checked_too() {
     );
     std::fs::remove_dir_all(folder).unwrap();
 
-    // The squares of a gradient that is finite itself.
+    // The gradient is finite, but its squares are not.
     let mut net = Line::init(&mut shapewright::rng(0));
     let squares =
         Line::trainer(Adam::new(0.1), Own(|y: f32, _: f32| (y, 1e30))).fit(&mut net, &x, &far);
@@ -521,7 +519,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         net
     };
 
-    // The loss's own: found before the step is made.
+    // The gradient of the loss itself: it is found before the step is made.
     for slope in [f32::NAN, f32::INFINITY] {
         let mut net = net();
         let before = net.params().to_vec();
@@ -531,7 +529,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         assert_eq!(net.params(), before);
     }
 
-    // Made so on the way back, for optimizers that hide it in their own ways.
+    // A gradient that becomes infinite in backward, which each optimizer hides in another way.
     fn check<O: Optimizer + Sync>(
         optimizer: O,
         mut net: Box<Deep>,
@@ -565,7 +563,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
     check(Lion::new(0.1), net(), &x, &y);
 }
 
-/// A layer of one's own that is not defined below zero.
+/// A custom layer that is not defined below zero.
 struct Root;
 
 impl<S: Shape> ShapeRule<S> for Root {
@@ -590,7 +588,7 @@ impl InPlace for Root {
     }
 }
 
-/// Large inputs are told from large parameters.
+/// The error distinguishes large inputs from large parameters.
 #[test]
 fn the_cause_of_an_infinite_loss_is_what_is_large() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
@@ -624,7 +622,7 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
         },
     );
 
-    // A layer of one's own that is not defined there is itself to blame.
+    // A custom layer that is not defined there is the cause itself.
     network! { struct Odd: [1] -> [1] { fc: Linear<_, 4>, odd: Root, head: Linear<_, 1> } }
     let mut net = Odd::init(&mut shapewright::rng(0));
     net.fc.bias = [-1.0; 4];
@@ -672,7 +670,7 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
     assert_eq!(fit(1.0, 1.0).expect("a training").epochs.len(), 3);
 }
 
-/// Statistics of a batch that no f32 holds are not taken in.
+/// Statistics of a batch that do not fit in an f32 are not taken over, and end the training.
 #[test]
 fn statistics_stay_finite() {
     network! {

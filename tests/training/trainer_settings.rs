@@ -59,7 +59,7 @@ fn trainer<'a, O: Optimizer + Sync>(optimizer: O) -> On<'a, O> {
         .seed(5)
 }
 
-/// Returns the parameters after a training on 37 samples.
+/// Returns the parameters after training on 37 samples.
 fn trained<O: Optimizer + Sync>(trainer: On<'_, O>) -> Vec<f64> {
     let ((x, y), mut net) = (samples(37, 1), net());
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
@@ -96,7 +96,7 @@ fn by_hand<O: Optimizer + Sync>(
     net.params().to_vec()
 }
 
-/// By hand, with a learning rate for each step.
+/// Trains by hand, with a learning rate for each step.
 fn with_lr(lr: impl Fn(u64) -> f64) -> Vec<f64> {
     by_hand(
         Adam::new(1.0).state(),
@@ -116,7 +116,7 @@ fn schedules_set_the_learning_rate_by_step_or_by_epoch() {
     assert_eq!(by_epoch, with_lr(|step| schedule().lr(step / STEPS)));
     let function = trained(trainer(Adam::new(9.0)).schedule(|step: u64| 0.1 / (step + 1) as f64));
     assert_eq!(function, with_lr(|step| 0.1 / (step + 1) as f64));
-    // `adjust` comes after it.
+    // `adjust` runs after the schedule.
     let adjusted = trainer(Adam::new(9.0))
         .schedule(schedule())
         .adjust(|adam, _| adam.lr *= 0.5);
@@ -136,7 +136,7 @@ fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
         ControlFlow::Continue(())
     };
 
-    // Far too large: the loss goes up and down.
+    // The learning rate is far too large, so that the loss goes up and down.
     let trainer = trainer(Sgd::new(0.9))
         .epochs(20)
         .validate(&vx, &vy)
@@ -191,7 +191,7 @@ fn gradients_are_clipped_and_penalties_added() {
         l2_penalty(net, layer!(Net), 0.02, gradient);
     });
     assert_eq!(trained(penalties), expected);
-    // Both together: penalties, then values, then the norm.
+    // All together: penalties, then clipping by value, then by norm.
     let all = trainer(Sgd::new(0.3))
         .clip_grad_norm(0.1)
         .clip_grad_value(0.05)
@@ -230,7 +230,7 @@ fn parts_are_frozen_and_backward_ends_above_them() {
         parts(AdamW::new(0.1).state()),
         |_, net, _, gradient| {
             l2_penalty(net, layer!(Net), 0.1, gradient);
-            // Frozen parts do not count for the norm.
+            // Frozen parts do not count towards the norm.
             (gradient.fc1.weight, gradient.fc1.bias) = Default::default();
             gradient.fc2.bias = Default::default();
             *norm.borrow_mut() = clip_grad_norm(gradient, 0.01).unwrap();
@@ -311,7 +311,7 @@ fn accumulated_batches_are_one_large_batch() {
     }
 }
 
-/// Trains with an average; the parameters of each epoch, as the observer sees them, and the
+/// Trains with an average. Returns the parameters of each epoch, as the observer sees them, and the
 /// validation losses.
 fn averaged(trainer: On<'_, Sgd>) -> (Vec<f64>, Vec<Vec<f64>>, Vec<f64>) {
     let ((x, y), (vx, vy), mut net) = (samples(37, 1), samples(9, 2), net());
@@ -472,7 +472,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(net.params(), before);
 }
 
-/// Every number that a trainer is told has a range, and the error names the setting.
+/// Every number that a trainer takes has a range, and the error names the setting.
 #[test]
 fn each_numeric_setting_has_its_range() {
     let ((x, y), mut net) = (samples(37, 1), net());
@@ -517,7 +517,7 @@ fn each_numeric_setting_has_its_range() {
             "scale",
         );
         refused(trainer(Sgd::new(bad)), optimizer, "lr");
-        // What is only known when the step comes.
+        // These settings are only known at the step.
         refused(plain().schedule(move |_| bad), schedule, "lr");
         refused(plain().adjust(move |sgd, _| sgd.lr = bad), optimizer, "lr");
         refused(
@@ -529,8 +529,8 @@ fn each_numeric_setting_has_its_range() {
     assert_eq!(net.params(), before);
 }
 
-/// A schedule whose learning rate is wrong at some step ends the training there, with the steps
-/// before made.
+/// A schedule whose learning rate is wrong at some step ends the training there. The steps before
+/// it have been made.
 #[test]
 fn a_learning_rate_is_checked_at_each_step() {
     let ((x, y), mut net) = (samples(37, 1), net());
@@ -547,7 +547,7 @@ fn a_learning_rate_is_checked_at_each_step() {
     assert!(net.params().iter().all(|x| x.is_finite()));
 }
 
-/// Functions without an error to return panic, as an optimizer's step does.
+/// Functions that return no error panic, as an optimizer's step does.
 #[test]
 fn free_functions_refuse_settings_out_of_their_ranges() {
     fn refused(call: impl FnOnce(&mut Net), setting: &str) {
@@ -595,13 +595,13 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
         refused(step, "optimizer's `lr` is");
     }
 
-    // Infinity bounds nothing, and gives the norm.
+    // With infinity, nothing is clipped, and the norm is returned.
     let mut gradient = net();
     let norm = clip_grad_norm(&mut *gradient, f64::INFINITY).expect("a norm");
     assert!(norm > 0.0 && gradient.params() == network.params());
 }
 
-/// The columns of a history have names of their own.
+/// The columns of a history have unique names.
 #[test]
 fn each_metric_has_a_name_of_its_own() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
@@ -647,7 +647,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(epoch.metrics[1].0, "again");
     assert_eq!(epoch.metrics[0].1, epoch.metrics[1].1);
 
-    // A history that was made by hand numbers them.
+    // In a history that was made by hand, equal names are numbered.
     let metrics = ["loss", "a", "a", "a 2"]
         .map(|name| (name.to_owned(), 0.5))
         .to_vec();
@@ -668,7 +668,7 @@ fn each_metric_has_a_name_of_its_own() {
         history.to_json()
     );
 
-    // An epoch may have metrics that the first has not.
+    // An epoch may have metrics that the first one lacks.
     let mut other = history.epochs[0].clone();
     other.metrics = vec![("b".to_owned(), 0.25), ("a".to_owned(), 0.75)];
     let history = History {
@@ -687,7 +687,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
-/// A plateau watches the validation loss, or a metric that is named.
+/// A plateau watches the validation loss, or a named metric.
 #[test]
 fn a_plateau_watches_a_metric() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
@@ -726,7 +726,7 @@ fn a_plateau_watches_a_metric() {
                 .expect("the metric");
             lr = by_hand.step(lr, *value);
         }
-        // The network gets better, so that only the wrong way round reduces the learning rate.
+        // The network improves, so that only the wrong mode reduces the learning rate.
         assert_eq!(
             lr < 0.2,
             (mode, metric) == (PlateauMode::Max, "mae"),
@@ -750,7 +750,7 @@ fn a_plateau_watches_a_metric() {
 #[test]
 fn norms_that_are_not_finite_end_the_training() {
     let ((x, y), mut net) = (samples(37, 1), net());
-    // The loss is finite, the square of its gradient is not.
+    // The loss is finite, but the square of its gradient is not.
     let y: Vec<Y> = y.iter().map(|_| Tensor::from([1e150])).collect();
     let before = net.params().to_vec();
 
@@ -801,7 +801,7 @@ fn batches_that_are_gathered_ahead_are_the_same() {
         }
     }
     assert_eq!(bits(trained.params()), bits(by_hand.params()));
-    // A panic of an observer goes on, and the thread ends.
+    // A panic of an observer reaches the caller, and the thread ends.
     let watch = |_: &Step, _: &Broad| -> ControlFlow<()> { panic!("an observer") };
     let trainer = Broad::trainer(Sgd::new(0.01), Mse)
         .batch_size(10)
@@ -815,8 +815,8 @@ fn batches_that_are_gathered_ahead_are_the_same() {
     );
 }
 
-/// Changes nothing, counts how often its gradient is asked for, and measures the mean of what it
-/// sees.
+/// A layer that changes nothing, counts the calls of its backward pass, and measures the mean of
+/// its inputs.
 struct Watch;
 
 #[derive(Clone, Copy, Debug, Parameters)]
@@ -890,7 +890,7 @@ fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer(
             .seed(5)
     };
     trainer().fit(&mut net, &x, &y).unwrap();
-    // As if each batch were a step of its own.
+    // The mean is updated by each batch, not by each step.
     let (mut mean, mut batches) = (0.0, Batches::new(&x, &y, 5));
     rng.next_u64();
     batches.shuffle(&mut rng);
