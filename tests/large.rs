@@ -1,5 +1,5 @@
-//! Networks, tensors and samples far larger than the stack, and networks of very many layers, in a
-//! build without optimization.
+//! Networks, tensors and samples far larger than the stack, and networks of very many layers. They
+//! must also work in a build without optimization.
 
 mod common;
 
@@ -165,7 +165,8 @@ fn boxed_tensors_never_touch_the_stack() {
     });
 }
 
-/// Almost five megabytes: nineteen of these stacks, and two of the stacks of other threads.
+/// An image of almost five megabytes: nineteen times the small stack, and twice the default stack
+/// of a thread.
 type Picture = Rank3<640, 640, 3>;
 type Pictures = Vec<Tensor<Picture>>;
 
@@ -227,7 +228,7 @@ fn a_trainer_changes_and_mixes_large_samples() {
     });
 }
 
-/// A target of one's own.
+/// A custom target.
 #[derive(Clone, Copy)]
 struct Scene {
     picture: Tensor<Picture>,
@@ -240,7 +241,7 @@ impl Sample for Scene {
 
 impl Scene {
     fn boxed(value: f32) -> Box<Self> {
-        // SAFETY: all bits zero is a picture, and class 0.
+        // SAFETY: zero bits are a valid picture and class 0.
         let mut scene = unsafe { Box::<Scene>::new_zeroed().assume_init() };
         scene.picture.as_mut_slice().fill(value);
         scene
@@ -286,7 +287,7 @@ fn targets_of_any_type_are_gathered_from_memory_to_memory() {
     });
 }
 
-/// A tuple of an image, optional labels of its pixels, and more.
+/// A tuple of an image, optional labels, and more.
 type Several = (
     Tensor<Picture>,
     [[Option<Label<2>>; 512]; 512],
@@ -296,8 +297,8 @@ type Several = (
 #[test]
 fn tuples_and_arrays_are_samples_of_their_parts() {
     on_a_small_stack(|| {
-        // SAFETY: all bits zero is a picture, no labels (or those of class 0), a number; the text
-        // is written.
+        // SAFETY: zero bits are a valid picture, valid optional labels (`None` or class 0) and a
+        // valid number; the text is written.
         let several = unsafe {
             let mut several = Box::<Several>::new_zeroed();
             (*several.as_mut_ptr()).2.1 = "text";
@@ -360,7 +361,7 @@ fn copies_of_large_samples() {
         assert!(pictures[0].iter().all(|&x| x == 7.0));
         assert!(copies.iter().all(|copy| copy == &*picture));
     });
-    // Of what is cloned by value, too.
+    // Also with samples that are cloned by value.
     let names = shapewright::data::repeat(&"a".to_owned(), 2);
     assert_eq!(shapewright::data::to_vec(&names), ["a", "a"]);
 }
@@ -438,7 +439,7 @@ fn scalers_and_imputers_of_large_samples() {
         Imputer::constant_boxed(3.0).transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 3.0);
 
-        // A list of values for each feature: a smaller sample, of a megabyte.
+        // A smaller sample of a megabyte, as the median needs a list of values for each feature.
         let x = Tensor::<Rank2<512, 512>>::zeros_vec(3);
         assert_eq!(
             Imputer::median_boxed(&x).expect("finite values").fill[[5, 5]],
@@ -524,7 +525,7 @@ fn grids_and_files_of_large_images() {
     use shapewright::data::images::{Images, Size, read};
     use shapewright::plots::ImageGrid;
 
-    // The compression of PNG files makes its tables, of some hundred kilobytes, on the stack.
+    // The compression of PNG files keeps tables of some hundred kilobytes on the stack.
     on_a_stack_of(1 << 20, || {
         let folder = common::folder("large_images");
         std::fs::create_dir(folder.join("grey")).expect("a folder");
@@ -801,7 +802,7 @@ macro_rules! layers {
     };
 }
 
-/// Calls with the layers four times.
+/// Calls a macro with the layers repeated four times.
 macro_rules! four_times {
     ($then:ident $name:ident { $($layers:tt)* }) => {
         $then! { $name { $($layers)* $($layers)* $($layers)* $($layers)* } }
@@ -813,7 +814,7 @@ macro_rules! four_times {
 
 four_times! { four_times four_times layers Deep { Linear<_, 8>, Tanh, LayerNorm<_>, Relu, Dropout(0.1), } }
 
-// So often that a list of what each time keeps, a few words each, is larger than the stack.
+// With so many repetitions, a list with a few words for each would be larger than the stack.
 network! { struct Repeated: [2] -> [2] { Repeat<20_000> { Linear<_, 2>, Tanh } } }
 
 network! {
@@ -832,7 +833,7 @@ network! {
     }
 }
 
-/// Everything that a network does, which ends in the steps of a training.
+/// Does everything that a network can do, up to the steps of a training.
 fn whole_life<N: Trainable<Element = f32>>() {
     on_a_small_stack(|| {
         let mut net = N::init(&mut shapewright::rng(0));

@@ -1,4 +1,4 @@
-//! The memory of metrics and of readers of files, which grows with the data and stays within the
+//! The memory of metrics and of readers of files: it grows with the data and stays within the
 //! limits.
 #![cfg(all(
     feature = "csv",
@@ -33,7 +33,7 @@ use shapewright::{
 };
 
 thread_local! {
-    /// The bytes that this thread has, and the most that it had.
+    /// The number of bytes that this thread holds, and the largest such number so far.
     static NOW: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
@@ -73,7 +73,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The most bytes that a call has at a time, beyond those before it.
+/// Returns the result of a call and the largest number of bytes that it holds at a time, beyond
+/// those before it.
 fn most<R>(call: impl FnOnce() -> R) -> (R, isize) {
     let before = NOW.get();
     MOST.set(before);
@@ -83,7 +84,8 @@ fn most<R>(call: impl FnOnce() -> R) -> (R, isize) {
 
 const MIB: isize = 1 << 20;
 
-/// Asserts that a reader refuses a file for its memory, and how much it takes to find out.
+/// Asserts that a reader refuses a file because of its memory, and that it takes at most `within`
+/// bytes to find out.
 #[track_caller]
 fn refused<T>(within: isize, read: impl FnOnce() -> Result<T, ReadError>) -> ReadError {
     let (result, most) = most(read);
@@ -95,7 +97,7 @@ fn refused<T>(within: isize, read: impl FnOnce() -> Result<T, ReadError>) -> Rea
     error
 }
 
-/// As many zeros as these, packed.
+/// Returns `start` and many zeros, compressed.
 fn packed_zeros(start: &[u8], zeros: usize) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(start).expect("memory");
@@ -115,7 +117,7 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         .concat()
     };
     let path = folder.join("zeros.gz");
-    // From a file, the head is enough: what follows is not looked at.
+    // Of a file, only the head is read.
     fs::write(&path, packed_zeros(&head(400_000), 784)).expect("a file");
     let error = refused(MIB, || idx::images::<Rank2<28, 28>, f32>(&path));
     let text = format!(
@@ -125,19 +127,19 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         path.display()
     );
     assert_eq!(error.to_string(), text);
-    // From something without a size, as much as may be.
+    // A source without a size is read up to the limit.
     let bytes = packed_zeros(&head(10_000), 7_840_000);
     assert!(bytes.len() < 50_000, "{} bytes", bytes.len());
     let limits = Limits::new().max_bytes(10 << 20);
     refused(20 * MIB, || {
         limits.within(|| idx::images_from::<Rank2<28, 28>, f32>("x", &bytes[..]))
     });
-    // What is announced may be a lie: more comes, or less.
+    // The announced size may be wrong: here there are fewer bytes.
     let small = packed_zeros(&head(400_000), 784);
     let error = idx::images_from::<Rank2<28, 28>, f32>("x", &small[..]).expect_err("cut");
     assert_eq!(error.kind, ReadErrorKind::Length);
 
-    // Raised, it is read.
+    // With a higher limit, the file is read.
     fs::write(&path, &bytes).expect("a file");
     let read = || idx::images::<Rank2<28, 28>, u8>(&path);
     refused(MIB, || limits.within(read));
@@ -150,7 +152,7 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         10_000
     );
     assert_eq!(read().expect("images").len(), 10_000);
-    // Labels, of which four bytes are made for each.
+    // Each byte of a label becomes four bytes in memory.
     let head = [&[0, 0, 8, 1][..], &(100_000_000_u32).to_be_bytes()].concat();
     fs::write(&path, packed_zeros(&head, 100)).expect("a file");
     refused(MIB, || idx::labels::<10>(&path));
@@ -207,7 +209,7 @@ fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A PNG that says that it is large.
+/// Returns a small PNG file that claims to be large.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let head = [
         &width.to_be_bytes()[..],
@@ -226,7 +228,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     .concat()
 }
 
-/// A JPEG that says that it is large.
+/// Returns a small JPEG file that claims to be large.
 fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8)
@@ -279,7 +281,7 @@ fn small_files_of_large_pictures_are_refused_by_their_head() {
                 the height 13000 and the width 13000; if you trust the file, read it within \
                 `Limits::new().max_bytes(..).within(..)`";
     assert_eq!(error.to_string(), format!("{}: {text}", path.display()));
-    // A picture that is small, but wide and made high on the way.
+    // A small picture that is wide, and that resizing makes high on the way.
     image::GrayImage::new(1000, 1)
         .save(&path)
         .expect("a picture");
@@ -360,7 +362,7 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
     );
     assert!(most_enough.within(|| Loader::open(&path)).is_ok());
 
-    // A training that has seen much.
+    // A training with a long history.
     let path = folder.join("run.checkpoint");
     let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
     let y = [[0.0], [1.0]].map(Tensor1::from);

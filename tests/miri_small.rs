@@ -1,5 +1,5 @@
-//! A small tour through the unsafe code, for Miri: `.ci/sanitize miri` has the command and its
-//! flags.
+//! Small programs that run all of the unsafe code, for Miri: `.ci/sanitize miri` has the command
+//! and its flags.
 
 mod common;
 
@@ -153,7 +153,7 @@ fn words_are_learned() {
     assert!(net.forward(&x[0]).sum().is_finite());
 }
 
-/// A panic's payload whose drop panics, with such a payload again.
+/// A payload of a panic whose drop panics with another such payload.
 struct Grenade(u32);
 
 impl Drop for Grenade {
@@ -164,8 +164,8 @@ impl Drop for Grenade {
     }
 }
 
-/// Doubles, or panics where the first number is negative; enough work for every sample to be a
-/// part.
+/// Doubles, or panics where the first number is negative. It claims so much work that every sample
+/// becomes a part of its own.
 struct Dangerous;
 
 impl<In: Shape> ShapeRule<In> for Dangerous {
@@ -370,7 +370,7 @@ impl<S: Shape, T: Element> Train<S, S, T> for Keeper {
 network! { #[derive(Clone, Debug)] struct Keeps: [2] -> [2] { Linear<_, 2>, keeper: Keeper, Keeper } }
 network! { #[derive(Clone, Debug)] struct KeepsDouble: [2] -> [2] as f64 { Linear<_, 2>, keeper: Keeper, Keeper } }
 
-/// Padding has no values after a move, and nothing reads it.
+/// After a move, padding is uninitialized, and nothing reads it.
 #[test]
 fn buffers_are_copied_and_their_padding_is_not_read() {
     let _settings = two_portable_threads();
@@ -380,7 +380,7 @@ fn buffers_are_copied_and_their_padding_is_not_read() {
             let check = |net: &$net| {
                 assert!(net.keeper.has_its_bits() && net.layer_2.has_its_bits());
             };
-            // A move by value takes the values of padding away.
+            // A move by value leaves the padding uninitialized.
             let moved: $net = *$net::init(&mut shapewright::rng(1));
             let mut net = Box::new(moved);
             check(&net);

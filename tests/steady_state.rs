@@ -16,15 +16,15 @@ use shapewright::prelude::*;
 use shapewright::{optim::OptimizerState, tensor::Element, threads};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-/// The test has begun.
+/// Whether the test has begun.
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// This thread is the harness's: it allocated before the test began.
+    /// Whether this thread belongs to the test harness, as it allocated before the test began.
     static OF_HARNESS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Counts what all threads but the harness's allocate.
+/// Counts the allocations of all threads but the harness's.
 fn count() {
     if !BEGUN.load(Ordering::Relaxed) {
         OF_HARNESS.set(true);
@@ -179,8 +179,8 @@ fn batches_and_metrics() {
     });
 }
 
-/// The steps of a training whose batches are gathered by others, and of one where they are changed
-/// on another thread.
+/// Counts allocations in the steps of two trainings: one whose batches other threads gather, and
+/// one whose batches another thread changes.
 fn trainers() {
     network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
     let x = vec![Tensor3::ones(); 200];
@@ -221,7 +221,7 @@ fn trainers() {
     }
 }
 
-/// With room made for the batch, the first step of a workspace does not allocate either.
+/// After `reserve`, the first step of a workspace does not allocate either.
 fn reserved() {
     let net = Whole::init(&mut shapewright::rng(0));
     let mut gradient = Whole::zeros();

@@ -22,7 +22,7 @@ fn assert_normal<T: Element>(what: &str, numbers: &[T]) {
     }
 }
 
-/// Some steps with gradients, then `steps` without any.
+/// Makes some steps with gradients, then `steps` with gradients of zero.
 fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64, steps: usize) {
     let mut net = N::init(&mut shapewright::rng(1));
     let mut state = optimizer.state::<N>();
@@ -38,7 +38,7 @@ fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64,
     gradient.params_mut().fill(num_traits::zero());
     for step in 0..steps {
         state.step(&mut net, &gradient);
-        // Also those in between, but not all of them: it takes long.
+        // Checking after every step would take too long.
         if step % 50 == 0 || step + 1 == steps {
             state
                 .states()
@@ -48,8 +48,8 @@ fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64,
     }
 }
 
-/// All optimizers, with settings under which all that decays becomes denormal in these steps, but
-/// for Adagrad's sum.
+/// Checks all optimizers, with settings under which their states would become denormal in these
+/// steps, except for Adagrad's sum.
 fn every_optimizer_decays<N: Trainable>(size: f64, steps: usize) {
     macro_rules! all {
         ($($optimizer:expr),* $(,)?) => { $( decays::<N>(stringify!($optimizer), $optimizer, size, steps); )* };
@@ -88,7 +88,7 @@ fn no_optimizer_state_becomes_denormal_in_f64() {
     every_optimizer_decays::<Double>(1e-140, 3000);
 }
 
-/// The small gradients of saturated units, whose squares and products would be denormal.
+/// Gradients of saturated units are so small that their squares and products would be denormal.
 #[test]
 fn no_optimizer_state_becomes_denormal_under_small_gradients() {
     let settings = settings();
@@ -220,7 +220,7 @@ fn flushes() -> bool {
 
 network! { struct Deep: [64] -> [8] { fc1: Linear<_, 128>, Relu, fc2: Linear<_, 64>, Tanh, head: Linear<_, 8> } }
 
-/// With weights of all sizes down to denormal ones.
+/// Returns a network with weights of all sizes down to denormal ones.
 fn faded() -> Box<Deep> {
     let mut net = Deep::init(&mut shapewright::rng(3));
     for (i, p) in net.params_mut().iter_mut().enumerate() {
@@ -344,14 +344,14 @@ fn a_scope_gives_the_same_bits_at_every_number_of_threads() {
         assert_eq!(bits_of_step(&x), outside, "{tier}");
         threads::set_threads(0);
 
-        // Something is denormal, and the scope does change it.
+        // The computation has denormal numbers, and the scope changes them.
         if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             assert_ne!(want.unwrap(), outside);
         }
     });
 }
 
-/// Trials of a search on threads of their own are in the scope of the search.
+/// Trials that run on other threads are in the scope of the search.
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn trials_follow_the_scope() {

@@ -74,7 +74,7 @@ network! { struct Padded: [3] -> [2] {
     embed: Embedding<4, 2, PaddingIdx<1>>, Flatten, head: Linear<_, 2>
 } }
 
-/// PyTorch's draws differ, so what is checked is the distribution; 4 standard errors are allowed.
+/// PyTorch draws other numbers, so the distribution is checked, to 4 standard errors.
 #[test]
 fn initial_values_are_standard_normal_and_zero_for_the_padding() {
     network! { struct Large: [1] -> [1, 50] { embed: Embedding<200, 50, PaddingIdx<7>> } }
@@ -101,7 +101,7 @@ fn initial_values_are_standard_normal_and_zero_for_the_padding() {
     );
 }
 
-/// Also with optimizers that move parameters without a gradient.
+/// Checks the padding with optimizers that move parameters without a gradient as well.
 fn padding_stays_zero(optimizer: impl Optimizer + Sync) {
     let mut net = Padded::init(&mut shapewright::rng(2));
     let mut gradient = Padded::zeros();
@@ -134,7 +134,7 @@ fn the_padding_has_no_gradient_and_stays_zero() {
     padding_stays_zero(Sgd::new(0.1).momentum(0.9).weight_decay(0.1));
 }
 
-/// Inputs that are no index, which an `Index` rules out and other numbers do not.
+/// Checks inputs that are not indices, which are possible if they are not made with `Index`.
 fn no_index_is_read<N>(of: impl Fn(&N) -> Vec<Vec<N::Element>>)
 where
     N: Trainable<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,

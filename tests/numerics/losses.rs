@@ -17,7 +17,7 @@ fn label<const N: usize>(class: usize) -> Label<N> {
     Label::new(class % N).expect("a class")
 }
 
-/// From 0.02 to 0.98.
+/// Returns tensors of numbers from 0.02 to 0.98.
 fn probabilities<S: Shape>(count: usize, seed: u64) -> Vec<Tensor<S, f64>> {
     random(count, seed)
         .iter()
@@ -266,7 +266,7 @@ fn outputs_that_are_not_probabilities_make_bce_nan() {
     }
 }
 
-/// Says that it gives probabilities, as a layer of a user's own can.
+/// A custom layer that declares its outputs to be probabilities.
 struct Halves;
 
 impl<In: Shape> ShapeRule<In> for Halves {
@@ -362,7 +362,7 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
     }
 
-    // It does nothing to what it gives.
+    // `CrossEntropy` does not change log probabilities.
     let loss = likely
         .forward_train(&x, &mut likely_workspace)
         .loss(&CrossEntropy, &[label(1); 5]);
@@ -416,7 +416,7 @@ const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 const LN_2: f64 = core::f64::consts::LN_2;
 
-/// Equal, infinities and NaN included, but for rounding.
+/// Asserts that two numbers are equal but for rounding, infinities and NaN included.
 #[track_caller]
 fn assert_is(what: &str, found: f64, wanted: f64) {
     let same = if wanted.is_finite() {
@@ -427,7 +427,7 @@ fn assert_is(what: &str, found: f64, wanted: f64) {
     assert!(same, "{what}: {found}, not {wanted}");
 }
 
-/// Value and gradient of the sum over one sample.
+/// Asserts the value and the gradient of a loss of one sample.
 #[track_caller]
 fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
     name: &str,
@@ -447,8 +447,8 @@ fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
     }
 }
 
-/// Losses element by element: output, target, value and gradient of each. Vectors of elements have
-/// them all at once.
+/// Checks losses of single elements: output, target, value and gradient of each. They are also
+/// checked together, as vectors.
 fn check_elements<T: Element>() {
     fn rows<T: Element, L>(name: &str, loss: L, rows: &[[f64; 4]])
     where
@@ -505,7 +505,7 @@ fn check_elements<T: Element>() {
     rows::<T, _>("Huber", Huber.reduction(sum), &straight(0.5));
     rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &nan);
     rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &straight(0.5));
-    // So small that its curve is infinite, in f32 or in both.
+    // So small that its inverse is infinite, in f32 or in both types.
     for beta in [0.0, 1e-42, 1e-310] {
         rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &nan);
         rows::<T, _>(
@@ -666,7 +666,7 @@ fn check_elements<T: Element>() {
     );
 }
 
-/// Losses on two or three numbers or vectors: outputs, target, value and gradients.
+/// Checks losses of two or three numbers or vectors: outputs, target, value and gradients.
 fn check_tuples<T: Element>() {
     type Pair = (Rank1<1>, Rank1<1>);
     type Rows<'a> = &'a [([f64; 2], f64, f64, [f64; 2])];
@@ -774,7 +774,7 @@ fn check_tuples<T: Element>() {
     }
 }
 
-/// Losses on classes: logits, label, value and gradient. With many classes and with few.
+/// Checks losses of classes: logits, label, value and gradient, with few and with many classes.
 fn check_classes<T: Element>() {
     let sum = Reduction::Sum;
     let third = 1.0 / 3.0;
@@ -831,7 +831,7 @@ fn check_classes<T: Element>() {
             &[twice],
         );
 
-        // Classes that cannot be, in addition.
+        // More classes, all of them impossible.
         let mut many = [-INF; 300];
         many[..3].copy_from_slice(&x);
         let mut wanted = [0.0; 300];
@@ -927,8 +927,8 @@ fn check_classes<T: Element>() {
     );
 }
 
-/// Outputs without elements, or without classes, have an empty loss: nothing is cut into chunks of no
-/// length.
+/// Outputs without elements or without classes have a loss of 0: nothing is cut into chunks of
+/// length 0.
 #[test]
 fn outputs_without_elements_have_a_loss() {
     fn check<S: Shape, L: Loss<S, f32>>(loss: &L, targets: &[L::Target]) {
@@ -952,7 +952,7 @@ fn outputs_without_elements_have_a_loss() {
     check::<Rank3<2, 0, 3>, _>(&Nll.reduction(sum), &[[[], []]; 2]);
 }
 
-/// As many groups of labels as tensors, also where a group has none.
+/// There are as many groups of labels as tensors, also if a group has no labels.
 #[test]
 fn tensors_without_elements_have_groups_of_no_labels() {
     let rows = Label::<3>::from_tensors(&[Tensor2::<0, 2, u8>::zeros(); 2]);

@@ -40,7 +40,7 @@ fn keys<N: Trainable>(net: &N) -> Vec<String> {
 fn constants_are_those_worked_out_by_hand() {
     // fc1: 4 * 10 + 10; the last one: 10 * 3.
     assert_eq!((Small::PARAMS, Small::MACS), (50 + 30, 40 + 30));
-    // Between the layers ten numbers; while training also their gradients, the output and its
+    // Ten numbers between the layers; in training also their gradients, the output and its
     // gradient. Each buffer is a multiple of 8 bytes for each sample.
     assert_eq!(
         (Small::WORKSPACE_BYTES, Small::TRAIN_WORKSPACE_BYTES),
@@ -49,13 +49,14 @@ fn constants_are_those_worked_out_by_hand() {
     assert_eq!(size_of::<Small>(), 4 * 80);
     assert_eq!((align_of::<Small>(), align_of::<Outer>()), (64, 64));
 
-    // Linear on the last axis, twelve rows of it, in f64.
+    // A `Linear` on twelve rows, in f64.
     network! { struct Rows: [3, 4, 2] -> [12] as f64 { Linear<_, 7>, Relu, Gelu, Linear<_, 1>, Flatten } }
     assert_eq!(
         (Rows::PARAMS, Rows::MACS),
         (2 * 7 + 7 + 7 + 1, 12 * 2 * 7 + 12 * 7)
     );
-    // Two buffers in turn for inference; two activations and two gradients of 84 for training.
+    // Two alternating buffers for inference; two activations and two gradients of 84 numbers for
+    // training.
     assert_eq!(
         (Rows::WORKSPACE_BYTES, Rows::TRAIN_WORKSPACE_BYTES),
         (8 * 2 * 84, 8 * (4 * 84 + 2 * 12))
@@ -431,7 +432,7 @@ fn one_sample_has_the_same_bits_on_any_number_of_threads() {
     assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-/// One sample goes other ways than a batch, and must come to the same.
+/// A single sample takes other code paths than a batch, with the same result.
 #[test]
 fn one_sample_gives_what_it_gives_in_a_batch() {
     let net = OneSample::init(&mut shapewright::rng(1));
@@ -445,7 +446,8 @@ fn one_sample_gives_what_it_gives_in_a_batch() {
 network! { struct Images: [8, 8, 16] -> [10] { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
 network! { struct DoubleImages: [8, 8, 16] -> [10] as f64 { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
 
-/// In batches of one length, a sample has the same bits wherever it is and whatever is beside it.
+/// In batches of one length, the outputs of a sample have the same bits at any position and beside
+/// any other samples.
 #[test]
 fn an_output_does_not_depend_on_the_others_of_its_batch() {
     fn check<N: Trainable>(settings: &Settings) {
@@ -482,7 +484,7 @@ fn an_output_does_not_depend_on_the_others_of_its_batch() {
     check::<DoubleImages>(&settings);
 }
 
-/// Parameters of layers that have none, with a name each.
+/// Named parameters without numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 struct Nothing {

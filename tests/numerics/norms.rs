@@ -27,7 +27,7 @@ fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
     let mut gradient = Images::zeros();
     let mut workspace = Images::workspace();
     workspace.reserve(x.len());
-    // What memory holds before does not matter.
+    // Earlier contents of memory do not matter.
     workspace.fill_with(f32::NAN);
     let mut pass = net.forward_train(x, &mut workspace);
     let outputs = bits(Tensor::flatten(pass.outputs()));
@@ -115,7 +115,7 @@ fn large_batches_are_as_exact_as_small_ones() {
 
 network! { struct Features: [3] -> [3] { norm: BatchNorm1d<_> } }
 
-/// PyTorch refuses it; here it gives the bias, and the running variance stays.
+/// PyTorch refuses a batch of one value. Here it gives the bias, and the running variance stays.
 #[test]
 fn a_single_value_has_no_variance() {
     let mut net = Features::init(&mut shapewright::rng(0));
@@ -159,7 +159,7 @@ fn empty_batches_change_nothing() {
     assert_eq!(net.params(), before.params());
 }
 
-/// The running statistics come to be those of the data, and inference then does what training did.
+/// The running statistics approach those of the data, so that inference computes what training did.
 #[test]
 fn inference_becomes_what_training_was() {
     let mut net = Features::init(&mut shapewright::rng(0));

@@ -47,7 +47,8 @@ fn tensors() {
     });
 }
 
-/// The mean loss of equal samples is the loss of one of them, and their sum so many times that.
+/// Checks that the mean loss of equal samples is the loss of one of them, and that the sum is
+/// `MANY` times that.
 fn check_loss<S: Shape, L: Loss<S, f32>>(
     what: &str,
     loss: impl Fn(Reduction) -> L,
@@ -250,7 +251,7 @@ fn metrics_of_many_samples() {
     exact("log loss", log_loss, -a.ln());
 }
 
-/// Far from zero, where an `f64` near the mean is off by 6e-5.
+/// Checks targets far from zero, where the rounding error of an `f64` is 6e-5.
 #[test]
 fn targets_far_from_zero() {
     let far = 1e12;
@@ -301,7 +302,7 @@ fn scalers_of_many_samples() {
     );
 }
 
-/// The gradient by the parameters, which are 0.1, for inputs `x` and gradients of the outputs of
+/// Returns the gradient of the parameters, which are 0.1, for inputs of `x` and output gradients of
 /// 0.1.
 fn gradient<N: Trainable<Element = f32>>(batch: usize, x: f32) -> Box<N> {
     let mut net = N::zeros();

@@ -1,4 +1,4 @@
-//! What is left in memory, the number of threads and how a batch is cut do not change results.
+//! Earlier contents of memory, the number of threads and the cut of a batch do not change results.
 
 use crate::common::layers::{Scale, Swish};
 use crate::common::{In, Out, bits, random, settings};
@@ -14,7 +14,7 @@ use shapewright::{
 };
 
 network! { pub struct Inner: [24] -> [24] { fc: Linear<_, 24>, Tanh, Dropout(0.2) } }
-// Every kind of layer, large enough to be cut over threads from five samples on.
+// Every kind of layer, large enough to be cut over threads for five or more samples.
 network! { struct Net: [64] -> [8] {
     Dropout(0.1), fc: Linear<_, 768>, Relu, Linear<_, 24>, Gelu, inner: Inner, Swish, scale: Scale<_>,
     Reshape<4, 6>, Softmax, Linear<_, 6, NoBias>, Sigmoid, Dropout(0.3), Relu, Flatten, Linear<_, 8>, Linear<_, 8>
@@ -23,10 +23,11 @@ network! { struct Double: [64] -> [8] as f64 {
     fc: Linear<_, 768>, Relu, Dropout, Linear<_, 16>, Gelu, Linear<_, 8>, Linear<_, 8>, Tanh
 } }
 
-/// How long the batches are: below, at and above the lengths where work is cut.
+/// Lengths of batches: below, at and above those where work is cut.
 const BATCHES: [usize; 6] = [1, 5, 6, 64, 65, 67];
 
-/// Everything that some steps compute: losses, input gradients and the parameters at the end.
+/// Returns everything that some steps compute: outputs, input gradients and the parameters at the
+/// end.
 fn train<N: Trainable>(
     workspace: &mut Workspace<N>,
     batches: &[usize],
@@ -60,8 +61,7 @@ fn infer<N: Trainable>(net: &N, x: &[In<N>]) -> Vec<u64> {
     bits(Tensor::flatten(&y))
 }
 
-/// What is left in the memory of a pass: bytes of zero, bytes of 0xff (a NaN), a NaN, a large
-/// number.
+/// Earlier contents of memory: bytes of zero, bytes of 0xff (a NaN), a NaN, a large number.
 fn dirt<T: Element>() -> [T; 4] {
     let all_ones = if size_of::<T>() == 4 {
         f64::from(f32::from_bits(u32::MAX))

@@ -84,8 +84,8 @@ network! {
     }
 }
 
-/// The axes of the weights, and the features of the flattened sequence, are turned on the way in
-/// and back on the way out.
+/// The axes of the weights and the features of the flattened sequence are reordered when a file is
+/// read, and back when it is written.
 #[cfg(feature = "safetensors")]
 #[test]
 fn pytorchs_files_give_its_outputs() {
@@ -151,7 +151,7 @@ fn summaries_count_multiply_adds() {
     );
 }
 
-/// The most that the initial values can be is the inverse root of what one output sees.
+/// The bound of the initial values is the inverse square root of the inputs of one output.
 #[test]
 fn initial_values_are_pytorchs() {
     network! {

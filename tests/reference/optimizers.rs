@@ -62,7 +62,8 @@ fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Syn
     }
 }
 
-/// Sets the options that a case has; those that the optimizer has not are missed in the count.
+/// Sets the options that a case has, and counts them, so that an option that the optimizer lacks is
+/// noticed.
 macro_rules! with {
     ($optimizer:expr, $options:expr, $($key:literal => $method:ident $kind:ident),*) => {{
         let mut optimizer = $optimizer;
@@ -211,7 +212,7 @@ fn check_average<N: Trainable>(file: &Value, case: &Value) {
             assert_eq!(average.network().params(), net.params());
         }
 
-        // Taken out and put back, it goes on.
+        // An average that is taken out and put back continues.
         let kept = average.network().to_boxed();
         let updates = average.updates();
         average.update(&N::zeros());
@@ -236,7 +237,7 @@ fn a_decay_beyond_one_is_refused() {
     WeightAverage::<Single>::ema_corrected(1.0);
 }
 
-/// Many steps: NAdam's product of momenta is worked out anew in each.
+/// After many steps, NAdam's product of momenta, which each step computes anew, is still right.
 #[test]
 fn the_momenta_of_nadam_may_be_cut_off() {
     for (decay, beta1) in [(4e-3, 0.9), (1e3, 0.99), (0.0, 0.5)] {

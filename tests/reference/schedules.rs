@@ -191,8 +191,8 @@ fn check(case: &Value) {
             );
             lr(&|step| schedule.lr(step));
         }
-        // Beyond `t_max` PyTorch's cosine, which follows from the learning rate before, forgets the
-        // other factor; the product goes on.
+        // After `t_max`, PyTorch's cosine, which is computed from the learning rate before, forgets
+        // the other factor. The product keeps it.
         "chain_cosine" => {
             let schedule = CosineAnnealingLr::new(0.1, 20).times(ExponentialLr::new(1.0, 0.95));
             let wanted = array(&case["lr"]);
@@ -416,17 +416,17 @@ fn settings_out_of_their_ranges_panic() {
     refused(&|| OneCycleLr::new(0.5, 0).lr(0), "a total_steps of 0");
     refused(&|| PolynomialLr::new(0.1, 0).lr(0), "a total_iters of 0");
     refused(&|| LinearLr::new(0.1, 0).lr(0), "a total_iters of 0");
-    // PyTorch's has the factor for ever then.
+    // PyTorch would apply the factor for ever.
     refused(
         &|| ConstantLr::new(0.1).total_iters(0).lr(0),
         "a total_iters of 0",
     );
 }
 
-/// A threshold is the same distance above and below zero.
+/// A relative threshold is a share of the absolute value, above and below zero.
 #[test]
 fn relative_thresholds_are_parts_of_the_size() {
-    // Each counts as one without progress, so that the second is one too many.
+    // With a patience of 0, each epoch without progress reduces the learning rate.
     let plateau = |mode, part| {
         ReduceLrOnPlateau::new()
             .mode(mode)
@@ -464,7 +464,7 @@ fn relative_thresholds_are_parts_of_the_size() {
         [1.0, 0.5, 1.0, 1.0]
     );
 
-    // Nothing is better than the worst there is.
+    // No value is worse than infinity, so that the first one makes no progress.
     let mut worst = plateau(PlateauMode::Min, 0.1);
     assert_eq!(
         [f64::INFINITY, 5.0, 4.6].map(|metric| worst.step(1.0, metric)),

@@ -168,7 +168,7 @@ fn optimizers_are_those_of_pytorch() {
     }
 }
 
-/// Trains as the case says; `step` is the loss of one batch and its gradient.
+/// Trains as the case says. `step` returns the loss of a batch and computes its gradient.
 fn check_training<N: Trainable, O: Optimizer + Sync>(
     case: &Value,
     optimizer: O,
@@ -223,7 +223,7 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
     );
 }
 
-/// One step with a loss, which is taken by value because it is one of the unit-like constants.
+/// Computes a loss and its gradient. The loss is taken by value because it is a constant.
 macro_rules! step {
     ($loss:expr, $targets:expr) => {
         |net, x, target, workspace, gradient| {

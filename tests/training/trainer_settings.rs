@@ -815,7 +815,7 @@ fn batches_that_are_gathered_ahead_are_the_same() {
     );
 }
 
-/// A layer that changes nothing, counts the calls of its backward pass, and measures the mean of
+/// A layer that changes nothing, counts the calls of `backward_params`, and measures the mean of
 /// its inputs.
 struct Watch;
 
