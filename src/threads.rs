@@ -247,7 +247,7 @@ pub(crate) fn parallel_with(
 /// [`Needs`](crate::ext::Needs) name for a thread.
 ///
 /// # Panics
-/// If there are more chunks than parts with memory.
+/// Panics if there are more chunks than parts with memory.
 pub fn split_mut_with<T: Send>(
     data: &mut [T],
     chunk: usize,

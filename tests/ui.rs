@@ -38,7 +38,7 @@ fn mistakes(files: &str) {
 
 /// Each file compiles without a warning, and what it asserts holds.
 #[test]
-fn what_is_right_compiles_and_runs() {
+fn valid_programs_compile_and_run() {
     trybuild::TestCases::new().pass("ui-tests/pass/*.rs");
 }
 

@@ -35,7 +35,7 @@ impl RandomRotation {
     /// Rotates by an angle from `-degrees` to `degrees`, counterclockwise.
     ///
     /// # Panics
-    /// If `degrees` is below 0 or not finite.
+    /// Panics if `degrees` is below 0 or not finite.
     pub const fn new(degrees: f64) -> Self {
         Self::by(Range::around_zero(degrees))
     }
@@ -89,7 +89,7 @@ impl RandomAffine {
     /// Rotates by an angle from `-degrees` to `degrees`, clockwise.
     ///
     /// # Panics
-    /// If `degrees` is below 0 or not finite.
+    /// Panics if `degrees` is below 0 or not finite.
     pub const fn new(degrees: f64) -> Self {
         Self::by(Range::around_zero(degrees))
     }

@@ -40,7 +40,7 @@ impl ColorJitter {
     /// Multiplies by a factor from `1 - brightness`, but at least 0, to `1 + brightness`.
     ///
     /// # Panics
-    /// If `brightness` is below 0 or not finite.
+    /// Panics if `brightness` is below 0 or not finite.
     pub const fn brightness(self, brightness: f64) -> Self {
         ColorJitter {
             brightness: around_one(brightness),
@@ -64,7 +64,7 @@ impl ColorJitter {
     /// 0.114 b`; images with another number of channels than 3 count each alike.
     ///
     /// # Panics
-    /// If `contrast` is below 0 or not finite.
+    /// Panics if `contrast` is below 0 or not finite.
     pub const fn contrast(self, contrast: f64) -> Self {
         ColorJitter {
             contrast: around_one(contrast),
@@ -180,7 +180,7 @@ impl GaussianNoise {
     /// Adds noise of this standard deviation; torchvision's default is 0.1.
     ///
     /// # Panics
-    /// If `sigma` is below 0 or not finite.
+    /// Panics if `sigma` is below 0 or not finite.
     pub const fn new(sigma: f64) -> Self {
         assert!(
             0.0 <= sigma && sigma < f64::INFINITY,

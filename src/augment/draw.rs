@@ -138,12 +138,15 @@ mod tests {
             first(1, 1, 0),
             first(0, 1, 1),
         ];
+
         for (i, a) in draws.iter().enumerate() {
             assert!(draws[..i].iter().all(|b| a != b), "{draws:?}");
         }
+
         let mut rng = rng(0, 0, 0);
         let mut counts = [0; 3];
         (0..3000).for_each(|_| counts[below(3, &mut rng)] += 1);
+
         assert!(
             counts.iter().all(|&count| (900..1100).contains(&count)),
             "{counts:?}"

@@ -35,8 +35,9 @@ const UNSIGNED_BYTES: u8 = 8;
 /// one axis (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, is longer
-/// or shorter than its sizes say, or takes more memory than the [`Limits`](crate::Limits) let it.
+/// Returns an error if the file cannot be read, is no IDX file of bytes, has other sizes than the
+/// tensors, is longer or shorter than its sizes say, or takes more memory than the
+/// [`Limits`](crate::Limits) let it.
 pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let path = path.as_ref();
     let (file, budget) = bytes::open(path)?;
@@ -74,8 +75,8 @@ fn images_in<S: Shape, T: Pixel>(
 /// Reads the labels of an IDX file of bytes with the sizes `[count]`.
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or
-/// shorter than its size says, or holds a label that is no class.
+/// Returns an error if the file cannot be read, is no IDX file of bytes, has another number of
+/// axes, is longer or shorter than its size says, or holds a label that is no class.
 pub fn labels<const CLASSES: usize>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
@@ -163,8 +164,8 @@ impl<S: Shape, T: Pixel> Mnist<S, T> {
     /// end.
     ///
     /// # Errors
-    /// If files are missing (the error names all of them), cannot be read ([`images`], [`labels`]),
-    /// or do not have as many labels as images.
+    /// Returns an error if files are missing (the error names all of them), cannot be read
+    /// ([`images`], [`labels`]), or do not have as many labels as images.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
 

@@ -80,9 +80,10 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     /// is everything whose name begins with a dot.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no regular file (a
-    /// pipe), is no PNG or JPEG, was cut off, has another size without [`Size::Resize`], or takes
-    /// more memory than the [`Limits`](crate::Limits) let it; reading stops after 20 of them.
+    /// Returns an error if there are not `N` folders, and for each file that cannot be read, is no
+    /// regular file (a pipe), is no PNG or JPEG, was cut off, has another size without
+    /// [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it; reading
+    /// stops after 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
@@ -125,9 +126,9 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no regular file (a pipe), is no PNG or JPEG, was cut off, has
-/// another size without [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits)
-/// let it.
+/// Returns an error if the file cannot be read, is no regular file (a pipe), is no PNG or JPEG, was
+/// cut off, has another size without [`Size::Resize`], or takes more memory than the
+/// [`Limits`](crate::Limits) let it.
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,

@@ -35,7 +35,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// pictures, use [`mean_boxed`](Self::mean_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn mean(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::mean_boxed(samples)?)
     }
@@ -43,7 +43,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// Creates the imputer of [`mean`](Self::mean) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn mean_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let means = Ranges::of(samples)?.means(samples)?;
         Ok(Self::with(|feature| means[feature]))
@@ -56,7 +56,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// pictures, use [`median_boxed`](Self::median_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn median(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::median_boxed(samples)?)
     }
@@ -64,7 +64,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// Creates the imputer of [`median`](Self::median) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn median_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let mut values = vec![Vec::new(); S::LEN];
         for_each_value(samples, |feature, value| values[feature].push(value))?;

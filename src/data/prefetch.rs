@@ -178,7 +178,7 @@ impl<B: Send + 'static> Refill<'static, B> {
     /// Creates batches from a function that owns what it needs and fills a buffer with each.
     ///
     /// # Panics
-    /// If there are fewer than two buffers.
+    /// Panics if there are fewer than two buffers.
     pub fn new(
         buffers: impl IntoIterator<Item = B>,
         fill: impl FnMut(&mut B) -> bool + Send + 'static,
@@ -194,7 +194,7 @@ impl<'scope, B: Send + 'scope> Refill<'scope, B> {
     /// buffer with each.
     ///
     /// # Panics
-    /// If there are fewer than two buffers.
+    /// Panics if there are fewer than two buffers.
     pub fn scoped<'env>(
         scope: &'scope Scope<'scope, 'env>,
         buffers: impl IntoIterator<Item = B>,

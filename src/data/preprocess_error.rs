@@ -44,7 +44,7 @@ impl std::error::Error for PreprocessError {}
 /// Calls `f` with the position and value of each feature of each sample, except missing ones (NaN).
 ///
 /// # Errors
-/// If a feature has no value, or one that is infinite.
+/// Returns an error if a feature has no value, or one that is infinite.
 pub(super) fn for_each_value<S: Shape, T: Element>(
     samples: &[Tensor<S, T>],
     mut f: impl FnMut(usize, f64),

@@ -46,7 +46,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::fit_boxed(samples)?)
     }
@@ -54,7 +54,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
         let means = ranges.means(samples)?;
@@ -149,7 +149,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::fit_boxed(samples)?)
     }
@@ -157,7 +157,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
         let mut scaler: Box<Self> = params::zeroed_parameters();
@@ -175,7 +175,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// [`set_range`](Self::set_range) does not move it.
     ///
     /// # Panics
-    /// If `low` is not less than `high`, or one is infinite.
+    /// Panics if `low` is not less than `high`, or one is infinite.
     pub fn range(mut self, low: T, high: T) -> Self {
         self.set_range(low, high);
         self
@@ -184,7 +184,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// Sets another range, in place.
     ///
     /// # Panics
-    /// If `low` is not less than `high`, or one is infinite.
+    /// Panics if `low` is not less than `high`, or one is infinite.
     pub fn set_range(&mut self, low: T, high: T) {
         assert!(
             low < high,

@@ -21,8 +21,8 @@ const ROUNDING: f64 = 1e-9;
 /// ```
 ///
 /// # Errors
-/// If a fraction is not above 0, if their sum is above 1, if a part would have no samples, or if the
-/// positions do not fit into memory.
+/// Returns an error if a fraction is not above 0, if their sum is above 1, if a part would have no
+/// samples, or if the positions do not fit into memory.
 pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     samples: usize,
     fractions: [f64; PARTS],
@@ -61,7 +61,8 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
 /// ```
 ///
 /// # Errors
-/// If a fraction is not above 0, if their sum is above 1, or if a part would have no samples.
+/// Returns an error if a fraction is not above 0, if their sum is above 1, or if a part would have
+/// no samples.
 pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
     labels: &[Label<N>],
     fractions: [f64; PARTS],
@@ -125,8 +126,8 @@ pub struct Fold {
 /// ```
 ///
 /// # Errors
-/// If there are fewer than two folds, or fewer samples than folds, or if the positions do not fit
-/// into memory.
+/// Returns an error if there are fewer than two folds, or fewer samples than folds, or if the
+/// positions do not fit into memory.
 pub fn k_fold<R: Rng + ?Sized>(
     samples: usize,
     folds: usize,
@@ -157,7 +158,7 @@ pub fn k_fold<R: Rng + ?Sized>(
 /// ```
 ///
 /// # Errors
-/// If there are fewer than two folds, or fewer samples than folds.
+/// Returns an error if there are fewer than two folds, or fewer samples than folds.
 pub fn stratified_k_fold<R: Rng + ?Sized, const N: usize>(
     labels: &[Label<N>],
     folds: usize,

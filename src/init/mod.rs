@@ -262,7 +262,7 @@ where
 /// begins with.
 ///
 /// # Panics
-/// If the slope of a leaky rectifier is not finite.
+/// Panics if the slope of a leaky rectifier is not finite.
 pub fn kaiming_uniform<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
 where
     T: Element,
@@ -276,7 +276,7 @@ where
 /// Draws normal numbers with the standard deviation of [`kaiming_uniform`].
 ///
 /// # Panics
-/// If the slope of a leaky rectifier is not finite.
+/// Panics if the slope of a leaky rectifier is not finite.
 pub fn kaiming_normal<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
 where
     T: Element,

@@ -150,7 +150,7 @@ impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
     /// by default. Szegedy et al., 2016.
     ///
     /// # Panics
-    /// If it is not from 0 to 1.
+    /// Panics if it is not from 0 to 1.
     pub const fn label_smoothing(self, label_smoothing: f64) -> Self {
         assert!(
             0.0 <= label_smoothing && label_smoothing <= 1.0,

@@ -36,7 +36,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// is [`u32::MAX`], however many classes there are.
     ///
     /// # Errors
-    /// If there is no such class, or no label can have its number.
+    /// Returns an error if there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
         if class < CLASSES && class <= u32::MAX as usize {
             Ok(Label(class as u32))

@@ -97,7 +97,7 @@ impl Cells {
     /// Returns all counts, in row-major order.
     ///
     /// # Panics
-    /// If they do not fit into memory.
+    /// Panics if they do not fit into memory.
     pub fn dense(&self, classes: usize) -> &[u64] {
         match self {
             Cells::Dense(counts) => counts,

@@ -116,7 +116,7 @@ impl<const N: usize> TopKAccuracy<N> {
     /// Creates the metric, before the first sample.
     ///
     /// # Panics
-    /// If `k` is 0.
+    /// Panics if `k` is 0.
     pub fn new(k: usize) -> Self {
         assert!(
             k > 0,

@@ -133,6 +133,7 @@ impl Counts {
     #[track_caller]
     fn averaged(&self, average: Average, value: impl Fn(usize) -> f64) -> Result<f64, MetricError> {
         self.unless_empty()?;
+
         Ok(match average {
             Average::Micro => ratio(self.all_correct(), self.total()),
             Average::Macro => {

@@ -82,7 +82,8 @@ pub trait Metric {
     /// Returns the value over everything seen.
     ///
     /// # Errors
-    /// If the metric is not defined for what it has seen, such as a mean over no samples.
+    /// Returns an error if the metric is not defined for what it has seen, such as a mean over no
+    /// samples.
     fn value(&self) -> Result<f64, MetricError>;
 
     /// Forgets everything seen, for the next epoch.
@@ -119,7 +120,7 @@ pub trait Measures<Output, Target>: Metric {
     /// Counts a batch.
     ///
     /// # Panics
-    /// If there are not as many targets as outputs.
+    /// Panics if there are not as many targets as outputs.
     fn update(&mut self, outputs: &[Output], targets: &[Target]);
 
     /// Returns the value over these outputs and targets, and those seen before.
@@ -128,7 +129,7 @@ pub trait Measures<Output, Target>: Metric {
     /// As [`Metric::value`].
     ///
     /// # Panics
-    /// If there are not as many targets as outputs.
+    /// Panics if there are not as many targets as outputs.
     fn of(mut self, outputs: &[Output], targets: &[Target]) -> Result<f64, MetricError>
     where
         Self: Sized,

@@ -31,8 +31,8 @@ impl<'a> ActivationStore<'a> {
     /// Creates the store of all samples of a batch.
     ///
     /// # Panics
-    /// If the memory does not hold `len` bytes for each of `batch` samples, or does not begin at a
-    /// multiple of 8 bytes.
+    /// Panics if the memory does not hold `len` bytes for each of `batch` samples, or does not
+    /// begin at a multiple of 8 bytes.
     pub(crate) fn new(memory: &'a mut [u8], batch: usize, len: usize) -> Self {
         // No arithmetic below can wrap: every position in a store is within `batch * len`.
         assert!(
@@ -60,7 +60,7 @@ impl<'a> ActivationStore<'a> {
     /// Takes the next slot: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    /// Panics if the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
@@ -72,7 +72,7 @@ impl<'a> ActivationStore<'a> {
     /// Takes the next slot as tensors, one for each sample.
     ///
     /// # Panics
-    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    /// Panics if the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take_tensors<S: Shape, T: Number>(&mut self) -> &'a mut [Tensor<S, T>] {

@@ -296,7 +296,7 @@ pub trait Network:
     /// in another order.
     ///
     /// # Panics
-    /// If `x` and `y` differ in length.
+    /// Panics if `x` and `y` differ in length.
     fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
     where
         X: InputOf<In<Self>, Self>,

@@ -174,13 +174,14 @@ pub const fn is_within_memory(dims: Dims) -> bool {
     sizes::countable(dims.len())
 }
 
-/// Whether a tensor can have these sizes, none of which is 0. Those of an unknown shape can be any.
+/// Returns whether a tensor can have these sizes: they fit into memory, and none is 0. An unknown
+/// shape is possible.
 #[doc(hidden)]
 pub const fn is_possible(dims: Dims) -> bool {
     is_within_memory(dims) && !has_zero(dims)
 }
 
-/// Whether one of the sizes is 0, in any part of a tuple.
+/// Returns whether one of the sizes is 0, in any part of a tuple.
 const fn has_zero(dims: Dims) -> bool {
     let (sizes, parts) = (dims.sizes(), dims.parts());
     let (mut zero, mut i) = (false, 0);
@@ -196,7 +197,7 @@ const fn has_zero(dims: Dims) -> bool {
     zero
 }
 
-/// What follows a shape with a size of 0.
+/// The end of a sentence about a shape with a size of 0.
 const ZERO: &str = "; every size must be at least 1";
 
 /// "gives [4294967296, 4294967296], more than .. make its first size smaller".
@@ -340,6 +341,7 @@ pub const fn report_named_output(network: &str, output: &str, declared: Dims, gi
     if given.is_unknown() || given.same(&declared) {
         return;
     }
+
     let sentence = Sentence::new("`")
         .text(network)
         .text("` is declared to give ")
@@ -355,6 +357,7 @@ pub const fn report_named_output(network: &str, output: &str, declared: Dims, gi
         .text(": ")
         .dims(given)
         .text("` or change the layer");
+
     panic!("{}", sentence.as_str())
 }
 

@@ -69,6 +69,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
                  can't run in training: write `forward_train` in its `Train`, or omit `TRAIN_NEEDS`"
             );
         }
+
         let ForwardTrain {
             config,
             params,
@@ -78,6 +79,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
             thread_memory,
             cx,
         } = call;
+
         Self::forward(Forward {
             config,
             params,

@@ -40,7 +40,7 @@ pub struct Dropout {
 /// Returns a [`struct@Dropout`] layer with this probability.
 ///
 /// # Panics
-/// If the probability is not between 0 and 1.
+/// Panics if the probability is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout(probability: f64) -> Dropout {
@@ -152,7 +152,7 @@ pub struct Dropout2d {
 /// Returns a [`struct@Dropout2d`] layer with this probability.
 ///
 /// # Panics
-/// If the probability is not between 0 and 1.
+/// Panics if the probability is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout2d(probability: f64) -> Dropout2d {

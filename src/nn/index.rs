@@ -41,7 +41,7 @@ impl<const N: usize> Index<N> {
     /// Returns the index with this number, counted from 0.
     ///
     /// # Errors
-    /// If the number is not below `N`.
+    /// Returns an error if the number is not below `N`.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         Self::checked(index as i128, None)
     }
@@ -100,7 +100,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// [`Embedding`](crate::nn::Embedding) takes it; see [`Index`].
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` indices.
+    /// Returns an error if the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
         if indices.len() != S::LEN {
             return Err(LengthError {

@@ -76,6 +76,7 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
         if parts[0].is_unknown() || parts[i].is_unknown() {
             return Inferred::shape(Dims::UNKNOWN);
         }
+
         if !parts[i].same(&parts[0]) {
             return Inferred::wrong(
                 Sentence::new(verb)
@@ -90,8 +91,10 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
                 parts[0],
             );
         }
+
         i += 1;
     }
+
     Inferred::shape(parts[0])
 }
 

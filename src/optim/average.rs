@@ -58,7 +58,7 @@ impl<N: Network> WeightAverage<N> {
     /// decay is 0.999 by default.
     ///
     /// # Panics
-    /// If the decay is not from 0 to 1.
+    /// Panics if the decay is not from 0 to 1.
     pub fn ema(decay: f64) -> Self {
         assert!(
             (0.0..=1.0).contains(&decay),
@@ -72,7 +72,7 @@ impl<N: Network> WeightAverage<N> {
     /// more weight than their age gives them.
     ///
     /// # Panics
-    /// If the decay is not at least 0 and less than 1.
+    /// Panics if the decay is not at least 0 and less than 1.
     pub fn ema_corrected(decay: f64) -> Self {
         assert!(
             (0.0..1.0).contains(&decay),

@@ -89,7 +89,7 @@ impl core::error::Error for NonFiniteNorm {}
 /// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
 ///
 /// # Panics
-/// If `max_norm` is not above 0. With infinity, the gradient is unchanged.
+/// Panics if `max_norm` is not above 0. With infinity, the gradient is unchanged.
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
     assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
@@ -121,7 +121,7 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// ```
 ///
 /// # Panics
-/// If `clip_value` is not above 0.
+/// Panics if `clip_value` is not above 0.
 #[track_caller]
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
     assert_setting(positive("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
@@ -152,7 +152,7 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
 /// ```
 ///
 /// # Panics
-/// If `lambda` is negative, NaN or infinite.
+/// Panics if `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l1_penalty<N: Network>(
     network: &N,
@@ -183,7 +183,7 @@ pub fn l1_penalty<N: Network>(
 /// ```
 ///
 /// # Panics
-/// If `lambda` is negative, NaN or infinite.
+/// Panics if `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l2_penalty<N: Network>(
     network: &N,

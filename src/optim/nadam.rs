@@ -76,6 +76,7 @@ impl Optimizer for NAdam {
     ) {
         let (beta1, beta2) = self.betas;
         let (product, mu, next) = self.momenta(step);
+
         let rule = NAdamStep {
             begin: Preprocess::new(
                 self.lr,
@@ -90,6 +91,7 @@ impl Optimizer for NAdam {
             beta2,
             epsilon: self.epsilon,
         };
+
         T::kernels().update(&rule, params, gradient, states);
     }
 }

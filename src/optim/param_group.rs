@@ -38,7 +38,7 @@ impl<N: Network> ParamGroup<N> {
     /// Returns the group's parameters in a network.
     ///
     /// # Panics
-    /// If they have [padding](crate::ext::Buffer#padding) behind numbers of another type.
+    /// Panics if they have [padding](crate::ext::Buffer#padding) behind numbers of another type.
     ///
     /// ```
     /// use shapewright::prelude::*;

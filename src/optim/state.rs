@@ -354,8 +354,9 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     /// Makes a step: updates the network's parameters by their gradient, without allocation.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`OptimizerState::check`]), such as a learning rate that
-    /// is negative or NaN, or if the optimizer now keeps more or fewer values than the state has.
+    /// Panics if a setting is out of its range ([`OptimizerState::check`]), such as a learning rate
+    /// that is negative or NaN, or if the optimizer now keeps more or fewer values than the state
+    /// has.
     #[track_caller]
     pub fn step(&mut self, network: &mut N, gradient: &N) {
         assert_setting(self.check());

@@ -390,13 +390,13 @@ impl ParamTree {
         }
     }
 
-    /// Whether the items of an array, which are `len` numbers each, have neither numbers nor layers.
-    /// They are passed over, as there can be more of them than anybody can count.
+    /// Returns whether the items of an array, which are `len` numbers each, have neither numbers
+    /// nor layers. Such items are skipped, as there can be more of them than a loop can visit.
     pub(crate) const fn is_hollow(&self, len: usize) -> bool {
         len == 0 && !self.has_layers()
     }
 
-    /// Whether a layer is among the parts.
+    /// Returns whether a layer is among the parts.
     const fn has_layers(&self) -> bool {
         if let ParamTree::Items { item, .. } = self {
             return item.has_layers();

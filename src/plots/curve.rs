@@ -59,8 +59,8 @@ impl History {
     /// ```
     ///
     /// # Errors
-    /// If the file's name has another end, if there is no epoch or no finite loss, or if the file
-    /// can't be written.
+    /// Returns an error if the file's name has another ending, if there is no epoch or no finite
+    /// loss, or if the file can't be written.
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         write(path.as_ref(), &Curves::of(self)?)
     }
@@ -83,7 +83,7 @@ impl Curve {
         }
     }
 
-    /// What there is of each epoch.
+    /// Returns the curve of a value of each epoch, with gaps where there is none.
     fn over(
         name: &str,
         colour: RGBColor,

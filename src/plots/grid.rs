@@ -200,8 +200,8 @@ impl ImageGrid {
     /// Adds an image whose numbers lie row after row, the channels of a pixel side by side.
     ///
     /// # Errors
-    /// If there are not `height * width * channels` numbers, or none, or if the channels are
-    /// neither 1 nor 3.
+    /// Returns an error if there are not `height * width * channels` numbers, or none, or if the
+    /// channels are neither 1 nor 3.
     pub fn add_slice(
         &mut self,
         values: &[f32],
@@ -240,8 +240,8 @@ impl ImageGrid {
     /// Writes the picture to a file whose name ends in `.png`.
     ///
     /// # Errors
-    /// If the name has another end, without images, if the range is none, if the picture would be
-    /// too large, or if the file can't be written.
+    /// Returns an error if the name has another ending, if there are no images, if the range is
+    /// empty, if the picture would be too large, or if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         let path = path.as_ref();
         self.check(path)?;

@@ -50,7 +50,7 @@ impl CyclicLr {
     /// Creates a schedule between these learning rates, in cycles of 2000 steps up and as many down.
     ///
     /// # Panics
-    /// If a learning rate is negative, NaN or infinite.
+    /// Panics if a learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(base_lr: f64, max_lr: f64) -> Self {
         CyclicLr {
@@ -67,7 +67,7 @@ impl CyclicLr {
     /// is set.
     ///
     /// # Panics
-    /// If it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub const fn step_size_up(self, step_size_up: u64) -> Self {
         assert!(
@@ -188,7 +188,7 @@ impl OneCycleLr {
     /// Creates a schedule up to this learning rate, for a training of `total_steps` steps.
     ///
     /// # Panics
-    /// If `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(max_lr: f64, total_steps: u64) -> Self {
         assert!(

@@ -156,7 +156,7 @@ const fn is_part(number: f64) -> bool {
 /// Checks a learning rate that a schedule is made of.
 ///
 /// # Panics
-/// If it is negative, NaN or infinite.
+/// Panics if it is negative, NaN or infinite.
 #[track_caller]
 const fn learning_rate(lr: f64) -> f64 {
     assert!(

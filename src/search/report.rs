@@ -250,7 +250,7 @@ impl<P: Debug> SearchReport<P> {
     /// Writes the table as CSV. The file is there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         atomic_file::write(path, self.to_csv().as_bytes())

@@ -126,6 +126,7 @@ fn split(text: &str) -> Vec<&str> {
     let mut depth = 0;
     let mut quote = None;
     let mut escaped = false;
+
     for (at, c) in text.char_indices() {
         match (quote, c) {
             _ if escaped => escaped = false,
@@ -142,6 +143,7 @@ fn split(text: &str) -> Vec<&str> {
             _ => {}
         }
     }
+
     parts.push(text[begin..].trim());
     parts
 }

@@ -53,7 +53,7 @@ impl<'a> Trial<'a> {
     /// counts as [pruned](Outcome::Pruned), whatever the function returns then.
     ///
     /// # Panics
-    /// If the epoch is not above the one before; the trial fails.
+    /// Panics if the epoch is not above the one before; the trial then fails.
     pub fn report(&mut self, epoch: usize, value: f64) -> ControlFlow<()> {
         let value = value * self.sign;
 

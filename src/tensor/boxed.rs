@@ -43,7 +43,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Copies the elements of a slice to a tensor on the heap.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn from_slice_boxed(elements: &[T]) -> Result<Box<Self>, LengthError> {
         Self::over(elements)?;
         let mut tensor = Self::zeros_boxed();

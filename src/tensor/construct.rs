@@ -66,7 +66,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Copies the elements of a slice, row after row.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
         let tensor = Self::over(elements)?;
         Ok(*tensor)
@@ -75,7 +75,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Views a slice as a tensor, without a copy.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn over(elements: &[T]) -> Result<&Self, LengthError> {
         memory::tensor_over(elements).ok_or(LengthError {
             dims: S::DIMS,

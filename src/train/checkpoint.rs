@@ -453,12 +453,14 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
         seconds,
         waiting,
     } = epoch;
+
     file.number(*epoch as u64);
     file.number(*steps);
     file.float(*loss);
     file.maybe(*validation_loss);
     file.float(*seconds);
     file.float(*waiting);
+
     file.number(metrics.len() as u64);
     for (name, value) in metrics {
         file.text(name);

@@ -177,8 +177,8 @@ mod ctrl_c {
         /// Registers a training that Ctrl-C stops.
         ///
         /// # Errors
-        /// If something else in the program handles Ctrl-C, or if the system has no thread or file
-        /// descriptor for a handler.
+        /// Returns an error if something else in the program handles Ctrl-C, or if the system has
+        /// no thread or file descriptor for a handler.
         pub(in crate::train) fn stops(training: &StopHandle) -> Result<Self, TrainError> {
             let mut stops = stops();
 

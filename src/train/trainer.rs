@@ -471,9 +471,9 @@ where
     /// Trains the network.
     ///
     /// # Errors
-    /// If there are no samples or not one target for each input, if a setting is invalid, if the
-    /// loss, its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
-    /// can't be read or written; see [`TrainError`].
+    /// Returns an error if there are no samples or not one target for each input, if a setting is
+    /// invalid, if the loss, its gradient, a parameter or a statistic becomes NaN or infinite, or
+    /// if a checkpoint can't be read or written; see [`TrainError`].
     pub fn fit(
         self,
         network: &mut N,

@@ -137,6 +137,7 @@ impl DifferenceKind {
     /// Appends a clause about the tensor with this name to `sentence`.
     pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
         let sentence = sentence.text("`").text(name);
+
         match self {
             DifferenceKind::Missing { expected } => sentence
                 .text("` is missing; the network takes ")

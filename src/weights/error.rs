@@ -82,6 +82,7 @@ impl fmt::Display for Difference {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = Of(self.path.as_deref());
+
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
             LoadErrorKind::TooLarge { limit, need } => {

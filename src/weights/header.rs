@@ -255,17 +255,20 @@ impl<'a> Header<'a> {
         pass!(self.expect(b'[', "expected `[`"));
         let mut numbers = Axes::NONE;
         let mut first = true;
+
         loop {
             self.space();
             if self.peek() == b']' {
                 self.at += 1;
                 return Ok(numbers);
             }
+
             if !first {
                 pass!(self.expect(b',', "expected `,` or `]`"));
                 self.space();
             }
             first = false;
+
             match numbers.and(pass!(self.number())) {
                 Some(more) => numbers = more,
                 None => {

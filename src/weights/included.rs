@@ -55,7 +55,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 /// Finds the file's entry for each of the first `count` names.
 ///
 /// # Panics
-/// If the file is damaged or does not fit.
+/// Panics if the file is damaged or does not fit.
 #[track_caller]
 const fn find<'a, N: Network, const COUNT: usize>(
     path: &str,

@@ -236,10 +236,12 @@ impl Uses {
         let mut uses = Uses::NONE;
         let mut reached = Reached::only(output);
         let mut i = output;
+
         while i < layers.len() {
             let Some(layer) = &layers[i].layer else {
                 return uses;
             };
+
             if let Some(source) = reached.first_source(layer, i) {
                 let (own, passes_on) = Uses::of_layer(&layers[i], layer, source);
                 uses = uses.and(own);
@@ -247,8 +249,10 @@ impl Uses {
                     reached.add(i + 1);
                 }
             }
+
             i += 1;
         }
+
         if reached.has(layers.len()) {
             uses.and(behind)
         } else {
@@ -262,6 +266,7 @@ impl Uses {
         let input = layer.source_shape(source);
         let output = layer.output;
         let several = input.sizes().len() > 1;
+
         match layer.order {
             FeatureOrder::Keeps => (Uses::NONE, true),
             FeatureOrder::Joins => (Uses::NONE, output.sizes().len() > 1),

@@ -70,6 +70,7 @@ images!(Images64 as f64);
 fn python() -> Result<String, String> {
     let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
+
     let run = Command::new(&python)
         .args(["-c", "import torch, safetensors.torch"])
         .output();
@@ -83,10 +84,12 @@ fn python() -> Result<String, String> {
             .to_owned(),
         Err(error) => error.to_string(),
     };
+
     assert!(
         named.is_none(),
         "SHAPEWRIGHT_PYTHON={python} has no torch and safetensors: {error}"
     );
+
     Err(format!(
         "skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"
     ))
@@ -111,6 +114,7 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
         &[("made by", "\"shapewright\"\n")],
     )
     .expect("a file");
+
     let path = format!(
         "{}/tests/reference/{}",
         env!("CARGO_MANIFEST_DIR"),
@@ -127,9 +131,11 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+
     let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
     let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let x = crate::common::tensors(&array(&outputs["x"]));
+
     let check = |net: &N, what: &str| {
         let mut y = vec![Tensor::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
@@ -141,6 +147,7 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
             tolerance,
         );
     };
+
     check(net, "ours");
     let mut theirs = N::zeros();
     theirs
@@ -178,6 +185,7 @@ fn pytorch_reads_our_weights_and_we_read_its() {
             &*stepped::<Net64>(),
             &["interchange.py", "dense"],
         );
+
         there_and_back(
             python,
             folder,
@@ -203,6 +211,7 @@ fn pytorch_refuses_what_it_computes_otherwise() {
         Gated::init(&mut shapewright::rng(1))
             .save(folder.join("ours.safetensors"))
             .expect("a file");
+
         let path = format!(
             "{}/tests/reference/interchange_gated.py",
             env!("CARGO_MANIFEST_DIR")
@@ -217,6 +226,7 @@ fn pytorch_refuses_what_it_computes_otherwise() {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
+
         let error = Gated::zeros()
             .load(folder.join("theirs.safetensors"))
             .unwrap_err()

@@ -48,12 +48,14 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
     let data = &bytes[8 + header_len..];
+
     let tensors = header
         .as_object()
         .unwrap()
         .iter()
         .filter(|(name, _)| *name != "__metadata__");
     let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+
     tensors
         .map(|(name, entry)| {
             let sizes = entry["shape"]
@@ -69,6 +71,7 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
             let numbers = data[begin..end]
                 .chunks(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+
             (name.clone(), (sizes, numbers.collect()))
         })
         .collect()
@@ -126,6 +129,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
 #[test]
 fn the_order_goes_into_blocks_and_nested_networks() {
     network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
+
     network! {
         struct Net: [2, 2, 2] -> [16] {
             Flatten,
@@ -135,9 +139,11 @@ fn the_order_goes_into_blocks_and_nested_networks() {
             both: Concat { inner: Inner, outer: { Tanh, fc: Linear<_, 8> } },
         }
     }
+
     let net = Net::init(&mut shapewright::rng(0));
     let bytes = net.to_safetensors(&[]);
     let file = read(&bytes);
+
     // The second number there is the second pixel's first channel, the third number here.
     let (there, here) = (1, 2);
     assert_eq!(
@@ -153,8 +159,10 @@ fn the_order_goes_into_blocks_and_nested_networks() {
         file["both.inner.fc.weight"].1[there],
         net.both.inner.fc.weight[here][0]
     );
+
     // What is added to features is in their order.
     assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
+
     let mut loaded = Net::zeros();
     loaded
         .load_from(&Loader::from_bytes(&bytes).unwrap())
@@ -172,8 +180,10 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
             fc: Linear<_, 3>,
         }
     }
+
     // A dense layer on the last axis is the same in PyTorch: nothing is exchanged.
     network! { struct Read: [3, 2] -> [3] { Linear<_, 2>, Flatten, fc: Linear<_, 3> } }
+
     let (heard, read_) = (
         Heard::init(&mut shapewright::rng(0)),
         Read::init(&mut shapewright::rng(0)),
@@ -182,6 +192,7 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
         read(&heard.to_safetensors(&[])),
         read(&read_.to_safetensors(&[])),
     );
+
     assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
 }
@@ -321,6 +332,7 @@ mod pytorch {
             } else {
                 -0.5
             };
+
             let begin = data.len();
             for number in numbers(count, seed, low) {
                 let number = if name.ends_with("num_batches_tracked") {
@@ -330,11 +342,13 @@ mod pytorch {
                 };
                 data.extend(number.to_le_bytes());
             }
+
             let offsets = [begin, data.len()];
             let entry =
                 serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
             header.insert(name.clone(), entry);
         }
+
         let header = serde_json::to_vec(&header).unwrap();
         [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
     }
@@ -515,7 +529,7 @@ mod refused {
     network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
 
     #[test]
-    fn what_depends_on_the_order_of_features_is_marked() {
+    fn layers_that_depend_on_the_feature_order_are_marked() {
         check! {
             [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> }: ["1.channels_last"];
             [2, 2, 3] -> [1] { Flatten, Gelu, norm: GroupNorm<2, _>, head: Linear<_, 1> }: ["norm.channels_last"];
@@ -544,13 +558,16 @@ mod refused {
                 [];
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: ["conv.channels_last"];
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Linear<_, 6>, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: [];
+
             // Two images of the same features.
             [12] -> [12] {
                 Concat { a: { Reshape<2, 2, 3>, conv: Conv2d<_, 1, 1>, Flatten }, b: { Reshape<2, 3, 2>, conv: Conv2d<_, 1, 1>, Flatten }, c: { Linear<_, 2> } },
             }: ["0.b.conv.channels_last", "0.channels_last"];
+
             // An image has its channels first, whatever works on it; a square does not.
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, fc: Linear<_, 2> }: ["fc.channels_last"];
             [2, 2, 6] -> [2, 2] { GlobalAvgPool2d, Reshape<2, 3>, fc: Linear<_, 2> }: [];
+
             // Indices of an image, and of a sequence.
             [2, 2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: ["embed.channels_last"];
             [2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: [];
@@ -558,7 +575,7 @@ mod refused {
     }
 
     #[test]
-    fn what_may_have_been_moved_back_is_marked_where_that_matters() {
+    fn axes_that_may_have_been_moved_back_are_marked() {
         check! {
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
@@ -567,6 +584,7 @@ mod refused {
             // What is made of flattened channels are other rows there.
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["fc.channels_last", "head.channels_last"];
+
             // The first that depends on it is asked.
             [2, 3, 4] -> [3] { Softmax, Flatten, Tanh, norm: BatchNorm1d<_>, head: Linear<_, 3> }:
                 ["norm.channels_last"];
@@ -577,11 +595,14 @@ mod refused {
                 ["back.channels_last"];
             [2, 3, 4] -> [3] { LayerNorm, Reshape<3, 8>, fc: Linear<_, 2>, GlobalAvgPool1d, head: Linear<_, 3> }:
                 ["fc.channels_last"];
+
             // Nothing depends on it.
             [2, 3, 4] -> [24] { LayerNorm, Flatten, Tanh, Softmax }: [];
+
             // What takes channels has them first; averages over all pixels are the same.
             [2, 3, 4] -> [3] { LayerNorm, last: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
             [2, 3, 4] -> [3] { LayerNorm, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+
             // One pixel, and one channel.
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, (2, 3)>, LayerNorm, Flatten, head: Linear<_, 3> }: [];
             [2, 3, 4] -> [3] { LayerNorm, Linear<_, 1>, Flatten, head: Linear<_, 3> }: [];
@@ -618,6 +639,7 @@ mod refused {
             [3, 3, 3] -> [3] { norm: RmsNorm<_, _, _>, Linear<_, 2>, GlobalAvgPool2d, head: Linear<_, 3> }:
                 ["norm.channels_last"];
             [5, 4] -> [3] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: [];
+
             // Over some axes of an image, to whose end or near it a program has moved the channels.
             [2, 3, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
             [2, 4, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }:
@@ -677,15 +699,18 @@ mod refused {
                 ["3.channels_last"];
             [2, 2, 3] -> [12] { flat: Flatten, fc: Linear<_, 12>, Concat <- (flat, fc), gate: Glu }: ["gate.channels_last"];
             [2, 2, 3] -> [12] { flat: Flatten, norm: LayerNorm, Add <- (norm, flat), Linear<_, 24>, Glu }: [];
+
             // Two images of the same features.
             [12] -> [8] {
                 a: Reshape<2, 2, 3>, Conv2d<_, 1, 1>, first: Flatten,
                 Reshape<2, 3, 2> <- input, b: Conv2d<_, 1, 1>, second: Flatten, Concat <- (first, second), Linear<_, 8>,
             }: ["a.channels_last", "b.channels_last"];
+
             // Of two readers, the one that wants an order gets it.
             [5] -> (kind: [2], picture: [2, 3, 2]) {
                 code: Linear<_, 36>, kind: Linear<_, 2>, Reshape<2, 3, 6> <- code, picture: Conv2d<_, 2, 1>,
             }: [];
+
             // Features of which an image is made have another order than an image.
             (v: [5], image: [2, 1, 2]) -> [2, 1, 2] { Linear<_, 8> <- v, Glu, made: Reshape<2, 1, 2>, sum: Add <- (made, image) }:
                 ["sum.channels_last"];
@@ -702,6 +727,7 @@ mod refused {
                 ["head.channels_last"];
             [2, 3, 4] -> [3] { norm: LayerNorm, conv: Conv2d<_, 2, 1>, a: Flatten, b: Conv2d<_, 2, 1> <- input, c: Flatten, Add <- (a, c), head: Linear<_, 3> }:
                 [];
+
             // A sequence that one reader takes channels of, and one that is read along the last axis.
             [5, 4] -> [3] { conv: Conv1d<_, 2, 2>, a: Flatten, b: Flatten <- input, Concat <- (a, b), head: Linear<_, 3> }: [];
             [5, 4] -> [3] { fc: Linear<_, 2>, a: GlobalAvgPool1d, b: Flatten <- input, Concat <- (a, b), head: Linear<_, 3> }: [];
@@ -709,6 +735,7 @@ mod refused {
                 ["head.channels_last"];
             (x: [5, 4], y: [5, 4]) -> [3] { conv: Conv1d<_, 4, 1> <- x, Add <- (conv, y), Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
+
             // What is added to features that may have been moved back.
             (image: [2, 3, 4], v: [5]) -> [24] { norm: LayerNorm <- image, flat: Flatten, fc: Linear<_, 24> <- v, sum: Add <- (fc, flat) }:
                 ["sum.channels_last"];
@@ -733,16 +760,19 @@ mod refused {
             [2] -> [2, 1, 2] { Linear<_, 8>, Glu, Reshape<2, 1, 2>, Identity, sum: Residual { Relu } }: ["sum.channels_last"];
             [2] -> [2, 1, 2] { inner: Halves }: ["inner.channels_last"];
             [2, 2, 3] -> [2, 2, 3] { Flatten, Linear<_, 12>, Residual { Linear<_, 12> }, Tanh, Reshape<2, 2, 3> }: [];
+
             // One channel, one pixel, and what is flattened again.
             [2] -> [2, 2, 1] { Linear<_, 8>, Glu, Reshape<2, 2, 1> }: [];
             [2] -> [1, 1, 4] { Linear<_, 8>, Glu, Reshape<1, 1, 4> }: [];
             [2] -> [3] { inner: Halves, Flatten, Linear<_, 3> }: [];
+
             // Rows are what is written.
             [2] -> [2, 2] { Linear<_, 8>, Glu, Reshape<2, 2> }: [];
             [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Reshape<6, 4> }: [];
             [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Flatten, rows: Reshape<6, 4> }: ["rows.channels_last"];
             [2, 3, 4] -> [2, 3, 4] { LayerNorm, Flatten, image: Reshape<2, 3, 4> }: ["image.channels_last"];
             [2, 3, 4] -> [2, 3, 4] { LayerNorm, Linear<_, 4> }: [];
+
             // One of several outputs.
             [2] -> (image: [2, 1, 2], kind: [2]) { code: Linear<_, 8>, Glu, image: Reshape<2, 1, 2>, kind: Linear<_, 2> <- code }:
                 ["image.channels_last"];
@@ -751,6 +781,7 @@ mod refused {
             [2] -> ([2, 1, 2], [1]) { pair: Split { a: { Linear<_, 4>, Reshape<2, 1, 2> }, b: { Linear<_, 1> } } }: [];
             [2] -> [3] { Split { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 1> } }, Flatten, Linear<_, 3> }: [];
             [2, 3, 4] -> ([2, 3, 4], [6, 4]) { Split { a: { Conv2d<_, 4, 1> }, b: { Conv2d<_, 4, 1>, Reshape<6, 4> } } }: [];
+
             // Images of features, side by side, follow one another in PyTorch.
             [2] -> [3] {
                 both: Concat { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 8>, Glu, Reshape<2, 1, 2> } },

@@ -166,7 +166,7 @@ fn difference<N: Foldable>(net: &N) -> f64 {
 }
 
 #[test]
-fn outputs_are_the_same() {
+fn a_folded_network_has_the_same_outputs() {
     fn check<N: Foldable + Trainable, D: Foldable + Trainable>() {
         for seed in [1, 100, 1000] {
             let (single, double) = (
@@ -270,7 +270,7 @@ fn sources_are_those_of_the_original() {
 }
 
 #[test]
-fn what_is_folded_is_gone() {
+fn folded_layers_are_gone() {
     assert_eq!(
         layers(PlainFolded::LAYERS),
         [
@@ -284,12 +284,14 @@ fn what_is_folded_is_gone() {
             "Softplus",
         ]
     );
+
     // Weight and bias of each normalization that has them are gone, and each layer without a bias
     // has one now.
     assert_eq!(
         PlainFolded::PARAMS,
         Plain::PARAMS - 2 * (6 + 12 + 8 + 5) + 12 + 12 + 8 + 5
     );
+
     assert!(!BlocksFolded::summary().to_string().contains("Norm"));
     assert!(!BlocksFolded::summary().to_string().contains("Dropout"));
     assert_eq!(

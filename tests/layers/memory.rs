@@ -144,11 +144,13 @@ impl Mixed {
         write: bool,
     ) {
         assert_eq!(cache.count(), x.len());
+
         let a = cache.take::<u8>(3);
         let b = cache.take::<i16>(5);
         let c = cache.take::<f64>(S::LEN);
         let d = cache.take::<f32>(1);
         let e = cache.take::<u32>(S::LEN);
+
         if write {
             each(x, 1, &mut *a, |to, value| *to = value);
             each(x, 2, &mut *b, |to, value| *to = value);
@@ -156,6 +158,7 @@ impl Mixed {
             each(x, 4, &mut *d, |to, value| *to = value);
             each(x, 5, &mut *e, |to, value| *to = value);
         }
+
         pieces!(@read x, [a b c d e]);
     }
 }
@@ -353,11 +356,13 @@ fn pieces_of_all_types_do_not_overlap() {
         Concat { a: { Mixed, Linear<_, 3>, Mixed }, b: Mixed, Linear<_, 1> },
         Mixed,
     } }
+
     let settings = settings();
     check::<Single>(&settings, &BATCHES);
     check::<Several>(&settings, &BATCHES);
     check::<Double>(&settings, &BATCHES);
     check::<Blocks>(&settings, &BATCHES);
+
     // The sum of the states of all layers: 64 bytes for flags and sums, 128 for numbers of 2 bytes.
     assert_eq!(Single::STATE_BYTES, 64 + 128 + 64);
     assert_eq!(Blocks::STATE_BYTES, 12 * Single::STATE_BYTES);

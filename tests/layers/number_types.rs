@@ -185,6 +185,7 @@ impl<T: Element> ShelfParams<T> {
             0x3f80_0000,
             0x8000_0000,
         ];
+
         let mut next = 0;
         let mut number = || {
             let mut bytes = [0; 8];
@@ -195,6 +196,7 @@ impl<T: Element> ShelfParams<T> {
             next += 3;
             bytes
         };
+
         macro_rules! fill {
             ($buffer:expr, $t:ty) => {
                 $buffer
@@ -202,6 +204,7 @@ impl<T: Element> ShelfParams<T> {
                     .for_each(|x| *x = <$t as Bytes>::of_bytes(number()))
             };
         }
+
         with_buffers!(&mut *self, fill);
     }
 

@@ -358,6 +358,7 @@ fn residuals_with_a_shortcut() {
         },
         Delay<1>,
     } }
+
     check::<Net>(|net| {
         let block = &net.block;
         let body = chain([delay(3), dense(&block.fc.weight, &block.fc.bias)]);
@@ -368,6 +369,7 @@ fn residuals_with_a_shortcut() {
         ]);
         chain([sum(body, shortcut), delay(1)])
     });
+
     assert_eq!(
         Net::STATE_BYTES,
         delay_bytes(3, 3) + mean_bytes(3) + line(5) + delay_bytes(1, 5)
@@ -385,6 +387,7 @@ fn concatenations() {
         },
         Delay<4>,
     } }
+
     check::<Net>(|net| {
         let block = &net.layer_1;
         chain([
@@ -400,6 +403,7 @@ fn concatenations() {
             delay(4),
         ])
     });
+
     let inside = 2 * delay_bytes(2, 3) + line(3) + mean_bytes(4);
     assert_eq!(Net::STATE_BYTES, mean_bytes(3) + inside + delay_bytes(4, 9));
 }
@@ -412,6 +416,7 @@ fn splits() {
         // A layer of any shape keeps one state for both.
         Delay<2>,
     } }
+
     check::<Net>(|net| {
         let a = &net.layer_1.a;
         chain([
@@ -423,6 +428,7 @@ fn splits() {
             delay(2),
         ])
     });
+
     let inside = mean_bytes(3) + delay_bytes(3, 2) + line(3);
     assert_eq!(
         Net::STATE_BYTES,
@@ -437,6 +443,7 @@ fn repetitions() {
         blocks: Repeat<3> { Delay<2>, smooth: Smooth, fc: Linear<_, 3>, Tanh, RunningMean },
         RunningMean,
     } }
+
     check::<Net>(|net| {
         let block = |index: usize| {
             let block = &net.blocks[index];
@@ -448,8 +455,10 @@ fn repetitions() {
                 running_mean(),
             ])
         };
+
         chain([delay(1), block(0), block(1), block(2), running_mean()])
     });
+
     let each = delay_bytes(2, 3) + line(3) + mean_bytes(3);
     assert_eq!(
         Net::STATE_BYTES,
@@ -483,20 +492,24 @@ fn middle(net: &Middle) -> Naive {
 #[test]
 fn nested_networks() {
     check::<Middle>(middle);
+
     check::<Outer>(|net| {
         let block = |index: usize| {
             let block = &net.blocks[index];
             let rest = chain([middle(&block.rest.middle), running_mean()]);
             chain([inner(&block.inner), sum(rest, identity())])
         };
+
         let ends = (middle(&net.first), middle(&net.second));
         chain([ends.0, delay(1), block(0), block(1), ends.1])
     });
+
     assert_eq!(Inner::STATE_BYTES, delay_bytes(1, 3) + line(3));
     assert_eq!(
         Middle::STATE_BYTES,
         mean_bytes(3) + Inner::STATE_BYTES + delay_bytes(2, 3)
     );
+
     let each = Inner::STATE_BYTES + Middle::STATE_BYTES + mean_bytes(3);
     assert_eq!(
         Outer::STATE_BYTES,
@@ -521,9 +534,11 @@ fn streams_of_any_size() {
     network! { struct Odd: [3, 5] -> [3, 7] {
         Delay<3>, Repeat<2> { Smooth, Linear<_, 5>, RunningMean }, Linear<_, 7>, Relu, Delay<1>
     } }
+
     fn check<N: Network>() {
         check_streams(&*N::init(&mut shapewright::rng(2)));
     }
+
     check::<Medium>();
     check::<Large>();
     check::<Images>();

@@ -269,11 +269,13 @@ fn activations_work_on_every_part_of_a_tuple() {
         0.5_f32.tanh(),
         (-1.0_f32).tanh(),
     ];
+
     let close = |y: &Tensor1<4>| {
         y.iter()
             .zip(wanted)
             .all(|(y, wanted)| (y - wanted).abs() < 1e-6)
     };
+
     let net = AfterSplit::zeros();
     assert!(close(&net.forward(&x)), "{:?}", net.forward(&x));
     assert!(close(
@@ -355,7 +357,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn they_give_what_they_give_on_features() {
+    fn blocks_on_tuples_compute_what_blocks_on_features_compute() {
         let tuples = OfTuples::init(&mut shapewright::rng(3));
         let mut features = OfFeatures::zeros();
         features.params_mut().copy_from_slice(tuples.params());
@@ -373,7 +375,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn their_gradients_are_right() {
+    fn blocks_on_tuples_have_the_right_gradients() {
         crate::common::gradient::check_network::<OfTuples>(3);
         crate::common::gradient::check_network::<Joined>(3);
         crate::common::gradient::check_network::<Parts>(3);

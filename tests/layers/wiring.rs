@@ -357,6 +357,7 @@ fn tables_tell_what_layers_read() {
             "output (value, policy)",
         ]
     );
+
     let summary = Ends::summary().to_string();
     let lines: Vec<&str> = summary.lines().collect();
     assert_eq!(lines[0], "Ends: ([3], [2]) -> ([1], [2]), f64");

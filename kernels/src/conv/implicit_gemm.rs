@@ -380,6 +380,7 @@ impl Strip {
     #[inline(always)]
     fn run<S: Simd>(self, s: S, vectors: usize) {
         let whole = !S::MASKED_LOADS && self.last == S::LANES;
+
         match vectors {
             1 if whole => s.outline(StripOp::<1, true>(self)),
             1 => s.outline(StripOp::<1, false>(self)),

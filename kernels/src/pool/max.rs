@@ -379,6 +379,7 @@ impl GradRows<'_> {
         let mut pairs = Pairs::new();
         let mut sum = [s.zero()];
         let mut added = 0;
+
         // SAFETY: guaranteed by the caller.
         unsafe {
             self.each_term(
@@ -398,6 +399,7 @@ impl GradRows<'_> {
                 },
             );
         }
+
         pairs.finish(sum, adding(s))[0]
     }
 

@@ -21,11 +21,13 @@ fn matches_the_reference<F: Function + std::fmt::Debug>(f: F) {
             let mut y = Guarded::empty(len);
             let mut in_place = x.clone();
             let mut want = widen(&x);
+
             kernels.function(f, Some(&x), &mut y);
             kernels.function(f, None, &mut in_place);
             F64Kernels.function(f, None, &mut want);
             close(&y, &want);
             assert_eq!(y[..], in_place[..], "{f:?}");
+
             let mut dx = dy.clone();
             let mut want_dx = widen(&dy);
             kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dx);

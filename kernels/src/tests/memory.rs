@@ -150,6 +150,7 @@ fn convolutions_without_padding_need_no_memory() {
     let sizes = convolution([9, 8], [3, 70], 3, 0);
     let x = numbers(1, sizes.input_len());
     let weight = numbers(2, sizes.weight_rows() * sizes.out_channels);
+
     for kernels in all_tiers() {
         let run = |memory: usize| {
             let mut y = Guarded::empty(sizes.output_len());
@@ -166,6 +167,7 @@ fn convolutions_without_padding_need_no_memory() {
             });
             bits(&y)
         };
+
         assert_eq!(run(0), run(sizes.forward_memory(1, 1)));
     }
 }
@@ -244,6 +246,7 @@ fn weights_of_pixels_that_do_not_fit_are_refused() {
         cols: axis,
         channels: 1,
     };
+
     let kernels = all_tiers().last().unwrap();
     kernels.mean_pool(super::super::MeanPool {
         plane: &plane,

@@ -242,8 +242,8 @@ impl Csv {
     /// all whole numbers are sorted as such.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there or there twice, there are not `F`
-    /// features and `N` classes, or lines are malformed: with too many or too few fields, a
+    /// Returns an error if the file cannot be read, a column is not there or there twice, there are
+    /// not `F` features and `N` classes, or lines are malformed: with too many or too few fields, a
     /// feature that is no finite number, or a class that is missing or none of those that were
     /// declared, or if one was declared twice.
     pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
@@ -336,9 +336,9 @@ impl Csv {
     /// of features alone.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there or there twice, there are not `F`
-    /// features, or lines are malformed: with too many or too few fields, a feature that is no
-    /// finite number, or a target that is missing or none.
+    /// Returns an error if the file cannot be read, a column is not there or there twice, there are
+    /// not `F` features, or lines are malformed: with too many or too few fields, a feature that is
+    /// no finite number, or a target that is missing or none.
     pub fn read_values<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,

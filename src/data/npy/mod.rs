@@ -49,8 +49,8 @@ pub use number::NpyNumber;
 /// Reads an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type,
-/// or takes more memory than the [`Limits`](crate::Limits) let it.
+/// Returns an error if the file cannot be read, is not in the format, is cut or too long, has
+/// another shape or type, or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn read<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
 ) -> Result<Box<Tensor<S, T>>, ReadError> {
@@ -160,6 +160,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
     let label = size_of::<Label<CLASSES>>();
+
     let array = Array::read(
         path,
         source,
@@ -167,6 +168,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
         &integers,
         label,
     )?;
+
     let at = |position: usize| array.start + (position * array.size) as u64;
     labels::labels(
         path,
@@ -180,7 +182,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 /// Writes an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be written; then what was there before stays.
+/// Returns an error if the file cannot be written; a file that was there before stays.
 pub fn write<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensor: &Tensor<S, T>,

@@ -31,7 +31,7 @@ impl Npz {
     /// Opens a file and reads which arrays it has.
     ///
     /// # Errors
-    /// If the file cannot be read or is no ZIP archive.
+    /// Returns an error if the file cannot be read or is no ZIP archive.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         Npz::from_reader(path.as_ref(), super::open(path.as_ref())?.bytes)
     }
@@ -66,7 +66,8 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads an array of the tensor's shape.
     ///
     /// # Errors
-    /// If there is no array of this name, and as [`read`](super::read).
+    /// Returns an error if there is no array of this name, or for the reasons of
+    /// [`read`](super::read).
     pub fn read<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -195,7 +196,7 @@ impl NpzWriter {
     /// Begins a file.
     ///
     /// # Errors
-    /// If no file can be made there.
+    /// Returns an error if no file can be made there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let archive =
@@ -206,7 +207,7 @@ impl NpzWriter {
     /// Adds an array of the tensor's shape.
     ///
     /// # Errors
-    /// If there is one of this name already, or the file cannot be written.
+    /// Returns an error if there is one of this name already, or the file cannot be written.
     pub fn add<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -254,7 +255,7 @@ impl NpzWriter {
     /// Ends the file and moves it to its place.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn finish(self) -> io::Result<()> {
         let written = self
             .archive

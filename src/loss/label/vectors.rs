@@ -137,7 +137,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// Checks that a label can have the number of each class.
     ///
     /// # Panics
-    /// If there are more classes than numbers: in a constant, a compile error.
+    /// Panics if there are more classes than numbers: in a constant, a compile error.
     pub(crate) const fn assert_numbers() {
         assert!(
             CLASSES == 0 || CLASSES - 1 <= u32::MAX as usize,

@@ -170,7 +170,7 @@ pub(in crate::network) fn workspace_bytes<N: Network>(batch: usize, threads: usi
 /// run. `what` says in an error what the memory is for.
 ///
 /// # Panics
-/// If there is not enough memory.
+/// Panics if there is not enough memory.
 #[inline(always)]
 fn with_memory(
     samples: usize,

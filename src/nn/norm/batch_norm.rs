@@ -131,7 +131,7 @@ impl BatchNormArguments {
 /// Returns a [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
@@ -141,7 +141,7 @@ pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
 /// Returns a [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
@@ -277,6 +277,7 @@ macro_rules! batch_norm {
                     cx,
                     ..
                 } = call;
+
                 let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
                 let (weight, bias) = weight_and_bias(trained, C);
                 let norm = RunningNorm {
@@ -286,6 +287,7 @@ macro_rules! batch_norm {
                     weight,
                     bias,
                 };
+
                 cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
             }
         }

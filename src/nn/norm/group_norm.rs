@@ -53,7 +53,7 @@ pub struct GroupNorm<const GROUPS: usize, const C: usize, const AFFINE: bool = t
 /// Returns a [`struct@GroupNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn GroupNorm(eps: f64) -> NormEps {
@@ -89,7 +89,7 @@ pub struct InstanceNorm2d<const C: usize, const AFFINE: bool = false> {}
 /// Returns an [`struct@InstanceNorm2d`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn InstanceNorm2d(eps: f64) -> NormEps {

@@ -69,7 +69,7 @@ pub struct LayerNorm<
 /// Returns a [`struct@LayerNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn LayerNorm(eps: f64) -> NormEps {
@@ -114,7 +114,7 @@ pub struct RmsNorm<
 /// Returns a [`struct@RmsNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn RmsNorm(eps: f64) -> NormEps {

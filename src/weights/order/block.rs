@@ -35,10 +35,12 @@ pub(super) const fn block(
                 } else {
                     Uses::of_one(item, behind)
                 };
+
                 let given = Passed {
                     doubt: None,
                     ..passed
                 };
+
                 let next = block(item, layer, given, wanted, behind, sink);
                 passed = Passed {
                     doubt: either(passed.doubt, next.doubt),
@@ -56,6 +58,7 @@ pub(super) const fn block(
                 Uses::of(branches, behind).along_last,
             );
             let came = Passed { order, ..came };
+
             match joint {
                 Joint::Sum => sum(branches, layer.output, came, wanted, behind, sink),
                 Joint::SideBySide => {
@@ -187,6 +190,7 @@ const fn side_by_side(
     let mut parts = SideBySide::NONE;
     let mut first = 0;
     let mut i = 0;
+
     while i < branches.len() {
         let own = output_of(branches[i].contents.members());
         let wanted = wanted_of_branch(wanted, first, own, output);
@@ -195,5 +199,6 @@ const fn side_by_side(
         first += own.len();
         i += 1;
     }
+
     parts.joined(output)
 }

@@ -117,6 +117,7 @@ pub(super) const fn through(
 const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passed) -> Passed {
     let axes = input.sizes().len();
     let outputs = output.sizes().len();
+
     match along_last(order, input) {
         Some(order) if outputs == axes => Passed { order, ..fresh },
         // One more axis, as after an embedding, and the others in an order that no axes have.
@@ -168,6 +169,7 @@ const fn made_features(
 pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -> (Passed, bool) {
     let stay = behind.along_last && !behind.channels;
     let rows = input.sizes().len() != 3;
+
     let (order, as_here, sure) = match order {
         Order::Open if stay => (Order::AsHere, true, false),
         Order::Open => (Order::ChannelsFirst, false, false),
@@ -198,11 +200,13 @@ pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -
             return (passed, false);
         }
     };
+
     let doubt = match as_here {
         _ if sure || !are_equal(input) => None,
         true => Some(Doubt::SquareLast),
         false => Some(Doubt::SquareFirst),
     };
+
     let free = free && matches!(order, Order::Flat(_));
     (Passed { order, free, doubt }, as_here)
 }

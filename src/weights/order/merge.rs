@@ -192,6 +192,7 @@ impl SideBySide {
                 None => None,
             }
         };
+
         match order {
             Some(order) => Passed {
                 order,
