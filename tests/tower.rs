@@ -128,7 +128,7 @@ fn few_modules_use_each_other() {
         "these modules no longer use each other: {gone:?}; remove them from the list"
     );
 
-    // The files are read: the tower has its known floors.
+    // The files have been read: the tower has its known floors.
     assert!(uses_other("network", "tensor") && uses_other("plots", "train"));
     assert!(!uses_other("tensor", "nn") && !uses_other("optim", "train"));
 }
