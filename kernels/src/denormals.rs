@@ -79,7 +79,7 @@ const fn power(n: i32) -> f64 {
 }
 
 /// Returns 0 for a tiny number, below the smallest normal number times 2^15, as optimizers do in
-/// what they update. NaN stays.
+/// their updates. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
     // Every float type represents 2^15.

@@ -10,10 +10,10 @@
 //!
 //! # Memory
 //!
-//! Kernels that need memory of their own, such as for padded images, are handed it: see
-//! [`Product::memory`]. Constant functions beside their arguments tell its length, which is enough
-//! in every tier: [`product_memory`], [`ConvSizes::forward_memory`] and so on. They count elements,
-//! not bytes, and saturate at [`sizes::TOO_LARGE`].
+//! The caller provides the memory that kernels need, such as for padded images: see
+//! [`Product::memory`]. Constant functions next to their arguments return its length, which is
+//! enough in every tier: [`product_memory`], [`ConvSizes::forward_memory`] and so on. They count
+//! elements, not bytes, and saturate at [`sizes::TOO_LARGE`].
 //!
 //! Each kernel selects its tier itself rather than through a table of all kernels, so that a
 //! program contains only the kernels that it uses.

@@ -51,7 +51,7 @@ impl MixUp {
     /// parts are equally likely.
     ///
     /// # Panics
-    /// Unless `alpha` is above 0 and finite.
+    /// Panics unless `alpha` is above 0 and finite.
     pub const fn new(alpha: f64) -> Self {
         assert!(
             0.0 < alpha && alpha < f64::INFINITY,

@@ -159,7 +159,7 @@ impl<A> RandomApply<A> {
     /// Applies all of it with the probability `p`.
     ///
     /// # Panics
-    /// Unless `p` is from 0 to 1.
+    /// Panics unless `p` is from 0 to 1.
     pub const fn new(list: A, p: f64) -> Self {
         assert!(
             0.0 <= p && p <= 1.0,

@@ -40,7 +40,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         }
     }
 
-    /// Refuses what a head announces if it is beyond the limit, before anything is unpacked.
+    /// Refuses a size beyond the limit before anything is unpacked.
     pub fn packed(self, packed: bool) -> Self {
         Bytes { packed, ..self }
     }
@@ -51,7 +51,8 @@ impl<'a, R: Read> Bytes<'a, R> {
         self.weight = weight;
     }
 
-    /// Reads the next `len` bytes. Memory grows with what is there, not with what the file says.
+    /// Reads the next `len` bytes. Memory grows with the bytes that are there, not with the size
+    /// that the file declares.
     pub fn exactly(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         if self.packed {
             self.check(len, len, what)?;
@@ -90,7 +91,7 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
-        // Where this much can't be reserved, it can't be read either, and reading says so.
+        // If this much can't be reserved, it can't be read either, and reading returns the error.
         let mut bytes = Vec::new();
         let likely = len
             .min(self.budget.size())
@@ -98,8 +99,8 @@ impl<'a, R: Read> Bytes<'a, R> {
         let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
 
         while (bytes.len() as u64) < len {
-            // One byte more than may be. The limit grows with what comes from a source of unknown
-            // size.
+            // One byte more than the limit allows. The limit grows with the bytes of a source of
+            // unknown size.
             let most = (self.budget.limit() / self.weight).saturating_add(1);
             let piece = most.min(len) - bytes.len() as u64;
 

@@ -96,7 +96,7 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
         order.extend_from_slice(&batches.order);
         drop(order);
 
-        // If a panic has ended the thread, asking for the next batch raises it.
+        // If a panic has ended the thread, it resumes in the call for the next batch.
         let _ = self.passes.put(Pass {
             number,
             batches: batches.next..batches.steps(),
@@ -106,7 +106,7 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
     /// Returns the next batch, or `None` after the last of the pass.
     ///
     /// # Panics
-    /// With the panic of `change`.
+    /// Panics with the panic of `change`.
     pub fn next_batch(&mut self) -> Option<&mut (Vec<X>, Vec<Y>)> {
         self.left = self.left.checked_sub(1)?;
         self.batches.next_batch()

@@ -316,7 +316,7 @@ fn no_picture(path: &Path, found: String, advice: &str) -> ReadError {
     )
 }
 
-/// The error for what the decoders say.
+/// Returns the error of a decoder as a [`ReadError`].
 fn undecoded(path: &Path, error: ImageError) -> ReadError {
     // Their sentences have several lines.
     let found = error
@@ -339,14 +339,15 @@ fn undecoded(path: &Path, error: ImageError) -> ReadError {
     no_picture(path, found, "save the picture again, or leave it out")
 }
 
-/// Tells whether a JPEG goes on to its end-of-image marker: the decoder makes grey what a file that
-/// was cut lacks.
+/// Returns whether a JPEG reaches its end-of-image marker. The decoder fills the missing part of a
+/// truncated file with grey.
 fn has_end(jpeg: &[u8]) -> bool {
     const START: u8 = 0xd8;
     const END: u8 = 0xd9;
 
     let mut rest = jpeg;
-    // What stands in the numbers of the pixels: a byte of 255, and markers between their parts.
+    // The data of the pixels may hold a byte of 255 and markers between its parts, which are
+    // skipped.
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
 
     while let Some(at) = rest.windows(2).position(is_marker) {

@@ -77,8 +77,8 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         scaler.std.fill_with(|feature| {
             let [off, square] =
                 off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
-            // The distances from the mean have a mean of their own: what the mean lost when it was
-            // rounded.
+            // The distances from the mean have a mean that is not 0: the rounding error of the
+            // mean.
             let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt() * units[feature]);
             if std.is_zero() { T::one() } else { std }

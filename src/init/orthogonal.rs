@@ -26,7 +26,7 @@ use crate::tensor::Element;
 /// positive diagonal.
 ///
 /// # Panics
-/// Unless the gain is finite and not negative.
+/// Panics unless the gain is finite and not negative.
 pub fn orthogonal<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
 where
     T: Element,

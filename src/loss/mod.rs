@@ -77,7 +77,7 @@ pub trait Loss<Out: Shape, T: Element> {
     /// trainer calls this before the first step.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }

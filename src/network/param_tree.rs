@@ -354,7 +354,8 @@ impl ParamTree {
     /// Sets the order of the tensor's axes in files: for each axis in the file, its index here.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor or has another number of axes.
+    /// Panics if this is not one tensor or has another number of axes; in a constant, this is a
+    /// compile error.
     #[track_caller]
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -377,7 +378,7 @@ impl ParamTree {
     /// Marks the tensor's first axis here as having an entry for each input feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn features(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -390,7 +391,7 @@ impl ParamTree {
     /// Marks the tensor's last axis here as having an entry for each output feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn outputs(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -403,7 +404,7 @@ impl ParamTree {
     /// Marks the tensor as measured instead of trained.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn statistic(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {

@@ -307,7 +307,7 @@ pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the last layer does not give what the network declares.
+/// Stops the compilation if the output of the last layer is not the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
@@ -334,7 +334,7 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the layer of a named output does not give what the network declares.
+/// Stops the compilation if a named output has another shape than the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_named_output(network: &str, output: &str, declared: Dims, given: Dims) {

@@ -62,7 +62,7 @@ impl<const N: usize> Index<N> {
     /// Returns the indices with these numbers, of any integer type.
     ///
     /// # Errors
-    /// At the first number that is not from 0 to `N - 1`.
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
     pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
         indices

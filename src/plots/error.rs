@@ -34,7 +34,7 @@ pub enum PlotError {
         /// The value that is to be white.
         high: f32,
     },
-    /// The picture would be larger than what is drawn: 2^27 pixels.
+    /// The picture would be larger than the limit of 2^27 pixels.
     TooLarge {
         /// The file that was to be written.
         path: PathBuf,

@@ -91,7 +91,7 @@ impl CyclicLr {
     /// Sets the smallest and the largest momentum; 0.8 and 0.9 by default.
     ///
     /// # Panics
-    /// Unless they are from 0 to 1.
+    /// Panics unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
         assert!(
@@ -223,7 +223,7 @@ impl OneCycleLr {
     /// Sets the smallest and the largest momentum; 0.85 and 0.95 by default.
     ///
     /// # Panics
-    /// Unless they are from 0 to 1.
+    /// Panics unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
         assert!(

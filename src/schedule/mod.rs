@@ -91,7 +91,7 @@ pub trait Schedule {
     /// `LinearLR` and this schedule.
     ///
     /// # Panics
-    /// Unless `start_factor` is from 0 to 1.
+    /// Panics unless `start_factor` is from 0 to 1.
     ///
     /// ```
     /// use shapewright::prelude::*;

@@ -146,8 +146,8 @@ impl ReduceLrOnPlateau {
         self.mode == PlateauMode::Max
     }
 
-    /// Looks at the metric of a step (usually an epoch) and returns the learning rate to go on with.
-    /// A metric of NaN is not better.
+    /// Takes the metric of a step (usually an epoch) and returns the learning rate for the next
+    /// one. A metric of NaN is not better.
     pub fn step(&mut self, lr: f64, metric: f64) -> f64 {
         if self.is_better(metric) {
             self.best = Some(metric);
@@ -213,12 +213,12 @@ impl ReduceLrOnPlateau {
         )
     }
 
-    /// Returns what it remembers, for a checkpoint.
+    /// Returns the state, for a checkpoint.
     pub(crate) fn memory(&self) -> (Option<f64>, [u64; 2]) {
         (self.best, [self.bad, self.cooling])
     }
 
-    /// Goes on from what was remembered.
+    /// Restores the state of a checkpoint.
     pub(crate) fn recall(&mut self, (best, [bad, cooling]): (Option<f64>, [u64; 2])) {
         self.best = best;
         self.bad = bad;

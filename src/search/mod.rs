@@ -172,7 +172,7 @@ impl<P: Send + Sync> Search<P> {
     /// returns the candidate's value.
     ///
     /// If the function returns an error or NaN, or panics, its own trial has
-    /// [`Failed`](Outcome::Failed); the others go on.
+    /// [`Failed`](Outcome::Failed); the others continue.
     pub fn run<F>(self, objective: F) -> SearchReport<P>
     where
         F: Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>> + Sync,
@@ -223,7 +223,7 @@ fn run_on(threads: usize, work: &(impl Fn() + Sync)) {
     let work_there = || denormals::marked(flushed, || threads::alone(work));
     thread::scope(|scope| {
         for _ in 1..threads {
-            // If the system gives no more threads, there are fewer.
+            // If the system has no more threads, the search runs on fewer.
             let spawned = thread::Builder::new().spawn_scoped(scope, work_there);
             if spawned.is_err() {
                 break;

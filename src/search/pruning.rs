@@ -92,13 +92,14 @@ impl Pruning for Median {
     }
 }
 
-/// Lets the best trials go on at each rung: of those that got to `min_epochs`, `min_epochs *
-/// factor`, `min_epochs * factor^2` and so on, the best 1 / `factor`.
+/// Continues the best trials at each rung: of those that reach `min_epochs`, `min_epochs * factor`,
+/// `min_epochs * factor^2` and so on, the best 1 / `factor`.
 ///
 /// This is the stopping form of asynchronous successive halving (ASHA: Li et al., "A System for
 /// Massively Parallel Hyperparameter Tuning", MLSys 2020), which Ray Tune and Optuna have: a trial
-/// is compared with those that came to the rung before it, so that none waits, and goes on for good
-/// if it is among the best then. While fewer than `factor` trials came to a rung, the best goes on.
+/// is compared with those that reached the rung before it, so that none waits, and continues to the
+/// next rung if it is among the best then. While fewer than `factor` trials have reached a rung,
+/// the best continues.
 ///
 /// For `factor = 4` and `min_epochs = 5`, most trials end after 5 epochs, few after 20 and fewer
 /// after 80.
@@ -106,8 +107,8 @@ impl Pruning for Median {
 pub struct SuccessiveHalving {
     /// The epoch of the first rung; 1 by default. 0 counts as 1.
     pub min_epochs: usize,
-    /// The epoch of a rung divided by that of the one before, and the reciprocal of the part of the
-    /// trials that go on; 4 by default. Less than 2 counts as 2.
+    /// The epoch of a rung divided by that of the one before, and the reciprocal of the share of
+    /// the trials that continue; 4 by default. Less than 2 counts as 2.
     pub factor: usize,
 }
 

@@ -7,8 +7,8 @@ use crate::network::FeatureOrder;
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
-/// The number of times that a look-ahead may begin anew behind a layer of a wired list, where its
-/// ways part. It is bounded, as the number of ways is not.
+/// The largest number of paths that a look-ahead follows through a wired list. It is bounded, as
+/// the number of paths is not.
 const MOST_WAYS: usize = 32;
 
 /// Returns the order in which the readers of an output want their input features; `behind` is the

@@ -259,7 +259,7 @@ impl Csv {
     /// Reads what [`Csv::read_classes`] reads, from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_classes`].
+    /// Returns the errors of [`Csv::read_classes`].
     pub fn read_classes_from<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -352,7 +352,7 @@ impl Csv {
     /// Reads what [`Csv::read_values`] reads, from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_values`].
+    /// Returns the errors of [`Csv::read_values`].
     pub fn read_values_from<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,

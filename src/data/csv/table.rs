@@ -182,7 +182,7 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
-    /// Checks that what the program declared has each name once.
+    /// Checks that the program declared each name once.
     pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
         let mut known = HashSet::new();
         let Some(twice) = names
@@ -320,8 +320,8 @@ impl<'a, R: Read> Table<'a, R> {
         go_on
     }
 
-    /// Reads the features of a line. What is missing becomes NaN, and so does what is wrong, which is
-    /// noted.
+    /// Reads the features of a line. A missing value becomes NaN, and so does a malformed one,
+    /// whose error is noted.
     pub fn read_features<const F: usize, T: Element + FromStr>(
         &mut self,
         row: &Row,

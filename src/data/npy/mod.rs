@@ -60,7 +60,7 @@ pub fn read<S: Shape, T: NpyNumber>(
 /// Reads what [`read`] reads, from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -87,7 +87,7 @@ pub(super) fn read_in<S: Shape, T: NpyNumber>(
 /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_many<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
@@ -97,7 +97,7 @@ pub fn read_many<S: Shape, T: NpyNumber>(
 /// Reads what [`read_many`] reads, from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_many_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -124,7 +124,7 @@ pub(super) fn read_many_in<S: Shape, T: NpyNumber>(
 /// Reads labels: an array of the shape `[count]` of any integer type.
 ///
 /// # Errors
-/// As [`read`], and if a number is no class.
+/// Returns the errors of [`read`], and an error if a number is no class.
 pub fn read_labels<const CLASSES: usize>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
@@ -134,7 +134,7 @@ pub fn read_labels<const CLASSES: usize>(
 /// Reads what [`read_labels`] reads, from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read_labels`].
+/// Returns the errors of [`read_labels`].
 pub fn read_labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -145,7 +145,7 @@ pub fn read_labels_from<const CLASSES: usize>(
 /// Reads the labels of a file whose first class has the number `first`.
 ///
 /// # Errors
-/// As [`read_labels`]; a label below `first` is no class.
+/// Returns the errors of [`read_labels`]; a label below `first` is no class.
 pub fn read_labels_counted_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     first: i64,
@@ -193,7 +193,7 @@ pub fn write<S: Shape, T: NpyNumber>(
 /// Writes an array of the shape `[count, ..]`, where what follows is the tensors' shape.
 ///
 /// # Errors
-/// As [`write()`].
+/// Returns the errors of [`write()`].
 pub fn write_many<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensors: &[Tensor<S, T>],
@@ -311,8 +311,8 @@ struct Array {
 }
 
 impl Array {
-    /// Reads the whole file; what is not wanted is an error before the numbers are read. Each
-    /// number becomes `becomes` bytes in the end.
+    /// Reads the whole file. Another type or shape than the wanted one is an error before the
+    /// numbers are read. Each number takes `becomes` bytes in the end.
     fn read(
         path: &Path,
         source: Source<impl Read>,

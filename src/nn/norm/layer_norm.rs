@@ -30,10 +30,10 @@ use crate::threads;
 /// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
 /// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. A sequence that an `Embedding` or a `Linear` has
 /// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there; on an image,
-/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on what has its channels last. In weight files
+/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on tensors with channels last. In weight files
 /// weight and bias have PyTorch's order; here they lie as the numbers that they belong to. If all
-/// axes have one size and the layers around do not tell the order, files have a
-/// mark of the layer, and PyTorch's are refused.
+/// axes have one size and the layers around do not tell the order, files have a mark of the layer,
+/// and PyTorch's are refused.
 ///
 /// The variance is the mean of the squared distances from the mean, which is computed in two parts:
 /// results are exact to rounding even where the mean is a thousand times the standard deviation.

@@ -246,7 +246,8 @@ pub(super) const fn doubt_of_output(order: Order, dims: Dims) -> Option<Doubt> {
         let part = dims.parts()[i];
         let several = part.sizes().len() != 1;
         match pieces.part(first, part.len()) {
-            // The axes of what is in a tuple are forgotten: those of a sequence may have either order.
+            // The axes of the parts of a tuple are not tracked: those of a sequence may have either
+            // order.
             Some(own) if own.is_same() && part.sizes().len() == 2 => {}
             Some(own) if part.sizes().len() > 1 && own.equals(&channels_last(part)) => {}
             Some(own) if !part.parts().is_empty() => {
