@@ -10,11 +10,12 @@
 
 pub use crate::memory::{Scratch, StateMemory, ThreadMemory};
 pub use crate::network::{
-    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching, Buffer,
-    Configuration, Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER,
-    InPlace, Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs,
-    OutputKind, Sentence, ShapeRule, Sources, Train, Visitor, VisitorMut,
+    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching,
+    Configuration, Context, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER, InPlace,
+    Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs, OutputKind,
+    Sentence, ShapeRule, Sources, Train,
 };
+pub use crate::params::{Buffer, FeatureOrder, Visitor, VisitorMut};
 pub use crate::threads::split_mut_with as split_mut;
 
 pub mod kernels {

@@ -154,6 +154,7 @@ mod network;
 pub mod nn;
 #[cfg(feature = "std")]
 pub mod optim;
+mod params;
 #[cfg(feature = "plots")]
 pub mod plots;
 #[cfg(feature = "std")]
@@ -181,13 +182,12 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-pub use network::{
-    InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
-};
+pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 #[cfg(feature = "std")]
 pub use network::{Pass, Workspace};
+pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.

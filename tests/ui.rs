@@ -41,3 +41,19 @@ fn mistakes(files: &str) {
 fn valid_programs_compile_and_run() {
     trybuild::TestCases::new().pass("ui-tests/pass/*.rs");
 }
+
+/// Programs that have crates of their own: with the crate under another name, through a library that
+/// re-exports it, without the standard library.
+#[test]
+fn crates_that_are_right_compile() {
+    for name in ["app", "embedded"] {
+        let status = Command::new(env!("CARGO"))
+            .args(["check", "--quiet", "--offline"])
+            .arg("--manifest-path")
+            .arg(format!("ui-tests/crates/{name}/Cargo.toml"))
+            .env("CARGO_TARGET_DIR", "target/ui-crates")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "`ui-tests/crates/{name}` does not compile");
+    }
+}

@@ -6,10 +6,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
+use crate::attributes;
 use crate::check::{Network, Role, written};
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
-use crate::spans::{Extent, ours};
+use crate::spans::{Extent, braced, ours};
 use crate::step::{Sequence, Step};
 
 /// The index of the filler at the end as a field.
@@ -44,8 +45,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     };
     let steps = sequence.steps();
     let style = Style {
-        clone: network.clone,
-        debug: network.debug,
+        derives: &network.derives,
         attrs: &network.attrs,
     };
     let owner = Owner {
@@ -63,14 +63,28 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let trait_impl = trait_impl(network, &steps);
     let check_memory = check_memory(network);
 
+    let conditions = attributes::conditions(&network.attrs);
+    let fields_of = fields_of(network);
+    let debug = debug(network);
+    let serde = serde(network);
+    let deprecated = attributes::allow_deprecated(network);
+
+    // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
+    // long as its spans do not belong to the user's tokens.
     quote! {
+        #(#conditions)*
+        #[doc(hidden)]
+        struct #fields_of;
+
         #structure
 
-        #[allow(unused_braces, clippy::all, clippy::pedantic, clippy::nursery)]
+        #(#conditions)*
+        #deprecated
         const _: () = {
             use #emitted as __sw;
-            #[allow(unused_imports)]
-            use __sw::NotALayer as _;
+            use __sw::{NotALayer as _, bool, f32, f64, str, usize};
+            #debug
+            #serde
             #ends
             #shapes
             #parameters
@@ -151,8 +165,7 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
         vis,
         name,
         layers,
-        clone,
-        debug,
+        derives,
         ..
     } = network;
     let fields_of = fields_of(network);
@@ -181,19 +194,11 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
 
     // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does
     // not pass the stack.
-    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let shown: Vec<_> = layers
-        .iter()
-        .filter_map(|layer| layer.field.as_ref())
-        .collect();
-    let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
+    let clone = derives
+        .clone
+        .attribute(&quote!(::core::clone::Clone, ::core::marker::Copy));
 
     quote! {
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
-        struct #fields_of;
-
-        #[allow(private_interfaces)]
         #(#attrs)*
         #[doc = #doc]
         #clone
@@ -202,9 +207,28 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
             #(#fields,)*
             _padding: <#fields_of as #emitted::Field<#PADDING>>::Params,
         }
-
-        #debug
     }
+}
+
+/// Writes `Debug` where it is derived.
+fn debug(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let layers = network.layers.iter();
+    let shown: Vec<_> = layers.filter_map(|layer| layer.field.as_ref()).collect();
+    let implementation = sequence::debug_impl(name, &name.to_string(), &shown);
+    derives.debug.item(implementation)
+}
+
+/// Writes serde's traits where they are derived. Without the feature `serde` of the library, the
+/// macros that do it report that.
+fn serde(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let place = Extent::of(name).first;
+    let serialize = quote_spanned!(place=> __sw::serialize! { #name });
+    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name });
+    let serialize = derives.serialize.item(serialize);
+    let deserialize = derives.deserialize.item(deserialize);
+    quote!(#serialize #deserialize)
 }
 
 /// Writes the shapes of input and output, and the checks of what is declared.
@@ -270,8 +294,8 @@ fn shape(sizes: &Sizes) -> TokenStream {
     match &sizes.kind {
         SizesKind::Axes(sizes) => {
             let rank = format_ident!("Rank{}", sizes.len().min(4));
-            let sizes = sizes.iter().take(4);
-            quote!(__sw::#rank<#({ #sizes }),*>)
+            let sizes = sizes.iter().take(4).map(braced);
+            quote!(__sw::#rank<#(#sizes),*>)
         }
         SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
             quote!(__sw::UnknownShape)
@@ -344,8 +368,8 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
 
             fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
                 _: &(),
-                params: &mut Self,
-                rng: &mut R,
+                __params: &mut Self,
+                __rng: &mut R,
             ) {
                 #initialize
             }

@@ -8,6 +8,8 @@ use syn::{
     Attribute, Error, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized,
 };
 
+use crate::{blocks, builtin, wiring};
+
 /// A whole definition: `pub struct Net: [4] -> [3] as f64 { .. }`.
 pub struct Definition {
     pub attrs: Vec<Attribute>,
@@ -44,6 +46,9 @@ pub enum SizesKind {
 pub struct Layer {
     pub attrs: Vec<Attribute>,
     pub name: Option<Ident>,
+    /// The path of the library's module before the name of a layer of the library, `nn::`; otherwise
+    /// nothing.
+    pub module: TokenStream,
     pub path: Path,
     pub generics: Vec<Generic>,
     /// The parentheses with their content, and the arguments one by one.
@@ -214,7 +219,7 @@ impl Parse for Layer {
             return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
         }
         let layer_start = input.fork();
-        let path = Path::parse_mod_style(input)?;
+        let (module, path) = without_module(Path::parse_mod_style(input)?);
         let generics = if input.peek(Token![<]) && !input.peek(Token![<-]) {
             generics(input)?
         } else {
@@ -251,6 +256,7 @@ impl Parse for Layer {
         Ok(Layer {
             attrs,
             name,
+            module,
             path,
             generics,
             arguments,
@@ -259,6 +265,39 @@ impl Parse for Layer {
             tokens,
             layer_tokens,
         })
+    }
+}
+
+/// Splits the path of a layer of the library, such as `shapewright::nn::Conv2d`, into the module and
+/// the name.
+///
+/// The module is recognized by its name. A layer of the user's own in a module of the same name is
+/// written with `self::` or `crate::`.
+fn without_module(path: Path) -> (TokenStream, Path) {
+    let names: Vec<String> = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let is_of_library = match &names[..] {
+        [first, ..] if ["crate", "self", "super"].contains(&&first[..]) => false,
+        [.., module, name] => {
+            ["nn", "prelude", "shapewright"].contains(&&module[..])
+                && (builtin::find(name).is_some()
+                    || blocks::is_block(name)
+                    || wiring::MERGES.contains(&&name[..]))
+        }
+        _ => false,
+    };
+    if !is_of_library {
+        return (TokenStream::new(), path);
+    }
+
+    let mut tokens: Vec<TokenTree> = path.to_token_stream().into_iter().collect();
+    let name: TokenStream = tokens.pop().into_iter().collect();
+    match syn::parse2(name) {
+        Ok(name) => (tokens.into_iter().collect(), name),
+        Err(_) => (TokenStream::new(), path),
     }
 }
 

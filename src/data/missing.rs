@@ -3,7 +3,7 @@
 use super::preprocess_error::{PreprocessError, for_each_value};
 use super::scale::Ranges;
 use crate::derive::Parameters;
-use crate::memory;
+use crate::params;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Replaces each missing value (NaN) by a number; scikit-learn's `SimpleImputer`.
@@ -90,13 +90,13 @@ impl<S: Shape, T: Element> Imputer<S, T> {
 
     /// Creates the imputer of [`constant`](Self::constant) on the heap.
     pub fn constant_boxed(value: T) -> Box<Self> {
-        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        let mut imputer: Box<Self> = params::zeroed_parameters();
         imputer.fill.fill_with(|_| value);
         imputer
     }
 
     fn with(value: impl Fn(usize) -> f64) -> Box<Self> {
-        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        let mut imputer: Box<Self> = params::zeroed_parameters();
         imputer
             .fill
             .fill_with(|feature| T::from_f64_lossy(value(feature)));

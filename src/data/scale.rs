@@ -2,7 +2,7 @@
 
 use super::preprocess_error::{PreprocessError, for_each_value};
 use crate::derive::Parameters;
-use crate::memory;
+use crate::params;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -70,7 +70,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
             squares.add(off * off);
         })?;
 
-        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        let mut scaler: Box<Self> = params::zeroed_parameters();
         scaler
             .mean
             .fill_with(|feature| T::from_f64_lossy(means[feature]));
@@ -160,7 +160,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
-        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        let mut scaler: Box<Self> = params::zeroed_parameters();
         scaler
             .min
             .fill_with(|feature| T::from_f64_lossy(ranges.min[feature]));

@@ -35,8 +35,8 @@ pub use orthogonal::orthogonal;
 use rand::Rng;
 use rand::distr::{Distribution, Uniform};
 
-use crate::network::Parameters;
-use crate::network::param_tree::PlaceKind;
+use crate::params::Parameters;
+use crate::params::param_tree::PlaceKind;
 use crate::tensor::Element;
 
 mod sealed {

@@ -5,6 +5,7 @@ mod vectors;
 
 use core::fmt;
 
+use crate::memory::Flat;
 use crate::nn::Index;
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
@@ -23,6 +24,12 @@ use crate::nn::Index;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Label<const CLASSES: usize>(u32);
+
+// SAFETY: `repr(transparent)` over one u32.
+unsafe impl<const CLASSES: usize> Flat for Label<CLASSES> {
+    type Item = u32;
+    const LEN: usize = 1;
+}
 
 impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the class with this number, counted from 0. The largest number that a label can have

@@ -21,8 +21,6 @@ mod pass;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
-#[cfg(feature = "alloc")]
-pub(crate) use classes::Places;
 #[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};

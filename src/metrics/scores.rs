@@ -24,7 +24,7 @@ pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a,
 ) -> impl Iterator<Item = (&'a Tensor1<N, T>, L)> {
     assert_same_length(outputs, targets);
     let labels = Out::flatten(targets);
-    memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len())
+    memory::tensors::<Tensor1<N, T>>(flatten(outputs), labels.len())
         .iter()
         .zip(labels.iter().copied())
 }

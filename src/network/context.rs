@@ -1,7 +1,7 @@
 //! The circumstances in which a layer computes.
 
 use super::modes::{Mode, Modes};
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::Element;
 use crate::threads;
 

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::Element;
 
 /// The mode of a part that does not simply train.

@@ -6,7 +6,7 @@ use super::call::{
 use super::infer::Infer;
 use super::layer_input::LayerInput;
 use super::needs::Needs;
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
 
 /// The computation of a layer for training: a forward pass that keeps what backward needs, and

@@ -4,9 +4,10 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, BackwardInput, Configuration, FeatureOrder, Flow, Forward, ForwardInPlace,
-    Infer, Inferred, Layer, OutputKind, ShapeRule, Train,
+    BackwardInPlace, BackwardInput, Configuration, Flow, Forward, ForwardInPlace, Infer, Inferred,
+    Layer, OutputKind, ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// The leaky rectifier: `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is

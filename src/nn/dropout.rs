@@ -4,9 +4,9 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, FeatureOrder, ForwardInPlace, InPlace, Inferred,
-    Sentence, ShapeRule,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, Sentence, ShapeRule,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Sets each number to zero with probability `p` during training and multiplies the others by

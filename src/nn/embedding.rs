@@ -8,9 +8,10 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Needs,
-    Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 use crate::{sizes, threads};
 

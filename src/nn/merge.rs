@@ -6,9 +6,10 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
-    ShapeRule, Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence, ShapeRule,
+    Sources, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The sum of 2 to 6 outputs of one shape, element by element.

@@ -8,9 +8,9 @@ use num_traits::Float;
 use super::state::has_untrained;
 use super::{ParamGroup, assert_setting, not_negative, positive};
 use crate::kernels::flush;
-use crate::memory;
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, Parameters};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, double};
 
@@ -34,7 +34,7 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        let numbers = memory::parameters_in(network, place);
+        let numbers = params::parameters_in(network, place);
         total.add(sum_of(numbers, |_, p| term(double(p))));
     });
     total.value()
@@ -207,7 +207,7 @@ fn add_slopes<N: Network>(
 ) {
     for_each_trained::<N>(group.range(network), &mut |place| {
         let gradient = &mut gradient.params_mut()[place.clone()];
-        let params = memory::parameters_in(network, place);
+        let params = params::parameters_in(network, place);
         for (g, &p) in gradient.iter_mut().zip(params) {
             *g += slope(p);
         }

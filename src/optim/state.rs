@@ -8,9 +8,9 @@ use super::{
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
-use crate::memory::{self, ParameterBox};
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, ParameterBox, Parameters};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -404,7 +404,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 PlaceKind::Buffer { .. } => {}
                 PlaceKind::Statistic => params
                     .iter_mut()
-                    .zip(memory::parameters_in(gradient, place))
+                    .zip(params::parameters_in(gradient, place))
                     .for_each(|(p, &g)| *p = flush(*p - g)),
                 PlaceKind::Trained => {
                     let step = (self.steps - segment.missed).max(1);
@@ -413,7 +413,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                         &optimizer,
                         step,
                         params,
-                        memory::parameters_in(gradient, place),
+                        params::parameters_in(gradient, place),
                         &mut segment_states[..count],
                     );
                 }

@@ -8,10 +8,10 @@ use rand::Rng;
 use rand::distr::Distribution;
 
 use super::construct::index_of;
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, LengthError, Tensor};
 use crate::memory;
+use crate::memory::Scalar;
 
 /// Constructors on the heap, for large tensors. None of them touches the stack.
 impl<S: Shape, T: Scalar> Tensor<S, T> {

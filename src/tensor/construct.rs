@@ -6,10 +6,10 @@ use num_traits::One;
 use rand::Rng;
 use rand::distr::Distribution;
 
-use super::element::Scalar;
 use super::shape::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, Tensor};
 use crate::memory;
+use crate::memory::Scalar;
 
 /// The error for a slice whose length is not the number of elements of the shape.
 ///

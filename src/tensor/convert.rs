@@ -3,10 +3,10 @@
 use generic_array::typenum::Const;
 use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
 
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Tensor, Tensor1};
 use crate::memory;
+use crate::memory::Scalar;
 
 macro_rules! arrays {
     ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(

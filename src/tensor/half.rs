@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::memory::{Number, scalars};
+
 /// A number of IEEE 754's binary16: a sign, 5 bits of exponent and 10 bits of fraction. PyTorch's
 /// `torch.float16`.
 ///
@@ -156,6 +158,11 @@ macro_rules! halves {
     )* };
 }
 halves!(F16, BF16);
+
+scalars!(F16, BF16);
+
+impl Number for F16 {}
+impl Number for BF16 {}
 
 #[cfg(test)]
 mod tests {

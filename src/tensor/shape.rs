@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::element::Scalar;
+use crate::memory::Scalar;
 use crate::sizes;
 
 /// The largest number of axes of a tensor.

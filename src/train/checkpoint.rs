@@ -15,9 +15,9 @@ use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
 use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
-use crate::memory::{self, ParameterBox};
 use crate::network::Network;
 use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
+use crate::params::{self, ParameterBox};
 use crate::schedule::SchedulePolicy;
 
 /// The first bytes of a file.
@@ -160,7 +160,7 @@ impl Checkpoints {
             average.restore(network, *updates);
         }
 
-        memory::copy_parameters(&*saved.network, run.model.network);
+        params::copy_parameters(&*saved.network, run.model.network);
         run.best = saved.best;
         run.ended = saved.ended;
         run.epoch = saved.epoch;

@@ -37,8 +37,8 @@ type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
-/// A training of a network over epochs, with its settings. [`CreateTrainer::trainer`](super::CreateTrainer::trainer)
-/// makes it.
+/// A training of a network over epochs, with its settings.
+/// [`Net::trainer`](super::CreateTrainer::trainer) makes it.
 ///
 /// ```
 /// use shapewright::prelude::*;

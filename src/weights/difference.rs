@@ -5,7 +5,7 @@ use super::layout::Named;
 use super::numbers::Dtype;
 use super::order::Doubt;
 use crate::network::Sentence;
-use crate::network::param_tree::{Axes, TensorLayout};
+use crate::params::param_tree::{Axes, TensorLayout};
 
 /// The kind of a [`Difference`](super::Difference). Shapes are those in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use super::numbers::Dtype;
-use crate::network::param_tree::Axes;
+use crate::params::param_tree::Axes;
 
 /// Returns an error to the caller: `?` for constants.
 macro_rules! pass {

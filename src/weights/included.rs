@@ -6,7 +6,8 @@ use super::layout::Named;
 use super::numbers::read;
 use super::order::LayerOrder;
 use crate::memory;
-use crate::network::{Network, Parameters, Sentence};
+use crate::network::{Network, Sentence};
+use crate::params::{self, Parameters};
 
 /// Returns the largest number of tensors and marks in the file of a network.
 #[doc(hidden)]
@@ -26,8 +27,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         <N as Parameters<N::Element>>::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
     let found = find::<N, COUNT>(path, bytes, &named, count);
 
-    let mut network: N = memory::zeroed_parameters_by_value();
-    let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
+    let mut network: N = params::zeroed_parameters_by_value();
+    let numbers = params::parameters_as_mut_slice::<N, N::Element>(&mut network);
     let numbers = memory::bytes_mut(numbers);
     let size = size_of::<N::Element>();
     let mut i = 0;

@@ -3,7 +3,7 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::network::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
+use crate::params::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
 use crate::sizes;
 
 impl Axes {

@@ -13,8 +13,8 @@ use super::layout::Named;
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
-use crate::network::Parameters;
-use crate::network::param_tree::{Axes, join};
+use crate::params::param_tree::{Axes, join};
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A safetensors file to be loaded into networks, in parts and under other names.
@@ -202,7 +202,7 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// Returns an error if the file does not fit, with all differences.
     pub fn load<T: Element, P: Parameters<T>>(&self) -> Result<Box<P>, LoadError> {
-        let mut loaded = memory::zeroed_parameters();
+        let mut loaded = params::zeroed_parameters();
         self.load_into(&mut *loaded)?;
         Ok(loaded)
     }

@@ -145,7 +145,7 @@ mod save_load;
 mod wanted;
 mod wiring;
 
-pub use crate::network::param_tree::Axes;
+pub use crate::params::param_tree::Axes;
 pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
 pub use error::{Difference, LoadError, LoadErrorKind, SaveError};

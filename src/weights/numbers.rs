@@ -1,7 +1,7 @@
 //! The numbers of a file: their types, and copies between the order in a file and that in memory.
 
 use super::layout::FileTensor;
-use crate::network::param_tree::TensorLayout;
+use crate::params::param_tree::TensorLayout;
 use crate::tensor::{BF16, Element, F16};
 
 /// The type of a file's numbers: an index into [`KNOWN`]; beyond it, an unknown type.
@@ -234,7 +234,7 @@ const fn to_bytes<const N: usize>(value: f64) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::Dtype;
-    use crate::network::param_tree::{BufferLayout, TensorLayout};
+    use crate::params::param_tree::{BufferLayout, TensorLayout};
 
     #[test]
     fn counts_are_read_as_statistics_alone() {

@@ -10,9 +10,8 @@ use super::header::FORM;
 use super::layout::{FileTensor, Named};
 use super::numbers::Dtype;
 use crate::atomic_file;
-use crate::memory;
-use crate::network::Parameters;
-use crate::network::param_tree::{Axes, join};
+use crate::params::param_tree::{Axes, join};
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A writer of safetensors files with several parts, such as a network and the scaler of its
@@ -114,7 +113,7 @@ impl Saver {
                 Axes::EMPTY
             } else {
                 let len = tensor.layout.bytes(size_of::<T>());
-                let numbers = memory::parameter_bytes(part, first, len);
+                let numbers = params::parameter_bytes(part, first, len);
                 write(numbers, size, &tensor, data);
                 tensor.file_sizes()
             };

@@ -3,8 +3,8 @@
 use super::order::{Followed, channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
 use super::wiring::{Reached, is_wired};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
 /// The largest number of paths that a look-ahead follows through a wired list. It is bounded, as

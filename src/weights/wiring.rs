@@ -1,7 +1,7 @@
 //! The wiring of a list of layers, as far as the order of features depends on it.
 
 use super::order::input_of;
-use crate::network::param_tree::{LayerInfo, ParamField};
+use crate::params::param_tree::{LayerInfo, ParamField};
 use crate::tensor::Dims;
 
 /// Returns whether a layer of the list reads another output than the one before it.

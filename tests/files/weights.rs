@@ -990,7 +990,7 @@ fn weights_can_be_a_part_of_the_program() {
 }
 
 mod mutated {
-    use super::{Loader, Net, Network, bits, net};
+    use super::{Loader, Net, Network, SaveLoad, bits, net};
     use proptest::prelude::*;
 
     /// Loads arbitrary bytes. Checks that nothing panics, and that after an error the network is as

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Label, LabelError};
 use crate::loss::classes::{Classes, Places};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1};
 
 impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the classes with these numbers, which may be of any integer type.
@@ -58,10 +58,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
         let labels = Self::from_numbers(flatten(numbers))?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the classes of all places, like [`from_tensors`](Self::from_tensors), where the
@@ -101,10 +98,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .enumerate()
             .map(label)
             .collect::<Result<_, _>>()?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the class with the largest score for each place of each output, which is the
@@ -130,7 +124,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         outputs: &[Tensor<Out, T>],
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
         const { Self::assert_numbers() };
-        let scores = memory::tensors::<Rank1<CLASSES>, T>(
+        let scores = memory::tensors::<Tensor1<CLASSES, T>>(
             flatten(outputs),
             outputs.len() * Out::Places::LEN,
         );
@@ -138,7 +132,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .iter()
             .map(|scores| Label(scores.argmax() as u32))
             .collect();
-        memory::to_vec(memory::groups::<Out::Places, _>(&labels, outputs.len()))
+        grouped::<Out::Places, _>(&labels, outputs.len())
     }
 
     /// Checks that a label can have the number of each class.
@@ -152,4 +146,10 @@ impl<const CLASSES: usize> Label<CLASSES> {
              network with fewer outputs"
         );
     }
+}
+
+/// Returns the labels of `count` samples, grouped by sample.
+fn grouped<S: Places, L: Copy>(labels: &[L], count: usize) -> Vec<S::Each<L>> {
+    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s.
+    memory::to_vec(unsafe { memory::nested(labels, S::LEN, count) })
 }

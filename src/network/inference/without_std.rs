@@ -35,7 +35,7 @@ mod tests {
     use crate::prelude::*;
     use crate::tensor::Rank3;
     use crate::tier::{Tier, tier};
-    use crate::{init, memory};
+    use crate::{init, params};
 
     network! {
         struct Net: [9, 9, 2] -> [3] {
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn memory_on_the_stack_and_of_the_caller_give_the_same_bits() {
-        let mut net: Net = memory::zeroed_parameters_by_value();
+        let mut net: Net = params::zeroed_parameters_by_value();
         init::uniform(&mut net, -0.5, 0.5, &mut crate::rng(0));
 
         let images = core::array::from_fn::<_, 5, _>(image);
@@ -73,7 +73,7 @@ mod tests {
     }
     #[test]
     fn bits_are_those_of_the_portable_tier() {
-        let mut net: zoo::Zoo = memory::zeroed_parameters_by_value();
+        let mut net: zoo::Zoo = params::zeroed_parameters_by_value();
         if tier() == Tier::Portable {
             assert_eq!(zoo::bits(&mut net), zoo::BITS);
         }

@@ -12,10 +12,11 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Batching, Configuration, FeatureOrder, Forward, ForwardTrain,
-    INFER, Infer, Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Layer, Needs, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 

@@ -8,10 +8,11 @@ use super::{
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, ForwardTrain, INFER, Infer, Inferred,
-    Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, ForwardTrain, INFER, Infer, Inferred, Layer, Needs,
+    Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 

@@ -9,10 +9,11 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, ForwardTrain, INFER, Infer,
-    Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Context, Forward, ForwardTrain, INFER, Infer, Inferred, Layer,
+    Needs, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::zero_size;
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 use crate::threads;

@@ -4,7 +4,7 @@ use super::layer::through;
 use super::merge::{SideBySide, added, either};
 use super::state::{Order, are_equal, channels_last, flat};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
-use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
+use crate::params::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};

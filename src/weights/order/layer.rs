@@ -2,8 +2,8 @@
 
 use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made, part};
 use super::{Doubt, Passed};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{LayerInfo, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::Uses;

@@ -3,8 +3,8 @@
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
 use super::{Doubt, Followed, Passed};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{LayerInfo, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 

@@ -2,7 +2,6 @@
 //! weight files. [`Parameters::visit`](super::Parameters::visit), weight files and
 //! `include_weights!` read it.
 
-use super::layer_input::LayerInput;
 #[cfg(feature = "alloc")]
 use alloc::format;
 #[cfg(feature = "alloc")]
@@ -11,10 +10,8 @@ use core::fmt;
 use core::ops::Range;
 
 use super::feature_order::FeatureOrder;
-use super::infer::Infer;
-use super::parameters::Parameters;
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape};
+use crate::tensor::Dims;
 
 /// The largest number of axes of a parameter tensor.
 pub const MAX_AXES: usize = 8;
@@ -291,49 +288,12 @@ impl ParamField {
         }
     }
 
-    /// A layer of a list.
-    pub const fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-        name: &'static str,
-        text: &'static str,
-        first: usize,
-    ) -> Self {
-        let layer = LayerInfo {
-            text,
-            order: L::ORDER.on(In::DIMS),
-            axes_as_here: matches!(L::ORDER, FeatureOrder::Trailing),
-            sources: &[],
-            input: In::DIMS,
-            output: Out::DIMS,
-        };
-
-        ParamField {
-            name,
-            first,
-            contents: <L::Params as Parameters<T>>::PARAM_TREE,
-            layer: Some(layer),
-        }
-    }
-
     /// Sets the outputs that the layer reads.
     pub const fn reading(mut self, sources: &'static [usize]) -> Self {
         if let Some(layer) = &mut self.layer {
             layer.sources = sources;
         }
         self
-    }
-}
-
-impl ParamField {
-    /// A layer of a list that shares the parameters of an earlier one.
-    pub const fn tied_layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-        name: &'static str,
-        text: &'static str,
-        first: usize,
-    ) -> Self {
-        ParamField {
-            contents: ParamTree::Fields(&[]),
-            ..Self::layer::<L, In, Out, T>(name, text, first)
-        }
     }
 }
 

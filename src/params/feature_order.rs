@@ -3,7 +3,7 @@
 use crate::tensor::Dims;
 
 /// The effect of a layer on the order of features, given by
-/// [`Infer::ORDER`](super::Infer::ORDER).
+/// [`Infer::ORDER`](crate::ext::Infer::ORDER).
 ///
 /// Images have their channels last here and first in PyTorch. After a `Flatten`, their features
 /// therefore have another order there, and so have the parameters with an entry for each of them.
@@ -87,7 +87,7 @@ pub enum FeatureOrder {
 
 impl FeatureOrder {
     /// Returns the effect on an input with these axes; never [`FeatureOrder::Mixes`].
-    pub(super) const fn on(self, input: Dims) -> Self {
+    pub(crate) const fn on(self, input: Dims) -> Self {
         match self {
             FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,
             FeatureOrder::Mixes | FeatureOrder::Trailing => FeatureOrder::Depends,
