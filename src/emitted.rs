@@ -33,7 +33,7 @@ pub use crate::weights::{count, included};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 
-// The code that `network!` emits finds them before types of the user's own with these names.
+// The code that `network!` emits finds them before a user's types with these names.
 pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;

@@ -117,7 +117,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-// Without `std`, what only training and files call has no callers.
+// Without `std`, functions that only training and files call are unused.
 #![cfg_attr(not(feature = "std"), allow(dead_code))]
 
 #[cfg(feature = "alloc")]

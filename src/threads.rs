@@ -663,7 +663,7 @@ fn make_room(workers: &[Worker]) {
     }
     for worker in workers {
         worker.wait();
-        // A failed allocation is no error here: the memory may not be needed.
+        // A failed allocation is not an error here, as the memory may not be needed.
         discard(worker.panic());
         worker.growth.set(growth);
     }

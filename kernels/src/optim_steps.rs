@@ -220,8 +220,8 @@ impl Rule for NAdamStep {
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
 
-        // The rates have the learning rate in them, and a product with it may be too small for a
-        // number: it comes last. Both are 0 if it is.
+        // The rates contain the learning rate, whose product may underflow, so it is applied last.
+        // Both rates are 0 if it is.
         let ratio = if self.gradient_rate == 0.0 {
             0.0
         } else {

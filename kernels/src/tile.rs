@@ -299,7 +299,7 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         }
     };
 
-    // A path of its own, so that the others keep the sums in registers.
+    // A separate path, so that the others keep the sums in registers.
     if onto {
         // SAFETY: guaranteed by the caller.
         let before = unsafe {

@@ -77,7 +77,7 @@ pub fn mix<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], lambda: f64) {
     let own = T::from_f64_lossy(lambda);
     let other = T::from_f64_lossy(1.0 - lambda);
     let (first, second) = samples.split_at_mut(samples.len() / 2);
-    // The one in the middle of an odd number stays: it is its own partner.
+    // With an odd number, the sample in the middle stays, as it is its own partner.
     for (a, b) in first.iter_mut().zip(second.iter_mut().rev()) {
         for (a, b) in a.iter_mut().zip(b.iter_mut()) {
             (*a, *b) = (own * *a + other * *b, own * *b + other * *a);

@@ -343,7 +343,7 @@ impl Idx {
             ));
         }
 
-        // A product that does not fit is more than any file has.
+        // A product that does not fit in a number is larger than any file.
         let len = sizes
             .iter()
             .fold(1u64, |product, &size| product.saturating_mul(size as u64));

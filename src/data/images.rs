@@ -221,7 +221,7 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
     let budget = Budget::of_size(bytes.len() as u64);
 
-    // The format is seen by the content; names are often wrong.
+    // The content decides about the format, as names are often wrong.
     let mut reader = ImageReader::new(Cursor::new(&bytes[..]));
     if let Ok(format) = ImageFormat::from_path(path) {
         reader.set_format(format);
@@ -235,7 +235,7 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     let jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let cut = jpeg && !has_end(&bytes);
 
-    // Until here, only the head has been read.
+    // So far only the head has been read.
     let decoder = reader
         .into_decoder()
         .map_err(|error| undecoded(path, error))?;
@@ -300,7 +300,7 @@ fn need(decoder: &impl ImageDecoder, jpeg: bool, height: usize) -> u64 {
     let decoded = decoder
         .total_bytes()
         .saturating_mul(if jpeg { 3 } else { 1 });
-    // As wide as the file's and as high as the tensor's, in four `f32`.
+    // An image as wide as the file's and as high as the tensor's, of four `f32` per pixel.
     let between = u64::from(decoder.dimensions().0).saturating_mul(16 * height as u64);
     decoded.saturating_add(between)
 }

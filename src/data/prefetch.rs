@@ -219,7 +219,7 @@ impl<'scope, B> Refill<'scope, B> {
         // Both queues have room for all buffers, so that sending one never waits, and never
         // allocates.
         let [used, empty] = Queue::ends(count);
-        // The other end is here, so that each gets in.
+        // The other end is still here, so that each buffer can be sent.
         buffers
             .into_iter()
             .for_each(|buffer| drop(used.put(buffer)));
@@ -305,7 +305,7 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         spawn: impl FnOnce(Box<dyn FnOnce() + Send + 'scope>) -> io::Result<Handle<'scope>>,
     ) -> Self {
         let [items, of_thread] = Queue::ends(ahead);
-        // A spawn that fails drops its closure; what makes the items has to outlive that.
+        // A spawn that fails drops its closure, which the maker of the items has to outlive.
         let place = Arc::new(Mutex::new(Some(make)));
         let place_of_thread = Arc::clone(&place);
         let run = Box::new(move || {
@@ -365,8 +365,8 @@ impl<T> Drop for Worker<'_, T> {
     fn drop(&mut self) {
         if let Worker::There { items, thread } = self {
             *items = None;
-            // A panic that nobody came to is not raised while dropping: another one may be on its
-            // way.
+            // A panic that nobody has received does not resume in a drop, as another one may be
+            // unwinding.
             discard(thread.take().map(Handle::join));
         }
     }

@@ -66,7 +66,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
         loop {
             vector.fill_with(|| normal::standard_normal(rng));
 
-            // The second time takes away what rounding left in the first.
+            // The second pass removes what the rounding errors of the first have left.
             for _ in 0..2 {
                 for other in before.chunks_exact(len) {
                     let along = dot(other, vector);
@@ -78,7 +78,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
             }
 
             let norm = crate::float::sqrt(dot(vector, vector));
-            // So short, it is rounding errors for the most part: draw another one.
+            // A vector this short consists mostly of rounding errors: draw another one.
             if norm > 1e-6 {
                 vector.iter_mut().for_each(|x| *x /= norm);
                 break;

@@ -394,7 +394,7 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
 #[track_caller]
 pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
     let all = sizes::sum(&[parameters, before]);
-    // If the layers before have too many, that has been reported already.
+    // If the layers before already have too many, that has been reported.
     if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
         return;
     }

@@ -323,7 +323,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             state.as_mut_slice().copy_from_slice(saved);
         }
 
-        // Each segment then lies within one run of parameters that missed the same steps.
+        // Each segment then lies within one run of parameters that have skipped the same steps.
         for run in &snapshot.missed {
             self.split_at(run.end);
         }

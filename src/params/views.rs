@@ -16,7 +16,7 @@ pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -
 /// Returns parameters as one flat slice. Padding, which may have no values, is a compile error.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
-    // Without elements, as `()`, they need not be aligned as a slice must be.
+    // Parameters without elements, such as `()`, need not be aligned as a slice must be.
     if P::LEN == 0 {
         return &[];
     }

@@ -229,7 +229,7 @@ impl ReduceLrOnPlateau {
     /// a part of the best one's size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
         let Some(best) = self.best else {
-            // The first one is better than the worst there is.
+            // Any first metric is better than the worst possible one.
             return match self.mode {
                 PlateauMode::Min => metric < f64::INFINITY,
                 PlateauMode::Max => metric > f64::NEG_INFINITY,

@@ -87,7 +87,7 @@ impl Pruning for Median {
             // Halves, as the sum may overflow.
             others[middle - 1] / 2.0 + others[middle] / 2.0
         };
-        // A trial with NaN alone is behind everything.
+        // A trial with NaN alone is worse than all others.
         best.is_nan() || best > median
     }
 }
@@ -130,7 +130,7 @@ impl Pruning for SuccessiveHalving {
         let before = before.last().map_or(0, |&(epoch, _)| epoch);
         let mut rung = self.min_epochs.max(1);
 
-        // Of the rungs that this report passes, the last: there may be several if not every epoch
+        // The last of the rungs that this report passes: there may be several if not every epoch
         // reports.
         let mut passed = None;
         while rung <= epoch {

@@ -92,8 +92,7 @@ pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
 pub(super) fn fields(debug: &str) -> Fields<'_> {
     let parts = |open, close| {
         let (name, fields) = debug.split_once(open)?;
-        // The name of a variant or a struct: what begins otherwise is a text or a list that has
-        // brackets in it.
+        // The name of a variant or a struct. Anything else with brackets is a text or a list.
         let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let fields = fields.strip_suffix(close)?;
         (plain && !fields.is_empty()).then(|| (name, split(fields)))

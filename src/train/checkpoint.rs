@@ -67,7 +67,7 @@ impl Checkpoints {
             samples,
             settings: settings(trainer, samples),
         };
-        // Dropped at once, which leaves no file.
+        // It is dropped at once, which leaves no file.
         AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
@@ -508,7 +508,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
         time: file.seconds()?,
         waiting: file.seconds()?,
     };
-    // Grows with the bytes that are there, as the count may be any number.
+    // The list grows with the bytes that are there, as the count may be any number.
     let mut epochs = Vec::new();
     for _ in 0..file.count()? {
         epochs.push(read_epoch(&mut file)?);

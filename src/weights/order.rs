@@ -260,7 +260,7 @@ const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink)
         return;
     };
 
-    // Several outputs are asked one by one, as what makes a tuple of them forgets their axes.
+    // Several outputs are checked one by one, as a tuple of them does not track their axes.
     if matches!(last.order, FeatureOrder::Joins) && last.output.is_tuple() {
         let mut i = 0;
         while i < last.sources.len() {

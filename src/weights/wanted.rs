@@ -112,7 +112,7 @@ const fn passes_on(layer: &LayerInfo, input: Dims) -> bool {
         FeatureOrder::View => true,
         FeatureOrder::Keeps => input.same(&layer.output),
         FeatureOrder::Channels => axes <= 1 && input.same(&layer.output),
-        // Of other than three axes it takes rows, too.
+        // With other than three axes, it also takes rows.
         FeatureOrder::Whole => axes != 3,
         FeatureOrder::Makes
         | FeatureOrder::Depends

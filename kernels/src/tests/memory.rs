@@ -81,7 +81,7 @@ fn sizes_that_wrap_or_do_not_exist_need_no_arithmetic() {
         assert_eq!(sizes.weight_grad_memory(usize::MAX, usize::MAX), 0);
     }
 
-    // More than memory has is too large, and does not wrap.
+    // A length that does not fit into memory is `TOO_LARGE`, and does not wrap.
     let parts = usize::MAX;
     assert_eq!(fine.weight_grad_memory(usize::MAX, parts), {
         fine.weight_grad_memory(usize::MAX, 16)

@@ -259,7 +259,7 @@ impl<'a, R: Read> Table<'a, R> {
                 }
             }
 
-            // The first line has the names: as many as there are.
+            // The first line has the names, of any number.
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
             }

@@ -358,7 +358,7 @@ impl Array {
 
         // The types that are wanted have one digit.
         let size = usize::from(descr_only.as_bytes()[1] - b'0');
-        // A product that does not fit is more than any file has.
+        // A product that does not fit in a number is larger than any file.
         let len = shape.iter().fold(size as u64, |product, &size| {
             product.saturating_mul(size as u64)
         });

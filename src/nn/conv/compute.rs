@@ -54,7 +54,7 @@ pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Need
         return weight_grad_needs::<T>(sizes.channels, sizes.out_channels);
     }
 
-    // The parts have one piece of memory together, to which each contributes the same.
+    // The parts share one piece of memory, to which each contributes the same length.
     let mut each = 0;
     let mut parts = 1;
     while parts <= MOST_PARTS {

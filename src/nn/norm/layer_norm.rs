@@ -127,7 +127,7 @@ const fn infer(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
     let rank = sizes.len();
     let missing = axes.len() < rank;
 
-    // What the error sentences need: "[.., 3, _]", and "<_, _", which takes every size.
+    // Parts of the error sentences: "[.., 3, _]", and "<_, _", which takes every size.
     let mut wanted = Sentence::new("[..");
     let mut open = Sentence::new("<_");
 
@@ -267,7 +267,8 @@ macro_rules! over_last_axes {
         {
             const ORDER: FeatureOrder = match (RANK == In::DIMS.sizes().len(), AFFINE) {
                 (true, true) if RANK > 1 => FeatureOrder::Whole,
-                // Without weights, or with those of features, each result belongs to its place.
+                // Without weights, or with weights of features, each result belongs to its
+                // position.
                 (true, _) => FeatureOrder::Keeps,
                 (false, _) => FeatureOrder::Trailing,
             };

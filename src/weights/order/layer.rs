@@ -52,7 +52,7 @@ pub(super) const fn through(
             match kept(order, input, output) {
                 Some(_) if axes == 1 && !came.sure && has(params, Marked::Features, input) => {
                     Passed {
-                        // Asked once, this is answered.
+                        // With the mark of this layer, the order is known.
                         order: Order::Flat(Flat::sure(came.pieces)),
                         free,
                         doubt: Some(Doubt::Moved),
@@ -120,7 +120,7 @@ const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passe
 
     match along_last(order, input) {
         Some(order) if outputs == axes => Passed { order, ..fresh },
-        // One more axis, as after an embedding, and the others in an order that no axes have.
+        // One more axis, as after an embedding, behind axes whose order is unknown.
         Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => Passed {
             doubt: Some(Doubt::Depends),
             ..fresh

@@ -61,7 +61,7 @@ pub(super) const fn are_equal(dims: Dims) -> bool {
     while axis < dims.sizes().len() && dims.sizes()[axis] == dims.sizes()[0] {
         axis += 1;
     }
-    // With one element alone there is no other order.
+    // A single element has only one order.
     axis >= dims.sizes().len() && dims.len() > 1
 }
 
