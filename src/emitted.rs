@@ -301,8 +301,8 @@ impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same items for a second network made from one definition. They report nothing: mistakes have
-/// been reported for the first network.
+/// Stand-ins of the items for a second network made from the same definition. They report nothing:
+/// mistakes have been reported for the first network.
 pub mod silent {
     pub use super::*;
 

@@ -643,7 +643,7 @@ impl Team {
     }
 }
 
-/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for
+/// Makes the workers, which have no job now, allocate as much memory as any thread has needed for
 /// its parts, so that no later call allocates because it assigns the parts otherwise.
 fn make_room(workers: &[Worker]) {
     let growth = kept::growth();

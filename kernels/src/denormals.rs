@@ -107,7 +107,7 @@ impl Op for FlushOp<'_> {
     }
 }
 
-/// As [`Simd::flush_denormal`], for any float.
+/// Like [`Simd::flush_denormal`], for any float.
 #[inline(always)]
 pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value() {

@@ -177,7 +177,7 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient
     /// with respect to the output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// As `mse`, for the absolute differences with a rounded tip. See [`Bend`].
+    /// Like `mse`, for the absolute differences with a rounded tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);

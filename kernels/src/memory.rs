@@ -126,7 +126,7 @@ impl<'m, T> Memory<'m, T> {
         &mut buffer[..len]
     }
 
-    /// As `take`, but a shorter buffer if the memory is too short.
+    /// Like `take`, but a shorter buffer if the memory is too short.
     pub fn take_at_most(&mut self, len: usize) -> &'m mut [T] {
         self.take(len.min(self.rest.len()))
     }

@@ -70,7 +70,7 @@ impl Range {
         Range { min, max }
     }
 
-    /// Tells whether the range is this number.
+    /// Returns whether the range is this number.
     pub fn is(self, value: f64) -> bool {
         self.min == value && self.max == value
     }

@@ -187,7 +187,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Budget), ReadError> {
     open().map_err(|error| ReadError::io(path, error))
 }
 
-/// Tells an error of unpacking from one of reading.
+/// Returns whether an error comes from unpacking, not from reading.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)

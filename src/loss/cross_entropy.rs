@@ -218,7 +218,7 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
     }
 }
 
-/// Tells whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
+/// Returns whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
 /// infinity alone have none.
 fn has_softmax<T: Element>(logits: &[T]) -> bool {
     let above = |bound: T| logits.iter().filter(|&&logit| logit >= bound).count();

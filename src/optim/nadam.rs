@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    /// Both methods agree where they meet, and work for any number of steps.
+    /// Both methods agree at their boundary, and work for any number of steps.
     #[test]
     fn the_product_of_momenta_goes_on() {
         for beta1 in [0.9, 0.999, 0.99999] {

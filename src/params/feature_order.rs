@@ -38,9 +38,8 @@ use crate::tensor::Dims;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
-    /// Each output belongs to the input at the same position, whatever the axes are, as in
-    /// activations. Parameters with an entry for each feature are marked with
-    /// `#[params(features)]`.
+    /// Each output belongs to the input at the same position, for any axes, as in activations.
+    /// Parameters with an entry for each feature are marked with `#[params(features)]`.
     ///
     /// Between a tuple of tensors of one shape and one such tensor, each output belongs to the
     /// inputs at the same position. The same holds for several sources of one shape.

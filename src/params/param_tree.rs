@@ -78,7 +78,7 @@ impl fmt::Display for Axes {
 #[derive(Clone, Copy, Debug)]
 pub struct TensorLayout {
     pub(crate) sizes: Axes,
-    /// For each axis in the file, its index here.
+    /// The index here of each axis in the file.
     pub(crate) in_file: [usize; MAX_AXES],
     /// Whether it is measured instead of trained, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
@@ -86,7 +86,7 @@ pub struct TensorLayout {
     pub(crate) features: bool,
     /// Whether the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
-    /// For a tensor of another number type than the network's, its layout in memory.
+    /// The layout in memory of a tensor with another number type than the network's.
     pub(crate) buffer: Option<BufferLayout>,
 }
 

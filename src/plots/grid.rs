@@ -232,7 +232,7 @@ impl ImageGrid {
         self.cells.len()
     }
 
-    /// Tells whether there are no images.
+    /// Returns whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }

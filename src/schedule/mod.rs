@@ -143,12 +143,12 @@ impl<F: Fn(u64) -> f64> Schedule for F {
     }
 }
 
-/// Tells whether a number is at least 0, and neither NaN nor infinite.
+/// Returns whether a number is at least 0, and neither NaN nor infinite.
 const fn from_zero(number: f64) -> bool {
     number >= 0.0 && number.is_finite()
 }
 
-/// Tells whether a number is from 0 to 1.
+/// Returns whether a number is from 0 to 1.
 const fn is_part(number: f64) -> bool {
     number >= 0.0 && number <= 1.0
 }

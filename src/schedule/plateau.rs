@@ -141,7 +141,7 @@ impl ReduceLrOnPlateau {
         self.watched
     }
 
-    /// Tells whether a larger metric is better.
+    /// Returns whether a larger metric is better.
     pub(crate) fn watches_larger(&self) -> bool {
         self.mode == PlateauMode::Max
     }
@@ -225,8 +225,8 @@ impl ReduceLrOnPlateau {
         self.cooling = cooling;
     }
 
-    /// Tells whether the metric is better than the best one by the threshold: for a relative one, by
-    /// a part of the best one's size, so that it is the same distance above and below zero.
+    /// Returns whether the metric is better than the best one by the threshold: for a relative one,
+    /// by a part of the best one's size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
         let Some(best) = self.best else {
             // Any first metric is better than the worst possible one.

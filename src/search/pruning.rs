@@ -2,7 +2,7 @@
 
 /// A rule that stops trials.
 pub trait Pruning: Send + Sync {
-    /// Tells whether to stop the trial with this number, which just reported its last value.
+    /// Returns whether to stop the trial with this number, which just reported its last value.
     ///
     /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come
     /// with the other sign.
@@ -28,7 +28,7 @@ impl Reported {
     }
 }
 
-/// Tells whether the first is better than the second. NaN is the worst.
+/// Returns whether the first is better than the second. NaN is the worst.
 pub(super) fn is_better(value: f64, other: f64) -> bool {
     value < other || (other.is_nan() && !value.is_nan())
 }

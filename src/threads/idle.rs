@@ -137,7 +137,7 @@ pub(super) fn help(better: impl Fn() -> bool) -> bool {
     PLACE.state.load(Ordering::Relaxed) == TAKEN | OPEN | WANTED && help_now(&better)
 }
 
-/// Goes inside, unless another thread was faster, and does side work.
+/// Enters, unless another thread was faster, and does side work.
 #[cold]
 #[inline(never)]
 fn help_now(better: &dyn Fn() -> bool) -> bool {

@@ -248,7 +248,7 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     end(layers, first, passed.order, sink);
 }
 
-/// Asks for the order of a network's outputs, which a caller sees.
+/// Requires the order of a network's outputs, which a caller sees.
 const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink) {
     let [
         ..,

@@ -269,7 +269,7 @@ fn relu_grad_is_pytorchs() {
     }
 }
 
-/// Where the derivative is 0, no gradient passes, however large it is.
+/// If the derivative is 0, no gradient passes, however large it is.
 #[test]
 fn saturated_functions_stop_infinite_gradients() {
     for kernels in all_tiers() {

@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Without padding, all that the memory is for is packing.
+/// Without padding, the memory is used for packing alone.
 #[test]
 fn convolutions_without_padding_need_no_memory() {
     let sizes = convolution([9, 8], [3, 70], 3, 0);

@@ -291,7 +291,7 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Notes a record that cannot be read; false if reading ends with it.
+    /// Notes a record that cannot be read. Returns `false` if reading ends with it.
     fn unreadable(&mut self, wrong: Wrong) -> bool {
         let (error, go_on) = match wrong {
             Wrong::Io(error) => (ReadError::io(self.path, error), false),

@@ -301,7 +301,7 @@ impl Wanted {
 struct Array {
     shape: Vec<usize>,
     fortran: bool,
-    /// Of each number, the least first.
+    /// The bytes of the numbers, in little-endian order.
     bytes: Vec<u8>,
     /// The type without the order of bytes, and the bytes of a number.
     descr: String,
