@@ -1,4 +1,4 @@
-//! The items that the code emitted by `network!` refers to. They are not for use by hand.
+//! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
 use core::marker::PhantomData;

@@ -312,8 +312,8 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// True on a thread that hands no work over: it is a worker, or one of several threads that have
-    /// work of their own.
+    /// Whether this thread shares no work: it is a worker, or one of several threads with work of
+    /// their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 

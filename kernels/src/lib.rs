@@ -107,7 +107,7 @@ pub trait Update<T, R> {
     fn update(self, rule: &R, params: &mut [T], grad: &[T], states: &mut [&mut [T]]);
 }
 
-/// The kernels of an element type in one instruction tier. A network asks for them once per call.
+/// The kernels of an element type in one instruction tier. A network selects them once per call.
 pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// Returns the tier in which the kernels run.
     fn tier(self) -> Tier;

@@ -1,4 +1,5 @@
-//! The memory that kernels are handed: its lengths in all tiers, and its division into buffers.
+//! The memory that callers provide to kernels: its lengths in all tiers, and its division into
+//! buffers.
 //!
 //! Lengths are constants of the sizes, so that a network can reserve the memory of all its kernels
 //! when it is compiled. They are those of the tier that needs most.

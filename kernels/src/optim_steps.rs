@@ -1,7 +1,7 @@
 //! The update rules of the optimizers, PyTorch's except for Lion's: the effect of one step on a
-//! parameter `p` with the gradient `g`. The optimizers compute beforehand what depends on the
-//! number of the step alone. Decaying values end at 0 or at the least square, as [`Thresholds`]
-//! says; the formulas leave this out.
+//! parameter `p` with the gradient `g`. The optimizers compute in advance everything that depends
+//! on the number of the step alone. Decaying values end at 0 or at the least square, as
+//! [`Thresholds`] says; the formulas leave this out.
 
 use num_traits::Float;
 

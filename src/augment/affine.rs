@@ -174,8 +174,9 @@ macro_rules! resampled {
                 $name { interpolation, ..self }
             }
 
-            /// Sets the value outside of the image; 0 by default. Near the border, bilinear interpolation goes from the
-            /// image to this value; torchvision goes there in another curve.
+            /// Sets the value outside of the image; 0 by default. Near the border, bilinear
+            /// interpolation blends the image with this value; torchvision blends along another
+            /// curve.
             ///
             /// # Panics
             /// Panics unless it is finite.

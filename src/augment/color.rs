@@ -59,9 +59,9 @@ impl ColorJitter {
         }
     }
 
-    /// Multiplies what differs from the image's mean by a factor from `1 - contrast`, but at least
-    /// 0, to `1 + contrast`. The mean of red, green and blue is that of `0.2989 r + 0.587 g +
-    /// 0.114 b`; images with another number of channels than 3 count each alike.
+    /// Multiplies the difference from the image's mean by a factor from `1 - contrast`, but at
+    /// least 0, to `1 + contrast`. The mean of red, green and blue is that of `0.2989 r + 0.587 g +
+    /// 0.114 b`; with another number of channels than 3, all count equally.
     ///
     /// # Panics
     /// Panics if `contrast` is below 0 or not finite.
@@ -72,7 +72,7 @@ impl ColorJitter {
         }
     }
 
-    /// Multiplies what differs from the image's mean by a factor from `min` to `max`.
+    /// Multiplies the difference from the image's mean by a factor from `min` to `max`.
     ///
     /// # Panics
     /// Panics unless both are finite and not below 0, and `min` is at most `max`.

@@ -8,8 +8,8 @@ use crate::written::written;
 /// torchvision's `MixUp`.
 ///
 /// For each batch a part is drawn that all samples keep of their own; sample `i` of `n` takes the
-/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::train::Trainer::mixup) does it to the batches
-/// of a training. By hand:
+/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::train::Trainer::mixup) does so with the
+/// batches of a training. In a loop of your own:
 ///
 /// ```
 /// use shapewright::augment::{MixUp, mix};

@@ -1,5 +1,5 @@
-//! Bytes of a file whose head announces how many there are; too few or too many are an error with
-//! their place.
+//! Reads the bytes of a file whose head declares their number. Too few or too many are an error
+//! with their place.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -45,7 +45,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         Bytes { packed, ..self }
     }
 
-    /// Sets what each of the bytes to come becomes.
+    /// Sets the number of bytes in memory that each further byte becomes.
     #[cfg(feature = "npy")]
     pub fn set_weight(&mut self, weight: u64) {
         self.weight = weight;
@@ -68,7 +68,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         Err(self.error(ReadErrorKind::Length, self.at, expected, found, COPY_AGAIN))
     }
 
-    /// Checks that nothing more comes.
+    /// Checks that the file ends here.
     pub fn end(&mut self, after: &str) -> Result<(), ReadError> {
         let at = self.at;
         if self.up_to(1)?.is_empty() {
@@ -139,7 +139,7 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 }
 
-/// The error for bytes that did not come.
+/// Returns the error for missing bytes.
 fn unread(path: &Path, error: io::Error) -> ReadError {
     if !is_damage(&error) {
         return ReadError::io(path, error);
@@ -155,7 +155,7 @@ fn unread(path: &Path, error: io::Error) -> ReadError {
     .with_source(error)
 }
 
-/// The error for what takes more memory than it may.
+/// Returns the error for data that takes more memory than the limit.
 pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
     let found = format!("{} for {what}", error.need);
     ReadError::new(

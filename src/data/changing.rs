@@ -11,8 +11,8 @@ use super::{Refill, Sample};
 /// The batches of several passes over samples, each gathered and changed on another thread while
 /// the one before is used. After the first pass, nothing is allocated.
 pub(crate) struct Changing<'scope, X, Y> {
-    /// Tells the thread which batches come next. Dropped before it is joined, so that it does not
-    /// wait for them.
+    /// Sends the next batches to the thread. It is dropped before the thread is joined, so that the
+    /// thread does not wait for more.
     passes: End<Pass>,
     batches: Refill<'scope, (Vec<X>, Vec<Y>)>,
     /// The order of the samples in this pass.

@@ -96,8 +96,8 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
 }
 
 impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
-    /// Returns the next batch, or `None` after the last. What nobody has gathered is gathered here, and in the
-    /// meantime others begin with the batch after it.
+    /// Returns the next batch, or `None` after the last. Samples that no other thread has gathered
+    /// are gathered here, while other threads begin with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
         let mut buffers = self.ring.lock();

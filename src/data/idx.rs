@@ -44,7 +44,7 @@ pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S
     images_in(path, file, budget)
 }
 
-/// Reads what [`images`] reads, from any source; the path is for the error.
+/// Like [`images`], from any source; the path is for the error.
 ///
 /// # Errors
 /// Returns the errors of [`images`].
@@ -83,7 +83,7 @@ pub fn labels<const CLASSES: usize>(
     labels_counted_from(path, 0)
 }
 
-/// Reads what [`labels`] reads, from any source; the path is for the error.
+/// Like [`labels`], from any source; the path is for the error.
 ///
 /// # Errors
 /// Returns the errors of [`labels`].

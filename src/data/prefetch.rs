@@ -3,8 +3,8 @@
 //! [`Prefetch`] runs any iterator of batches on another thread. [`Refill`] does not allocate: it
 //! fills buffers that come back when they have been used. Both keep the order, end when their
 //! source ends, and end their thread when they are dropped; a panic of the source resumes in the
-//! thread that asks for the batch. Waiting sleeps. Where the system spawns no more threads, each
-//! batch is made when it is asked for, on the thread that asks.
+//! thread that requests the batch. Waiting sleeps. If the system can't spawn another thread, each
+//! batch is made when it is requested, on the thread that requests it.
 //!
 //! They are worth it where making a batch takes time: files, pictures, random changes. Gathering
 //! samples from memory takes about as long as handing over a batch; [`Batches`](super::Batches)
@@ -74,8 +74,8 @@ use crate::threads::discard;
 /// An iterator whose next items are made on another thread, in the same order.
 ///
 /// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is
-/// made while the one before is used, and handed over when it is asked for. Two are enough unless
-/// the time per item varies a lot.
+/// made while the one before is used, and handed over on request. Two are enough unless the time
+/// per item varies a lot.
 ///
 /// ```
 /// use shapewright::data::Prefetch;
@@ -166,8 +166,8 @@ impl<T> core::iter::FusedIterator for Prefetch<'_, T> {}
 pub struct Refill<'scope, B> {
     /// The buffer in use.
     current: Option<B>,
-    /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread
-    /// would wait for buffers for ever while it is joined.
+    /// Returns used buffers. It is declared, and so dropped, before the worker, whose thread would
+    /// otherwise wait for buffers for ever while it is joined.
     used: End<B>,
     worker: Worker<'scope, B>,
 }
@@ -259,7 +259,7 @@ enum Worker<'scope, T> {
         items: Option<End<T>>,
         thread: Option<Handle<'scope>>,
     },
-    /// This thread, as there was no other to be had; nobody when the items have ended.
+    /// This thread, as no other could be spawned; `None` when the items have ended.
     Here(Option<Box<dyn FnMut() -> Option<T> + Send + 'scope>>),
 }
 

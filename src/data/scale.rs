@@ -107,8 +107,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     }
 }
 
-/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's
-/// `MinMaxScaler`.
+/// Shifts and scales each feature to a range, 0 to 1 by default; scikit-learn's `MinMaxScaler`.
 ///
 /// Fit it to the training part alone and use it for all parts; values that lie outside of the
 /// training part's lie outside of the range. Every element of a tensor is a feature of its own.
@@ -313,7 +312,7 @@ fn double<S: Shape, T: Element>(tensor: &Tensor<S, T>, feature: usize) -> f64 {
     tensor.as_slice()[feature].to_f64().unwrap_or(f64::NAN)
 }
 
-/// Changes each value by its feature's position and itself.
+/// Changes each value by a function of its feature's position and the value.
 fn for_each<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], f: impl Fn(usize, f64) -> f64) {
     for sample in samples {
         for (feature, value) in sample.iter_mut().enumerate() {

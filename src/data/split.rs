@@ -11,7 +11,7 @@ use crate::loss::Label;
 const ROUNDING: f64 = 1e-9;
 
 /// Divides samples at random into parts of these fractions; returns the positions of each part, in
-/// rising order. What the fractions leave of 1 is in no part.
+/// rising order. If the fractions add up to less than 1, the remaining samples are in no part.
 ///
 /// ```
 /// use shapewright::data::split;
@@ -253,7 +253,7 @@ pub enum SplitError {
     },
     /// There are fewer than two folds, or fewer samples than folds.
     Folds {
-        /// The number of folds that were asked for.
+        /// The requested number of folds.
         folds: usize,
         /// The number of samples.
         samples: usize,

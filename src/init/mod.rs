@@ -258,8 +258,8 @@ where
 /// It keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al.,
 /// 2015.
 ///
-/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::nn::Linear)
-/// begins with.
+/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` gives the initial values of
+/// [`Linear`](crate::nn::Linear).
 ///
 /// # Panics
 /// Panics if the slope of a leaky rectifier is not finite.

@@ -11,8 +11,8 @@ use crate::tensor::Element;
 /// Draws a matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of
 /// them.
 ///
-/// It keeps the length of what goes through, forward and backward. A kernel's axes count with
-/// the inputs, as in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
+/// It keeps the length of vectors, forward and backward. A kernel's axes count with the inputs, as
+/// in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
 ///
 /// ```
 /// let mut weight = [[0.0_f64; 2]; 3];

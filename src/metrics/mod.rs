@@ -1,9 +1,9 @@
 //! Metrics: how good outputs are, in numbers for people.
 //!
-//! A metric is a small value that is fed batches and read at the end, so that evaluation needs no
-//! memory for all outputs. All sums are in `f64`, for any type of outputs, and compensate rounding
-//! errors: a mean over any number of elements is right to the last digit but one of an `f64`, and
-//! so is [`R2Score`] of targets far from zero.
+//! A metric is a small value that is updated with batches and read at the end, so that evaluation
+//! needs no memory for all outputs. All sums are in `f64`, for any type of outputs, and compensate
+//! rounding errors: a mean over any number of elements is right to the last digit but one of an
+//! `f64`, and so is [`R2Score`] of targets far from zero.
 //!
 //! ```
 //! use shapewright::metrics::{Accuracy, Average, F1};

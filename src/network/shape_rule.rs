@@ -28,15 +28,15 @@ pub struct Inferred {
 /// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
 struct Mistake {
-    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, what is
-    /// wrong.
+    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, the
+    /// mistake.
     what: Sentence,
     /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
     way_out: Option<Sentence>,
 }
 
 impl Inferred {
-    /// The input fits, and this comes out. Every size is at least 1.
+    /// The input fits, and this is the output. Every size is at least 1.
     ///
     /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {

@@ -134,7 +134,7 @@ impl<const N: usize> Wiring<N> {
         }
     }
 
-    /// Returns whether nobody else reads the first output that a layer reads.
+    /// Returns whether no other layer reads the first output that a layer reads.
     pub(super) const fn is_only_reader(&self, layer: usize) -> bool {
         self.readers(layer, 0).uses == 1
     }

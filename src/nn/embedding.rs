@@ -203,7 +203,7 @@ fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
     sums.iter_mut().zip(term).for_each(|(sum, &x)| *sum += x);
 }
 
-/// Adds a term and what earlier additions have rounded off (compensated summation, Kahan, 1965).
+/// Adds a term and the rounding errors of earlier additions (compensated summation, Kahan, 1965).
 fn add_compensated<T: Element, const D: usize>(
     sums: &mut [T; D],
     lost: &mut [T; D],

@@ -64,9 +64,10 @@ pub enum FeatureOrder {
     Mixes,
     /// Every number stays where it is in memory; only the shape changes.
     View,
-    /// Each output depends on all inputs of a sample and belongs to the one at its place, and so do
+    /// Each output depends on all inputs of a sample and belongs to the one at its position, as do
     /// the weights, whose axes are the input's. In files they are in PyTorch's order of those axes:
-    /// as the `axes` of the field say where channels are first there, and as they are here otherwise.
+    /// as the `axes` of the field say where channels are first there, and as they are here
+    /// otherwise.
     #[doc(hidden)]
     Whole,
     /// The same over the last axes of several. PyTorch's program has its channels last for it, so

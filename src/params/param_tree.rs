@@ -104,7 +104,7 @@ pub(crate) struct BufferLayout {
     pub padding: usize,
 }
 
-/// The treatment of a tensor by what passes over all parameters.
+/// The treatment of a tensor by functions that visit all parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
     /// It is trained.

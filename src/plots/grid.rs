@@ -141,7 +141,7 @@ impl ImageGrid {
     }
 
     /// Sets the value that is black, or without a colour, and the one that is white, or the full
-    /// colour. Values outside are cut.
+    /// colour. Values outside are clamped.
     pub fn range(self, low: f32, high: f32) -> Self {
         ImageGrid {
             range: Range::Given(low, high),

@@ -2,7 +2,7 @@
 //!
 //! A schedule is a small value that gives the learning rate of any step, counted from 0; PyTorch's
 //! are in `torch.optim.lr_scheduler`, by the same names, and give the same values. What a step is
-//! (a batch, an epoch) is the caller's choice. [`ReduceLrOnPlateau`] alone remembers something.
+//! (a batch, an epoch) is the caller's choice. Only [`ReduceLrOnPlateau`] has a state.
 //!
 //! ```
 //! use shapewright::prelude::*;

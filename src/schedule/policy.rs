@@ -1,4 +1,4 @@
-//! The moments at which a trainer asks a schedule.
+//! The moments at which a trainer evaluates a schedule.
 
 use core::fmt;
 

@@ -2,8 +2,8 @@
 //!
 //! A [`Search`] has candidates, which are values of any type of your own: all combinations
 //! ([`Search::grid`]), random ones ([`Search::random`]), or a list ([`Search::new`]). It tries
-//! each, several at the same time, may stop those that are behind ([`Median`],
-//! [`SuccessiveHalving`]), and gives a table.
+//! each, several at the same time, may stop those that fall behind ([`Median`],
+//! [`SuccessiveHalving`]), and returns a table.
 //!
 //! ```
 //! use shapewright::prelude::*;
@@ -50,8 +50,8 @@
 //! samples also by luck.
 //!
 //! # The same at every number of threads
-//! Candidates are drawn before the first trial, and a trial gets nothing from others; so the values
-//! of a search without pruning are the same bits at every number of threads, as long as the
+//! Candidates are drawn before the first trial, and no trial depends on others. The values of a
+//! search without pruning therefore have the same bits at every number of threads, as long as the
 //! function draws from generators with fixed seeds. With pruning on several threads they depend on
 //! which trial is first.
 

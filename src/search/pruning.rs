@@ -4,8 +4,8 @@
 pub trait Pruning: Send + Sync {
     /// Returns whether to stop the trial with this number, which just reported its last value.
     ///
-    /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come
-    /// with the other sign.
+    /// Less is better, also in a search that [maximizes](super::Search::maximize): the values then
+    /// have the opposite sign.
     fn stops(&self, number: usize, trials: &[Reported]) -> bool;
 }
 
@@ -14,7 +14,7 @@ pub trait Pruning: Send + Sync {
 pub struct Reported {
     /// Epochs and values, in rising order of the epochs.
     pub values: Vec<(usize, f64)>,
-    /// The trial has ended by itself, without an error.
+    /// Whether the trial has ended by itself, without an error.
     pub finished: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Tables as text and as CSV, and columns from what `Debug` prints.
+//! Tables as text and as CSV, and columns from `Debug` texts.
 
 use core::fmt;
 
@@ -85,7 +85,7 @@ fn short(cell: &str) -> String {
 /// The name of a struct, and the names and values of its fields.
 pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
 
-/// Cuts what `Debug` prints of a struct or a tuple into parts.
+/// Splits the `Debug` text of a struct or a tuple into parts.
 ///
 /// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`;
 /// the fields of a tuple are called `0`, `1`, and so on. Anything else is a name without fields.

@@ -131,7 +131,7 @@ macro_rules! halves {
             }
         }
 
-        /// Compares the numbers: NaN is not equal to itself, and zeros are equal.
+        /// Compares the numbers: NaN is not equal to itself, and both zeros are equal.
         impl PartialEq for $t {
             fn eq(&self, other: &Self) -> bool {
                 self.to_f32() == other.to_f32()

@@ -117,8 +117,8 @@ impl Checkpoints {
         self.restore(content, run).map_err(|kind| self.error(kind))
     }
 
-    /// Restores the training from the content of a file. All that can fail comes before the first
-    /// change.
+    /// Restores the training from the content of a file. Everything that can fail comes before the
+    /// first change.
     fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],

@@ -43,8 +43,8 @@ pub(super) enum Doubt {
     Viewed,
     /// It is the first layer of the network, whose inputs are features in another order.
     Given,
-    /// Its weights have axes of equal sizes, whose order in files nothing tells; they are read with
-    /// channels first.
+    /// Its weights have axes of equal sizes, so that files do not show their order; they are read
+    /// with channels first.
     SquareFirst,
     /// The same, or the order of the last two of them; they are read with channels last.
     SquareLast,

@@ -45,8 +45,8 @@ pub(super) const fn wanted_by(
 }
 
 /// Like [`wanted_by`], for a list in which a layer reads another output than the one before it.
-/// Layers that read an output directly or behind layers that pass it on are asked in order; the
-/// first that wants one decides.
+/// Layers that read an output directly or behind layers that pass it on are checked in order, and
+/// the first that requires an order decides.
 const fn wanted_in_wiring(
     layers: &[ParamField],
     output: usize,

@@ -67,7 +67,7 @@ pub(super) trait Simd: Copy + 'static {
     /// of 16 registers.
     const TILE: usize;
     /// Whether a right-hand matrix with contiguous rows is packed, if there are many rows on the
-    /// left: it costs memory, and pays off where caches are.
+    /// left: it costs memory, and pays off on processors with caches.
     const PACKS: bool = true;
 
     /// Runs `op` in a function of its own that is compiled for this tier.

@@ -35,7 +35,7 @@
 //! );
 //! ```
 //!
-//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's
+//! For rows of other kinds, use the `csv` crate itself and a struct that derives serde's
 //! `Deserialize`.
 
 mod records;
@@ -256,7 +256,7 @@ impl Csv {
         self.read_classes_from(path, file, target)
     }
 
-    /// Reads what [`Csv::read_classes`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_classes`], from any source; the path is for the errors.
     ///
     /// # Errors
     /// Returns the errors of [`Csv::read_classes`].
@@ -349,7 +349,7 @@ impl Csv {
         self.read_values_from(path, file, targets)
     }
 
-    /// Reads what [`Csv::read_values`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_values`], from any source; the path is for the errors.
     ///
     /// # Errors
     /// Returns the errors of [`Csv::read_values`].

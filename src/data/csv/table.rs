@@ -108,7 +108,7 @@ impl<'a, R: Read> Table<'a, R> {
         Ok(table)
     }
 
-    /// Checks that the delimiter can be told from everything else.
+    /// Checks that the delimiter differs from all other special characters.
     fn check_delimiter(&self) -> Result<(), ReadErrors> {
         let delimiter = self.csv.delimiter;
         if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0) {
@@ -245,7 +245,8 @@ impl<'a, R: Read> Table<'a, R> {
         self.features.iter().map(name).collect()
     }
 
-    /// Reads the next line that has all fields; false at the end, or when there are too many errors.
+    /// Reads the next line that has all fields. Returns `false` at the end, or if there are too
+    /// many errors.
     pub fn read(&mut self, row: &mut Row) -> bool {
         while self.errors.len() < self.csv.most_errors {
             match self.records.read(row) {
@@ -277,7 +278,8 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Counts a row of `bytes` bytes, and tells whether the rows are within the program's own limit.
+    /// Counts a row of `bytes` bytes, and returns whether the rows are within the program's own
+    /// limit.
     pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
         self.taken = self.taken.saturating_add(bytes as u64);
         let Err(error) = self.budget.check_own(self.taken) else {

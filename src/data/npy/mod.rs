@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`.
-//! Both orders of bytes and both orders of axes are read; what is written is little-endian and in C
+//! Both orders of bytes and both orders of axes are read; written files are little-endian and in C
 //! order. Files are there whole or not at all; see [files](crate#files).
 //!
 //! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
@@ -57,7 +57,7 @@ pub fn read<S: Shape, T: NpyNumber>(
     read_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// Reads what [`read`] reads, from any source; the path is for the error.
+/// Like [`read`], from any source; the path is for the error.
 ///
 /// # Errors
 /// Returns the errors of [`read`].
@@ -84,7 +84,7 @@ pub(super) fn read_in<S: Shape, T: NpyNumber>(
     Ok(tensor)
 }
 
-/// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+/// Reads an array of the shape `[count, ..]`, where `..` is the tensors' shape.
 ///
 /// # Errors
 /// Returns the errors of [`read`].
@@ -94,7 +94,7 @@ pub fn read_many<S: Shape, T: NpyNumber>(
     read_many_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// Reads what [`read_many`] reads, from any source; the path is for the error.
+/// Like [`read_many`], from any source; the path is for the error.
 ///
 /// # Errors
 /// Returns the errors of [`read`].
@@ -131,7 +131,7 @@ pub fn read_labels<const CLASSES: usize>(
     read_labels_counted_from(path, 0)
 }
 
-/// Reads what [`read_labels`] reads, from any source; the path is for the error.
+/// Like [`read_labels`], from any source; the path is for the error.
 ///
 /// # Errors
 /// Returns the errors of [`read_labels`].
@@ -190,7 +190,7 @@ pub fn write<S: Shape, T: NpyNumber>(
     write_array(path.as_ref(), axes::<S>().sizes(), tensor.as_slice())
 }
 
-/// Writes an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+/// Writes an array of the shape `[count, ..]`, where `..` is the tensors' shape.
 ///
 /// # Errors
 /// Returns the errors of [`write()`].
@@ -245,7 +245,7 @@ const fn axes<S: Shape>() -> Dims {
 pub(super) struct Source<R> {
     bytes: R,
     budget: Budget,
-    /// More bytes may come out of a file than it has.
+    /// Whether the file is compressed, so that it may hold more bytes than its size.
     packed: bool,
 }
 

@@ -75,7 +75,7 @@ impl<R: Read + Seek> Npz<R> {
         self.array(name, |path, source| super::read_in(path, source))
     }
 
-    /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Reads an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
     /// Returns the errors of [`Npz::read`].
@@ -216,7 +216,7 @@ impl NpzWriter {
         self.array(name, axes::<S>().sizes(), tensor.as_slice())
     }
 
-    /// Adds an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Adds an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
     /// Returns the errors of [`NpzWriter::add`].

@@ -321,7 +321,7 @@ enum Marked {
     Features,
     /// `#[params(outputs)]`.
     Outputs,
-    /// No attribute, though the first axis is as long as the features.
+    /// No attribute, although the first axis is as long as the features.
     Neither,
 }
 

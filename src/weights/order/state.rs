@@ -233,8 +233,8 @@ impl Joined {
     }
 }
 
-/// Returns the reason for which a network's output may be another one in PyTorch. A caller compares
-/// the elements of images by pixel and channel, and takes features as they come.
+/// Returns the reason why a network's output may differ in PyTorch. A caller compares the elements
+/// of images by pixel and channel, and takes features as they come.
 pub(super) const fn doubt_of_output(order: Order, dims: Dims) -> Option<Doubt> {
     let Order::Flat(Flat { pieces, sure }) = order else {
         return None;
