@@ -1,4 +1,4 @@
-//! The items that the code emitted by `network!` refers to. They are not for use by hand.
+//! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
 use core::marker::PhantomData;
@@ -33,7 +33,7 @@ pub use crate::weights::{count, included};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 
-// The code that `network!` emits finds them before types of the user's own with these names.
+// The code that `network!` emits finds them before a user's types with these names.
 pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;
@@ -301,8 +301,8 @@ impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same items for a second network made from one definition. They report nothing: mistakes have
-/// been reported for the first network.
+/// Stand-ins of the items for a second network made from the same definition. They report nothing:
+/// mistakes have been reported for the first network.
 pub mod silent {
     pub use super::*;
 

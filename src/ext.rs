@@ -22,10 +22,10 @@ pub mod kernels {
     //! The arithmetic that layers call: matrix products, functions of single numbers and sums, in
     //! the instruction tier of the processor.
     //!
-    //! They are the methods of [`Context::kernels`](super::Context::kernels), on slices. A layer with
-    //! them is as fast as a built-in one. Kernels do not share their work: a layer cuts it with
-    //! [`split_mut`](super::split_mut), if [`Context::parts`](super::Context::parts) says that this
-    //! pays.
+    //! They are the methods of [`Context::kernels`](super::Context::kernels), on slices. A layer
+    //! with them is as fast as a built-in one. Kernels do not share their work: a layer splits its
+    //! work with [`split_mut`](super::split_mut), if [`Context::parts`](super::Context::parts) says
+    //! that this pays.
     //!
     //! The forward pass of a dense layer without a bias:
     //!

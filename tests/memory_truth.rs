@@ -47,7 +47,7 @@ fn allocated(call: impl FnOnce()) -> usize {
     BYTES.load(Relaxed) - before
 }
 
-/// Asserts that a call allocates at most this many bytes in at most `buffers` buffers.
+/// Asserts that a call allocates at most this many bytes, beyond the rounding of this many buffers.
 #[track_caller]
 fn assert_at_most(what: &str, bytes: usize, buffers: usize, call: impl FnOnce()) {
     let found = allocated(call);

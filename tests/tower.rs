@@ -139,7 +139,7 @@ fn modules_form_a_tower() {
          of them do without, or move what both need below them"
     );
 
-    // The files are read: the tower has its known floors.
+    // The files have been read: the tower has its known floors.
     for pair in ORDER.windows(2) {
         assert!(
             floors[pair[0]] < floors[pair[1]],

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-/// The compiler that wrote the `.stderr` files: others word and underline some things otherwise.
+/// The compiler that wrote the `.stderr` files. Others word and underline some errors differently.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Each file has its errors beside it, in a `.stderr`. They are checked as `cargo check` prints
+/// Each file has its errors next to it, in a `.stderr`. They are checked as `cargo check` prints
 /// them.
 #[test]
 fn mistakes_are_reported_in_prose() {

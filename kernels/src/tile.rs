@@ -74,10 +74,6 @@ const DEEP: usize = 32;
 /// Its creator guarantees that `A` can be read at `m` x `k` elements, `B` at `k` rows of all
 /// columns (of whole vectors unless the tier has `MASKED_LOADS`), `start` and `C` at `m` rows of
 /// all columns; and that nobody else writes to them.
-///
-/// Its maker promises: A can be read at `m` x `k` elements, B at `k` rows of all columns (of whole
-/// vectors unless the tier has `MASKED_LOADS`), `start` and C at `m` rows of all columns; and
-/// nobody else writes to them.
 pub(super) struct StripOp<const NR: usize>(pub Strip);
 
 impl<const NR: usize> Op for StripOp<NR> {
@@ -299,7 +295,7 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         }
     };
 
-    // A path of its own, so that the others keep the sums in registers.
+    // A separate path, so that the others keep the sums in registers.
     if onto {
         // SAFETY: guaranteed by the caller.
         let before = unsafe {

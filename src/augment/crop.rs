@@ -84,7 +84,7 @@ impl<const PAD: usize> RandomCrop<PAD> {
     /// Sets the value of a constant padding; 0 by default.
     ///
     /// # Panics
-    /// Unless it is finite.
+    /// Panics unless it is finite.
     pub const fn fill(self, fill: f64) -> Self {
         assert!(fill.is_finite(), "the fill of `RandomCrop` is finite");
         RandomCrop { fill, ..self }

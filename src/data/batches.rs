@@ -147,7 +147,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         self.next = 0;
     }
 
-    /// Goes on as after the first `batches` batches, in the same order.
+    /// Continues as after the first `batches` batches, in the same order.
     pub(crate) fn go_to(&mut self, batches: usize) {
         self.next = batches.min(self.steps());
     }

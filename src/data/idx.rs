@@ -44,10 +44,10 @@ pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S
     images_in(path, file, budget)
 }
 
-/// Reads what [`images`] reads, from any source; the path is for the error.
+/// Like [`images`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`images`].
+/// Returns the errors of [`images`].
 pub fn images_from<S: Shape, T: Pixel>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -83,10 +83,10 @@ pub fn labels<const CLASSES: usize>(
     labels_counted_from(path, 0)
 }
 
-/// Reads what [`labels`] reads, from any source; the path is for the error.
+/// Like [`labels`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`labels`].
+/// Returns the errors of [`labels`].
 pub fn labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -99,7 +99,7 @@ pub fn labels_from<const CLASSES: usize>(
 /// whose 26 classes are 1 to 26.
 ///
 /// # Errors
-/// As [`labels`]; a label below `first` is no class.
+/// Returns the errors of [`labels`]; a label below `first` is no class.
 pub fn labels_counted_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     first: u8,
@@ -287,11 +287,11 @@ struct Idx {
     start: u64,
 }
 
-/// Tells what was expected and what to do, if sizes are not wanted.
+/// Returns what was expected and what to do, if the sizes are not the wanted ones.
 type Wanted<'a> = &'a dyn Fn(&[usize]) -> Option<(String, &'static str)>;
 
-/// Tells what was expected and what to do, unless the images of a file with these sizes fill tensors
-/// of the shape.
+/// Returns what was expected and what to do, unless images of these sizes fill tensors of the
+/// shape.
 fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
     let shape = S::DIMS.sizes();
     let same = |image: &[usize]| {
@@ -343,7 +343,7 @@ impl Idx {
             ));
         }
 
-        // A product that does not fit is more than any file has.
+        // A product that does not fit in a number is larger than any file.
         let len = sizes
             .iter()
             .fold(1u64, |product, &size| product.saturating_mul(size as u64));

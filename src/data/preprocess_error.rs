@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::tensor::{Element, Shape, Tensor};
 
-/// The samples do not say what was to be read from them.
+/// The error of samples that do not determine the values to be fitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PreprocessError {

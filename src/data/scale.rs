@@ -77,8 +77,8 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         scaler.std.fill_with(|feature| {
             let [off, square] =
                 off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
-            // The distances from the mean have a mean of their own: what the mean lost when it was
-            // rounded.
+            // The distances from the mean have a mean that is not 0: the rounding error of the
+            // mean.
             let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt() * units[feature]);
             if std.is_zero() { T::one() } else { std }
@@ -107,8 +107,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     }
 }
 
-/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's
-/// `MinMaxScaler`.
+/// Shifts and scales each feature to a range, 0 to 1 by default; scikit-learn's `MinMaxScaler`.
 ///
 /// Fit it to the training part alone and use it for all parts; values that lie outside of the
 /// training part's lie outside of the range. Every element of a tensor is a feature of its own.
@@ -313,7 +312,7 @@ fn double<S: Shape, T: Element>(tensor: &Tensor<S, T>, feature: usize) -> f64 {
     tensor.as_slice()[feature].to_f64().unwrap_or(f64::NAN)
 }
 
-/// Changes each value by its feature's position and itself.
+/// Changes each value by a function of its feature's position and the value.
 fn for_each<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], f: impl Fn(usize, f64) -> f64) {
     for sample in samples {
         for (feature, value) in sample.iter_mut().enumerate() {

@@ -82,7 +82,7 @@ fn workers_follow_the_scope() {
         seen.into_inner().unwrap()
     };
 
-    // The workers are made within the scope if no other test was sooner.
+    // The workers are spawned within the scope, unless another test has done so before.
     for _ in 0..3 {
         assert!(
             with_flushed_denormals(|| seen(16))

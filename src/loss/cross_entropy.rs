@@ -218,7 +218,7 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
     }
 }
 
-/// Tells whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
+/// Returns whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
 /// infinity alone have none.
 fn has_softmax<T: Element>(logits: &[T]) -> bool {
     let above = |bound: T| logits.iter().filter(|&&logit| logit >= bound).count();
@@ -315,7 +315,7 @@ fn smooth<T: Element>(
         .zip(gradients.chunks_exact_mut(classes.max(1)));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
-        // If the label's own loss is infinite, the loss of the row is so without this term.
+        // If the loss of the label is infinite, the loss of the row is infinite without this term.
         let infinite = x[label] == T::neg_infinity()
             || (x[label] < T::infinity() && x.contains(&T::infinity()));
 

@@ -282,7 +282,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
             let swap = swapped.value();
 
             // The distance of the negative, and the shares of the distances from the anchor and
-            // from the positive in its gradient. Of equal distances, each has half, as in PyTorch.
+            // from the positive in its gradient. Equal distances have a half each, as in PyTorch.
             let (negative_distance, anchor_share, positive_share) = if self.swap && swap <= far {
                 let anchor_share = T::from_f64_lossy(if swap == far { 0.5 } else { 0.0 });
                 (swap, anchor_share, T::one() - anchor_share)

@@ -94,7 +94,7 @@ measures_classes!(Accuracy);
 /// The part of the samples whose class is among the `k` largest scores.
 ///
 /// Of equal scores, the class with the smaller number comes first, so that the top-1 accuracy is
-/// [`Accuracy`] (scikit-learn lets the larger number come first); NaN counts as larger than every
+/// [`Accuracy`] (in scikit-learn, the larger number comes first); NaN counts as larger than every
 /// number. With `k` of all classes the value is 1.
 ///
 /// ```

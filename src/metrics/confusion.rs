@@ -265,7 +265,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// the predictions; scikit-learn's `jaccard_score` with `average="macro"`.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn mean_iou(&self) -> Result<f64, MetricError> {
         self.sums().mean_iou()
     }
@@ -273,7 +273,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the fraction of the samples that are predicted correctly.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn accuracy(&self) -> Result<f64, MetricError> {
         self.sums().accuracy()
     }
@@ -281,7 +281,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the mean recall of the classes that have samples.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn balanced_accuracy(&self) -> Result<f64, MetricError> {
         self.sums().balanced_accuracy()
     }
@@ -289,7 +289,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the precision.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
     /// Panics if there is no class with the number in [`Average::Class`].
@@ -300,7 +300,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the recall.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
     /// Panics if there is no class with the number in [`Average::Class`].
@@ -311,7 +311,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the F1 score.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
     /// Panics if there is no class with the number in [`Average::Class`].
@@ -323,7 +323,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// than two classes Gorodkin, 2004); 0 if all labels or all predictions are the same class.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn matthews_correlation(&self) -> Result<f64, MetricError> {
         self.sums().matthews_correlation()
     }

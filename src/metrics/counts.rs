@@ -119,8 +119,7 @@ impl Counts {
         let total = self.total() as f64;
         let covariance = self.all_correct() as f64 * total - dot(support, predicted);
 
-        // Rounding may make one negative, where counts are so large that their squares are not
-        // exact.
+        // Rounding may make one negative if counts are so large that their squares are not exact.
         let variance = |counts: &[u64]| (total * total - dot(counts, counts)).max(0.0);
         let variances = variance(predicted) * variance(support);
         Ok(if variances == 0.0 {

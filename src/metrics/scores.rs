@@ -80,7 +80,7 @@ impl<T: Element> Score for Tensor<Rank1<2>, T> {
     note = "what does is a `bool`, a `Label<2>` (the class 1), or a tensor of one number (above 0.5)"
 )]
 pub trait Positive {
-    /// Tells whether the sample is positive.
+    /// Returns whether the sample is positive.
     fn is_positive(&self) -> bool;
 }
 

@@ -11,7 +11,7 @@ use crate::tensor::{Element, Number, Shape, Tensor};
 /// The memory is divided into slots of numbers. A slot is contiguous for the whole batch, so that a
 /// weight gradient reads one matrix; a part of the batch has a contiguous range of each slot.
 /// [`take`](ActivationStore::take) and [`take_tensors`](ActivationStore::take_tensors) give the
-/// slots in the order in which they are asked for, which is the same in all functions of a layer.
+/// slots in the order of the requests, which is the same in all functions of a layer.
 pub struct ActivationStore<'a> {
     base: *mut u8,
     /// The number of samples in the whole batch.
@@ -187,7 +187,7 @@ impl<'a> ActivationStore<'a> {
         Scratch::new(memory, self.count)
     }
 
-    /// Returns the store as one whose samples can be handed out in parts.
+    /// Returns the store as one that can be divided by samples.
     pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
     }
@@ -212,7 +212,7 @@ fn too_little(left: usize, asked: usize) -> ! {
     )
 }
 
-/// A store whose samples are handed out to threads.
+/// A store that is divided by samples between threads.
 pub(crate) struct Parts<'a> {
     store: ActivationStore<'a>,
 }
@@ -237,7 +237,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Tensors of a batch whose samples are handed out to threads.
+/// Tensors of a batch that are divided between threads.
 pub(crate) struct SharedTensors<'a, S: Shape, T: Element> {
     base: *mut Tensor<S, T>,
     count: usize,

@@ -21,6 +21,7 @@ impl ParamField {
             input: In::DIMS,
             output: Out::DIMS,
         };
+
         ParamField {
             name,
             first,

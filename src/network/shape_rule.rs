@@ -28,15 +28,15 @@ pub struct Inferred {
 /// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
 struct Mistake {
-    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, what is
-    /// wrong.
+    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, the
+    /// mistake.
     what: Sentence,
     /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
     way_out: Option<Sentence>,
 }
 
 impl Inferred {
-    /// The input fits, and this comes out. Every size is at least 1.
+    /// The input fits, and this is the output. Every size is at least 1.
     ///
     /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {
@@ -307,7 +307,7 @@ pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the last layer does not give what the network declares.
+/// Stops the compilation if the output of the last layer is not the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
@@ -334,7 +334,7 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the layer of a named output does not give what the network declares.
+/// Stops the compilation if a named output has another shape than the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_named_output(network: &str, output: &str, declared: Dims, given: Dims) {
@@ -394,7 +394,7 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
 #[track_caller]
 pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
     let all = sizes::sum(&[parameters, before]);
-    // If the layers before have too many, that has been reported already.
+    // If the layers before already have too many, that has been reported.
     if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
         return;
     }

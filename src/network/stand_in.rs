@@ -41,7 +41,7 @@ impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for OrStub<FINE, L> {
     type Params = L::Params;
 }
 
-/// The choice of the layer to call: the one that is written, or its stand-in after a mistake.
+/// The choice of the layer to call: the declared one, or its stand-in after a mistake.
 #[doc(hidden)]
 pub trait Choose {
     type Layer;

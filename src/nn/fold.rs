@@ -145,7 +145,7 @@ struct AffineMap {
 #[doc(hidden)]
 #[allow(private_interfaces)]
 pub trait BatchStatistics<T: Element> {
-    /// Returns what the normalization does to a channel.
+    /// Returns the scale and the offset of the normalization of a channel.
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap;
 }
 

@@ -31,8 +31,8 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that predict what they
-/// take, such as the words of a text.
+/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that
+/// predict their own inputs, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Index<const N: usize>(pub(crate) u32);
@@ -62,7 +62,7 @@ impl<const N: usize> Index<N> {
     /// Returns the indices with these numbers, of any integer type.
     ///
     /// # Errors
-    /// At the first number that is not from 0 to `N - 1`.
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
     pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
         indices

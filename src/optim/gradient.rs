@@ -86,7 +86,7 @@ impl core::error::Error for NonFiniteNorm {}
 /// ```
 ///
 /// # Errors
-/// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
+/// Returns [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
 ///
 /// # Panics
 /// Panics if `max_norm` is not above 0. With infinity, the gradient is unchanged.

@@ -99,7 +99,7 @@ pub trait Optimizer: Clone + Debug {
     /// Checks that the settings are in their ranges.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }

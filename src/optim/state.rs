@@ -120,7 +120,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Checks that the settings of the optimizer and the factors of groups are in their ranges.
     ///
     /// # Errors
-    /// For the first one that is out of its range.
+    /// Returns an error for the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
         self.optimizer.check()?;
         self.segments
@@ -310,7 +310,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// groups are not restored.
     ///
     /// # Errors
-    /// [`StateError`] if the snapshot is of another optimizer or network; the state is then
+    /// Returns [`StateError`] if the snapshot is of another optimizer or network; the state is then
     /// unchanged.
     pub fn restore(
         &mut self,
@@ -323,7 +323,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             state.as_mut_slice().copy_from_slice(saved);
         }
 
-        // Each segment then lies within one run of parameters that missed the same steps.
+        // Each segment then lies within one run of parameters that have skipped the same steps.
         for run in &snapshot.missed {
             self.split_at(run.end);
         }
@@ -372,7 +372,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         // Saturates because a state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
 
-        // What is left of the slices, from which each segment takes its front.
+        // The rest of the slices, of which each segment takes the front.
         let count = self.states.len();
         let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
         for (state, slice) in self.states.iter_mut().zip(&mut states) {

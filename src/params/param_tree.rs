@@ -78,7 +78,7 @@ impl fmt::Display for Axes {
 #[derive(Clone, Copy, Debug)]
 pub struct TensorLayout {
     pub(crate) sizes: Axes,
-    /// For each axis in the file, its index here.
+    /// The index here of each axis in the file.
     pub(crate) in_file: [usize; MAX_AXES],
     /// Whether it is measured instead of trained, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
@@ -86,7 +86,7 @@ pub struct TensorLayout {
     pub(crate) features: bool,
     /// Whether the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
-    /// For a tensor of another number type than the network's, its layout in memory.
+    /// The layout in memory of a tensor with another number type than the network's.
     pub(crate) buffer: Option<BufferLayout>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct BufferLayout {
     pub padding: usize,
 }
 
-/// The treatment of a tensor by what passes over all parameters.
+/// The treatment of a tensor by functions that visit all parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
     /// It is trained.
@@ -314,7 +314,8 @@ impl ParamTree {
     /// Sets the order of the tensor's axes in files: for each axis in the file, its index here.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor or has another number of axes.
+    /// Panics if this is not one tensor or has another number of axes; in a constant, this is a
+    /// compile error.
     #[track_caller]
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -337,7 +338,7 @@ impl ParamTree {
     /// Marks the tensor's first axis here as having an entry for each input feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn features(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -350,7 +351,7 @@ impl ParamTree {
     /// Marks the tensor's last axis here as having an entry for each output feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn outputs(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -363,7 +364,7 @@ impl ParamTree {
     /// Marks the tensor as measured instead of trained.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn statistic(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {

@@ -16,7 +16,7 @@ pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -
 /// Returns parameters as one flat slice. Padding, which may have no values, is a compile error.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
-    // Without elements, as `()`, they need not be aligned as a slice must be.
+    // Parameters without elements, such as `()`, need not be aligned as a slice must be.
     if P::LEN == 0 {
         return &[];
     }
@@ -51,13 +51,14 @@ pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
 /// Returns a range of parameters as a slice.
 ///
 /// # Panics
-/// If the range is not within the parameters, or has padding.
+/// Panics if the range is not within the parameters, or has padding.
 #[inline]
 pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
     parameters: &P,
     range: Range<usize>,
 ) -> &[T] {
     assert!(range.start <= range.end && range.end <= P::LEN);
+
     if !P::IS_SLICE {
         let size = size_of::<T>();
         let bytes = range.start * size..range.end * size;
@@ -67,6 +68,7 @@ pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
              no slice of numbers: take a smaller part of them"
         );
     }
+
     // SAFETY: the range was checked: it lies within the LEN elements that `Parameters` promises, and
     // has no padding.
     unsafe {
@@ -78,7 +80,7 @@ pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
 /// Returns `len` bytes of parameters, beginning with those of the element `first`.
 ///
 /// # Panics
-/// If they are not within the parameters, or have padding.
+/// Panics if they are not within the parameters, or have padding.
 pub(crate) fn parameter_bytes<P: Parameters<T>, T: Element>(
     parameters: &P,
     first: usize,

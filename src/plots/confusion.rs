@@ -60,7 +60,7 @@ impl<const N: usize> NamedConfusionMatrix<'_, N> {
     /// Draws the matrix as [`ConfusionMatrix::draw`] does, with the classes' names.
     ///
     /// # Errors
-    /// As [`ConfusionMatrix::draw`].
+    /// Returns the errors of [`ConfusionMatrix::draw`].
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         draw(
             self.matrix,

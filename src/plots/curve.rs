@@ -139,7 +139,7 @@ impl Curves {
 
         let panels = panels(history)?;
 
-        // Far from where the numbers of epochs would overflow.
+        // Far below the numbers of epochs that would overflow.
         let begin = first.epoch.min(1 << 30) as u32;
         let number = |position: usize| begin + position.min(1 << 30) as u32;
         let restored = history
@@ -258,7 +258,8 @@ impl Curves {
             .x_labels(16)
             .y_labels(8)
             .y_label_formatter(&|y| format!("{y:.0$}", axis.decimals()))
-            // None of them: with 0 as their number, `plotters` looks for their places for ever.
+            // No labels: with 0 as their number, `plotters` would search for their positions for
+            // ever.
             .max_light_lines(1)
             .light_line_style(WHITE.mix(0.0))
             .bold_line_style(PALE.stroke_width(2))

@@ -192,7 +192,7 @@ impl<P: Debug> SearchReport<P> {
         }
         let told_apart = names.is_empty() || params.iter().any(|(name, _)| *name != params[0].0);
 
-        // A field that is called like one of the table's own columns says whose it is.
+        // A field with the name of one of the table's own columns gets a prefix.
         let field = |name: &&str| {
             if COLUMNS.contains(name) {
                 format!("params.{name}")

@@ -50,7 +50,7 @@ impl F16 {
         } else if magnitude >= 65536f32.to_bits() {
             0x7c00
         } else if magnitude >= BIAS + (1 << 23) {
-            // What is rounded up beyond the largest number becomes infinite.
+            // A number that is rounded up beyond the largest one becomes infinite.
             (nearest(magnitude, 13)) - (BIAS >> 13)
         } else {
             // A subnormal number is a multiple of 2^-24. The sum has such units as its last bit.
@@ -131,7 +131,7 @@ macro_rules! halves {
             }
         }
 
-        /// Compares the numbers: NaN is not equal to itself, and zeros are equal.
+        /// Compares the numbers: NaN is not equal to itself, and both zeros are equal.
         impl PartialEq for $t {
             fn eq(&self, other: &Self) -> bool {
                 self.to_f32() == other.to_f32()

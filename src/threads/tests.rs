@@ -276,7 +276,7 @@ fn side_work_is_done_while_jobs_run_as_ever() {
     let work = Pieces::new(500, || ());
     idle_task_patiently(&work, |helped| {
         wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
-        // First nothing is left, then there is more.
+        // At first there is no work left, then there is more.
         work.left.store(300, Ordering::Relaxed);
         let rounds = AtomicUsize::new(0);
         wake_until(helped, || {
@@ -319,7 +319,7 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
     let result = catch_unwind(AssertUnwindSafe(|| {
         idle_task_patiently(&work, |helped| {
             wake_until(helped, || work.inside.load(Ordering::Relaxed));
-            // It is not called again.
+            // The work is not called again.
             for _ in 0..100 {
                 helped.more(true);
                 parallel(4, &|_| thread::yield_now());

@@ -67,7 +67,7 @@ impl Checkpoints {
             samples,
             settings: settings(trainer, samples),
         };
-        // Dropped at once, which leaves no file.
+        // It is dropped at once, which leaves no file.
         AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
@@ -117,8 +117,8 @@ impl Checkpoints {
         self.restore(content, run).map_err(|kind| self.error(kind))
     }
 
-    /// Restores the training from the content of a file. All that can fail comes before the first
-    /// change.
+    /// Restores the training from the content of a file. Everything that can fail comes before the
+    /// first change.
     fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],
@@ -508,7 +508,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
         time: file.seconds()?,
         waiting: file.seconds()?,
     };
-    // Grows with the bytes that are there, as the count may be any number.
+    // The list grows with the bytes that are there, as the count may be any number.
     let mut epochs = Vec::new();
     for _ in 0..file.count()? {
         epochs.push(read_epoch(&mut file)?);

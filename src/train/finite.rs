@@ -91,7 +91,7 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
         return Ok(());
     }
 
-    // Only now, as names take time.
+    // Only now, as finding the name takes time.
     let mut found = None;
     N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
@@ -129,8 +129,8 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
             .map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
-        // The backward pass comes from the last layer, so that the last tensor is the first that
-        // was not finite.
+        // The backward pass begins at the last layer, so the last tensor is the first one that was
+        // not finite.
         let gradient = bad_tensors(gradient).map(|(_, name)| NonFinite::Gradient { name });
         return Err(error(at, gradient.unwrap_or(cause)));
     }

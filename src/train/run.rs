@@ -402,7 +402,7 @@ where
             .div_ceil(self.settings.accumulate)
     }
 
-    /// Does what follows the last step of an epoch.
+    /// Finishes an epoch after its last step.
     fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
         let at = self.position();
         update_average(&mut self.settings, self.model.network, at.epoch, true);

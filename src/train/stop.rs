@@ -165,7 +165,7 @@ mod ctrl_c {
 
         // The crate sets the handler before it starts the thread. Without the thread, Ctrl-C would
         // have no effect, not even that of ending the program, and another attempt would take the
-        // handler for that of somebody else.
+        // handler for that of another library.
         before.put_back();
         Err(TrainError::CtrlC {
             kind: error.kind(),

@@ -42,7 +42,7 @@ pub enum DifferenceKind {
     Order {
         /// The layer, as it is written in the network.
         layer: &'static str,
-        /// The end of a sentence: what is different or unknown, and what to do.
+        /// The end of a sentence: the difference or the doubt, and what to do.
         why: &'static str,
     },
 }

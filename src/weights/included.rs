@@ -18,7 +18,7 @@ pub const fn count<N: Network>() -> usize {
 /// Returns a network with the weights of a file; `COUNT` is its [`count`].
 ///
 /// # Panics
-/// In a constant, if the file is damaged or does not fit.
+/// Panics if the file is damaged or does not fit; in a constant, this is a compile error.
 #[doc(hidden)]
 #[track_caller]
 pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) -> N {

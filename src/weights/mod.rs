@@ -103,8 +103,8 @@
 //!   and is read as one.
 //!
 //! # The version number
-//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the form that is
-//! described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
+//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the format that
+//! is described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
 //! changes, so does this number, and versions of the crate that do not know it refuse the file.
 //! Files without a number are read as PyTorch's.
 //!

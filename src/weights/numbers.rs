@@ -129,8 +129,8 @@ pub(super) const fn read<T: Element>(
 
 /// Converts a tensor's numbers, which have `N` bytes, from those of a file.
 ///
-/// The compiler runs this, too, and [`copy`], and takes half a microsecond for each step: the loops
-/// have as few calls as possible.
+/// The compiler runs this function and [`copy`] as well, and takes half a microsecond for each
+/// step. The loops therefore have as few calls as possible.
 const fn convert<const N: usize>(
     numbers: &mut [[u8; N]],
     tensor: &FileTensor,

@@ -1,4 +1,4 @@
-//! CIFAR-10's files: what is read, and what is said about malformed ones.
+//! CIFAR-10's files: their contents, and the errors of malformed ones.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::common::folder;
 use shapewright::data::cifar::{self, Cifar10};
 use shapewright::data::{Place, ReadErrorKind};
 
-/// A record whose bytes are all different where it matters: by channel, row and column.
+/// Returns a record whose bytes depend on channel, row and column.
 fn record(label: u8) -> Vec<u8> {
     let mut record = vec![label];
     for channel in 0..3 {
@@ -82,7 +82,7 @@ fn the_folder_is_read_in_order() {
         (ReadErrorKind::Io, folder.join("test_batch.bin"))
     );
 
-    // As a download leaves it that failed at once.
+    // A download that fails at once leaves an empty file.
     fs::write(folder.join("test_batch.bin"), "").expect("a file");
     let error = Cifar10::<f32>::read(&folder).expect_err("no test images");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Tables as comma-separated values: what is read, and what is said about every malformed line.
+//! Tables of comma-separated values: their contents, and the errors of malformed lines.
 #![cfg(feature = "csv")]
 
 use crate::common::reference::{cases, text};
@@ -142,7 +142,7 @@ fn nan_is_missing_as_declared_and_no_number_otherwise() {
     let wrong = |found| {
         format!("t.csv: line 2, column `a`: expected a number, but found `{found}`; {advice}")
     };
-    // By default, as pandas writes it and as Python prints it.
+    // By default, NaN is missing as pandas writes it and as Python prints it.
     for text in ["NaN", "nan"] {
         let table = format!("y,a,b\n1,{text},2\n");
         assert!(values(&Csv::new(), &table).expect(text).x[0][0].is_nan());
@@ -156,7 +156,7 @@ fn nan_is_missing_as_declared_and_no_number_otherwise() {
         says(values(&Csv::new(), &table), &[&wrong(text)]);
     }
 
-    // Among categories it is a name like any other.
+    // Among categories, it is a name like any other.
     let csv = Csv::new().missing(["-"]).one_hot("b", ["low"]);
     says(
         values(&csv, "y,a,b\n1,2,nan\n"),
@@ -195,7 +195,7 @@ fn categories_become_features() {
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [-1.0, -1.0, 4.0]]);
 
-    // What is declared is no missing value: `NA` may be North America.
+    // A declared category is not a missing value: `NA` may be North America.
     let csv_of_names = Csv::new().one_hot("b", ["NA", "NaN"]);
     let table: CsvValues<3, 1> = csv_of_names
         .read_values_from("t.csv", &b"y,a,b\n1,2,NA\n1,NA,NaN\n1,4,\n"[..], ["y"])
@@ -203,7 +203,7 @@ fn categories_become_features() {
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[2.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [4.0, -1.0, -1.0]]);
 
-    // What is no category is reported once, with those that are.
+    // A value that is no category is reported once, with the categories.
     let read = |csv: &Csv, text: &str| -> Result<CsvValues<3, 1>, ReadErrors> {
         csv.read_values_from("t.csv", text.as_bytes(), ["y"])
     };
@@ -225,7 +225,7 @@ fn categories_become_features() {
         "{error}"
     );
 
-    // The size of the tensor counts all of them, in the order of the file as well.
+    // The size of the tensor counts all categories, also in the order of the file.
     let csv = Csv::new().one_hot("b", ["low", "high"]);
     assert_eq!(
         read(&csv, "b,y,a\nhigh,1,2\n").expect("a table").x[0].as_slice(),
@@ -300,7 +300,7 @@ fn lines_are_counted_as_editors_do() {
         }
     }
 
-    // More than one buffer of the reader.
+    // A file that is larger than the reader's buffer.
     let text = format!("y,a,b\r\n{}1,x,3\r\n", "1,2,3\r\n".repeat(5000));
     let error = values(&Csv::new(), text).expect_err("malformed");
     assert_eq!(
@@ -518,7 +518,8 @@ fn quotes_that_are_not_closed_are_reported_where_they_open() {
     says(values(&csv, "y,a,b,\"comment\n1,2,3,ok\n"), &[&open(1)]);
     says(values(&csv, "y,a,b,c\n1,2,3,\"\n\n\"\"\n"), &[&open(2)]);
 
-    // A later quote closes it, before text that can't be there; what follows is read again.
+    // A later quote closes it, before text that is an error there. The lines after that are read
+    // again.
     let text = "y,a,b,comment\n1,2,3,\"oops\n1,2,3,\"fine\"\n1,x,3,ok\n";
     let stray = "write a quote that is text twice, close one that was left open, or read the file with `quotes(false)` \
                  if quotes are text in it";
@@ -563,7 +564,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
     assert_eq!(indices(&table.labels), [0, 1, 2]);
     assert_eq!(table.columns, ["size", "a \"b\" c"]);
 
-    // They are not a part of a number, though.
+    // But a quote is not a part of a number.
     says(
         values(&Csv::new(), "y,a,b\n1,2\",3\n"),
         &[
@@ -572,7 +573,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
         ],
     );
 
-    // Where quotes have no meaning, those at the beginning are text, too.
+    // If quotes have no meaning, those at the beginning are text as well.
     let csv = Csv::new().quotes(false);
     let table: CsvClasses<1, 2> = csv
         .read_classes_from("t.csv", &b"a,kind\n1,5\" pipe\n2,\"x\n"[..], "kind")
@@ -580,7 +581,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
     assert_eq!(table.classes, ["\"x", "5\" pipe"]);
 }
 
-/// One column of a table of three, as text.
+/// Returns one column of a table with three, as text.
 fn column(text: &str, name: &str, fields: &[String]) -> Result<Vec<String>, ReadErrors> {
     let mut classes = fields.to_vec();
     classes.sort();
@@ -641,7 +642,7 @@ fn blanks_around_quotes_do_not_count() {
         assert_eq!(table.columns, ["a", "b"]);
     }
 
-    // The delimiter is no blank.
+    // The delimiter is not a blank.
     let csv = Csv::new().delimiter(b'\t');
     let table =
         values(&csv, "y\ta\tb\n1\t \"2\" \t\n\t\t\n").expect_err("a target that is missing");
@@ -678,13 +679,13 @@ fn lines_of_every_kind_are_read() {
         assert_eq!(numbers(text), expected, "{text:?}");
     }
 
-    // An empty field in quotes is a row of a table with one column; an empty line is none.
+    // In a table with one column, an empty field in quotes is a row, and an empty line is not.
     let one: CsvValues<1, 0> = Csv::new()
         .read_values_from("", &b"a\n1\n\n\"\"\n2\n"[..], [])
         .expect("a table");
     assert_eq!((one.x.len(), one.x[1][0].is_nan()), (3, true));
 
-    // Both columns of one name are features; only by its name one can't be told from the other.
+    // Two columns with one name can both be features, but neither can be chosen by name.
     let table = values(&Csv::new(), "y,a,a\n1,2,3\n").expect("a table");
     assert_eq!(
         (table.x[0].as_slice(), &table.columns[..]),
@@ -726,7 +727,7 @@ fn files_that_are_not_text_are_reported() {
     }
 }
 
-/// Text that is made while it is read.
+/// Text that is generated while it is read.
 struct Repeated {
     start: &'static [u8],
     byte: u8,
@@ -763,7 +764,7 @@ fn lines_without_end_are_refused_before_they_fill_the_memory() {
         error
     };
 
-    // More bytes than a machine has: the end is never looked for.
+    // There are more bytes than a machine has, so the end of the line is not searched for.
     assert_eq!(of("", b',', usize::MAX).place, Place::Line(1));
     assert_eq!(of("y,a,b\n1,2,", b'3', usize::MAX).place, Place::Line(2));
     of("y,a,b\n1,2,\"", b'3', usize::MAX);
@@ -775,7 +776,7 @@ fn lines_without_end_are_refused_before_they_fill_the_memory() {
                     20000 fields; if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
     assert_eq!(text, expected);
 
-    // A limit of the program's own is for all rows together, too.
+    // A limit that the program sets also holds for all rows together.
     let rows = format!("y,a,b\n{}", "1,2,3\n".repeat(1000));
     let few = Limits::new().max_bytes(5000);
     assert_eq!(

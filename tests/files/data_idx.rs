@@ -1,4 +1,4 @@
-//! IDX files and MNIST's folder: what is read, and what is said about every malformed file.
+//! IDX files and MNIST's folder: their contents, and the errors of malformed files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
 use shapewright::tensor::{Rank1, Rank3};
 
-/// An IDX file of bytes.
+/// Returns an IDX file of bytes.
 fn file(sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, sizes.len() as u8];
     sizes
@@ -81,7 +81,7 @@ fn labels_are_counted_from_any_number() {
     let letters: Vec<u8> = (1..=26).rev().collect();
     fs::write(&path, file(&[26], &letters)).expect("a file");
     let name = path.display();
-    // 27 classes would be read, the first of which no sample is of.
+    // Labels of 27 classes would be read, without a sample of the first class.
     let text = format!(
         "{name}: byte 8: expected labels of 26 classes, from 0, but found label 26 at position 0; the file's labels are 1 \
          to 26: if the first class is 1, read them with `labels_counted_from(.., 1)`"
@@ -118,7 +118,7 @@ fn labels_are_counted_from_any_number() {
         Place::Byte(33),
         &text,
     );
-    // Counted from 0, without a sample of the first class: nothing says that 27 is wrong.
+    // Nothing shows that 27 classes, counted from 0, are wrong.
     assert!(idx::labels::<27>(&path).is_ok());
 }
 
@@ -197,7 +197,7 @@ fn files_that_were_cut_say_where_they_end() {
         text,
     );
 
-    // What the sizes say is not believed before it is there: this would be 24 GB.
+    // No memory is reserved for sizes before the data is there: this would be 24 GB.
     is(
         images(&file(&[u32::MAX, 2, 3], &[])),
         ReadErrorKind::Length,

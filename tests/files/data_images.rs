@@ -1,4 +1,4 @@
-//! Pictures in folders: their numbers, their classes, and what is said about files that are none.
+//! Pictures in folders: their numbers, their classes, and the errors of other files.
 #![cfg(feature = "images")]
 
 use std::fs;
@@ -11,12 +11,13 @@ use shapewright::data::images::{self, Images, Size};
 use shapewright::data::{ReadErrorKind, ReadErrors};
 use shapewright::prelude::*;
 
-/// A picture of three rows and two columns, with 60 times the row as red and the column as green.
+/// Returns a picture of three rows and two columns, with 60 times the row as red and the column as
+/// green.
 fn colours() -> RgbImage {
     RgbImage::from_fn(2, 3, |x, y| Rgb([60 * y as u8, x as u8, 7]))
 }
 
-/// Two classes: a picture in colours, and two grey ones.
+/// Writes two classes: a picture in colours, and two grey ones.
 fn write_two_classes(folder: &Path) {
     fs::create_dir(folder.join("b class"))
         .and_then(|()| fs::create_dir(folder.join("a")))
@@ -41,7 +42,7 @@ fn folders_are_classes_in_the_order_of_their_names() {
     let folder = folder("images-classes");
     write_two_classes(&folder);
 
-    // What does not count.
+    // These files do not count.
     fs::write(folder.join("README.txt"), "about").expect("a file");
     fs::write(folder.join("a/.hidden"), "").expect("a file");
     fs::create_dir(folder.join(".git")).expect("a folder");
@@ -201,8 +202,7 @@ fn a_jpeg_that_was_cut_is_refused() {
         images::read::<30, 40, 3, u8>(&path, Size::Exact)
     };
 
-    // A preview is a whole JPEG in a segment of its own; it does not make up for the end of the
-    // file.
+    // A preview is a whole JPEG in a segment of the file. Its end is not the end of the file.
     let length = (2 + whole.len() as u16).to_be_bytes();
     let preview = [&whole[..2], &[0xff, 0xe1], &length, &whole, &whole[2..]].concat();
 
@@ -236,7 +236,7 @@ fn pipes_and_devices_are_refused_without_waiting() {
         .status()
         .expect("mkfifo");
     assert!(made.success());
-    // Links count as what they lead to: a picture, a device, nothing.
+    // Links count as their targets: a picture, a device, nothing.
     let link = |to: &Path, name: &str| {
         std::os::unix::fs::symlink(to, folder.join(name)).expect("a link");
     };

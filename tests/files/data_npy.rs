@@ -1,5 +1,5 @@
-//! NumPy's files: what NumPy wrote is read, what is written is what NumPy writes, and malformed
-//! files are refused.
+//! NumPy's files: those of NumPy are read, written ones equal NumPy's, and malformed ones are
+//! refused.
 #![cfg(feature = "npy")]
 
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
 use shapewright::tensor::{Rank0, Rank1, Rank2, Rank3};
 
-/// A file that NumPy wrote.
+/// Returns the path of a file that NumPy wrote.
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/reference/npy")
@@ -25,7 +25,7 @@ fn bytes(name: &str) -> Vec<u8> {
     fs::read(file(name)).expect("a file that NumPy wrote")
 }
 
-/// The numbers that tests/reference/make_npy.py writes.
+/// Returns the numbers that tests/reference/make_npy.py writes.
 fn numbers<T: NpyNumber>(number: impl Fn(usize) -> T) -> Tensor3<2, 3, 4, T> {
     Tensor3::from_fn(|[a, b, c]| number(100 * a + 10 * b + c))
 }
@@ -230,7 +230,7 @@ fn archives_are_read_and_written() {
         [Tensor1::from([1]), Tensor1::from([2])]
     );
 
-    // A file that is not finished leaves the one before, and nothing beside it.
+    // A writer that is dropped unfinished leaves the file before, and no other one.
     let mut writer = NpzWriter::create(&path).expect("a file");
     writer.add("z", &Tensor1::from([1.5f32])).expect("an array");
     drop(writer);
@@ -340,7 +340,7 @@ fn other_formats_are_refused() {
     );
 }
 
-/// A file of version 1 with this head.
+/// Returns a file of version 1 with this header.
 fn with_head(head: &str, numbers: &[u8]) -> Vec<u8> {
     [
         b"\x93NUMPY\x01\x00",
@@ -484,7 +484,7 @@ fn files_that_cannot_be_written_are_named() {
         "{error}"
     );
 
-    // A folder is at the file's place: it stays, and nothing is left beside it.
+    // A folder in the place of the file stays, and no other file is left.
     let taken = folder.join("taken");
     fs::create_dir(&taken).expect("a folder");
     let error = npy::write(&taken, &Tensor0::from(1.0f32)).expect_err("a folder");

@@ -1,4 +1,4 @@
-//! Weights to PyTorch and back, where a Python with torch and safetensors is: the one that
+//! Weights to PyTorch and back. This needs a Python with torch and safetensors: the one that
 //! `SHAPEWRIGHT_PYTHON` names, or `python3`.
 #![cfg(feature = "safetensors")]
 
@@ -65,8 +65,8 @@ macro_rules! images {
 images!(Images as f32);
 images!(Images64 as f64);
 
-/// An interpreter with what the script needs; a sentence if there is none. One that is named must
-/// do.
+/// Returns an interpreter with the packages that the script needs, or the reason why there is none.
+/// Panics if the interpreter that the variable names lacks them.
 fn python() -> Result<String, String> {
     let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
@@ -95,7 +95,7 @@ fn python() -> Result<String, String> {
     ))
 }
 
-/// A network after a step that sets running statistics and leaves all else as it is.
+/// Returns a network after a step that changes nothing but running statistics.
 fn stepped<N: Trainable>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
     let mut gradient = N::zeros();
@@ -106,8 +106,8 @@ fn stepped<N: Trainable>() -> Box<N> {
     net
 }
 
-/// The network to a script and back; the script's name comes first, then its arguments after the
-/// folder.
+/// Hands a network to a script, which gets the folder and then its arguments, and checks its
+/// outputs and the weights that come back.
 fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[&str]) {
     net.save_with(
         folder.join("ours.safetensors"),
@@ -156,7 +156,7 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
     check(&theirs, "theirs");
 }
 
-/// Calls with an interpreter, if there is one, and with a folder of the test's own.
+/// Calls with an interpreter, if there is one, and with an empty folder.
 fn with_python(test: &str, f: impl FnOnce(&str, &Path)) {
     match python() {
         Err(reason) => println!("{reason}"),

@@ -1,4 +1,4 @@
-//! Splits, batches, scaling and filling: against scikit-learn where it has the same.
+//! Splits, batches, scaling and filling, compared with scikit-learn where it has them.
 
 use crate::common::reference::{array, cases, number, text};
 use crate::common::{assert_close, tensors};
@@ -7,7 +7,7 @@ use shapewright::data::*;
 use shapewright::prelude::*;
 use shapewright::tensor::{Element, Rank1};
 
-/// Numbers of which some are missing.
+/// Returns numbers of which some are missing.
 fn with_missing(value: &Value) -> Vec<f64> {
     let numbers = value.as_array().expect("an array");
     numbers
@@ -137,7 +137,7 @@ fn features_that_hardly_differ_are_not_divided_by_zero() {
     assert_eq!(x, [Tensor1::zeros(); 10]);
 }
 
-/// No difference, square or sum of values leaves the range of `f64` where the result is in it.
+/// No difference, square or sum of values overflows an `f64` if the result does not.
 #[test]
 fn values_at_both_ends_of_the_range_are_scaled() {
     const MAX: f64 = f64::MAX;
@@ -175,7 +175,7 @@ fn values_at_both_ends_of_the_range_are_scaled() {
     assert!((x[0][0] / 1e308 - 1.0).abs() < 1e-15, "{x:?}");
     assert_eq!(x[1..], plain[1..]);
 
-    // A value far outside of the range that was fitted.
+    // A value far outside the fitted range.
     let mut x = [Tensor1::from([MAX])];
     let scaler = MinMaxScaler::fit(&[[-MAX], [-MAX / 2.0]].map(Tensor1::from)).expect("values");
     scaler.transform(&mut x);
@@ -277,7 +277,7 @@ fn stratified_folds_have_the_counts_of_scikit_learn() {
     }
 }
 
-/// Each sample is validated on once, and trained on in all other folds.
+/// Checks that each sample is in one validation part, and in the training parts of all other folds.
 fn check_folds(folds: &[Fold], samples: usize) {
     let mut validated = vec![0; samples];
     for fold in folds {
@@ -343,7 +343,7 @@ fn samples_without_bytes_are_repeated_at_once() {
     assert_eq!(repeat(&Tensor0::from(2.0), 3), [Tensor0::from(2.0); 3]);
 }
 
-/// No sample is in two parts; gives how many are in none.
+/// Checks that no sample is in two parts, and returns the number of those that are in none.
 fn check_parts(parts: &[Vec<usize>], samples: usize) -> usize {
     let mut all = parts.concat();
     assert!(parts.iter().all(|part| part.is_sorted()));

@@ -1,5 +1,5 @@
-//! Files that are saved: through links and pipes, with the mode that they had, and without traces
-//! of processes that were killed.
+//! Saving files: through links and pipes, with the mode that they had, and without traces of killed
+//! processes.
 #![cfg(feature = "npy")]
 
 use std::fs;
@@ -106,7 +106,7 @@ fn pipes_get_the_bytes() {
         reading.join().expect("a thread"),
         fs::read(&file).expect("a file")
     );
-    // An archive, which is written back and forth.
+    // An archive, whose writer seeks.
     let archive = |path: &Path| {
         let mut writer = NpzWriter::create(path).expect("a file");
         writer
@@ -299,7 +299,7 @@ fn files_of_killed_processes_are_removed() {
     let path = folder.join("x.npy");
     save(&folder.join("other.npy"), 1.0);
 
-    // What a living process writes is not removed, and is there in the end.
+    // The file of a living process is not removed, and is complete in the end.
     let writer = Writer::start(&path);
     save(&path, 1.0);
     assert_eq!(names(&folder).len(), 3);
@@ -312,7 +312,7 @@ fn files_of_killed_processes_are_removed() {
     );
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);
 
-    // One after the other, and several at a time.
+    // Killed processes one after another, and several at a time.
     for _ in 0..2 {
         Writer::start(&path).kill();
         assert_eq!(names(&folder).len(), 3, "they do not become more");
@@ -330,7 +330,7 @@ fn files_of_killed_processes_are_removed() {
     has(&path, 3.0);
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);
 
-    // Something else with such a name is left alone.
+    // A folder with such a name is left alone.
     fs::create_dir(folder.join(".x.npy.0.tmp")).expect("a folder");
     save(&path, 4.0);
     assert_eq!(names(&folder), [".x.npy.0.tmp", "other.npy", "x.npy"]);

@@ -1,5 +1,4 @@
-//! Weight files: both ways, parts and names, what is wrong with a file, and files inside the
-//! program.
+//! Weight files: saving and loading, parts and names, damaged files, and files inside the program.
 #![cfg(feature = "safetensors")]
 
 use std::path::PathBuf;
@@ -28,7 +27,7 @@ fn net() -> Box<Net> {
     Net::init(&mut shapewright::rng(1))
 }
 
-/// A file's path in a folder of its own.
+/// Returns the path of a file in a folder of its own.
 fn place(name: &str) -> PathBuf {
     let folder =
         std::env::temp_dir().join(format!("shapewright-weights-{name}-{}", std::process::id()));
@@ -36,7 +35,7 @@ fn place(name: &str) -> PathBuf {
     folder.join("net.safetensors")
 }
 
-/// A file with this header and so many bytes of data.
+/// Returns a file with this header and these bytes of data.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend_from_slice(header.as_bytes());
@@ -44,7 +43,7 @@ fn file(header: &str, data: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Loading fails and leaves the network alone; the error.
+/// Returns the error of loading a file, and checks that the network stays as it was.
 #[track_caller]
 fn refused(bytes: &[u8]) -> LoadError {
     let mut network = net();
@@ -142,7 +141,7 @@ fn all_types_of_floats_are_converted() {
         assert_eq!(bits(values), bits(&rounded), "{name}");
     });
 
-    // The network takes nothing else, under whatever name.
+    // The network takes no other tensor, whatever its name.
     let error = single.load_from(
         &Loader::open(&path)
             .expect("a file")
@@ -221,7 +220,7 @@ fn files_have_the_layout_of_pytorch() {
         "\u{1f600}\t/"
     );
 
-    // Another order, other spaces, escapes.
+    // Another order, other spaces, and escapes.
     let header = "{\"0.\\u0062i\\u0061s\" : {\"shape\":[ 3 ],\n\"data_offsets\":[24,36],\"dtype\":\"F32\"} ,\t\
                   \"0.weight\":{\"dtype\":\"F32\",\"data_offsets\":[0,24],\"shape\":[3,2]}}   \r\n";
     let mut other = Two::zeros();
@@ -231,7 +230,7 @@ fn files_have_the_layout_of_pytorch() {
     assert_eq!(other.params(), two.params());
 }
 
-/// A layer with tensors of its own, two of them with other axes in files.
+/// A custom layer with several tensors, two of which have other axes in files.
 struct Own;
 
 #[derive(Clone, Copy, Parameters)]
@@ -320,13 +319,13 @@ fn layers_of_ones_own_say_how_files_have_them() {
     let mut other = WithOwn::zeros();
     other.load_from(&loader).expect("weights");
     assert_eq!(other.params(), net.params());
-    // As constants find them, too.
+    // Included weights are the same.
     const COUNT: usize = shapewright::emitted::count::<WithOwn>();
     let constant = shapewright::emitted::included::<WithOwn, COUNT>("own", &written);
     assert_eq!(constant.params(), net.params());
 }
 
-/// As many parts without numbers as nobody can walk through.
+/// More parts without numbers than any loop can visit.
 struct Hollow;
 
 #[derive(Clone, Copy, Parameters)]
@@ -419,7 +418,7 @@ fn parts_are_loaded_under_other_names() {
     let bytes = old.to_safetensors(&[]);
     let loader = || Loader::from_bytes(&bytes).expect("a file");
 
-    // One tensor alone, in the network.
+    // The bias alone.
     let mut new = fresh.clone();
     new.load_from(&loader().only(|name| name.ends_with("bias")))
         .expect("weights");
@@ -438,7 +437,7 @@ fn parts_are_loaded_under_other_names() {
         (old.encoder.params(), fresh.layer_2)
     );
 
-    // And out of its own file into the whole.
+    // A nested network's own file, into the whole network.
     let encoder = old.encoder.to_safetensors(&[]);
     let mut new = fresh.clone();
     let loader_of_encoder = Loader::from_bytes(&encoder)
@@ -590,7 +589,7 @@ fn damaged_files_are_refused() {
             &format!("{{{}}}", tensor("a", "[0,99999999999999999999]")),
             "too large",
         ),
-        // Numbers that a place in the file would wrap around with.
+        // Numbers that would wrap a position in the file.
         (
             &format!(
                 "{{{}}}",
@@ -699,7 +698,7 @@ fn files_of_another_form_are_refused() {
         "the weights can't be read: the file has the form 2 of this crate's weight files, but this version reads 1; \
          read it with the version that wrote it"
     );
-    // Others have no number.
+    // Files of other programs have no version number.
     let others = file(r#"{"__metadata__":{"format":"pt"}}"#, &[]);
     assert!(Loader::from_bytes(&others).is_ok());
 }
@@ -740,7 +739,7 @@ fn files_are_written_whole_or_not_at_all() {
     let files = || std::fs::read_dir(folder).expect("a folder").count();
     assert_eq!(files(), 1);
 
-    // A folder can't be replaced by a file; what was written beside goes.
+    // A folder can't be replaced by a file, and the temporary file is removed.
     let taken = folder.join("taken");
     std::fs::create_dir(&taken).expect("a folder");
     let error = one.save(&taken).expect_err("a folder is there");
@@ -893,7 +892,8 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
         ],
     );
 
-    // A network without a name beside them is taken with `only`; names are whole there, too.
+    // A network without a name next to other parts is chosen with `only`, which gets the whole
+    // names.
     let mut other = Net::zeros();
     other
         .load_from(&loader)
@@ -965,7 +965,7 @@ fn weights_can_be_a_part_of_the_program() {
     assert_eq!(bits(INCLUDED.params()), bits(loaded.params()));
     assert_eq!(std::ptr::from_ref(INCLUDED).addr() % 64, 0);
 
-    // Converted, and twice in one program.
+    // Weights can be included twice, and converted.
     let double = include_weights!("../reference/weights.safetensors" as Net64);
     let tensors = |net: &[&[f32]]| {
         net.iter()
@@ -993,7 +993,8 @@ mod mutated {
     use super::{Loader, Net, Network, SaveLoad, bits, net};
     use proptest::prelude::*;
 
-    /// Whatever the bytes are: no panic, and after an error the network is as it was.
+    /// Loads arbitrary bytes. Checks that nothing panics, and that after an error the network is as
+    /// it was.
     fn load(bytes: &[u8]) {
         let mut network = net();
         let before = bits(network.params());
@@ -1028,7 +1029,7 @@ mod mutated {
                     0 => { bytes.remove(place); }
                     1 => bytes.insert(place, byte),
                     2 => bytes[place] = byte,
-                    // Digits and signs of the header's own.
+                    // Digits and signs that occur in headers.
                     _ => bytes[place] = b"0123456789,:[]{}\"\\"[usize::from(byte) % 18],
                 }
             }

@@ -1,5 +1,5 @@
-//! Random changes to images: what each transform promises, and that draws depend on seed, epoch and
-//! index alone.
+//! Random changes to images: the properties of each transform, and draws that depend on seed, epoch
+//! and index alone.
 
 use crate::common::bits;
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ const MODES: [Interpolation; 2] = [Interpolation::Nearest, Interpolation::Biline
 
 fn identities_keep_every_bit<const H: usize, const W: usize, const C: usize, T: Element>() {
     let mut image: Tensor3<H, W, C, T> = image(3);
-    // Values out of range and a negative zero show what is only nearly nothing.
+    // Values out of range and a negative zero reveal a change that is nearly none.
     (image[[0, 0, 0]], image[[H - 1, W - 1, C - 1]]) = (T::from_f64_lossy(-2.5), -T::zero());
 
     let same = |list: &dyn Augment<Rank3<H, W, C>, T>, what: &str| {
@@ -112,7 +112,7 @@ fn turns_and_flips_fit_together() {
             augmented((flip, flop), 0, &image)
         );
 
-        // Counterclockwise: what is on the right comes to the top.
+        // Counterclockwise: the right side comes to the top.
         let quarter = augmented(turn(90.0), 0, &image);
         assert_eq!(quarter, Tensor3::from_fn(|[y, x, c]| image[[x, 5 - y, c]]));
         assert_eq!(
@@ -144,7 +144,7 @@ fn transforms_apply_with_their_probability() {
     }
 }
 
-/// Where one bright pixel of an image went: rows and columns.
+/// Returns how far the bright pixel of an image has moved: rows and columns.
 fn shift(image: &Tensor3<9, 9, 1>) -> [isize; 2] {
     let at = image.iter().position(|&x| x == 1.0).expect("the pixel") as isize;
     [at / 9 - 4, at % 9 - 4]
@@ -312,7 +312,7 @@ proptest! {
             let y = augmented(affine.interpolation(mode).fill(fill), seed, &x);
             prop_assert!(y.iter().all(|y| (-1e-6..=1.000_001).contains(y)), "{y:?}");
         }
-        // What is the same everywhere stays so, between the pixels and at the border.
+        // A constant image stays constant, between the pixels and at the border.
         let flat = Tensor3::<7, 10, 3>::full(fill as f32);
         let affine = RandomAffine::new(degrees).translate(0.3, 0.3).scale(0.5, 2.0).interpolation(Interpolation::Bilinear);
         prop_assert_eq!(augmented(affine.fill(fill), seed, &flat), flat);
@@ -406,7 +406,7 @@ fn functions_and_nested_lists_are_transforms() {
     );
 }
 
-/// Ranges of transforms are checked where they are made.
+/// Settings of transforms are checked when they are made.
 #[test]
 fn settings_out_of_their_ranges_panic() {
     fn refused<T>(make: impl FnOnce() -> T + std::panic::UnwindSafe, sentence: &str) {

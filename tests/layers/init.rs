@@ -1,4 +1,4 @@
-//! Initial values: their distributions, against what PyTorch draws from and at fixed seeds.
+//! Initial values: their distributions, compared with PyTorch's, and their numbers at fixed seeds.
 
 use crate::common::reference::{cases, number, text};
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn statistics<T: Element>(numbers: &[T]) -> [f64; 4] {
     ]
 }
 
-/// The numbers, on the heap.
+/// Returns a buffer of many numbers on the heap.
 fn many() -> Box<[[f64; 400]; 400]> {
     vec![[0.0; 400]; 400].try_into().expect("400 rows")
 }
@@ -40,8 +40,8 @@ fn uniform_numbers_fill_their_range() {
     assert_eq!(statistics(x.as_flattened()), [2.0, 0.0, 2.0, 2.0]);
 }
 
-/// The parts of the numbers that lie within 1, 2 and 3 standard deviations, and the third and
-/// fourth moments.
+/// Checks the shares of the numbers within 1, 2 and 3 standard deviations, and the third and fourth
+/// moments.
 #[test]
 fn normal_numbers_are_normal() {
     let mut x = many();
@@ -66,7 +66,7 @@ fn normal_numbers_are_normal() {
     let moment = |power: i32| z.iter().map(|z| z.powi(power)).sum::<f64>() / z.len() as f64;
     assert!(moment(3).abs() < 0.03 && (moment(4) - 3.0).abs() < 0.1);
 
-    // Neighbours have nothing to do with each other.
+    // Neighbours are not correlated.
     let together = z.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / z.len() as f64;
     assert!(together.abs() < 0.01);
 }
@@ -112,8 +112,7 @@ fn nonlinearity(case: &Value) -> Nonlinearity {
     }
 }
 
-/// Draws until there are enough numbers; the seed is fixed, so whether they are close enough is no
-/// matter of luck.
+/// Draws until there are enough numbers. The seed is fixed, so the result does not vary.
 fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
     let (rng, std, function) = (
         &mut shapewright::rng(5),
@@ -311,7 +310,7 @@ fn the_default_of_linear_is_kaiming_uniform() {
     }
 }
 
-/// What lies between the layers of a network stays zero.
+/// The padding between the layers of a network stays zero.
 #[test]
 fn a_whole_network_can_be_set() {
     let mut net = Net::init(&mut shapewright::rng(8));

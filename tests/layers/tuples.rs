@@ -151,11 +151,11 @@ fn gradients_pass_through_tuples() {
     assert_eq!(gradient.sum.head.bias, [1.0, 0.0]);
 }
 
-/// Layers that work number by number, on a tuple and on the same numbers as one vector.
+/// Element-wise layers, on a tuple and on the same numbers as one vector.
 mod number_by_number {
     use super::*;
 
-    /// Whether a network of a tuple gives what one of features gives, and has its gradients.
+    /// Checks that a network on a tuple has the outputs and gradients of one on features.
     fn check<Tuple, Flat>(layer: &str)
     where
         Tuple: Trainable<Element = f64, Output = Rank1<7>>,
@@ -234,7 +234,7 @@ mod number_by_number {
         reshape: Reshape<7>;
     }
 
-    /// An activation of one's own, for whatever comes in.
+    /// A custom activation for inputs of any shape.
     pub(super) struct Twice;
 
     impl<In: Shape> ShapeRule<In> for Twice {
@@ -305,9 +305,9 @@ four_times! {
     { Flatten }
 }
 
-/// The shape behind each layer names the first that is the same. Were it written with the one before
-/// it, the compiler would follow all of them for each layer, for half a minute; a name that needs
-/// the one before it would nest too deep.
+/// The shape after each layer is named by the first shape that is equal. If it were named by the
+/// one before it, the compiler would follow the whole chain for each layer, which takes half a
+/// minute, and the names would nest too deep.
 #[test]
 fn tuples_go_through_a_hundred_layers() {
     let net = AfterManyLayers::zeros();

@@ -157,7 +157,7 @@ pub(super) enum From {
     Zero,
     /// One number for each column.
     Bias(*const f32),
-    /// Zero, and the sums are added to what C holds.
+    /// Zero, and the sums are added to the contents of C.
     Accumulate,
 }
 

@@ -163,7 +163,7 @@ struct Sums<'a> {
 
 impl Sums<'_> {
     /// Returns the destination of the sums over `pixels` output pixels, and whether they are added
-    /// to what it holds.
+    /// to its contents.
     fn next(&mut self, pixels: usize) -> (&mut [f32], bool) {
         if self.run.is_empty() {
             return (

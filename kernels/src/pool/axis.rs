@@ -294,7 +294,7 @@ impl Axis {
     pub(super) const fn all_reads(&self) -> usize {
         match self.reach {
             Reach::Windows { kernel, .. } => sizes::product(&[self.output, kernel]),
-            // Two windows share one position at most.
+            // Two windows share at most one position.
             Reach::Even => sizes::sum(&[self.input, self.output]),
             Reach::Linear { .. } => sizes::product(&[self.output, 2]),
         }

@@ -370,7 +370,7 @@ impl GradRows<'_> {
         sum
     }
 
-    /// As `sum`, for more readers than are added one after the other.
+    /// Like `sum`, for more readers than are added one after the other.
     ///
     /// # Safety
     /// As for `sum`.

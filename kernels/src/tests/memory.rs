@@ -81,7 +81,7 @@ fn sizes_that_wrap_or_do_not_exist_need_no_arithmetic() {
         assert_eq!(sizes.weight_grad_memory(usize::MAX, usize::MAX), 0);
     }
 
-    // More than memory has is too large, and does not wrap.
+    // A length that does not fit into memory is `TOO_LARGE`, and does not wrap.
     let parts = usize::MAX;
     assert_eq!(fine.weight_grad_memory(usize::MAX, parts), {
         fine.weight_grad_memory(usize::MAX, 16)
@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Without padding, all that the memory is for is packing.
+/// Without padding, the memory is used for packing alone.
 #[test]
 fn convolutions_without_padding_need_no_memory() {
     let sizes = convolution([9, 8], [3, 70], 3, 0);

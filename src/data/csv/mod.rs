@@ -35,7 +35,7 @@
 //! );
 //! ```
 //!
-//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's
+//! For rows of other kinds, use the `csv` crate itself and a struct that derives serde's
 //! `Deserialize`.
 
 mod records;
@@ -256,10 +256,10 @@ impl Csv {
         self.read_classes_from(path, file, target)
     }
 
-    /// Reads what [`Csv::read_classes`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_classes`], from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_classes`].
+    /// Returns the errors of [`Csv::read_classes`].
     pub fn read_classes_from<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -349,10 +349,10 @@ impl Csv {
         self.read_values_from(path, file, targets)
     }
 
-    /// Reads what [`Csv::read_values`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_values`], from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_values`].
+    /// Returns the errors of [`Csv::read_values`].
     pub fn read_values_from<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,

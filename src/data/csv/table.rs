@@ -108,7 +108,7 @@ impl<'a, R: Read> Table<'a, R> {
         Ok(table)
     }
 
-    /// Checks that the delimiter can be told from everything else.
+    /// Checks that the delimiter differs from all other special characters.
     fn check_delimiter(&self) -> Result<(), ReadErrors> {
         let delimiter = self.csv.delimiter;
         if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0) {
@@ -182,7 +182,7 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
-    /// Checks that what the program declared has each name once.
+    /// Checks that the program declared each name once.
     pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
         let mut known = HashSet::new();
         let Some(twice) = names
@@ -245,7 +245,8 @@ impl<'a, R: Read> Table<'a, R> {
         self.features.iter().map(name).collect()
     }
 
-    /// Reads the next line that has all fields; false at the end, or when there are too many errors.
+    /// Reads the next line that has all fields. Returns `false` at the end, or if there are too
+    /// many errors.
     pub fn read(&mut self, row: &mut Row) -> bool {
         while self.errors.len() < self.csv.most_errors {
             match self.records.read(row) {
@@ -259,7 +260,7 @@ impl<'a, R: Read> Table<'a, R> {
                 }
             }
 
-            // The first line has the names: as many as there are.
+            // The first line has the names, of any number.
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
             }
@@ -277,7 +278,8 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Counts a row of `bytes` bytes, and tells whether the rows are within the program's own limit.
+    /// Counts a row of `bytes` bytes, and returns whether the rows are within the program's own
+    /// limit.
     pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
         self.taken = self.taken.saturating_add(bytes as u64);
         let Err(error) = self.budget.check_own(self.taken) else {
@@ -291,7 +293,7 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Notes a record that cannot be read; false if reading ends with it.
+    /// Notes a record that cannot be read. Returns `false` if reading ends with it.
     fn unreadable(&mut self, wrong: Wrong) -> bool {
         let (error, go_on) = match wrong {
             Wrong::Io(error) => (ReadError::io(self.path, error), false),
@@ -320,8 +322,8 @@ impl<'a, R: Read> Table<'a, R> {
         go_on
     }
 
-    /// Reads the features of a line. What is missing becomes NaN, and so does what is wrong, which is
-    /// noted.
+    /// Reads the features of a line. A missing value becomes NaN, and so does a malformed one,
+    /// whose error is noted.
     pub fn read_features<const F: usize, T: Element + FromStr>(
         &mut self,
         row: &Row,

@@ -68,7 +68,7 @@ fn gathered_batches_come_in_order() {
                 plain.shuffle(&mut rng);
                 gathering.batches_mut().shuffle(&mut same);
 
-                // The second epoch goes on in the middle, the third stops there.
+                // The second epoch begins in the middle, and the third stops there.
                 if epoch == 1 {
                     plain.go_to(plain.steps() / 2);
                     gathering.batches_mut().go_to(plain.steps() / 2);
@@ -118,7 +118,7 @@ fn helpers_fill_what_fits_and_no_more_buffers_are_made() {
             gathering.run(|mut gathered| {
                 let ring = gathered.ring;
                 while gathered.next_batch().is_some() {
-                    // Others may be at it, too.
+                    // Other threads may gather at the same time.
                     while ring.piece() || !ring.lock().is_full(&ring.batches) {}
 
                     let buffers = ring.lock();

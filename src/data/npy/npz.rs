@@ -41,7 +41,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Opens a file as [`Npz::open`] does, from any source; the path is for errors.
     ///
     /// # Errors
-    /// As [`Npz::open`].
+    /// Returns the errors of [`Npz::open`].
     pub fn from_reader(path: impl AsRef<Path>, mut source: R) -> Result<Self, ReadError> {
         let path = path.as_ref().to_owned();
         let size = source
@@ -75,10 +75,10 @@ impl<R: Read + Seek> Npz<R> {
         self.array(name, |path, source| super::read_in(path, source))
     }
 
-    /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Reads an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
-    /// As [`Npz::read`].
+    /// Returns the errors of [`Npz::read`].
     pub fn read_many<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -89,7 +89,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads labels: an array of the shape `[count]` of any integer type.
     ///
     /// # Errors
-    /// As [`Npz::read`], and if a number is no class.
+    /// Returns the errors of [`Npz::read`], and an error if a number is no class.
     pub fn read_labels<const CLASSES: usize>(
         &mut self,
         name: &str,
@@ -100,7 +100,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads the labels of an array whose first class has the number `first`.
     ///
     /// # Errors
-    /// As [`Npz::read_labels`]; a label below `first` is no class.
+    /// Returns the errors of [`Npz::read_labels`]; a label below `first` is no class.
     pub fn read_labels_counted_from<const CLASSES: usize>(
         &mut self,
         name: &str,
@@ -144,8 +144,8 @@ impl<R: Read + Seek> Npz<R> {
             .by_name(&file)
             .map_err(|error| damaged(&path, error))?;
 
-        // What an archive says of an array may be a lie, but no more can come of it than the file
-        // has.
+        // The size that an archive declares for an array may be wrong, but there are no more bytes
+        // than the file has.
         let budget = Budget::of_size(source.compressed_size().min(self.size));
         read(
             &path,
@@ -185,8 +185,8 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 
 /// Writes an `.npz` file, uncompressed as `numpy.savez` does.
 ///
-/// The file is at its place when [`NpzWriter::finish`] has ended; without it, what was there before
-/// stays.
+/// The file is in its place when [`NpzWriter::finish`] has returned. Without it, a file that was
+/// there before stays.
 pub struct NpzWriter {
     path: PathBuf,
     archive: ZipWriter<AtomicFile>,
@@ -216,10 +216,10 @@ impl NpzWriter {
         self.array(name, axes::<S>().sizes(), tensor.as_slice())
     }
 
-    /// Adds an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Adds an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
-    /// As [`NpzWriter::add`].
+    /// Returns the errors of [`NpzWriter::add`].
     pub fn add_many<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,

@@ -11,7 +11,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the classes with these numbers, which may be of any integer type.
     ///
     /// # Errors
-    /// At the first number that is not a class.
+    /// Returns an error for the first number that is not a class.
     pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
         classes
             .iter()
@@ -52,7 +52,8 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first number that is not a class. Its position counts the elements of all tensors.
+    /// Returns an error for the first number that is not a class. Its position counts the elements
+    /// of all tensors.
     pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
@@ -78,8 +79,8 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first other number that is not a class. Its position counts the elements of all
-    /// tensors.
+    /// Returns an error for the first other number that is not a class. Its position counts the
+    /// elements of all tensors.
     pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
         none: I,
         numbers: &[Tensor<S, I>],

@@ -63,7 +63,7 @@ mod tests {
         let mut outputs = [Tensor1::zeros(); 5];
         net.forward_batch(&images, &mut outputs);
 
-        // The workspace keeps what the image before has left there.
+        // The workspace keeps the values of the image before.
         let mut workspace = InferenceWorkspace::new();
         for (image, output) in images.iter().zip(&outputs) {
             assert_eq!(net.forward(image), *output);

@@ -299,7 +299,7 @@ impl ConvRule {
             (input, output)
         };
 
-        // After a mistake nothing is known, and nothing is computed.
+        // After a mistake, the shape is unknown, and nothing is computed.
         let known = !image.is_unknown() && !out.is_unknown();
         let (image, out) = if known {
             (image.sizes(), out.sizes())

@@ -226,8 +226,8 @@ macro_rules! over_groups {
         {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
-            /// The statistics of each group, and what each sample contributes to the gradients of
-            /// weight and bias.
+            /// The statistics of each group, and the contributions of each sample to the gradients
+            /// of weight and bias.
             const TRAIN_NEEDS: Needs = Needs::NONE
                 .per_sample::<T>(sizes::product(&[STATISTICS, $groups]))
                 .per_sample::<T>(if AFFINE { C } else { 0 })

@@ -73,12 +73,11 @@ pub(super) const fn block(
     }
 }
 
-/// The order of what all branches are given, of the order that comes to them and what they do with
-/// it. If the axes are moved for one of them, this may have been before all.
+/// Returns the order that all branches are given, from the order of their input and their uses of
+/// it. If the axes are moved for one of them, they may have been moved before all of them.
 pub(super) const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order {
     match order {
-        // What has weights of all axes says with their shape that channels are first, if that is
-        // to be seen.
+        // Weights over all axes show with their shape that channels are first, if the sizes differ.
         Order::Open if uses.whole && (along_last || are_equal(input)) => Order::Either,
         Order::Open if uses.whole => Order::ChannelsFirst,
         Order::Open => match (uses.channels, uses.along_last) {
@@ -135,7 +134,7 @@ const fn sum(
         [only] => {
             let own = branch(only, order, Some(flat(order, output).pieces), behind, sink);
             let sum = added(&own, &came, output);
-            // A branch that makes features has asked for the order of what it was given.
+            // A branch that makes new features has already required an order of its input.
             if own.free && flat(own.order, output).sure && matches!(sum.doubt, Some(Doubt::Moved)) {
                 Passed {
                     order,

@@ -1,4 +1,4 @@
-//! The order through layers that read several outputs, and what they share with blocks.
+//! The order through layers that read several outputs, and code that they share with blocks.
 
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
