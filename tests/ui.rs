@@ -54,6 +54,9 @@ fn crates_that_are_right_compile() {
             .env("CARGO_TARGET_DIR", "target/ui-crates")
             .status()
             .expect("cargo runs");
-        assert!(status.success(), "`ui-tests/crates/{name}` does not compile");
+        assert!(
+            status.success(),
+            "`ui-tests/crates/{name}` does not compile"
+        );
     }
 }
