@@ -21,11 +21,11 @@ use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
-#[cfg(feature = "alloc")]
-use crate::params;
 use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
+#[cfg(feature = "alloc")]
+use crate::{memory, params};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
