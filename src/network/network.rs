@@ -327,7 +327,7 @@ pub trait Network:
     /// [`Classify`](crate::loss::Classify) has the classes and the probabilities.
     #[cfg(feature = "alloc")]
     fn predict<X: InputOf<In<Self>, Self>>(&self, x: &[X]) -> Vec<Out<Self>> {
-        let mut y = crate::memory::zeroed_tensors(x.len());
+        let mut y = memory::zeroed_tensors(x.len());
         inference::batch(self, X::expected_batch(x), &mut y);
         y
     }
