@@ -322,6 +322,8 @@ pub mod prelude {
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
         TripletMargin,
     };
+    #[cfg(feature = "alloc")]
+    pub use crate::loss::Classify;
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::nn::{

@@ -225,7 +225,7 @@ mod beyond_memory {
         // 2^43 numbers and their gradients for each of 2^20 samples: 2^64 numbers.
         let x = vec![Tensor3::ones(); 1 << 20];
         let found = panic_of(|| {
-            Large::zeros().forward_train(&x, &mut Large::workspace());
+            let _ = Large::zeros().forward_train(&x, &mut Large::workspace());
         });
         let what = "a training pass of `Large` on a batch of 1048576";
         assert_eq!(found, sentence(what, 1 << 46, 1 << 20, ADDRESS));

@@ -86,6 +86,6 @@ pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};
 pub use preprocess_error::PreprocessError;
-pub use sample::{Cloning, Sample, extend_from_slice, repeat, to_vec};
+pub use sample::{Cloning, Sample, SamplesMut, extend_from_slice, repeat, to_vec};
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use split::{Fold, SplitError, k_fold, split, stratified_k_fold, stratified_split};

@@ -11,12 +11,14 @@ mod format;
 mod half;
 mod matrix;
 pub(crate) mod shape;
+mod whole_number;
 
 pub use construct::LengthError;
 pub(crate) use element::double;
 pub use element::{Element, Number, Scalar};
 pub use half::{BF16, F16};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
+pub use whole_number::WholeNumber;
 
 /// An array of numbers with a shape that the compiler knows.
 ///
