@@ -36,7 +36,10 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             GenericParam::Type(param) => Some(&param.ident),
             _ => None,
         });
-    let element = last_type.map_or_else(|| quote!(::core::primitive::f32), |element| quote!(#element));
+    let element = last_type.map_or_else(
+        || quote!(::core::primitive::f32),
+        |element| quote!(#element),
+    );
 
     let mut param_fields = Vec::new();
     let mut trained = Vec::new();

@@ -181,9 +181,9 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
         });
 
         let span = ours(field.span());
-        let gap = gap_of(network, index).map(|(position, gap)| {
-            quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,)
-        });
+        let gap = gap_of(network, index).map(
+            |(position, gap)| quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,),
+        );
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*

@@ -4,7 +4,7 @@ use super::preprocess_error::{PreprocessError, for_each_value};
 use super::sample::SamplesMut;
 use super::scale::Ranges;
 use crate::derive::Parameters;
-use crate::memory;
+use crate::params;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Replaces each missing value (NaN) by a number; scikit-learn's `SimpleImputer`.
@@ -36,7 +36,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// pictures, use [`mean_boxed`](Self::mean_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn mean(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::mean_boxed(samples)?)
     }
@@ -44,7 +44,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// Creates the imputer of [`mean`](Self::mean) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn mean_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let means = Ranges::of(samples)?.means(samples)?;
         Ok(Self::with(|feature| means[feature]))
@@ -57,7 +57,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// pictures, use [`median_boxed`](Self::median_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn median(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::median_boxed(samples)?)
     }
@@ -65,7 +65,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// Creates the imputer of [`median`](Self::median) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn median_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let values = sorted_values(samples)?;
         Ok(Self::with(|feature| {
@@ -122,13 +122,13 @@ impl<S: Shape, T: Element> Imputer<S, T> {
 
     /// Creates the imputer of [`constant`](Self::constant) on the heap.
     pub fn constant_boxed(value: T) -> Box<Self> {
-        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        let mut imputer: Box<Self> = params::zeroed_parameters();
         imputer.fill.fill_with(|_| value);
         imputer
     }
 
     fn with(value: impl Fn(usize) -> f64) -> Box<Self> {
-        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        let mut imputer: Box<Self> = params::zeroed_parameters();
         imputer
             .fill
             .fill_with(|feature| T::from_f64_lossy(value(feature)));

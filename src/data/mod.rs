@@ -10,9 +10,9 @@
 //! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
-//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what
-//! was expected, what came, and what to do. No small file takes all memory:
-//! [`Limits`](crate::Limits) bound what one may take.
+//! No reader panics because of a file: a [`ReadError`] names the file and the place in it, what was
+//! expected, what was found, and what to do. No small file takes all memory:
+//! [`Limits`](crate::Limits) bound the memory of each.
 //!
 //! Other functions need no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
 //! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
@@ -79,6 +79,7 @@ mod preprocess_error;
 mod sample;
 mod scale;
 mod split;
+mod standardize;
 
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;

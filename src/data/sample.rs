@@ -12,7 +12,7 @@ use crate::tensor::{Scalar, Shape, Tensor};
 /// [`Batches`](super::Batches) and the [`Trainer`](crate::train::Trainer) do.
 ///
 /// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples
-/// and vectors of what implements it. A type of your own takes one line:
+/// and vectors of samples. A type of your own takes one line:
 ///
 /// ```
 /// use shapewright::data::{Sample, gather};

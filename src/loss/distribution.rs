@@ -54,7 +54,7 @@ loss! {
         /// Sets the number that is added to a mean before its logarithm is taken; 1e-8 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-8,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `PoissonNll` is a number from 0 up";
@@ -85,7 +85,7 @@ loss! {
         /// get a gradient.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-6,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `GaussianNll` is a number from 0 up";

@@ -5,9 +5,9 @@ mod vectors;
 
 use core::fmt;
 
-use crate::tensor::{Element, Tensor1};
-
+use crate::memory::Flat;
 use crate::nn::Index;
+use crate::tensor::{Element, Tensor1};
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
@@ -26,12 +26,18 @@ use crate::nn::Index;
 #[repr(transparent)]
 pub struct Label<const CLASSES: usize>(u32);
 
+// SAFETY: `repr(transparent)` over one u32.
+unsafe impl<const CLASSES: usize> Flat for Label<CLASSES> {
+    type Item = u32;
+    const LEN: usize = 1;
+}
+
 impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the class with this number, counted from 0. The largest number that a label can have
     /// is [`u32::MAX`], however many classes there are.
     ///
     /// # Errors
-    /// If there is no such class, or no label can have its number.
+    /// Returns an error if there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
         if class < CLASSES && class <= u32::MAX as usize {
             Ok(Label(class as u32))

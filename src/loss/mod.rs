@@ -24,8 +24,6 @@ mod regression;
 
 pub use binary::{Bce, BceWithLogits};
 #[cfg(feature = "alloc")]
-pub(crate) use classes::Places;
-#[cfg(feature = "alloc")]
 pub(crate) use classes::Classes;
 #[cfg(feature = "std")]
 pub(crate) use classes::MaybeLabel;
@@ -99,7 +97,7 @@ pub trait Loss<Out: Shape, T: Element> {
     /// trainer calls this before the first step.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
@@ -160,8 +158,8 @@ impl End for EndsIn<{ crate::network::OutputKind::LogSoftmax as usize }> {
     type Ends = crate::nn::LogSoftmax;
 }
 
-/// A kind of outputs that accepts the end of a network. Each kind asks with a trait of its own,
-/// whose diagnostic explains a refusal in a sentence.
+/// A kind of outputs that accepts the end of a network. Each kind has a trait of its own, whose
+/// diagnostic explains a refusal in a sentence.
 pub trait Accepts<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Accepts<Ends, L, N> for AnyOutput {}

@@ -11,7 +11,7 @@ impl<N: Network> Pass<'_, '_, N> {
     /// the outputs.
     ///
     /// # Panics
-    /// If there are not as many targets as inputs.
+    /// Panics if there are not as many targets as inputs.
     pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
     where
         L: Loss<N::Output, N::Element>,

@@ -15,17 +15,17 @@ use super::inference_workspace::InferenceWorkspace;
 use super::layer::Layer;
 use super::lines::Lines;
 use super::needs::Needs;
-use super::parameters::Parameters;
 use super::plan::OutputsAt;
 use super::state::State;
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
-#[cfg(feature = "alloc")]
-use crate::memory;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
+#[cfg(feature = "alloc")]
+use crate::{memory, params};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
@@ -45,6 +45,10 @@ use crate::tensor::{Element, Shape, Tensor};
 /// assert!(scores.iter().all(|s| s.is_finite()));
 /// assert_eq!(Iris::PARAMS, 4 * 10 + 10 + 10 * 3 + 3);
 /// ```
+///
+/// Every network has further functions, from traits in the [prelude](crate::prelude):
+/// [`trainer`](crate::train::CreateTrainer::trainer),
+/// [`evaluate`](crate::metrics::Evaluate::evaluate), and `save` and `load` of `weights::SaveLoad`.
 pub trait Network:
     Sized
     + Parameters<<Self as Network>::Element>
@@ -123,14 +127,14 @@ pub trait Network:
     /// optimizers begin like this.
     #[cfg(feature = "alloc")]
     fn zeros() -> Box<Self> {
-        memory::zeroed_parameters()
+        params::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
     #[cfg(feature = "alloc")]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        memory::copy_parameters(self, &mut *copy);
+        params::copy_parameters(self, &mut *copy);
         copy
     }
 
@@ -292,7 +296,7 @@ pub trait Network:
     /// in another order.
     ///
     /// # Panics
-    /// If `x` and `y` differ in length.
+    /// Panics if `x` and `y` differ in length.
     fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
     where
         X: InputOf<In<Self>, Self>,

@@ -28,15 +28,15 @@ pub struct Inferred {
 /// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
 struct Mistake {
-    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, what is
-    /// wrong.
+    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, the
+    /// mistake.
     what: Sentence,
     /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
     way_out: Option<Sentence>,
 }
 
 impl Inferred {
-    /// The input fits, and this comes out. Every size is at least 1.
+    /// The input fits, and this is the output. Every size is at least 1.
     ///
     /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {
@@ -174,13 +174,14 @@ pub const fn is_within_memory(dims: Dims) -> bool {
     sizes::countable(dims.len())
 }
 
-/// Whether a tensor can have these sizes, none of which is 0. Those of an unknown shape can be any.
+/// Returns whether a tensor can have these sizes: they fit into memory, and none is 0. An unknown
+/// shape is possible.
 #[doc(hidden)]
 pub const fn is_possible(dims: Dims) -> bool {
     is_within_memory(dims) && !has_zero(dims)
 }
 
-/// Whether one of the sizes is 0, in any part of a tuple.
+/// Returns whether one of the sizes is 0, in any part of a tuple.
 const fn has_zero(dims: Dims) -> bool {
     let (sizes, parts) = (dims.sizes(), dims.parts());
     let (mut zero, mut i) = (false, 0);
@@ -196,7 +197,7 @@ const fn has_zero(dims: Dims) -> bool {
     zero
 }
 
-/// What follows a shape with a size of 0.
+/// The end of a sentence about a shape with a size of 0.
 const ZERO: &str = "; every size must be at least 1";
 
 /// "gives [4294967296, 4294967296], more than .. make its first size smaller".
@@ -306,7 +307,7 @@ pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the last layer does not give what the network declares.
+/// Stops the compilation if the output of the last layer is not the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
@@ -333,13 +334,14 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the layer of a named output does not give what the network declares.
+/// Stops the compilation if a named output has another shape than the declared one.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_named_output(network: &str, output: &str, declared: Dims, given: Dims) {
     if given.is_unknown() || given.same(&declared) {
         return;
     }
+
     let sentence = Sentence::new("`")
         .text(network)
         .text("` is declared to give ")
@@ -355,6 +357,7 @@ pub const fn report_named_output(network: &str, output: &str, declared: Dims, gi
         .text(": ")
         .dims(given)
         .text("` or change the layer");
+
     panic!("{}", sentence.as_str())
 }
 
@@ -391,7 +394,7 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
 #[track_caller]
 pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
     let all = sizes::sum(&[parameters, before]);
-    // If the layers before have too many, that has been reported already.
+    // If the layers before already have too many, that has been reported.
     if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
         return;
     }

@@ -6,9 +6,8 @@ use super::window::{
 };
 use crate::kernels::{Divisor, Kernels, MeanPool, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The average of each window and channel: `[height, width, channels]` becomes

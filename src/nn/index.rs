@@ -33,8 +33,8 @@ use crate::tensor::WholeNumber;
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that predict what they
-/// take, such as the words of a text.
+/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that
+/// predict their own inputs, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Index<const N: usize>(pub(crate) u32);
@@ -43,7 +43,7 @@ impl<const N: usize> Index<N> {
     /// Returns the index with this number, counted from 0.
     ///
     /// # Errors
-    /// If the number is not below `N`.
+    /// Returns an error if the number is not below `N`.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         Self::checked(index as i128, None)
     }
@@ -65,7 +65,7 @@ impl<const N: usize> Index<N> {
     /// iterator.
     ///
     /// # Errors
-    /// At the first number that is not from 0 to `N - 1`.
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
     pub fn from_numbers<I: WholeNumber>(
         indices: impl IntoIterator<Item = I>,
@@ -105,7 +105,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// [`Embedding`](crate::nn::Embedding) takes it; see [`Index`].
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` indices.
+    /// Returns an error if the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
         if indices.len() != S::LEN {
             return Err(LengthError {

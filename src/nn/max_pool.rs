@@ -4,9 +4,10 @@ use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion,
-    Sentence, ShapeRule, Train,
+    BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion, Sentence,
+    ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 

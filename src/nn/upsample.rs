@@ -5,9 +5,8 @@ use super::rule::zero_size;
 use super::window::{infer_from_sizes, plane, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, MeanPool, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 

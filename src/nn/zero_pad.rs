@@ -2,9 +2,8 @@
 
 use super::window::{infer_from_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 

@@ -8,10 +8,10 @@ use num_traits::One;
 use rand::Rng;
 use rand::distr::Distribution;
 
-use super::element::Scalar;
 use super::shape::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, Tensor};
 use crate::memory;
+use crate::memory::Scalar;
 
 /// The error for a slice whose length is not the number of elements of the shape.
 ///
@@ -71,7 +71,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Copies the elements of a slice, row after row.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
         let tensor = Self::over(elements)?;
         Ok(*tensor)
@@ -80,7 +80,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Views a slice as a tensor, without a copy.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn over(elements: &[T]) -> Result<&Self, LengthError> {
         memory::tensor_over(elements).ok_or(LengthError {
             dims: S::DIMS,
@@ -99,7 +99,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// ```
     ///
     /// # Errors
-    /// If there are not exactly `LEN` values.
+    /// Returns an error if there are not exactly `LEN` values.
     pub fn from_values(values: impl IntoIterator<Item = T>) -> Result<Self, LengthError> {
         let mut values = values.into_iter();
         let mut found = 0;
@@ -140,7 +140,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// ```
     ///
     /// # Errors
-    /// At the first row that does not have exactly `LEN` elements.
+    /// Returns an error for the first row that does not have exactly `LEN` elements.
     #[cfg(feature = "alloc")]
     pub fn from_rows<R: AsRef<[T]>>(rows: &[R]) -> Result<Vec<Self>, LengthError> {
         let mut samples = memory::zeroed_tensors(rows.len());

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use generic_array::typenum::Const;
 use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
 
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{LengthError, Tensor, Tensor1};
 use crate::memory;
+use crate::memory::Scalar;
 
 macro_rules! arrays {
     ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(

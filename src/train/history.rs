@@ -201,7 +201,7 @@ impl History {
     /// replaced atomically; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let json = path

@@ -26,7 +26,11 @@ macro_rules! of_layers {
         network! { struct $name: [4] -> [4] { $($layer),* } }
     };
 }
-of_layers!(OfThree { Relu, Tanh, Sigmoid });
+of_layers!(OfThree {
+    Relu,
+    Tanh,
+    Sigmoid
+});
 
 macro_rules! of_tokens {
     ($($tokens:tt)*) => {

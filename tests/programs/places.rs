@@ -107,6 +107,7 @@ fn behind_a_trait_object() {
     trait Scores {
         fn scores(&self, x: &Tensor1<2>) -> Vec<f32>;
     }
+
     network! { struct A: [2] -> [1] { Linear<_, 1> } }
     network! { struct B: [2] -> [3] { Linear<_, 3> } }
     impl Scores for A {
@@ -119,6 +120,7 @@ fn behind_a_trait_object() {
             self.forward(x).iter().copied().collect()
         }
     }
+
     let models: [Box<dyn Scores>; 2] = [A::zeros(), B::zeros()];
     let lengths = models.map(|model| model.scores(&Tensor1::zeros()).len());
     assert_eq!(lengths, [1, 3]);

@@ -7,9 +7,9 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
-    Parameters, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
 
 /// A convolution of an image `[height, width, channels]`.
