@@ -29,7 +29,7 @@ pub use crate::params::{FeatureOrder, Parameters};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
-pub use crate::weights::{count, included};
+pub use crate::weights::{File, count, count_of, included, included_part};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 

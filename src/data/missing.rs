@@ -1,6 +1,7 @@
 //! Values that are missing.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use super::sample::SamplesMut;
 use super::scale::Ranges;
 use crate::derive::Parameters;
 use crate::params;
@@ -66,11 +67,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// # Errors
     /// Returns an error if a feature has no value, or one that is infinite.
     pub fn median_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
-        let mut values = vec![Vec::new(); S::LEN];
-        for_each_value(samples, |feature, value| values[feature].push(value))?;
-        values
-            .iter_mut()
-            .for_each(|values| values.sort_unstable_by(f64::total_cmp));
+        let values = sorted_values(samples)?;
         Ok(Self::with(|feature| {
             let values = &values[feature];
             let middle = values.len() / 2;
@@ -79,6 +76,41 @@ impl<S: Shape, T: Element> Imputer<S, T> {
             } else {
                 values[middle - 1].midpoint(values[middle])
             }
+        }))
+    }
+
+    /// Creates an imputer that fills with the most frequent of each feature's values, the smallest of
+    /// equally frequent ones: for categories, and for numbers that are counts.
+    ///
+    /// ```
+    /// use shapewright::data::Imputer;
+    /// use shapewright::prelude::*;
+    /// let mut x = [2.0, 1.0, f32::NAN, 2.0].map(|x| Tensor1::from([x]));
+    /// Imputer::most_frequent(&x)?.transform(&mut x);
+    /// assert_eq!(x[2], Tensor1::from([2.0]));
+    /// # Ok::<(), shapewright::data::PreprocessError>(())
+    /// ```
+    ///
+    /// The result, as large as a sample, lies on the caller's stack: for large samples, such as
+    /// pictures, use [`most_frequent_boxed`](Self::most_frequent_boxed).
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn most_frequent(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        Ok(*Self::most_frequent_boxed(samples)?)
+    }
+
+    /// Creates the imputer of [`most_frequent`](Self::most_frequent) on the heap.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn most_frequent_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
+        let values = sorted_values(samples)?;
+        Ok(Self::with(|feature| {
+            let runs = values[feature].chunk_by(|a, b| a == b);
+            // Of equal lengths, the last of the reversed runs is the first.
+            let longest = runs.rev().max_by_key(|run| run.len());
+            longest.map_or(f64::NAN, |run| run[0])
         }))
     }
 
@@ -103,9 +135,9 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         imputer
     }
 
-    /// Fills samples where they are.
-    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
-        for sample in samples {
+    /// Fills samples, or a single one, where they are.
+    pub fn transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
+        for sample in samples.samples_mut() {
             for (value, &fill) in sample.iter_mut().zip(&self.fill) {
                 if value.is_nan() {
                     *value = fill;
@@ -113,4 +145,16 @@ impl<S: Shape, T: Element> Imputer<S, T> {
             }
         }
     }
+}
+
+/// Returns the values of each feature, without the missing ones, in rising order.
+fn sorted_values<S: Shape, T: Element>(
+    samples: &[Tensor<S, T>],
+) -> Result<Vec<Vec<f64>>, PreprocessError> {
+    let mut values = vec![Vec::new(); S::LEN];
+    for_each_value(samples, |feature, value| values[feature].push(value))?;
+    values
+        .iter_mut()
+        .for_each(|values| values.sort_unstable_by(f64::total_cmp));
+    Ok(values)
 }

@@ -79,6 +79,7 @@ mod preprocess_error;
 mod sample;
 mod scale;
 mod split;
+mod standardize;
 
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
@@ -86,6 +87,6 @@ pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};
 pub use preprocess_error::PreprocessError;
-pub use sample::{Cloning, Sample, extend_from_slice, repeat, to_vec};
+pub use sample::{Cloning, Sample, SamplesMut, extend_from_slice, repeat, to_vec};
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use split::{Fold, SplitError, k_fold, split, stratified_k_fold, stratified_split};

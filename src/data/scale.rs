@@ -1,6 +1,7 @@
 //! Features of one size: networks learn badly from inputs that differ by orders of magnitude.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use super::sample::SamplesMut;
 use crate::derive::Parameters;
 use crate::params;
 use crate::sum::Sum;
@@ -86,9 +87,9 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         Ok(scaler)
     }
 
-    /// Scales samples where they are.
-    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
-        for_each(samples, |feature, value| {
+    /// Scales samples, or a single one, where they are.
+    pub fn transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
+        for_each(samples.samples_mut(), |feature, value| {
             let mean = double(&self.mean, feature);
             let std = double(&self.std, feature);
             let half = half_if_infinite(value - mean);
@@ -96,9 +97,9 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         });
     }
 
-    /// Turns scaled samples back, where they are.
-    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
-        for_each(samples, |feature, value| {
+    /// Turns scaled samples, or a single one, back where they are.
+    pub fn inverse_transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
+        for_each(samples.samples_mut(), |feature, value| {
             let mean = double(&self.mean, feature);
             let std = double(&self.std, feature);
             let half = half_if_infinite(value * std);
@@ -197,10 +198,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         self.high = high;
     }
 
-    /// Scales samples where they are.
-    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
+    /// Scales samples, or a single one, where they are.
+    pub fn transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
         let (low, width) = self.low_and_width();
-        for_each(samples, |feature, value| {
+        for_each(samples.samples_mut(), |feature, value| {
             let min = double(&self.min, feature);
             let max = double(&self.max, feature);
             let half = half_if_infinite(max - min).min(half_if_infinite(value - min));
@@ -210,10 +211,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         });
     }
 
-    /// Turns scaled samples back, where they are.
-    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
+    /// Turns scaled samples, or a single one, back where they are.
+    pub fn inverse_transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
         let (low, width) = self.low_and_width();
-        for_each(samples, |feature, value| {
+        for_each(samples.samples_mut(), |feature, value| {
             let min = double(&self.min, feature);
             let max = double(&self.max, feature);
             let half = half_if_infinite(max - min);

@@ -270,7 +270,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let gradients = flatten_mut(gradients);
         let classes = Out::Label::CLASSES;
         let total = total_weight::<Y, Out::Label>(labels, weights);
-        let scale = self.reduction.share(total);
+        let scale = self.reduction.share(outputs.len(), total);
 
         let mut sum = if let (Some(labels), []) = (Y::numbers(labels), weights) {
             double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients))
@@ -357,7 +357,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
 
         let classes = Out::Label::CLASSES;
         let total = total_weight::<Y, Out::Label>(labels, weights);
-        let scale = self.reduction.share(total);
+        let scale = self.reduction.share(outputs.len(), total);
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
 

@@ -130,7 +130,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
         let outputs = flatten(outputs);
@@ -171,7 +171,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len() * S::LEN);
+        let scale = self.reduction.weight(outputs.len(), S::LEN);
         let margin = T::from_f64_lossy(self.margin);
 
         let mut sum = Sum::default();
@@ -206,7 +206,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
         gradients: &mut [Tensor<(Rank1<N>, Rank1<N>), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
 
@@ -266,7 +266,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
         gradients: &mut [Tensor<(Rank1<N>, Rank1<N>, Rank1<N>), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let margin = T::from_f64_lossy(self.margin);
         let epsilon = T::from_f64_lossy(self.epsilon);
 

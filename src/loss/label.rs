@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::memory::Flat;
 use crate::nn::Index;
+use crate::tensor::{Element, Tensor1};
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
@@ -52,6 +53,42 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the class's number, counted from 0.
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+impl<const CLASSES: usize> TryFrom<usize> for Label<CLASSES> {
+    type Error = LabelError;
+
+    fn try_from(class: usize) -> Result<Self, LabelError> {
+        Label::new(class)
+    }
+}
+
+impl<const CLASSES: usize> From<Label<CLASSES>> for usize {
+    fn from(label: Label<CLASSES>) -> usize {
+        label.index()
+    }
+}
+
+impl<const CLASSES: usize, T: Element> Tensor1<CLASSES, T> {
+    /// Returns the class with the largest score, the first of equals: the
+    /// [`argmax`](crate::Tensor::argmax) as a label. NaN counts as larger than every number.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let class: Label<3> = Tensor1::from([0.2, 0.7, 0.1]).class();
+    /// assert_eq!(class.index(), 1);
+    /// ```
+    ///
+    /// Scores of no class have none, which is a compile error.
+    pub fn class(&self) -> Label<CLASSES> {
+        const {
+            assert!(
+                CLASSES > 0 && CLASSES - 1 <= u32::MAX as usize,
+                "a class is one of 1 to 4294967296 scores"
+            )
+        };
+        Label(self.argmax() as u32)
     }
 }
 

@@ -89,7 +89,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let weight = self.reduction.weight(outputs.len() * Out::LEN);
+        let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
         T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
@@ -110,7 +110,7 @@ macro_rules! bends {
                 gradients: &mut [Tensor<Out, T>],
             ) -> T {
                 let $loss = self;
-                let weight = self.reduction.weight(outputs.len() * Out::LEN);
+                let weight = self.reduction.weight(outputs.len(), Out::LEN);
                 let outputs = flatten(outputs);
                 let targets = flatten(targets);
                 let gradients = flatten_mut(gradients);

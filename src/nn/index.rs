@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::tensor::{Element, LengthError, Shape, Tensor};
+#[cfg(feature = "alloc")]
+use crate::tensor::WholeNumber;
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
 /// category. It is checked once, when it is made.
@@ -59,16 +61,19 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// Returns the indices with these numbers, of any integer type.
+    /// Returns the indices with these numbers, of any integer type, in a slice, a vector or any
+    /// iterator.
     ///
     /// # Errors
     /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
-    pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
+    pub fn from_numbers<I: WholeNumber>(
+        indices: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, IndexError> {
         indices
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(position, &index)| Self::checked(index.into(), Some(position)))
+            .map(|(position, index)| Self::checked(index.to_i128(), Some(position)))
             .collect()
     }
 
@@ -106,6 +111,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
             return Err(LengthError {
                 dims: S::DIMS,
                 found: indices.len(),
+                row: None,
             });
         }
         Ok(Tensor::from_position(|position| {

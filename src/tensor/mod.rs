@@ -11,6 +11,7 @@ mod format;
 mod half;
 mod matrix;
 pub(crate) mod shape;
+mod whole_number;
 
 pub use crate::memory::{Number, Scalar};
 pub use construct::LengthError;
@@ -18,6 +19,7 @@ pub use element::Element;
 pub(crate) use element::double;
 pub use half::{BF16, F16};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
+pub use whole_number::WholeNumber;
 
 use crate::memory::{Flat, FromFlat};
 

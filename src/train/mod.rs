@@ -4,6 +4,7 @@ mod batch_source;
 mod checkpoint;
 mod codec;
 mod create_trainer;
+mod cross_validate;
 mod error;
 mod finite;
 mod history;
@@ -15,6 +16,7 @@ mod stop;
 mod trainer;
 
 pub use create_trainer::CreateTrainer;
+pub use cross_validate::{Scores, cross_validate};
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use step::Step;

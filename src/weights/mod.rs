@@ -150,7 +150,7 @@ pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
 pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
-pub use included::{count, included};
+pub use included::{File, count, count_of, included, included_part};
 #[cfg(feature = "std")]
 pub use loader::Loader;
 #[cfg(feature = "std")]

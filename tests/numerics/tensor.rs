@@ -91,6 +91,7 @@ fn slices_of_the_right_length_are_tensors() {
 
     for wrong in [&numbers[..5], &[0.0; 7], &[]] {
         let error = LengthError {
+            row: None,
             dims: Matrix::DIMS,
             found: wrong.len(),
         };

@@ -20,7 +20,7 @@
 //! # Ok::<(), shapewright::data::ReadErrors>(())
 //! ```
 //!
-//! A file that is wrong in many places is reported in many errors:
+//! A file that is wrong in many places is reported in many errors, fields of one column in one:
 //!
 //! ```
 //! use shapewright::data::csv::{Csv, CsvValues};
@@ -57,7 +57,8 @@ use table::{Row, Table, list};
 /// Settings of a reader of tables.
 ///
 /// By default, the first line has the columns' names, fields are separated by commas,
-/// all columns but the targets are features, and empty fields, `NA`, `NaN`, `nan` and `?` are missing values.
+/// all columns but the targets are features, and empty fields, `?` and the spellings that pandas knows are missing
+/// values: `NA`, `N/A`, `n/a`, `NaN`, `nan`, `NULL`, `null`, `None` and others.
 /// Space around fields does not count, within quotes and around them; lines that have nothing else
 /// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
@@ -81,6 +82,12 @@ pub struct Csv {
     quotes: bool,
     most_errors: usize,
 }
+
+/// The usual spellings of a missing value: those of pandas, and `?`.
+const MISSING: [&str; 18] = [
+    "", "?", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
+    "NULL", "null", "None", "1.#QNAN", "-1.#IND",
+];
 
 /// Rows with `F` features, each of one of `N` classes, as [`Csv::read_classes`] returns them.
 #[derive(Debug, PartialEq)]
@@ -134,7 +141,7 @@ impl Default for Csv {
             columns: None,
             one_hot: Vec::new(),
             classes: None,
-            missing: owned(["", "NA", "NaN", "nan", "?"]),
+            missing: owned(MISSING),
             delimiter: b',',
             quotes: true,
             most_errors: 20,
@@ -206,7 +213,7 @@ impl Csv {
     }
 
     /// Sets the texts that stand for a missing value, instead of an empty field,
-    /// `NA`, `NaN`, `nan` and `?`. In a feature, other text that is no finite number is an error.
+    /// `NA`, `NaN` and the others that [`Csv`] lists. In a feature, other text that is no finite number is an error.
     pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
         Csv {
             missing: owned(texts),
@@ -228,7 +235,8 @@ impl Csv {
         Csv { quotes, ..self }
     }
 
-    /// Sets the number of errors after which reading stops; 20 by default, at least 1.
+    /// Sets the number of errors after which reading stops; 20 by default, at least 1. Fields of one
+    /// column that are wrong are one error, which has their number.
     pub fn most_errors(self, most_errors: usize) -> Self {
         Csv {
             most_errors: most_errors.max(1),

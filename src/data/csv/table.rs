@@ -23,6 +23,9 @@ pub(super) struct Table<'a, R> {
     features: Vec<Feature<'a>>,
     targets: Vec<usize>,
     errors: Vec<ReadError>,
+    /// For each column with a wrong field, the position of its error and the number of further
+    /// fields that are wrong.
+    wrong_columns: HashMap<usize, (usize, usize)>,
     /// The memory that the rows take, and that they may take.
     taken: u64,
     budget: Budget,
@@ -71,6 +74,7 @@ impl<'a, R: Read> Table<'a, R> {
             features: Vec::new(),
             targets: Vec::new(),
             errors: Vec::new(),
+            wrong_columns: HashMap::new(),
             taken: 0,
             budget: Budget::of_size(0),
         };
@@ -379,13 +383,20 @@ impl<'a, R: Read> Table<'a, R> {
         self.wrong(row, self.targets[target], expected, advice);
     }
 
+    /// Notes that a field is wrong: the first one of its column with the line, the others by their
+    /// number.
     fn wrong(&mut self, row: &Row, column: usize, expected: &str, advice: &str) {
+        if let Some((_, more)) = self.wrong_columns.get_mut(&column) {
+            *more += 1;
+            return;
+        }
         if self.errors.len() < self.csv.most_errors {
             let place = Place::Cell {
                 line: row.line,
                 column: self.columns[column].as_str().into(),
             };
             let found = quoted(row.field(column));
+            self.wrong_columns.insert(column, (self.errors.len(), 0));
             self.errors
                 .push(self.error(ReadErrorKind::Value, place, expected, found, advice));
         }
@@ -403,9 +414,16 @@ impl<'a, R: Read> Table<'a, R> {
     }
 
     /// Returns the names of the features, if nothing was wrong.
-    pub fn finish(self) -> Result<Vec<String>, ReadErrors> {
+    pub fn finish(mut self) -> Result<Vec<String>, ReadErrors> {
         if self.errors.is_empty() {
             return Ok(self.feature_names());
+        }
+        for (error, more) in self.wrong_columns.into_values() {
+            let s = if more == 1 { "" } else { "s" };
+            if more > 0 {
+                let error = &mut self.errors[error];
+                error.found = format!("{} and {more} more field{s} of this column", error.found).into();
+            }
         }
         Err(ReadErrors {
             more: self.errors.len() >= self.csv.most_errors,

@@ -5,18 +5,30 @@ use alloc::vec::Vec;
 use super::{Label, LabelError};
 use crate::loss::classes::{Classes, Places};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1};
+use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1, WholeNumber};
 
 impl<const CLASSES: usize> Label<CLASSES> {
-    /// Returns the classes with these numbers, which may be of any integer type.
+    /// Returns the classes with these numbers, which may be of any integer type, in a slice, a
+    /// vector or any iterator.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let labels = Label::<3>::from_numbers(vec![0_usize, 2, 1])?;
+    /// let words = ["cat", "dog", "cat"];
+    /// let same = Label::<3>::from_numbers(words.iter().map(|word| word.len() - 3))?;
+    /// assert_eq!((labels[1].index(), same[1].index()), (2, 0));
+    /// # Ok::<(), shapewright::loss::LabelError>(())
+    /// ```
     ///
     /// # Errors
     /// Returns an error for the first number that is not a class.
-    pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+    pub fn from_numbers<I: WholeNumber>(
+        classes: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, LabelError> {
         classes
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(position, &class)| Self::at(position, class.into()))
+            .map(|(position, class)| Self::at(position, class.to_i128()))
             .collect()
     }
 
@@ -54,7 +66,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// Returns an error for the first number that is not a class. Its position counts the elements
     /// of all tensors.
-    pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
+    pub fn from_tensors<S: Places, I: Scalar + WholeNumber>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
         let labels = Self::from_numbers(flatten(numbers))?;
@@ -81,7 +93,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// Returns an error for the first other number that is not a class. Its position counts the
     /// elements of all tensors.
-    pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
+    pub fn from_tensors_without<S: Places, I: Scalar + WholeNumber>(
         none: I,
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Option<Self>>>, LabelError> {
@@ -89,7 +101,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             if class == none {
                 Ok(None)
             } else {
-                Self::at(position, class.into()).map(Some)
+                Self::at(position, class.to_i128()).map(Some)
             }
         };
 
