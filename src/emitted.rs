@@ -1,4 +1,4 @@
-//! The items that the code emitted by `network!` refers to. They are not for use by hand.
+//! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
 use core::marker::PhantomData;
@@ -9,7 +9,6 @@ pub use crate::network::branch::{Branch, Ends};
 pub use crate::network::flow::{Backward, Gradients, Inference, Training};
 pub use crate::network::layer::Field;
 pub use crate::network::lines::CacheLines;
-pub use crate::network::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
 pub use crate::network::report::{
     Place, report, report_named_output, report_output, report_parameters, report_shape,
@@ -18,20 +17,25 @@ pub use crate::network::report::{
 pub use crate::network::shape_rule::{is_possible, is_within_memory};
 pub use crate::network::stand_in::{Choose, OrStub};
 pub use crate::network::{
-    BackwardInput, BackwardParams, Batching, Configuration, FeatureOrder, Forward, ForwardTrain,
-    INFER, Infer, Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network,
-    OutputKind, Parameters, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
+    ShapeRule, Train,
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
+pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
+pub use crate::params::{FeatureOrder, Parameters};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
-pub use crate::weights::{count, included};
+pub use crate::weights::{File, count, count_of, included, included_part};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
+
+// The code that `network!` emits finds them before a user's types with these names.
+pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;
 use crate::sizes;
@@ -325,8 +329,8 @@ impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same items for a second network made from one definition. They report nothing: mistakes have
-/// been reported for the first network.
+/// Stand-ins of the items for a second network made from the same definition. They report nothing:
+/// mistakes have been reported for the first network.
 pub mod silent {
     pub use super::*;
 

@@ -77,21 +77,21 @@
 //! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
-//! Optimizers set what decays to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
+//! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
 //! of losses are set to 0 where they would be denormal. Both are the same on every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
-//! that are normal can have a product that is denormal. Training comes there where weights decay
-//! through 1e-18 to 1e-33, under a strong weight decay and without gradients that hold against it,
-//! and some of its steps take 15 to 40 times as long. [`with_flushed_denormals`] around the
-//! training, `with_flushed_denormals(|| trainer.fit(..))`, is the cure, and so it is for weights
-//! and inputs that are denormal to begin with.
+//! that are normal can have a product that is denormal. Training reaches such numbers where weights
+//! decay through 1e-18 to 1e-33, under a strong weight decay and without gradients that counteract
+//! it; some of its steps then take 15 to 40 times as long. The cure is [`with_flushed_denormals`]
+//! around the training, `with_flushed_denormals(|| trainer.fit(..))`, also for weights and inputs
+//! that are denormal from the beginning.
 //!
 //! # Files
-//! A file is written under a temporary name in the same folder and then renamed, so that nobody
-//! ever sees an incomplete file. It keeps the mode of the file that it replaces. A symbolic link
-//! stays one, and the file that it points to is replaced; a pipe, a device or `/dev/stdout`
+//! A file is written under a temporary name in the same folder and then renamed, so that an
+//! incomplete file is never visible. It keeps the mode of the file that it replaces. A symbolic
+//! link stays one, and the file that it points to is replaced; a pipe, a device or `/dev/stdout`
 //! receives the bytes. A temporary file that a killed process left behind is removed by the next
 //! process that writes the same file.
 //!
@@ -117,7 +117,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-// Without `std`, what only training and files call has no callers.
+// Without `std`, functions that only training and files call are unused.
 #![cfg_attr(not(feature = "std"), allow(dead_code))]
 
 #[cfg(feature = "alloc")]
@@ -154,6 +154,7 @@ mod network;
 pub mod nn;
 #[cfg(feature = "std")]
 pub mod optim;
+mod params;
 #[cfg(feature = "plots")]
 pub mod plots;
 #[cfg(feature = "std")]
@@ -181,13 +182,12 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-pub use network::{
-    InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
-};
+pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 #[cfg(feature = "std")]
 pub use network::{Pass, Workspace};
+pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
@@ -317,6 +317,8 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// The names of programs that define and train networks: `use shapewright::prelude::*;`
 pub mod prelude {
+    #[cfg(feature = "alloc")]
+    pub use crate::loss::Classify;
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
@@ -329,9 +331,9 @@ pub mod prelude {
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
-        Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
-        Softsign, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
+        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax,
+        Softplus, Softsign, Standardize, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

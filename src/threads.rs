@@ -247,7 +247,7 @@ pub(crate) fn parallel_with(
 /// [`Needs`](crate::ext::Needs) name for a thread.
 ///
 /// # Panics
-/// If there are more chunks than parts with memory.
+/// Panics if there are more chunks than parts with memory.
 pub fn split_mut_with<T: Send>(
     data: &mut [T],
     chunk: usize,
@@ -312,8 +312,8 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// True on a thread that hands no work over: it is a worker, or one of several threads that have
-    /// work of their own.
+    /// Whether this thread shares no work: it is a worker, or one of several threads with work of
+    /// their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -643,7 +643,7 @@ impl Team {
     }
 }
 
-/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for
+/// Makes the workers, which have no job now, allocate as much memory as any thread has needed for
 /// its parts, so that no later call allocates because it assigns the parts otherwise.
 fn make_room(workers: &[Worker]) {
     let growth = kept::growth();
@@ -663,7 +663,7 @@ fn make_room(workers: &[Worker]) {
     }
     for worker in workers {
         worker.wait();
-        // A failed allocation is no error here: the memory may not be needed.
+        // A failed allocation is not an error here, as the memory may not be needed.
         discard(worker.panic());
         worker.growth.set(growth);
     }

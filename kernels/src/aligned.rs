@@ -51,7 +51,8 @@ impl<T: Copy + Default> AlignedBuffer<T> {
         &mut self.as_mut_slice()[..len]
     }
 
-    /// As [`reserve`](Self::reserve), but returns `None` if there is no memory for `len` elements.
+    /// Like [`reserve`](Self::reserve), but returns `None` if there is no memory for `len`
+    /// elements.
     pub fn try_reserve(&mut self, len: usize) -> Option<&mut [T]> {
         if len > self.as_slice().len() {
             self.grow(len)?;

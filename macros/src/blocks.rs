@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident};
@@ -11,7 +11,7 @@ use syn::{Attribute, Error, Ident};
 use crate::builtin;
 use crate::check::{Layer, check_layer, whole_number, written};
 use crate::parse::{self, Generic, Item, List};
-use crate::spans::Extent;
+use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
 
 /// A block that is understood.
@@ -83,7 +83,7 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
             whole_number(count, errors);
             let count = match errors.len() > errors_before {
                 true => quote!({ 1 }),
-                false => quote_spanned!(count.span()=> { #count }),
+                false => braced(count),
             };
             (BlockKind::Repeat(count), vec![body(items, span, errors)?])
         }

@@ -4,28 +4,24 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Visibility};
 
+use crate::attributes::Derives;
 use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::habits;
 use crate::parse::{self, Definition, Generic, SizesKind};
-use crate::spans::Extent;
+use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
 
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
-    /// Whether `Clone` is derived. The expansion derives it with `Copy`, so that cloning a box
-    /// does not pass the stack.
-    pub clone: bool,
-    /// Whether `Debug` is derived. The expansion writes it, and omits the fillers.
-    pub debug: bool,
+    pub derives: Derives,
     pub vis: Visibility,
     pub name: Ident,
     pub input: parse::Ends,
@@ -46,6 +42,8 @@ pub struct Layer {
     /// Its name, or the layer as it is written if it has none.
     pub brief: String,
     pub extent: Extent,
+    /// The module before the name of a built-in layer, if it is written.
+    pub module: TokenStream,
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
@@ -105,7 +103,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         .for_each(|layer| refuse_itself(&name, layer, errors));
     check_ends(&input, "input", errors);
     check_ends(&output, "output", errors);
-    let (clone, debug) = take_derives(&mut attrs, errors);
+    let derives = Derives::take(&mut attrs, errors);
 
     let inputs = match &input.names[..] {
         [] => Inputs::One,
@@ -128,8 +126,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
 
     Network {
         attrs,
-        clone,
-        debug,
+        derives,
         vis,
         name,
         input,
@@ -282,79 +279,6 @@ pub fn is_batch(size: &TokenStream) -> bool {
         && size.clone().into_iter().count() <= 2
 }
 
-/// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is
-/// to have `Clone` and `Debug`. Reports the attributes that a network can't have.
-fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
-    let errors_before = errors.len();
-    let mut clone = false;
-    let mut debug = false;
-    for attr in attrs.iter_mut() {
-        if sets_layout(attr) {
-            errors.push(Error::new(
-                attr.span(),
-                "the memory layout of a network is fixed; remove this attribute",
-            ));
-        }
-        if !attr.path().is_ident("derive") {
-            continue;
-        }
-
-        let mut kept = Vec::new();
-        let paths = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
-        for path in paths.into_iter().flatten() {
-            let name = path
-                .segments
-                .last()
-                .map(|segment| segment.ident.to_string());
-            match name.as_deref() {
-                Some("Clone" | "Copy") => clone = true,
-                Some("Debug") => debug = true,
-                Some("Default") => errors.push(Error::new(
-                    path.span(),
-                    "a network can't be made by `Default`, on the stack: remove it and use `init` \
-                     or `zeros`",
-                )),
-                Some(name @ ("Eq" | "Ord" | "PartialOrd" | "Hash")) => {
-                    // One sentence for all of them.
-                    if errors.len() == errors_before {
-                        errors.push(Error::new(
-                            path.span(),
-                            format!(
-                                "a network's numbers may be NaN and have no `{name}`; remove it: \
-                                 `PartialEq` can be derived"
-                            ),
-                        ));
-                    }
-                }
-                _ => kept.push(path),
-            }
-        }
-
-        *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
-    }
-    attrs.retain(|attr| !sets_layout(attr));
-
-    (clone, debug)
-}
-
-/// Returns whether an attribute is `repr`, or a `cfg_attr` with one.
-fn sets_layout(attr: &Attribute) -> bool {
-    let has_repr = || match &attr.meta {
-        Meta::List(list) => has_ident(list.tokens.clone(), "repr"),
-        _ => false,
-    };
-    attr.path().is_ident("repr") || attr.path().is_ident("cfg_attr") && has_repr()
-}
-
-/// Returns whether an identifier occurs anywhere in the tokens.
-fn has_ident(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => has_ident(group.stream(), name),
-        _ => false,
-    })
-}
-
 /// Checks a layer of a list; `names` are the fields of the list so far. Of several mistakes in a
 /// layer, the first is reported, and none if a slip in it was noted.
 pub fn check_layer(
@@ -488,6 +412,10 @@ fn understand(
         text,
         brief: layer.name.as_ref().map_or(plain, Ident::to_string),
         extent,
+        module: match block {
+            None if !is_merge => layer.module,
+            _ => TokenStream::new(),
+        },
         path,
         generics,
         config: config.filter(|_| !mistaken),
@@ -562,7 +490,8 @@ fn config(
     let (parentheses, arguments) = layer.arguments.as_ref()?;
     let count = arguments.len();
     let Some(builtin) = known.filter(|builtin| builtin.arguments != count) else {
-        return Some(quote!(#path #parentheses));
+        let module = &layer.module;
+        return Some(quote!(#module #path #parentheses));
     };
 
     let takes = match builtin.arguments {
@@ -589,6 +518,7 @@ impl Layer {
             text: String::new(),
             brief: String::new(),
             extent: Extent::of(&TokenStream::new()),
+            module: TokenStream::new(),
             path: quote!(__sw::Mistaken),
             generics: Vec::new(),
             config: None,
@@ -649,7 +579,7 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
             Argument::Given(if is_type {
                 tokens.clone()
             } else {
-                quote_spanned!(tokens.span()=> { #tokens })
+                braced(tokens)
             })
         }
     };

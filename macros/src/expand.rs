@@ -6,11 +6,12 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
+use crate::attributes;
 use crate::check::{Network, Role, is_batch, written};
 use crate::hoisted::HoistedSizes;
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
-use crate::spans::{Extent, ours};
+use crate::spans::{Extent, braced, ours};
 use crate::step::{Sequence, Step};
 
 /// The index of the filler at the end as a field.
@@ -45,8 +46,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     };
     let steps = sequence.steps();
     let style = Style {
-        clone: network.clone,
-        debug: network.debug,
+        derives: &network.derives,
         attrs: &network.attrs,
     };
     let owner = Owner {
@@ -64,14 +64,28 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let trait_impl = trait_impl(network, &steps);
     let check_memory = check_memory(network);
 
+    let conditions = attributes::conditions(&network.attrs);
+    let fields_of = fields_of(network);
+    let debug = debug(network);
+    let serde = serde(network);
+    let deprecated = attributes::allow_deprecated(network);
+
+    // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
+    // long as its spans do not belong to the user's tokens.
     quote! {
+        #(#conditions)*
+        #[doc(hidden)]
+        struct #fields_of;
+
         #structure
 
-        #[allow(unused_braces, clippy::all, clippy::pedantic, clippy::nursery)]
+        #(#conditions)*
+        #deprecated
         const _: () = {
             use #emitted as __sw;
-            #[allow(unused_imports)]
-            use __sw::NotALayer as _;
+            use __sw::{NotALayer as _, bool, f32, f64, str, usize};
+            #debug
+            #serde
             #ends
             #shapes
             #parameters
@@ -152,8 +166,7 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
         vis,
         name,
         layers,
-        clone,
-        debug,
+        derives,
         ..
     } = network;
     let fields_of = fields_of(network);
@@ -182,19 +195,11 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
 
     // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does
     // not pass the stack.
-    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let shown: Vec<_> = layers
-        .iter()
-        .filter_map(|layer| layer.field.as_ref())
-        .collect();
-    let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
+    let clone = derives
+        .clone
+        .attribute(&quote!(::core::clone::Clone, ::core::marker::Copy));
 
     quote! {
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
-        struct #fields_of;
-
-        #[allow(private_interfaces)]
         #(#attrs)*
         #[doc = #doc]
         #clone
@@ -203,9 +208,28 @@ fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
             #(#fields,)*
             _padding: <#fields_of as #emitted::Field<#PADDING>>::Params,
         }
-
-        #debug
     }
+}
+
+/// Writes `Debug` where it is derived.
+fn debug(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let layers = network.layers.iter();
+    let shown: Vec<_> = layers.filter_map(|layer| layer.field.as_ref()).collect();
+    let implementation = sequence::debug_impl(name, &name.to_string(), &shown);
+    derives.debug.item(implementation)
+}
+
+/// Writes serde's traits where they are derived. Without the feature `serde` of the library, the
+/// macros that do it report that.
+fn serde(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let place = Extent::of(name).first;
+    let serialize = quote_spanned!(place=> __sw::serialize! { #name });
+    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name });
+    let serialize = derives.serialize.item(serialize);
+    let deserialize = derives.deserialize.item(deserialize);
+    quote!(#serialize #deserialize)
 }
 
 /// Writes the shapes of input and output, and the checks of what is declared.
@@ -277,7 +301,7 @@ fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
         SizesKind::Axes(sizes) => sizes
             .iter()
             .filter(|size| !is_batch(size))
-            .cloned()
+            .map(braced)
             .collect(),
         SizesKind::Tuple(shapes) => shapes.iter().flat_map(all_sizes).collect(),
         SizesKind::Unknown => Vec::new(),
@@ -291,8 +315,9 @@ fn shape(sizes: &Sizes, hoisted: &HoistedSizes) -> TokenStream {
             // That a size is none of a sample has been reported.
             let sizes: Vec<_> = sizes.iter().filter(|size| !is_batch(size)).collect();
             let rank = format_ident!("Rank{}", sizes.len().min(4));
-            let sizes = sizes.into_iter().take(4).map(|size| hoisted.replace(size));
-            quote!(__sw::#rank<#({ #sizes }),*>)
+            let sizes = sizes.into_iter().take(4);
+            let sizes = sizes.map(|size| hoisted.replace(&braced(size)));
+            quote!(__sw::#rank<#(#sizes),*>)
         }
         SizesKind::Unknown => quote!(__sw::UnknownShape),
         SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
@@ -366,8 +391,8 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
 
             fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
                 _: &(),
-                params: &mut Self,
-                rng: &mut R,
+                __params: &mut Self,
+                __rng: &mut R,
             ) {
                 #initialize
             }

@@ -1,7 +1,7 @@
 //! The generic arguments of a built-in layer, from its sizes and options as they are written.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::Error;
 use syn::spanned::Spanned;
 
@@ -9,6 +9,7 @@ use crate::builtin::{Builtin, Form, Size, Sizes};
 use crate::check::{Argument, whole_number, written};
 use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
+use crate::spans::braced;
 
 /// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output
 /// shape unknown.
@@ -251,7 +252,7 @@ fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
 /// Reads a number between the angle brackets.
 pub fn number(tokens: TokenStream, errors: &mut Vec<Error>) -> Argument {
     whole_number(&tokens, errors);
-    Argument::Given(quote_spanned!(tokens.span()=> { #tokens }))
+    Argument::Given(braced(&tokens))
 }
 
 /// Reads a size: one number, or as many as its form has. `inferred` counts the sizes written `_`.

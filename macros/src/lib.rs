@@ -7,6 +7,7 @@
 //! in the library. It reports all mistakes that it finds at once. After a mistake it still emits
 //! the struct, so that the rest of the program causes no further errors.
 
+mod attributes;
 mod blocks;
 mod builtin;
 mod check;

@@ -51,6 +51,9 @@ pub enum SizesKind {
 pub struct Layer {
     pub attrs: Vec<Attribute>,
     pub name: Option<Ident>,
+    /// The path of the library's module before the name of a layer of the library, `nn::`; otherwise
+    /// nothing.
+    pub module: TokenStream,
     pub path: Path,
     pub generics: Vec<Generic>,
     /// The parentheses with their content, and the arguments one by one.

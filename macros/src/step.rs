@@ -263,6 +263,7 @@ impl<'a> Step<'a> {
     /// Writes the layer's type; `inferred` gives the size for each `_`.
     fn type_with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
         let Layer {
+            module,
             path,
             generics,
             block,
@@ -277,7 +278,7 @@ impl<'a> Step<'a> {
             return quote!(#path<(#(#shapes,)*)>);
         }
         if generics.is_empty() {
-            return path.clone();
+            return quote!(#module #path);
         }
 
         let generics = generics.iter().map(|generic| match generic {
@@ -285,7 +286,7 @@ impl<'a> Step<'a> {
             Argument::Inferred(position) => inferred(*position),
         });
         let span = self.layer.extent.last;
-        quote_spanned!(span=> #path<#(#generics),*>)
+        quote_spanned!(span=> #module #path<#(#generics),*>)
     }
 
     /// Writes the layer's output shape, its type without `_`, and the checks of both.
@@ -555,7 +556,6 @@ impl<'a> Step<'a> {
         let number = index + 1;
         let (begin, origin_before) = if start == *index {
             let begin = quote! {
-                #[allow(dead_code)]
                 struct #shapes;
                 impl __sw::ListShapes<#index> for #shapes {
                     type Shape = #shape_in;
@@ -673,8 +673,8 @@ impl<'a> Step<'a> {
     /// Writes an exclusive reference to the gradient of the layer's parameters.
     pub fn gradient(&self) -> TokenStream {
         match (&self.layer.field, &self.layer.tied) {
-            (None, Some(field)) => quote!(__sw::tied_mut(&mut gradient.#field)),
-            _ => self.params(&quote!(gradient), &quote!(&mut)),
+            (None, Some(field)) => quote!(__sw::tied_mut(&mut __gradient.#field)),
+            _ => self.params(&quote!(__gradient), &quote!(&mut)),
         }
     }
 
@@ -697,7 +697,6 @@ impl<'a> Step<'a> {
         );
         Some(quote! {
             const _: () = {
-                #[allow(unused_imports)]
                 use __sw::Different as _;
                 #report
             };

@@ -12,7 +12,7 @@ use crate::tensor::{Scalar, Shape, Tensor};
 /// [`Batches`](super::Batches) and the [`Trainer`](crate::train::Trainer) do.
 ///
 /// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples
-/// and vectors of what implements it. A type of your own takes one line:
+/// and vectors of samples. A type of your own takes one line:
 ///
 /// ```
 /// use shapewright::data::{Sample, gather};
@@ -174,4 +174,59 @@ tuples! {
     (A, B, C, D, E, F);
     (A, B, C, D, E, F, G);
     (A, B, C, D, E, F, G, H);
+}
+
+/// Samples that are changed where they are: a slice, an array or a vector of tensors, or a single
+/// tensor.
+///
+/// ```
+/// use shapewright::data::StandardScaler;
+/// use shapewright::prelude::*;
+/// let mut data = vec![Tensor1::from([1.0]), Tensor1::from([3.0])];
+/// let scaler = StandardScaler::fit(&data)?;
+/// scaler.transform(&mut data);
+/// let mut one = Tensor1::from([3.0]);
+/// scaler.transform(&mut one);
+/// assert_eq!(one, data[1]);
+/// # Ok::<(), shapewright::data::PreprocessError>(())
+/// ```
+pub trait SamplesMut<S: Shape, T: Scalar> {
+    /// Returns the samples as a slice.
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>];
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for Tensor<S, T> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        core::slice::from_mut(self)
+    }
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for [Tensor<S, T>] {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar, const N: usize> SamplesMut<S, T> for [Tensor<S, T>; N] {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for Vec<Tensor<S, T>> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar, X: SamplesMut<S, T> + ?Sized> SamplesMut<S, T> for Box<X> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        (**self).samples_mut()
+    }
+}
+
+impl<S: Shape, T: Scalar, X: SamplesMut<S, T> + ?Sized> SamplesMut<S, T> for &mut X {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        (**self).samples_mut()
+    }
 }

@@ -74,7 +74,7 @@ impl<W: Copy> BceWithLogits<W> {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         assert_setting(check_weights("pos_weight", weights));
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let logits = flatten(outputs);
         let targets = flatten(targets);
 
@@ -112,7 +112,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let weight = self.reduction.weight(outputs.len() * Out::LEN);
+        let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let logits = flatten(outputs);
         let targets = flatten(targets);
         T::kernels().bce_with_logits(logits, targets, weight, flatten_mut(gradients)) * weight
@@ -188,7 +188,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let min_log = T::from_f64_lossy(-100.0);
         // `max` would lose NaN.
         let limited = |log: T| if log < min_log { min_log } else { log };

@@ -63,7 +63,7 @@ impl<const N: usize> ClassLabel for Label<N> {
         self.index()
     }
     fn numbers(labels: &[Self]) -> &[u32] {
-        memory::label_numbers(labels)
+        memory::flatten(labels)
     }
 }
 

@@ -150,7 +150,7 @@ impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
     /// by default. Szegedy et al., 2016.
     ///
     /// # Panics
-    /// If it is not from 0 to 1.
+    /// Panics if it is not from 0 to 1.
     pub const fn label_smoothing(self, label_smoothing: f64) -> Self {
         assert!(
             0.0 <= label_smoothing && label_smoothing <= 1.0,
@@ -218,7 +218,7 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
     }
 }
 
-/// Tells whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
+/// Returns whether logits have a softmax, at least as a limit: NaN, two of plus infinity and minus
 /// infinity alone have none.
 fn has_softmax<T: Element>(logits: &[T]) -> bool {
     let above = |bound: T| logits.iter().filter(|&&logit| logit >= bound).count();
@@ -270,7 +270,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let gradients = flatten_mut(gradients);
         let classes = Out::Label::CLASSES;
         let total = total_weight::<Y, Out::Label>(labels, weights);
-        let scale = self.reduction.share(total);
+        let scale = self.reduction.share(outputs.len(), total);
 
         let mut sum = if let (Some(labels), []) = (Y::numbers(labels), weights) {
             double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients))
@@ -315,7 +315,7 @@ fn smooth<T: Element>(
         .zip(gradients.chunks_exact_mut(classes.max(1)));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
-        // If the label's own loss is infinite, the loss of the row is so without this term.
+        // If the loss of the label is infinite, the loss of the row is infinite without this term.
         let infinite = x[label] == T::neg_infinity()
             || (x[label] < T::infinity() && x.contains(&T::infinity()));
 
@@ -357,7 +357,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
 
         let classes = Out::Label::CLASSES;
         let total = total_weight::<Y, Out::Label>(labels, weights);
-        let scale = self.reduction.share(total);
+        let scale = self.reduction.share(outputs.len(), total);
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
 

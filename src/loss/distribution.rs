@@ -54,7 +54,7 @@ loss! {
         /// Sets the number that is added to a mean before its logarithm is taken; 1e-8 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-8,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `PoissonNll` is a number from 0 up";
@@ -85,7 +85,7 @@ loss! {
         /// get a gradient.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-6,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `GaussianNll` is a number from 0 up";
@@ -102,7 +102,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
 
@@ -136,7 +136,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
         let outputs = flatten(outputs);
@@ -177,7 +177,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len() * S::LEN);
+        let scale = self.reduction.weight(outputs.len(), S::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
         let constant = T::from_f64_lossy(if self.full {

@@ -22,7 +22,7 @@ loss! {
         /// Sets the distance that dissimilar samples should have at least; 1 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         margin: f64 = 1.0,
             if margin >= 0.0 && margin.is_finite(),
             "the margin of `HingeEmbedding` is a number from 0 up";
@@ -48,7 +48,7 @@ loss! {
         /// Sets the difference that the two should have at least; 0 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         margin: f64 = 0.0,
             if margin >= 0.0 && margin.is_finite(),
             "the margin of `MarginRanking` is a number from 0 up";
@@ -75,7 +75,7 @@ loss! {
         /// default.
         ///
         /// # Panics
-        /// If it is not from -1 to 1.
+        /// Panics if it is not from -1 to 1.
         margin: f64 = 0.0,
             if -1.0 <= margin && margin <= 1.0,
             "the margin of `CosineEmbedding` is from -1 to 1";
@@ -102,7 +102,7 @@ loss! {
         /// Sets the distance by which the negative should be farther away; 1 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         margin: f64 = 1.0,
             if margin >= 0.0 && margin.is_finite(),
             "the margin of `TripletMargin` is a number from 0 up";
@@ -113,7 +113,7 @@ loss! {
         /// 0; 1e-6 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-6,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `TripletMargin` is a number from 0 up";
@@ -130,7 +130,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
         let outputs = flatten(outputs);
@@ -171,7 +171,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len() * S::LEN);
+        let scale = self.reduction.weight(outputs.len(), S::LEN);
         let margin = T::from_f64_lossy(self.margin);
 
         let mut sum = Sum::default();
@@ -206,7 +206,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
         gradients: &mut [Tensor<(Rank1<N>, Rank1<N>), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
 
@@ -266,7 +266,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
         gradients: &mut [Tensor<(Rank1<N>, Rank1<N>, Rank1<N>), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let margin = T::from_f64_lossy(self.margin);
         let epsilon = T::from_f64_lossy(self.epsilon);
 
@@ -282,7 +282,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
             let swap = swapped.value();
 
             // The distance of the negative, and the shares of the distances from the anchor and
-            // from the positive in its gradient. Of equal distances, each has half, as in PyTorch.
+            // from the positive in its gradient. Equal distances have a half each, as in PyTorch.
             let (negative_distance, anchor_share, positive_share) = if self.swap && swap <= far {
                 let anchor_share = T::from_f64_lossy(if swap == far { 0.5 } else { 0.0 });
                 (swap, anchor_share, T::one() - anchor_share)

@@ -12,6 +12,8 @@
 
 mod binary;
 mod classes;
+#[cfg(feature = "alloc")]
+mod classify;
 mod cross_entropy;
 mod distribution;
 mod embedding;
@@ -22,10 +24,12 @@ mod regression;
 
 pub use binary::{Bce, BceWithLogits};
 #[cfg(feature = "alloc")]
-pub(crate) use classes::Places;
+pub(crate) use classes::Classes;
 #[cfg(feature = "std")]
-pub(crate) use classes::{Classes, MaybeLabel};
+pub(crate) use classes::MaybeLabel;
 pub use classes::{Labels, OptionalLabels};
+#[cfg(feature = "alloc")]
+pub use classify::Classify;
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
@@ -51,6 +55,22 @@ pub enum Reduction {
     /// accumulated batches, and the batches of an epoch in its history, by their numbers of
     /// samples, and does not add them up.
     Sum,
+    /// The sum over the elements of a sample, and the mean over the samples: the usual form of the
+    /// reconstruction loss of a variational autoencoder, and of a loss over all actions or pixels
+    /// whose size is not to depend on the batch. PyTorch's `reduction="sum"` divided by the length
+    /// of the batch.
+    ///
+    /// ```
+    /// use shapewright::loss::Reduction;
+    /// use shapewright::prelude::*;
+    /// let outputs = [[1.0, 2.0], [0.0, 1.0]].map(Tensor1::from);
+    /// let targets = [Tensor1::zeros(); 2];
+    /// let loss: f32 = Mse
+    ///     .reduction(Reduction::SampleMean)
+    ///     .loss(&outputs, &targets, &mut [Tensor1::zeros(); 2]);
+    /// assert_eq!(loss, (1.0 + 4.0 + 0.0 + 1.0) / 2.0);
+    /// ```
+    SampleMean,
 }
 
 /// A loss on outputs of the shape `Out`.
@@ -77,7 +97,7 @@ pub trait Loss<Out: Shape, T: Element> {
     /// trainer calls this before the first step.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
@@ -148,8 +168,8 @@ impl End for EndsIn<{ crate::network::OutputKind::LogSoftmax as usize }> {
     type Ends = crate::nn::LogSoftmax;
 }
 
-/// A kind of outputs that accepts the end of a network. Each kind asks with a trait of its own,
-/// whose diagnostic explains a refusal in a sentence.
+/// A kind of outputs that accepts the end of a network. Each kind has a trait of its own, whose
+/// diagnostic explains a refusal in a sentence.
 pub trait Accepts<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Accepts<Ends, L, N> for AnyOutput {}
@@ -224,16 +244,19 @@ impl<Expected, L, N> TargetOf<Expected, L, N> for Expected {
 }
 
 impl Reduction {
-    /// Returns the weight of each of `count` losses in the result.
-    fn weight<T: Element>(self, count: usize) -> T {
-        self.share(count as f64)
+    /// Returns the weight of each of the losses of a batch in the result, of which each of `samples`
+    /// samples has `each`.
+    fn weight<T: Element>(self, samples: usize, each: usize) -> T {
+        self.share(samples, samples as f64 * each as f64)
     }
 
-    /// Returns the share of a loss of weight 1 among losses with this total weight.
-    fn share<T: Element>(self, total: f64) -> T {
+    /// Returns the share of a loss of weight 1 among losses of `samples` samples with this total
+    /// weight.
+    fn share<T: Element>(self, samples: usize, total: f64) -> T {
         match self {
             Reduction::Mean => T::one() / T::from_f64_lossy(total),
             Reduction::Sum => T::one(),
+            Reduction::SampleMean => T::one() / T::from_f64_lossy(samples as f64),
         }
     }
 }

@@ -6,12 +6,12 @@ use crate::kernels::Kernels;
 use crate::memory::flatten_mut;
 use crate::network::{Network, Pass};
 
-impl<N: Network> Pass<'_, N> {
+impl<N: Network> Pass<'_, '_, N> {
     /// Returns the loss of the outputs against the targets, and sets the gradient with respect to
     /// the outputs.
     ///
     /// # Panics
-    /// If there are not as many targets as inputs.
+    /// Panics if there are not as many targets as inputs.
     pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
     where
         L: Loss<N::Output, N::Element>,
@@ -19,7 +19,7 @@ impl<N: Network> Pass<'_, N> {
         G: TargetOf<L::Target, L, N>,
     {
         let kernels = self.kernels();
-        let (outputs, gradients) = self.outputs_and_gradients();
+        let (outputs, gradients) = self.outputs_and_gradients_mut();
         let batch = outputs.len();
         assert!(
             targets.len() == batch,

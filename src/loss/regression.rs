@@ -48,7 +48,7 @@ loss! {
         /// Sets the difference above which the loss is linear; 1 by default.
         ///
         /// # Panics
-        /// If it is not above 0 and finite.
+        /// Panics if it is not above 0 and finite.
         delta: f64 = 1.0,
             if delta > 0.0 && delta.is_finite(),
             "the delta of `Huber` must be above 0, and finite";
@@ -72,7 +72,7 @@ loss! {
         /// [`struct@Mae`].
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         beta: f64 = 1.0,
             if beta >= 0.0 && beta.is_finite(),
             "the beta of `SmoothL1` must not be below 0, and finite";
@@ -89,7 +89,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let weight = self.reduction.weight(outputs.len() * Out::LEN);
+        let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
         T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
@@ -110,7 +110,7 @@ macro_rules! bends {
                 gradients: &mut [Tensor<Out, T>],
             ) -> T {
                 let $loss = self;
-                let weight = self.reduction.weight(outputs.len() * Out::LEN);
+                let weight = self.reduction.weight(outputs.len(), Out::LEN);
                 let outputs = flatten(outputs);
                 let targets = flatten(targets);
                 let gradients = flatten_mut(gradients);

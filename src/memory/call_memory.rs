@@ -1,8 +1,7 @@
 //! The memory that a layer is handed for a call, by its class.
 
-use super::numbers_mut;
+use super::{Number, numbers_mut};
 use crate::sizes;
-use crate::tensor::Number;
 
 /// Memory for each sample during a call: [`Needs::per_sample`](crate::ext::Needs::per_sample).
 ///

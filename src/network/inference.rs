@@ -94,6 +94,7 @@ fn run<N: Network>(
     cx: &Context<N::Element>,
 ) {
     let (threads, samples) = memory.bytes.split_at_mut(memory.threads);
+
     <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
         config: &(),
         params: network,

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::Element;
 
 /// The constructor arguments of a layer: values that are neither sizes nor learned, such as the 0.5

@@ -2,10 +2,8 @@
 
 mod activation_store;
 pub(crate) mod branch;
-mod buffer;
 mod call;
 mod context;
-mod feature_order;
 pub(crate) mod flow;
 mod in_place;
 mod infer;
@@ -19,8 +17,7 @@ mod modes;
 mod needs;
 #[allow(clippy::module_inception)]
 mod network;
-pub(crate) mod param_tree;
-mod parameters;
+mod param_field;
 pub(crate) mod plan;
 mod relu;
 pub(crate) mod report;
@@ -37,12 +34,10 @@ mod wiring;
 mod workspace;
 
 pub use activation_store::ActivationStore;
-pub use buffer::Buffer;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
 pub use context::Context;
-pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
@@ -53,7 +48,6 @@ pub use layer_input::{Batches, Gradients, Inputs, LayerInput, Sources};
 pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
 pub use network::{Network, Trainable};
-pub use parameters::{Parameters, Visitor, VisitorMut};
 pub(crate) use relu::{relu, relu_grad};
 pub use sentence::{INFER, Sentence};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
 #[cfg(feature = "alloc")]
 use rand::Rng;
@@ -13,17 +15,17 @@ use super::inference_workspace::InferenceWorkspace;
 use super::layer::Layer;
 use super::lines::Lines;
 use super::needs::Needs;
-use super::parameters::Parameters;
 use super::plan::OutputsAt;
 use super::state::State;
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
-#[cfg(feature = "alloc")]
-use crate::memory;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
+#[cfg(feature = "alloc")]
+use crate::{memory, params};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
@@ -43,6 +45,10 @@ use crate::tensor::{Element, Shape, Tensor};
 /// assert!(scores.iter().all(|s| s.is_finite()));
 /// assert_eq!(Iris::PARAMS, 4 * 10 + 10 + 10 * 3 + 3);
 /// ```
+///
+/// Every network has further functions, from traits in the [prelude](crate::prelude):
+/// [`trainer`](crate::train::CreateTrainer::trainer),
+/// [`evaluate`](crate::metrics::Evaluate::evaluate), and `save` and `load` of `weights::SaveLoad`.
 pub trait Network:
     Sized
     + Parameters<<Self as Network>::Element>
@@ -123,7 +129,7 @@ pub trait Network:
     #[cfg(feature = "alloc")]
     #[must_use]
     fn zeros() -> Box<Self> {
-        memory::zeroed_parameters()
+        params::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
@@ -131,7 +137,7 @@ pub trait Network:
     #[must_use]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        memory::copy_parameters(self, &mut *copy);
+        params::copy_parameters(self, &mut *copy);
         copy
     }
 
@@ -301,7 +307,7 @@ pub trait Network:
     /// in another order.
     ///
     /// # Panics
-    /// If `x` and `y` differ in length.
+    /// Panics if `x` and `y` differ in length.
     fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
     where
         X: InputOf<In<Self>, Self>,
@@ -315,6 +321,26 @@ pub trait Network:
             y.len()
         );
         inference::batch(self, X::expected_batch(x), Y::expected_mut(y));
+    }
+
+    /// Returns the outputs for a batch of any length, in a new vector.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Iris: [4] -> [3] { Linear<_, 8>, Relu, Linear<_, 3> } }
+    /// let net = Iris::init(&mut shapewright::rng(0));
+    /// let inputs = vec![Tensor1::from([5.1, 3.5, 1.4, 0.2]); 10];
+    /// let outputs = net.predict(&inputs);
+    /// assert_eq!(outputs.len(), 10);
+    /// ```
+    ///
+    /// [`forward_batch`](Network::forward_batch) computes the same without an allocation.
+    /// [`Classify`](crate::loss::Classify) has the classes and the probabilities.
+    #[cfg(feature = "alloc")]
+    fn predict<X: InputOf<In<Self>, Self>>(&self, x: &[X]) -> Vec<Out<Self>> {
+        let mut y = memory::zeroed_tensors(x.len());
+        inference::batch(self, X::expected_batch(x), &mut y);
+        y
     }
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
@@ -351,11 +377,11 @@ pub trait Network:
     /// assert!(loss < 0.01);
     /// ```
     #[cfg(feature = "std")]
-    fn forward_train<'a, X: InputOf<In<Self>, Self>>(
+    fn forward_train<'a, 'w, X: InputOf<In<Self>, Self>>(
         &'a self,
         x: &'a [X],
-        workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self> {
+        workspace: &'w mut Workspace<Self>,
+    ) -> Pass<'a, 'w, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 

@@ -6,11 +6,11 @@ use super::infer::Infer;
 use super::layer::{Flow, OutputKind, ReluFusion};
 use super::layer_input::{LayerInput, MAX_SOURCES};
 use super::needs::{Batching, Needs};
-use super::parameters::Parameters;
 use super::segments::Segments;
 use super::train::Train;
 use super::wiring::{Reads, Wiring};
 use crate::memory::sample_bytes;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 

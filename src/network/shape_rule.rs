@@ -31,15 +31,15 @@ pub struct Inferred {
 /// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
 pub(super) struct Mistake {
-    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, what is
-    /// wrong.
+    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, the
+    /// mistake.
     pub what: Sentence,
     /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
     pub way_out: Option<Sentence>,
 }
 
 impl Inferred {
-    /// The input fits, and this comes out. Every size is at least 1.
+    /// The input fits, and this is the output. Every size is at least 1.
     ///
     /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {
@@ -197,13 +197,14 @@ pub const fn is_within_memory(dims: Dims) -> bool {
     sizes::countable(dims.len())
 }
 
-/// Whether a tensor can have these sizes, none of which is 0. Those of an unknown shape can be any.
+/// Returns whether a tensor can have these sizes: they fit into memory, and none is 0. An unknown
+/// shape is possible.
 #[doc(hidden)]
 pub const fn is_possible(dims: Dims) -> bool {
     is_within_memory(dims) && !has_zero(dims)
 }
 
-/// Whether one of the sizes is 0, in any part of a tuple.
+/// Returns whether one of the sizes is 0, in any part of a tuple.
 pub(super) const fn has_zero(dims: Dims) -> bool {
     let (sizes, parts) = (dims.sizes(), dims.parts());
     let (mut zero, mut i) = (false, 0);
@@ -219,7 +220,7 @@ pub(super) const fn has_zero(dims: Dims) -> bool {
     zero
 }
 
-/// What follows a shape with a size of 0.
+/// The end of a sentence about a shape with a size of 0.
 pub(super) const ZERO: &str = "; every size must be at least 1";
 
 /// "gives [4294967296, 4294967296], more than .. make its first size smaller".

@@ -206,18 +206,42 @@ fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> 
 }
 
 /// A training pass of one batch: it has the outputs, computes the loss, and then the gradient.
-#[must_use = "a pass changes nothing before `loss` and `backward`"]
-pub struct Pass<'a, N: Network> {
+///
+/// It borrows network and inputs for `'a`, and the workspace for `'w`. What it returns of the
+/// workspace, such as the gradient of the inputs, ties neither the network nor the inputs. Thus the
+/// outputs of one network are the inputs of another, and its gradient goes back, without a copy:
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Generator: [2] -> [4] { Linear<_, 4>, Tanh } }
+/// network! { struct Critic: [4] -> [1] { Linear<_, 1> } }
+/// let generator = Generator::init(&mut shapewright::rng(0));
+/// let critic = Critic::init(&mut shapewright::rng(1));
+/// let mut workspace = Generator::workspace();
+/// let mut critic_workspace = Critic::workspace();
+/// let mut gradient = Generator::zeros();
+///
+/// let noise = [Tensor1::from([0.5, -1.0]); 8];
+/// let mut pass = generator.forward_train(&noise, &mut workspace);
+/// let (fakes, gradients) = pass.outputs_and_gradients_mut();
+/// let mut judged = critic.forward_train(fakes, &mut critic_workspace);
+/// let loss = judged.loss(&BceWithLogits, &[Tensor1::ones(); 8]);
+/// judged.input_gradients_into(gradients);
+/// pass.backward(&mut gradient);
+/// # assert!(loss > 0.0 && gradient.params().iter().any(|&g| g != 0.0));
+/// ```
+#[must_use = "a pass computes gradients only if its `backward` is called"]
+pub struct Pass<'a, 'w, N: Network> {
     network: &'a N,
     x: &'a [In<N>],
-    workspace: &'a mut Workspace<N>,
+    workspace: &'w mut Workspace<N>,
     /// The context without the modes, which it would have to borrow.
     cx: Context<'static, N::Element>,
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<'a, N: Network> Pass<'a, N> {
-    pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
+impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
+    pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'w mut Workspace<N>) -> Self {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
@@ -309,11 +333,27 @@ impl<'a, N: Network> Pass<'a, N> {
     /// Returns the gradient of the loss with respect to the outputs. It is zero until
     /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`](crate::loss::Loss).
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
-        self.outputs_and_gradients().1
+        self.outputs_and_gradients_mut().1
     }
 
-    /// Returns the outputs, and the gradient of the loss with respect to them.
-    pub(crate) fn outputs_and_gradients(&mut self) -> (&[Out<N>], &mut [Out<N>]) {
+    /// Returns the outputs, and the gradient of the loss with respect to them, which may be set while
+    /// the outputs are read.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Line::init(&mut shapewright::rng(0));
+    /// let mut workspace = Line::workspace();
+    /// let x = [Tensor1::from([1.0, 2.0]); 3];
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// let (outputs, gradients) = pass.outputs_and_gradients_mut();
+    /// for (output, gradient) in outputs.iter().zip(gradients) {
+    ///     gradient[0] = 2.0 * (output[0] - 1.0);
+    /// }
+    /// let mut gradient = Line::zeros();
+    /// pass.backward(&mut gradient);
+    /// ```
+    pub fn outputs_and_gradients_mut(&mut self) -> (&[Out<N>], &mut [Out<N>]) {
         let batch = self.x.len();
         let len = batch * N::Output::LEN;
         let Workspace {
@@ -333,8 +373,9 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.
-    pub fn backward(self, gradient: &mut N) {
-        self.run(gradient, false, false);
+    pub fn backward(mut self, gradient: &mut N) {
+        self.run_backward(None);
+        self.run_params(gradient, false);
     }
 
     /// Adds the gradient of the loss with respect to the parameters to `gradient`.
@@ -365,36 +406,58 @@ impl<'a, N: Network> Pass<'a, N> {
     ///     assert!((part / 2.0 - whole).abs() < 1e-5);
     /// }
     /// ```
-    pub fn backward_accumulate(self, gradient: &mut N) {
-        self.run(gradient, true, false);
+    pub fn backward_accumulate(mut self, gradient: &mut N) {
+        self.run_backward(None);
+        self.run_params(gradient, true);
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters, and returns the
     /// gradient with respect to the inputs.
-    pub fn backward_with_input(self, gradient: &mut N) -> &'a [In<N>] {
-        let batch = self.x.len();
-        let workspace = self.run(gradient, false, true);
-        tensors(
-            &workspace.input_gradients.as_slice()[..batch * N::Input::LEN],
-            batch,
-        )
+    pub fn backward_with_input(mut self, gradient: &mut N) -> &'w [In<N>] {
+        self.run_to_inputs();
+        self.run_params(gradient, false);
+        self.into_input_gradients()
     }
 
-    /// Runs backward, first through the layers and then for their parameters.
-    fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
-        let _mode = FloatMode::of_scope();
-        let Pass {
-            network,
-            x,
-            workspace,
-            cx,
-            modes,
-        } = self;
-        let cx = cx.with_modes(modes_of(network, &modes));
-        let batch = x.len();
-        let len = batch * N::Output::LEN;
-        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
+    /// Returns the gradient of the loss with respect to the inputs, without computing that of the
+    /// parameters: for a network that only judges, such as the discriminator while the generator is
+    /// trained, and for saliency.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
+    /// let x = [Tensor1::from([1.0, 2.0])];
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.output_gradients_mut()[0] = Tensor1::ones();
+    /// let gradients = pass.input_gradients();
+    /// assert_eq!(gradients[0][1], net.layer_0.weight[1][0]);
+    /// ```
+    pub fn input_gradients(mut self) -> &'w [In<N>] {
+        self.run_to_inputs();
+        self.into_input_gradients()
+    }
 
+    /// Writes the gradient of the loss with respect to the inputs to `gradients`, without computing
+    /// that of the parameters. For the inputs that another network gave, these are the gradients of
+    /// its outputs; see [`Pass`].
+    ///
+    /// # Panics
+    /// If there are not as many gradients as inputs.
+    pub fn input_gradients_into(mut self, gradients: &mut [In<N>]) {
+        let batch = self.x.len();
+        assert!(
+            gradients.len() == batch,
+            "the batch has {batch} inputs, but there is room for {} gradients; give it one for each",
+            gradients.len()
+        );
+        self.run_backward(Some(gradients));
+    }
+
+    /// Runs backward through the layers to the inputs, whose gradient stays in the workspace.
+    fn run_to_inputs(&mut self) {
+        let batch = self.x.len();
         // Few programs need the gradient of the inputs: it is not part of `reserve`.
         let what = || {
             format!(
@@ -402,27 +465,59 @@ impl<'a, N: Network> Pass<'a, N> {
                 N::NAME
             )
         };
-        let input_len = if with_input { N::Input::LEN } else { 0 };
-        let dx = memory::reserve(&mut workspace.input_gradients, batch, input_len, what);
+        // It is taken out while the rest of the workspace is in use.
+        let mut buffer =
+            core::mem::replace(&mut self.workspace.input_gradients, AlignedBuffer::new());
+        let dx = memory::reserve(&mut buffer, batch, N::Input::LEN, what);
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
-        let dx = with_input.then(|| tensors_mut(dx, batch));
+        self.run_backward(Some(tensors_mut(dx, batch)));
+        self.workspace.input_gradients = buffer;
+    }
+
+    /// Returns the gradient of the inputs in the workspace.
+    fn into_input_gradients(self) -> &'w [In<N>] {
+        let batch = self.x.len();
+        let workspace: &'w Workspace<N> = self.workspace;
+        tensors(
+            &workspace.input_gradients.as_slice()[..batch * N::Input::LEN],
+            batch,
+        )
+    }
+
+    /// Runs backward through the layers.
+    fn run_backward(&mut self, dx: Option<&mut [In<N>]>) {
+        let _mode = FloatMode::of_scope();
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let workspace = &mut *self.workspace;
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
 
         (workspace.functions.backward_input)(BackwardInput {
             config: &(),
-            params: network,
-            x,
+            params: self.network,
+            x: self.x,
             y: y.into(),
             cache: Workspace::<N>::store(&mut workspace.cache, batch),
             dy: tensors_mut(&mut workspace.output_gradients.as_mut_slice()[..len], batch),
             dx,
             thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
-            cx: &cx,
+            cx: &self.cx.with_modes(modes_of(self.network, &self.modes)),
         });
+    }
 
+    /// Computes the gradient of the parameters, after [`run_backward`](Pass::run_backward).
+    fn run_params(&mut self, gradient: &mut N, accumulate: bool) {
+        let _mode = FloatMode::of_scope();
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let workspace = &mut *self.workspace;
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
+
+        let cx = self.cx.with_modes(modes_of(self.network, &self.modes));
         (workspace.functions.backward_params)(BackwardParams {
             config: &(),
-            params: network,
-            x,
+            params: self.network,
+            x: self.x,
             y: y.into(),
             cache: Workspace::<N>::store(&mut workspace.cache, batch),
             dy: tensors(&workspace.output_gradients.as_slice()[..len], batch),
@@ -430,6 +525,5 @@ impl<'a, N: Network> Pass<'a, N> {
             thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
             cx: &cx.accumulating(accumulate),
         });
-        workspace
     }
 }

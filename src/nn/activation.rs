@@ -4,9 +4,10 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, BackwardInput, FeatureOrder, Flow, Forward, ForwardInPlace, InPlace, Infer,
-    Inferred, Layer, OutputKind, ReluFusion, ShapeRule, Train, relu, relu_grad,
+    BackwardInPlace, BackwardInput, Flow, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer,
+    OutputKind, ReluFusion, ShapeRule, Train, relu, relu_grad,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// The rectified linear unit `max(0, x)`. PyTorch's `nn.ReLU`.

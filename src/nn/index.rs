@@ -4,6 +4,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "alloc")]
+use crate::tensor::WholeNumber;
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
@@ -31,8 +33,8 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that predict what they
-/// take, such as the words of a text.
+/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that
+/// predict their own inputs, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Index<const N: usize>(pub(crate) u32);
@@ -41,7 +43,7 @@ impl<const N: usize> Index<N> {
     /// Returns the index with this number, counted from 0.
     ///
     /// # Errors
-    /// If the number is not below `N`.
+    /// Returns an error if the number is not below `N`.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         Self::checked(index as i128, None)
     }
@@ -59,16 +61,19 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// Returns the indices with these numbers, of any integer type.
+    /// Returns the indices with these numbers, of any integer type, in a slice, a vector or any
+    /// iterator.
     ///
     /// # Errors
-    /// At the first number that is not from 0 to `N - 1`.
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
-    pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
+    pub fn from_numbers<I: WholeNumber>(
+        indices: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, IndexError> {
         indices
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(position, &index)| Self::checked(index.into(), Some(position)))
+            .map(|(position, index)| Self::checked(index.to_i128(), Some(position)))
             .collect()
     }
 
@@ -100,12 +105,13 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// [`Embedding`](crate::nn::Embedding) takes it; see [`Index`].
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` indices.
+    /// Returns an error if the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
         if indices.len() != S::LEN {
             return Err(LengthError {
                 dims: S::DIMS,
                 found: indices.len(),
+                row: None,
             });
         }
         Ok(Tensor::from_position(|position| {

@@ -9,9 +9,10 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
-    Needs, Parameters, ReluFusion, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs,
+    ReluFusion, Sentence, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
 

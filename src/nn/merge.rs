@@ -6,9 +6,10 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind,
-    Sentence, ShapeRule, Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
+    ShapeRule, Sources, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The sum of 2 to 6 outputs of one shape, element by element.
@@ -75,6 +76,7 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
         if parts[0].is_unknown() || parts[i].is_unknown() {
             return Inferred::shape(Dims::UNKNOWN);
         }
+
         if !parts[i].same(&parts[0]) {
             return Inferred::wrong(
                 Sentence::new(verb)
@@ -89,8 +91,10 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
                 parts[0],
             );
         }
+
         i += 1;
     }
+
     Inferred::shape(parts[0])
 }
 

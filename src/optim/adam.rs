@@ -77,6 +77,7 @@ impl Optimizer for Adam {
         states: &mut [&mut [T]],
     ) {
         let power = |beta: f64| beta.powf(step as f64);
+
         let rule = AdamStep {
             begin: Preprocess::new(
                 self.lr,
@@ -91,6 +92,7 @@ impl Optimizer for Adam {
             epsilon: self.epsilon,
             amsgrad: self.amsgrad,
         };
+
         T::kernels().update(&rule, params, gradient, states);
     }
 }

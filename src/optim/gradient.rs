@@ -8,9 +8,9 @@ use num_traits::Float;
 use super::state::has_untrained;
 use super::{ParamGroup, assert_setting, not_negative, positive};
 use crate::kernels::flush;
-use crate::memory;
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, Parameters};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, double};
 
@@ -34,7 +34,7 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        let numbers = memory::parameters_in(network, place);
+        let numbers = params::parameters_in(network, place);
         total.add(sum_of(numbers, |_, p| term(double(p))));
     });
     total.value()
@@ -87,10 +87,10 @@ impl core::error::Error for NonFiniteNorm {}
 /// ```
 ///
 /// # Errors
-/// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
+/// Returns [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
 ///
 /// # Panics
-/// If `max_norm` is not above 0. With infinity, the gradient is unchanged.
+/// Panics if `max_norm` is not above 0. With infinity, the gradient is unchanged.
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
     assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
@@ -122,7 +122,7 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// ```
 ///
 /// # Panics
-/// If `clip_value` is not above 0.
+/// Panics if `clip_value` is not above 0.
 #[track_caller]
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
     assert_setting(positive("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
@@ -153,7 +153,7 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
 /// ```
 ///
 /// # Panics
-/// If `lambda` is negative, NaN or infinite.
+/// Panics if `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l1_penalty<N: Network>(
     network: &N,
@@ -184,7 +184,7 @@ pub fn l1_penalty<N: Network>(
 /// ```
 ///
 /// # Panics
-/// If `lambda` is negative, NaN or infinite.
+/// Panics if `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l2_penalty<N: Network>(
     network: &N,
@@ -208,7 +208,7 @@ fn add_slopes<N: Network>(
 ) {
     for_each_trained::<N>(group.range(network), &mut |place| {
         let gradient = &mut gradient.params_mut()[place.clone()];
-        let params = memory::parameters_in(network, place);
+        let params = params::parameters_in(network, place);
         for (g, &p) in gradient.iter_mut().zip(params) {
             *g += slope(p);
         }

@@ -105,7 +105,7 @@ pub trait Optimizer: Clone + Debug {
     /// Checks that the settings are in their ranges.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
@@ -126,8 +126,8 @@ pub trait Optimizer: Clone + Debug {
     /// Returns the state with which this optimizer begins to train a network.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`Optimizer::check`]), or if the optimizer keeps more than
-    /// 4 values per parameter.
+    /// Panics if a setting is out of its range ([`Optimizer::check`]), or if the optimizer keeps
+    /// more than 4 values per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;

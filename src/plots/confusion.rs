@@ -45,7 +45,8 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// ```
     ///
     /// # Errors
-    /// If the file's name has another end, without samples, or if the file can't be written.
+    /// Returns an error if the file's name has another ending, if there are no samples, or if the
+    /// file can't be written.
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         draw(
             self,
@@ -59,7 +60,7 @@ impl<const N: usize> NamedConfusionMatrix<'_, N> {
     /// Draws the matrix as [`ConfusionMatrix::draw`] does, with the classes' names.
     ///
     /// # Errors
-    /// As [`ConfusionMatrix::draw`].
+    /// Returns the errors of [`ConfusionMatrix::draw`].
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         draw(
             self.matrix,

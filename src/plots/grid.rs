@@ -153,7 +153,7 @@ impl ImageGrid {
     }
 
     /// Sets the value that is black, or without a colour, and the one that is white, or the full
-    /// colour. Values outside are cut.
+    /// colour. Values outside are clamped.
     pub fn range(self, low: f32, high: f32) -> Self {
         ImageGrid {
             range: Range::Given(low, high),
@@ -209,8 +209,8 @@ impl ImageGrid {
     /// Adds an image whose numbers lie row after row, the channels of a pixel side by side.
     ///
     /// # Errors
-    /// If there are not `height * width * channels` numbers, or none, or if the channels are
-    /// neither 1 nor 3.
+    /// Returns an error if there are not `height * width * channels` numbers, or none, or if the
+    /// channels are neither 1 nor 3.
     pub fn add_slice(
         &mut self,
         values: &[f32],
@@ -241,7 +241,7 @@ impl ImageGrid {
         self.cells.len()
     }
 
-    /// Tells whether there are no images.
+    /// Returns whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
@@ -249,8 +249,8 @@ impl ImageGrid {
     /// Writes the picture to a file whose name ends in `.png`.
     ///
     /// # Errors
-    /// If the name has another end, without images, if the range is none, if the picture would be
-    /// too large, or if the file can't be written.
+    /// Returns an error if the name has another ending, if there are no images, if the range is
+    /// empty, if the picture would be too large, or if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         let path = path.as_ref();
         self.check(path)?;
@@ -340,15 +340,16 @@ impl ImageGrid {
     }
 }
 
-/// The place of a value between `low` and `high`, from 0 to 255; of an image of one value, black.
+/// Returns the grey, from 0 to 255, of a value between `low` and `high`; an image of one value is
+/// black.
 fn byte(x: f32, low: f32, high: f32) -> u8 {
-    // In f64, so that no range of f32 overflows. The cast cuts what is outside, and makes 0 / 0
+    // In f64, so that no range of f32 overflows. The cast clamps values outside, and makes 0 / 0
     // black.
     let [x, low, high] = [x, low, high].map(f64::from);
     ((x - low) / (high - low) * 255.0).round() as u8
 }
 
-/// The pixels of a cell and of what is in it, as width and height.
+/// The sizes of a cell and of its parts in pixels, as width and height.
 struct Layout {
     image: (usize, usize),
     cell: (usize, usize),

@@ -112,7 +112,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// of class scores, the class.
     ///
     /// # Panics
-    /// If there are no elements.
+    /// Panics if there are no elements.
     pub fn argmax(&self) -> usize {
         self.first_that(|x, best| x > best)
             .expect("argmax of a tensor without elements")
@@ -121,7 +121,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// Returns the position of the smallest element in row order, the first of equals.
     ///
     /// # Panics
-    /// If there are no elements.
+    /// Panics if there are no elements.
     pub fn argmin(&self) -> usize {
         self.first_that(|x, best| x < best)
             .expect("argmin of a tensor without elements")

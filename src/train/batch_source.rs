@@ -150,7 +150,7 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope
     /// Returns the next batch; `None` after the last.
     ///
     /// # Panics
-    /// If a transform panics.
+    /// Panics if a transform panics.
     pub fn next_batch(&mut self) -> Option<Batch<'_, N, G>> {
         match self {
             BatchSource::Gathered(batches) => {

@@ -37,8 +37,8 @@ type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
-/// A training of a network over epochs, with its settings. [`CreateTrainer::trainer`](super::CreateTrainer::trainer)
-/// makes it.
+/// A training of a network over epochs, with its settings.
+/// [`Net::trainer`](super::CreateTrainer::trainer) makes it.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -503,9 +503,9 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// Trains the network.
     ///
     /// # Errors
-    /// If there are no samples or not one target for each input, if a setting is invalid, if the
-    /// loss, its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
-    /// can't be read or written; see [`TrainError`].
+    /// Returns an error if there are no samples or not one target for each input, if a setting is
+    /// invalid, if the loss, its gradient, a parameter or a statistic becomes NaN or infinite, or
+    /// if a checkpoint can't be read or written; see [`TrainError`].
     pub fn fit<X, Y>(
         self,
         network: &mut N,

@@ -103,8 +103,8 @@
 //!   and is read as one.
 //!
 //! # The version number
-//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the form that is
-//! described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
+//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the format that
+//! is described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
 //! changes, so does this number, and versions of the crate that do not know it refuse the file.
 //! Files without a number are read as PyTorch's.
 //!
@@ -145,12 +145,12 @@ mod save_load;
 mod wanted;
 mod wiring;
 
-pub use crate::network::param_tree::Axes;
+pub use crate::params::param_tree::Axes;
 pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
 pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
-pub use included::{count, included};
+pub use included::{File, count, count_of, included, included_part};
 #[cfg(feature = "std")]
 pub use loader::Loader;
 #[cfg(feature = "std")]

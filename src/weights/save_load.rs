@@ -13,7 +13,7 @@ pub trait SaveLoad: Network {
     /// existing one; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         self.save_with(path, &[])
     }
@@ -22,10 +22,10 @@ pub trait SaveLoad: Network {
     /// value, each key once.
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     ///
     /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
+    /// Panics if a key is `shapewright`, under which each file has the version of its format.
     fn save_with(
         &self,
         path: impl AsRef<Path>,
@@ -37,7 +37,7 @@ pub trait SaveLoad: Network {
     /// Returns the bytes of a safetensors file with the parameters and metadata.
     ///
     /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
+    /// Panics if a key is `shapewright`, under which each file has the version of its format.
     fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
         to_bytes(self, metadata)
     }
@@ -45,8 +45,8 @@ pub trait SaveLoad: Network {
     /// Sets the parameters from a safetensors file that has all of them and nothing else.
     ///
     /// # Errors
-    /// If the file can't be read, is damaged, or does not fit; the error lists all differences. The
-    /// network then stays as it was.
+    /// Returns an error if the file can't be read, is damaged, or does not fit; the error lists all
+    /// differences. The network then stays as it was.
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
         self.load_from(&Loader::open(path)?)
     }
@@ -54,7 +54,8 @@ pub trait SaveLoad: Network {
     /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
     ///
     /// # Errors
-    /// If the file does not fit; the error lists all differences. The network then stays as it was.
+    /// Returns an error if the file does not fit; the error lists all differences. The network then
+    /// stays as it was.
     fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
         loader.load_into(self)
     }

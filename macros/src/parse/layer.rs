@@ -12,7 +12,7 @@ use super::slips::skip_item;
 use super::tokens::{between, expressions, generics, skip};
 use super::{Item, Layer, List, Slips};
 use crate::check::written;
-use crate::{habits, wiring};
+use crate::{blocks, builtin, habits, wiring};
 
 /// Parses the layers of a list.
 pub fn layers(input: ParseStream, slips: &mut Slips) -> Vec<Layer> {
@@ -87,6 +87,7 @@ impl Layer {
         Layer {
             attrs: Vec::new(),
             name,
+            module: TokenStream::new(),
             path: syn::parse_quote!(Unreadable),
             generics: Vec::new(),
             arguments: None,
@@ -125,7 +126,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         return Ok(layer);
     }
 
-    let path = path(input, slips)?;
+    let (module, path) = without_module(path(input, slips)?);
     if input.peek(Token![+]) || input.peek(Token![*]) {
         return Err(sum_of_names(input, &path)?);
     }
@@ -164,6 +165,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         let names = sources_inside(&content)?;
         return Ok(Layer {
             name: name.clone(),
+            module,
             path,
             sources: Some(names),
             unreadable: false,
@@ -183,6 +185,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     Ok(Layer {
         attrs,
         name: name.clone(),
+        module,
         path,
         generics,
         arguments,
@@ -329,6 +332,39 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         leading_colon,
         segments,
     })
+}
+
+/// Splits the path of a layer of the library, such as `shapewright::nn::Conv2d`, into the module and
+/// the name.
+///
+/// The module is recognized by its name. A layer of the user's own in a module of the same name is
+/// written with `self::` or `crate::`.
+fn without_module(path: Path) -> (TokenStream, Path) {
+    let names: Vec<String> = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let is_of_library = match &names[..] {
+        [first, ..] if ["crate", "self", "super"].contains(&&first[..]) => false,
+        [.., module, name] => {
+            ["nn", "prelude", "shapewright"].contains(&&module[..])
+                && (builtin::find(name).is_some()
+                    || blocks::is_block(name)
+                    || wiring::MERGES.contains(&&name[..]))
+        }
+        _ => false,
+    };
+    if !is_of_library {
+        return (TokenStream::new(), path);
+    }
+
+    let mut tokens: Vec<TokenTree> = path.to_token_stream().into_iter().collect();
+    let name: TokenStream = tokens.pop().into_iter().collect();
+    match syn::parse2(name) {
+        Ok(name) => (tokens.into_iter().collect(), name),
+        Err(_) => (TokenStream::new(), path),
+    }
 }
 
 /// Parses `<- name` or `<- (name, name)` behind a layer, if it is there.

@@ -5,18 +5,30 @@ use alloc::vec::Vec;
 use super::{Label, LabelError};
 use crate::loss::classes::{Classes, Places};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1, WholeNumber};
 
 impl<const CLASSES: usize> Label<CLASSES> {
-    /// Returns the classes with these numbers, which may be of any integer type.
+    /// Returns the classes with these numbers, which may be of any integer type, in a slice, a
+    /// vector or any iterator.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let labels = Label::<3>::from_numbers(vec![0_usize, 2, 1])?;
+    /// let words = ["cat", "dog", "cat"];
+    /// let same = Label::<3>::from_numbers(words.iter().map(|word| word.len() - 3))?;
+    /// assert_eq!((labels[1].index(), same[1].index()), (2, 0));
+    /// # Ok::<(), shapewright::loss::LabelError>(())
+    /// ```
     ///
     /// # Errors
-    /// At the first number that is not a class.
-    pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+    /// Returns an error for the first number that is not a class.
+    pub fn from_numbers<I: WholeNumber>(
+        classes: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, LabelError> {
         classes
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(position, &class)| Self::at(position, class.into()))
+            .map(|(position, class)| Self::at(position, class.to_i128()))
             .collect()
     }
 
@@ -52,15 +64,13 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first number that is not a class. Its position counts the elements of all tensors.
-    pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
+    /// Returns an error for the first number that is not a class. Its position counts the elements
+    /// of all tensors.
+    pub fn from_tensors<S: Places, I: Scalar + WholeNumber>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
         let labels = Self::from_numbers(flatten(numbers))?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the classes of all places, like [`from_tensors`](Self::from_tensors), where the
@@ -81,9 +91,9 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first other number that is not a class. Its position counts the elements of all
-    /// tensors.
-    pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
+    /// Returns an error for the first other number that is not a class. Its position counts the
+    /// elements of all tensors.
+    pub fn from_tensors_without<S: Places, I: Scalar + WholeNumber>(
         none: I,
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Option<Self>>>, LabelError> {
@@ -91,7 +101,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             if class == none {
                 Ok(None)
             } else {
-                Self::at(position, class.into()).map(Some)
+                Self::at(position, class.to_i128()).map(Some)
             }
         };
 
@@ -100,10 +110,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .enumerate()
             .map(label)
             .collect::<Result<_, _>>()?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the class with the largest score for each place of each output, which is the
@@ -129,7 +136,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         outputs: &[Tensor<Out, T>],
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
         const { Self::assert_numbers() };
-        let scores = memory::tensors::<Rank1<CLASSES>, T>(
+        let scores = memory::tensors::<Tensor1<CLASSES, T>>(
             flatten(outputs),
             outputs.len() * Out::Places::LEN,
         );
@@ -137,13 +144,13 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .iter()
             .map(|scores| Label(scores.argmax() as u32))
             .collect();
-        memory::to_vec(memory::groups::<Out::Places, _>(&labels, outputs.len()))
+        grouped::<Out::Places, _>(&labels, outputs.len())
     }
 
     /// Checks that a label can have the number of each class.
     ///
     /// # Panics
-    /// If there are more classes than numbers: in a constant, a compile error.
+    /// Panics if there are more classes than numbers: in a constant, a compile error.
     pub(crate) const fn assert_numbers() {
         assert!(
             CLASSES == 0 || CLASSES - 1 <= u32::MAX as usize,
@@ -151,4 +158,10 @@ impl<const CLASSES: usize> Label<CLASSES> {
              network with fewer outputs"
         );
     }
+}
+
+/// Returns the labels of `count` samples, grouped by sample.
+fn grouped<S: Places, L: Copy>(labels: &[L], count: usize) -> Vec<S::Each<L>> {
+    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s.
+    memory::to_vec(unsafe { memory::nested(labels, S::LEN, count) })
 }

@@ -7,9 +7,9 @@ use crate::network::call::BackwardParams;
 use crate::network::context::Context;
 use crate::network::layer::Layer;
 use crate::network::layer_input::LayerInput;
-use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
+use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
 
 /// The computation of the gradients of all parameters, for the whole batch.

@@ -8,9 +8,10 @@ use crate::network::branch::{Branch, TrainBranch};
 use crate::network::flow::{Backward, Gradients, Inference, Training};
 use crate::network::plan::{Plan, Stage};
 use crate::network::{
-    BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain, Infer, Inputs,
-    Layer, Needs, OutputKind, Parameters, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inputs, Layer, Needs,
+    OutputKind, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
 
 /// The block of the branches `B`, a tuple of lists of layers, whose outputs `M` makes into one. The

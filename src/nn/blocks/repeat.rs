@@ -7,10 +7,10 @@ use rand::Rng;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain,
-    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Parameters, Sentence,
-    ShapeRule, Train,
+    ActivationStore, BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer,
+    Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Sentence, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 

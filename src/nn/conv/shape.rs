@@ -229,6 +229,7 @@ impl ConvRule {
     /// Returns the advice for an input with another number of axes.
     const fn way_to_rank(&self, input: Dims) -> Sentence {
         let way_out = Sentence::new("; ");
+
         match (self.axes, input.sizes()) {
             (_, []) if !input.parts().is_empty() => way_out.text("it takes one tensor"),
             (1, [length]) => way_out
@@ -323,7 +324,7 @@ impl ConvRule {
             (input, output)
         };
 
-        // After a mistake nothing is known, and nothing is computed.
+        // After a mistake, the shape is unknown, and nothing is computed.
         let known = !image.is_unknown() && !out.is_unknown();
         let (image, out) = if known {
             (image.sizes(), out.sizes())
