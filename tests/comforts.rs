@@ -85,7 +85,7 @@ fn probabilities_follow_the_last_layer() {
 fn labels_and_indices_come_from_all_integers() {
     let expected = [0, 2, 1].map(|class| Label::<3>::new(class).expect("a class"));
     assert_eq!(
-        Label::from_numbers([0_u8, 2, 1]).expect("classes"),
+        Label::from_numbers(&[0_u8, 2, 1]).expect("classes"),
         expected
     );
     assert_eq!(
@@ -93,18 +93,18 @@ fn labels_and_indices_come_from_all_integers() {
         expected
     );
     assert_eq!(
-        Label::from_numbers(vec![0_usize, 2, 1]).expect("classes"),
+        Label::from_values(vec![0_usize, 2, 1]).expect("classes"),
         expected
     );
     assert_eq!(
-        Label::from_numbers((0..3_u16).map(|i| 2 * i % 3)).expect("classes"),
+        Label::from_values((0..3_u16).map(|i| 2 * i % 3)).expect("classes"),
         expected
     );
     assert_eq!(Label::<3>::try_from(2).expect("a class"), expected[1]);
 
-    let error = Label::<3>::from_numbers([0_isize, -1]).expect_err("no class");
+    let error = Label::<3>::from_numbers(&[0_isize, -1]).expect_err("no class");
     assert_eq!((error.class, error.position), (-1, Some(1)));
-    let indices = Index::<4>::from_numbers([3_usize, 0].iter()).expect("indices");
+    let indices = Index::<4>::from_values([3_usize, 0].iter()).expect("indices");
     assert_eq!(indices[0].index(), 3);
 }
 
@@ -314,7 +314,7 @@ fn table() -> (Vec<Tensor1<3>>, Vec<Label<2>>) {
         let gap = x[3] < 0.2 + 0.5 * class(x) as f32;
         Tensor1::from([1000.0 * x[0], x[1], if gap { f32::NAN } else { x[2] }])
     });
-    let labels = Label::from_numbers(x.iter().map(class)).expect("classes");
+    let labels = Label::from_values(x.iter().map(class)).expect("classes");
     (rows.collect(), labels)
 }
 
@@ -476,5 +476,45 @@ mod weights {
         let loader = Loader::from_bytes(&bytes).expect("a file");
         let again: Box<Table> = loader.load().expect("the same network");
         assert_eq!(again.predict(&x), net.predict(&x));
+    }
+}
+
+#[cfg(feature = "serde")]
+mod serde {
+    use super::*;
+
+    network! {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        struct Written: [2] -> [2] { fc: Linear<_, 2>, Residual { inner: Linear<_, 2> } }
+    }
+    network! {
+        #[derive(serde::Serialize)]
+        struct WrittenOnly: [1] -> [1] as f64 { Linear<_, 1> }
+    }
+
+    #[test]
+    fn networks_are_maps_of_their_tensors() {
+        let net = Written::init(&mut shapewright::rng(0));
+        let text = serde_json::to_string(&*net).expect("numbers");
+        assert!(text.starts_with(r#"{"fc.weight":["#), "{text}");
+        let again: Written = serde_json::from_str(&text).expect("the same network");
+        assert_eq!(again, *net);
+        let one = serde_json::to_string(&*WrittenOnly::zeros()).expect("numbers");
+        assert_eq!(one, r#"{"0.weight":[0.0],"0.bias":[0.0]}"#);
+    }
+
+    #[test]
+    fn differences_are_told() {
+        let text = serde_json::to_string(&*Written::zeros()).expect("numbers");
+        let error = |text: &str| match serde_json::from_str::<Written>(text) {
+            Ok(_) => "none".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let short = text.replace(r#""fc.bias":[0.0,0.0]"#, r#""fc.bias":[0.0]"#);
+        assert!(error(&short).starts_with("`fc.bias` of `Written` has 2 numbers, [2], but 1 came"));
+        let other = text.replace("fc.bias", "fc.offset");
+        assert!(error(&other).starts_with("`fc.bias` of `Written` is missing"));
+        let more = text.replace("{", r#"{"more":[],"#);
+        assert!(error(&more).starts_with("`Written` has no parameters `more`"));
     }
 }
