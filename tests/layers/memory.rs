@@ -576,7 +576,7 @@ impl<const MODE: usize> Seen<MODE> {
         let (calls, most) = &SEEN[MODE];
         calls.store(0, Relaxed);
         most.store(0, Relaxed);
-        net.forward_train(&x, &mut N::workspace());
+        let _ = net.forward_train(&x, &mut N::workspace());
         (calls.load(Relaxed), most.load(Relaxed))
     }
 }
@@ -693,7 +693,7 @@ fn a_layer_has_the_memory_that_it_asked_for() {
         N::zeros().forward(&Tensor::zeros());
     }
     fn train<N: Trainable<Element = f32>>() {
-        N::zeros().forward_train(&Tensor::zeros_vec(3), &mut N::workspace());
+        let _ = N::zeros().forward_train(&Tensor::zeros_vec(3), &mut N::workspace());
     }
 
     // With several threads, a layer must not take the memory of another thread.
@@ -725,7 +725,7 @@ fn a_layer_has_the_memory_that_it_asked_for() {
 fn work_is_cut_into_as_many_parts_as_have_memory() {
     network! { struct Singles: [2] -> [2] { Shared<1> } }
     fn train() {
-        Singles::zeros().forward_train(&Tensor::zeros_vec(100), &mut Singles::workspace());
+        let _ = Singles::zeros().forward_train(&Tensor::zeros_vec(100), &mut Singles::workspace());
     }
     fn infer() {
         Singles::zeros().forward_batch(&Tensor::zeros_vec(50), &mut Tensor::zeros_vec(50));
