@@ -61,13 +61,21 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// Returns the indices with these numbers, of any integer type, in a slice, a vector or any
-    /// iterator.
+    /// Returns the indices with these numbers, of any integer type.
     ///
     /// # Errors
     /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
-    pub fn from_numbers<I: WholeNumber>(
+    pub fn from_numbers<I: WholeNumber>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
+        Self::from_values(indices)
+    }
+
+    /// Returns the indices with the numbers of an iterator, of any integer type.
+    ///
+    /// # Errors
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
+    #[cfg(feature = "alloc")]
+    pub fn from_values<I: WholeNumber>(
         indices: impl IntoIterator<Item = I>,
     ) -> Result<Vec<Self>, IndexError> {
         indices
