@@ -191,7 +191,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                     dy: tensors_mut(dy, count),
                     dx: In::gradients(gradient_of, count),
-                    thread_memory: thread_memory.reborrow(),
+                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                     cx,
                 });
             }

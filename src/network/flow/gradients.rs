@@ -124,7 +124,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
             dy: tensors(dy, count),
             gradient,
-            thread_memory: thread_memory.reborrow(),
+            thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
             cx,
         });
     }

@@ -170,8 +170,12 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                     params,
                     x: In::batch(source, count),
                     y: tensors_mut(y, count),
-                    scratch: scratch.for_samples(count),
-                    thread_memory: thread_memory.reborrow(),
+                    scratch: scratch.for_layer(count, L::NEEDS.per_sample),
+                    thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
+                        L::NEEDS.per_thread
+                    } else {
+                        L::NEEDS.per_thread_of_batch
+                    }),
                     state: state
                         .as_mut()
                         .map(|states| states.part(layer.state, L::NEEDS.state)),

@@ -125,7 +125,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                     y: tensors_mut(y, count),
                     // SAFETY: as above.
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    thread_memory: thread_memory.reborrow(),
+                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                     cx: &cx.with_relu_epilogue(relu),
                 });
                 relu_after::<L, In, Out, T>(layer, y, cx);
