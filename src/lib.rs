@@ -79,7 +79,8 @@
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
 //! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
-//! of losses are set to 0 where they would be denormal. Both are the same on every processor.
+//! of losses are set to 0 where they would be denormal, except that `Relu` passes on a denormal input
+//! as it is. Both are the same on every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
 //! that are normal can have a product that is denormal. Training reaches such numbers where weights
