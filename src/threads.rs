@@ -254,6 +254,11 @@ pub fn split_mut_with<T: Send>(
     memory: ThreadMemory<'_>,
     f: &(dyn Fn(usize, &mut [T], ThreadMemory<'_>) + Sync),
 ) {
+    // A small layer has no time for more.
+    if !data.is_empty() && data.len() <= chunk {
+        return f(0, data, memory);
+    }
+
     let memory = SharedMemory::new(data.len().div_ceil(chunk.max(1)), memory);
     split_mut(data, chunk, &|part, slice: &mut [T]| {
         // SAFETY: `split_mut` gives out each chunk once.

@@ -41,6 +41,77 @@ pub fn of_builtin(
     Some(given.into_iter().flatten().chain(derived).collect())
 }
 
+/// Returns generic arguments for a layer after a mistake in them, so that its parameters have their
+/// names: those that can be read, and 1 for the others. `None` for a layer without parameters.
+pub fn guess(builtin: &Builtin, layer: &Layer) -> Option<Vec<Argument>> {
+    if !builtin.has_params {
+        return None;
+    }
+    let one = || Argument::Given(quote!(1));
+    let sizes = match builtin.sizes {
+        Sizes::Named(sizes) | Sizes::Optional(sizes) => sizes,
+        Sizes::Axes => return None,
+        Sizes::LastAxes => {
+            let mut given = vec![one(), Argument::Inferred(0), one(), one()];
+            given.extend(options::defaults(builtin, &[vec![one()]]));
+            return Some(given);
+        }
+    };
+
+    let written = layer.generics.len();
+    let omitted = match layer.generics.first() {
+        Some(Generic::Other(_)) if sizes[0].form == Form::Inferred => {
+            sizes.len().saturating_sub(written)
+        }
+        _ => 0,
+    };
+    let mut inferred = 0;
+    let mut given = Vec::new();
+    for (index, size) in sizes.iter().enumerate() {
+        let generic = index
+            .checked_sub(omitted)
+            .and_then(|at| layer.generics.get(at));
+        let number = match generic {
+            Some(Generic::Other(tokens)) => whole_part(tokens).map(|number| quote!(#number)),
+            _ => None,
+        };
+        let argument = match number {
+            Some(number) => Argument::Given(number),
+            None if size.form == Form::Inferred => {
+                inferred += 1;
+                Argument::Inferred(inferred - 1)
+            }
+            None => one(),
+        };
+        let count = match size.form {
+            Form::Number | Form::Inferred => 1,
+            Form::Pair => 2,
+            Form::Sides => 4,
+        };
+        given.push(vec![argument; count]);
+    }
+    let options = options::defaults(builtin, &given);
+    let derived = (0..builtin.derived).map(|index| Argument::Inferred(inferred + index));
+    Some(
+        given
+            .into_iter()
+            .flatten()
+            .chain(options)
+            .chain(derived)
+            .collect(),
+    )
+}
+
+/// Returns the whole part of a number that is written as a literal.
+fn whole_part(tokens: &TokenStream) -> Option<usize> {
+    let text = tokens.to_string().replace('_', "");
+    let digits = text.trim_matches('"').split('.').next()?;
+    digits
+        .parse()
+        .ok()
+        .filter(|&number| number > 0 && number < 1 << 20)
+}
+
 /// The numbers of each size of a layer, and the generic arguments that are written after the sizes.
 type SizesAndRest<'a> = (Vec<Vec<Argument>>, &'a [Generic]);
 
@@ -61,15 +132,7 @@ fn named<'a>(
         .take_while(|generic| !is_option(builtin, generic))
         .count();
     if written < sizes.len() {
-        let names = sizes
-            .iter()
-            .map(|size| size.name)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let message = format!(
-            "`{name}` is missing its {}: write `{name}<{names}>`",
-            sizes[written].name
-        );
+        let message = missing_size(name, sizes, &layer.generics[..written]);
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
@@ -80,6 +143,43 @@ fn named<'a>(
         given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
     }
     (errors.len() == errors_before).then_some((given, &layer.generics[sizes.len()..]))
+}
+
+/// The sentence about sizes that are not there. If they can be `_`, it has those that are there.
+fn missing_size(name: &str, sizes: &[Size], given: &[Generic]) -> String {
+    let texts: Vec<String> = given
+        .iter()
+        .map(|generic| match generic {
+            Generic::Infer(_) => "_".to_owned(),
+            Generic::Other(tokens) => written(tokens),
+        })
+        .collect();
+    let is_first = matches!(given.first(), Some(Generic::Other(_)))
+        && sizes[0].form == Form::Inferred
+        && given.len() + 1 == sizes.len();
+    let is_last = sizes[given.len()..]
+        .iter()
+        .all(|size| size.form == Form::Inferred);
+    let missing = if is_first {
+        sizes[0].name
+    } else {
+        sizes[given.len()].name
+    };
+
+    let write = if is_first {
+        format!("_, {}", texts.join(", "))
+    } else if is_last {
+        let others = sizes[given.len()..].iter().map(|_| "_".to_owned());
+        texts
+            .into_iter()
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(", ")
+    } else {
+        let names: Vec<&str> = sizes.iter().map(|size| size.name).collect();
+        names.join(", ")
+    };
+    format!("`{name}` is missing its {missing}: write `{name}<{write}>`")
 }
 
 /// Reads one size for each axis: the generic arguments are the number of axes and the sizes.

@@ -134,6 +134,10 @@ pub struct LogProbabilities;
 #[doc(hidden)]
 pub struct Values;
 
+/// Outputs of which a part come from `Softmax`.
+#[doc(hidden)]
+pub struct PartlySoftmax;
+
 /// The [`OutputKind`](crate::network::OutputKind) of a network's last layer as a type.
 #[doc(hidden)]
 pub struct EndsIn<const OUTPUT_KIND: usize>;
@@ -145,6 +149,12 @@ pub trait End {
 }
 impl End for EndsIn<{ crate::network::OutputKind::Values as usize }> {
     type Ends = Values;
+}
+impl End for EndsIn<{ crate::network::OutputKind::Inputs as usize }> {
+    type Ends = Values;
+}
+impl End for EndsIn<{ crate::network::OutputKind::PartlySoftmax as usize }> {
+    type Ends = PartlySoftmax;
 }
 impl End for EndsIn<{ crate::network::OutputKind::Softmax as usize }> {
     type Ends = crate::nn::Softmax;
@@ -216,7 +226,9 @@ impl<L, N> LogProbable<L, N> for crate::nn::LogSoftmax {}
 #[diagnostic::on_unimplemented(
     message = "`{L}` on the outputs of `{N}` takes targets of `{Expected}`, but these are `{Self}`",
     label = "not targets for `{N}`",
-    note = "make the targets fit the output that `{N}` declares, or change the declaration"
+    note = "make the targets fit the output that `{N}` declares, or change the declaration",
+    note = "`Label::from_numbers(&numbers)` makes labels of whole numbers, `Tensor1::from([y])` a \
+            tensor of an array"
 )]
 pub trait TargetOf<Expected, L, N>: Sized {
     #[doc(hidden)]

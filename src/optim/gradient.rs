@@ -49,6 +49,7 @@ fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
 
 /// The error of a gradient whose norm is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct NonFiniteNorm {
     /// NaN or infinity.
     pub norm: f64,
