@@ -23,10 +23,8 @@ mod pass;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
-#[cfg(feature = "alloc")]
-pub(crate) use classes::Classes;
 #[cfg(feature = "std")]
-pub(crate) use classes::MaybeLabel;
+pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 #[cfg(feature = "alloc")]
 pub use classify::Classify;
