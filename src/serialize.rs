@@ -93,12 +93,12 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
 #[macro_export]
 macro_rules! __serialize {
     ($network:ident) => {
-        impl $crate::emitted::serde::Serialize for $network {
-            fn serialize<S: $crate::emitted::serde::Serializer>(
+        impl $crate::serialize::Serialize for $network {
+            fn serialize<S: $crate::serialize::Serializer>(
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                $crate::emitted::serde::serialize(self, serializer)
+                $crate::serialize::serialize(self, serializer)
             }
         }
     };
@@ -109,11 +109,11 @@ macro_rules! __serialize {
 #[macro_export]
 macro_rules! __deserialize {
     ($network:ident) => {
-        impl<'de> $crate::emitted::serde::Deserialize<'de> for $network {
-            fn deserialize<D: $crate::emitted::serde::Deserializer<'de>>(
+        impl<'de> $crate::serialize::Deserialize<'de> for $network {
+            fn deserialize<D: $crate::serialize::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                $crate::emitted::serde::deserialize(deserializer).map(|network| *network)
+                $crate::serialize::deserialize(deserializer).map(|network| *network)
             }
         }
     };

@@ -307,8 +307,8 @@ macro_rules! include_weights {
     (@ $path:expr, $part:expr, $params:ty) => {{
         #[allow(long_running_const_eval)]
         static PARAMETERS: $params =
-            $crate::emitted::included_part::<$params, _, { $crate::emitted::count_of::<$params, _>() }>(
-                $crate::emitted::File {
+            $crate::weights::included_part::<$params, _, { $crate::weights::count_of::<$params, _>() }>(
+                $crate::weights::File {
                     path: $path,
                     bytes: ::core::include_bytes!($path),
                     part: $part,
