@@ -19,7 +19,7 @@ pub use crate::network::stand_in::{Choose, OrStub};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
-    ShapeRule, Train,
+    ShapeRule, Train, written_size,
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
@@ -27,10 +27,13 @@ pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
 pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::params::{FeatureOrder, Parameters};
+#[cfg(feature = "serde")]
+pub use crate::serialize as serde;
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
 pub use crate::weights::{File, count, count_of, included, included_part};
+pub use crate::{__deserialize as deserialize, __serialize as serialize};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 

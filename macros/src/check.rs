@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, Visibility};
 
 use crate::attributes::Derives;
 use crate::blocks::{self, Block};
@@ -593,14 +593,22 @@ pub fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
     let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else {
         return;
     };
-    let what = match lit {
+    let message = match lit {
+        Lit::Int(number) if is_marker(&number) => format!(
+            "a size is less than {}, but `{tokens}` is written",
+            u64::MAX
+        ),
         Lit::Int(_) | Lit::Bool(_) | Lit::Char(_) => return,
-        Lit::Float(_) => "a float",
-        _ => "not a number",
+        Lit::Float(_) => format!("a size is a whole number, but `{tokens}` is a float"),
+        _ => format!("a size is a whole number, but `{tokens}` is not a number"),
     };
-
-    let message = format!("a size is a whole number, but `{tokens}` is {what}");
     errors.push(Error::new(tokens.span(), message));
+}
+
+/// Returns whether a literal is the number that stands for a size that is not written: the library's
+/// `INFER`.
+fn is_marker(number: &LitInt) -> bool {
+    matches!(number.suffix(), "" | "usize") && matches!(number.base10_parse(), Ok(u64::MAX))
 }
 
 /// Returns tokens as a person would write them.

@@ -1,15 +1,15 @@
 //! The generic arguments of a built-in layer, from its sizes and options as they are written.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::quote;
-use syn::Error;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Error, LitInt};
 
 use crate::builtin::{Builtin, Form, Size, Sizes};
 use crate::check::{Argument, whole_number, written};
 use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
-use crate::spans::braced;
+use crate::spans::{braced, ours};
 
 /// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output
 /// shape unknown.
@@ -250,9 +250,25 @@ fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
 }
 
 /// Reads a number between the angle brackets.
+///
+/// The value of an expression is not known here. The library sees to it that it is not the number
+/// that stands for `_`.
 pub fn number(tokens: TokenStream, errors: &mut Vec<Error>) -> Argument {
     whole_number(&tokens, errors);
-    Argument::Given(braced(&tokens))
+    let value = braced(&tokens);
+    if is_small(&tokens) {
+        return Argument::Given(value);
+    }
+    let span = ours(tokens.span());
+    Argument::Given(quote_spanned! {span=>
+        { let __size: usize = #value; __sw::written_size(__size) }
+    })
+}
+
+/// Returns whether tokens are a literal that does not stand for `_` on any processor.
+fn is_small(tokens: &TokenStream) -> bool {
+    let literal = syn::parse2::<LitInt>(tokens.clone());
+    literal.is_ok_and(|number| number.base10_parse().is_ok_and(|n: u32| n < u32::MAX))
 }
 
 /// Reads a size: one number, or as many as its form has. `inferred` counts the sizes written `_`.
@@ -378,7 +394,17 @@ mod tests {
                 let inner = text
                     .strip_prefix("{ ")
                     .and_then(|text| text.strip_suffix(" }"));
-                inner.unwrap_or(&text).trim_end_matches("usize").to_owned()
+                let inner = inner.unwrap_or(&text);
+                let expression = inner
+                    .strip_prefix("let __size : usize = ")
+                    .and_then(|text| text.strip_suffix(" ; __sw :: written_size (__size)"));
+                let inner = expression.map_or(inner, |value| {
+                    let braces = value
+                        .strip_prefix("{ ")
+                        .and_then(|text| text.strip_suffix(" }"));
+                    braces.unwrap_or(value)
+                });
+                inner.trim_end_matches("usize").to_owned()
             }
         };
         generics
@@ -425,15 +451,32 @@ mod tests {
         assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
         assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
+    }
+
+    /// The number that stands for `_` and for options that are omitted.
+    #[test]
+    fn no_size_is_the_marker() {
         for marker in ["18446744073709551615", "0xffff_ffff_ffff_ffff_usize"] {
-            assert_eq!(
-                resolve(&format!("Embedding<5, 3, PaddingIdx<{marker}>>")),
-                format!(
-                    "the option `PaddingIdx` of `Embedding` is less than 18446744073709551615, but \
-                     `{marker}` is written"
-                )
-            );
+            for layer in [
+                "Embedding<5, 3, PaddingIdx<X>>",
+                "Linear<X, 2>",
+                "Reshape<_, X>",
+                "LayerNorm<X>",
+                "GroupNorm<2, X>",
+                "Conv2d<X, 8, 3>",
+                "Conv1d<_, 8, X>",
+            ] {
+                assert_eq!(
+                    resolve(&layer.replace('X', marker)),
+                    format!("a size is less than 18446744073709551615, but `{marker}` is written"),
+                    "{layer}"
+                );
+            }
         }
+        assert_eq!(
+            resolve("Linear<18446744073709551614, 2>"),
+            "18446744073709551614 2 true"
+        );
     }
 
     #[test]

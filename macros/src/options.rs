@@ -170,30 +170,12 @@ fn numbers_of_option(
             errors.push(Error::new(value.span(), message));
             break;
         }
-        if matches!(choice.value, Value::Number(Default::None)) && is_marker(&value) {
-            let message = format!(
-                "the option `{}` of `{}` is less than {}, but `{}` is written",
-                choice.name,
-                builtin.name,
-                u64::MAX,
-                written(&value)
-            );
-            errors.push(Error::new(value.span(), message));
-            break;
-        }
         arguments.push(number(value, errors));
     }
     if matches!(choice.value, Value::Pair(_)) && arguments.len() == 1 {
         arguments.push(arguments[0].clone());
     }
     arguments
-}
-
-/// Returns whether a literal is the number that stands for an option without a value: the library's
-/// `INFER`.
-fn is_marker(value: &TokenStream) -> bool {
-    let literal = syn::parse2::<syn::LitInt>(value.clone());
-    literal.is_ok_and(|literal| matches!(literal.base10_parse(), Ok(u64::MAX)))
 }
 
 /// Returns examples of how an option is written.

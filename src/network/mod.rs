@@ -49,7 +49,7 @@ pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
 pub use network::{Network, Trainable};
 pub(crate) use relu::{relu, relu_grad};
-pub use sentence::{INFER, Sentence};
+pub use sentence::{INFER, Sentence, written_size};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};

@@ -197,6 +197,22 @@ pub trait Network:
         State::new()
     }
 
+    /// Creates the state of a stream on the heap, for states that are too large for the stack.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [2] { Linear<_, 2> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut state = Net::state_boxed();
+    /// let mut y = Tensor1::zeros();
+    /// net.step_into(&Tensor1::ones(), &mut y, &mut state);
+    /// assert_eq!(y, net.forward(&Tensor1::ones()));
+    /// ```
+    #[cfg(feature = "alloc")]
+    fn state_boxed() -> Box<State<Self>> {
+        memory::zeroed()
+    }
+
     /// Returns the output for the next input of a stream, and updates the stream's state.
     ///
     /// Layers without a state compute as in [`forward`](Network::forward). It does not allocate
@@ -296,6 +312,22 @@ pub trait Network:
         let mut y = Tensor::zeros();
         inference::one_with(self, x.expected(), &mut y, Some(state), workspace);
         y
+    }
+
+    /// Like [`step_into`](Network::step_into), with memory of the caller.
+    #[inline]
+    fn step_into_with<X, Y>(
+        &self,
+        x: &X,
+        y: &mut Y,
+        state: &mut State<Self>,
+        workspace: &mut InferenceWorkspace<Self>,
+    ) where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
+        inference::one_with(self, x.expected(), y, Some(state), workspace);
     }
 
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
