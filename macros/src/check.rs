@@ -418,7 +418,7 @@ fn understand(
         },
         path,
         generics,
-        config: config.filter(|_| !mistaken),
+        config: config.filter(|_| !mistaken && !layer.slipped),
         mistaken,
         quiet: layer.slipped,
         builtin: known.is_some() || block.is_some() || is_merge,

@@ -370,7 +370,10 @@ mod tests {
 
     /// Returns the generic arguments of a layer, or the errors.
     fn resolve(text: &str) -> String {
-        let layer: Layer = syn::parse_str(text).expect("a layer");
+        let layer: Layer = match syn::parse_str(text) {
+            Ok(layer) => layer,
+            Err(slip) => return slip.to_string(),
+        };
         let builtin =
             builtin::find(&layer.path.get_ident().expect("a name").to_string()).expect("a layer");
         let mut errors = Vec::new();
@@ -515,8 +518,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, 2>",
-                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, \
-                 `Dilation<..>`, `Groups<..>`, `NoBias`",
+                "`Conv2d<_, 8, 3, 2>` is written `Conv2d<_, 8, 3, Stride<2>>`; a kernel of two \
+                 sizes is a pair such as `(3, 3)`",
             ),
             (
                 "Conv2d<_, 8, 3, Foo>",

@@ -69,6 +69,11 @@ fn read(input: ParseStream) -> Option<Found> {
         Some(builtin) => builtin,
         None => words::find(&name)?,
     };
+    let has_key = args.iter().any(|arg| arg.key.is_some());
+    let has_size = args.first().is_some_and(translate::is_size);
+    if words::may_be_own(&name) && !(prefix || dotted || has_key || has_size) {
+        return None;
+    }
     if prefix && args.first().is_some_and(is_variable) {
         args.remove(0);
     }

@@ -135,9 +135,13 @@ pub fn is_angle_habit(builtin: &Builtin, args: &[Arg]) -> bool {
     }
 }
 
+/// Returns whether an argument is a whole number, or a list of them.
+pub fn is_size(arg: &Arg) -> bool {
+    group_of(&arg.value).is_some() || integer(&arg.value).is_some()
+}
+
 /// Returns whether arguments in parentheses are sizes, where a layer may have other arguments.
 pub fn has_sizes(builtin: &Builtin, args: &[Arg]) -> bool {
-    let is_size = |arg: &Arg| group_of(&arg.value).is_some() || integer(&arg.value).is_some();
     matches!(builtin.sizes, Sizes::LastAxes) && args.first().is_some_and(is_size)
 }
 

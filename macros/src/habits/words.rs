@@ -54,6 +54,11 @@ pub fn certain(name: &str) -> Option<&'static Builtin> {
     CERTAIN.contains(&name).then(|| find(name)).flatten()
 }
 
+/// Returns whether a name of another library may as well be that of a layer of the user's own.
+pub fn may_be_own(name: &str) -> bool {
+    ALIASES.iter().any(|(alias, _)| *alias == name) && !CERTAIN.contains(&name)
+}
+
 /// Returns whether Keras has a layer of this name, with sizes in an order of their own.
 pub fn is_keras(name: &str) -> bool {
     name.ends_with("1D") || name.ends_with("2D") || name == "Dense" || name == "BatchNormalization"
