@@ -62,7 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .flat_map(|row| (0..=FRAME - 8).map(move |column| (row, column)))
         .collect();
 
-    // 0 to 4 at all places; 5 to 9, as five classes of their own, at one random place each.
+    // The digits 0 to 4 are at all places. Each of 5 to 9, as one of five new classes, is at one
+    // random place.
     let mut low = Digits::default();
     let mut high = Digits::default();
     let mut rng = shapewright::rng(0);

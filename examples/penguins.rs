@@ -43,7 +43,8 @@ impl Model {
     /// Fits everything to these samples.
     fn fit(x: &[Tensor1<FEATURES>], species: &[Label<SPECIES>]) -> Result<Self, Box<dyn Error>> {
         let mut x = x.to_vec();
-        // A missing measurement becomes the mean, a missing island or sex the share of each.
+        // A missing measurement becomes the mean, and a missing island or sex the share of each
+        // one.
         let imputer = Imputer::mean(&x)?;
         imputer.transform(&mut x);
         let scaler = StandardScaler::fit(&x)?;

@@ -225,8 +225,8 @@ impl Target {
 const MAX_LINKS: usize = 40;
 
 /// Returns whether the links in a folder stand for the open files of a process: `/dev/stdout`
-/// points to `/proc/self/fd/1`. An open file can't be replaced, as its process goes on writing to
-/// it.
+/// points to `/proc/self/fd/1`. An open file can't be replaced, as its process would still write to
+/// the old one.
 fn has_open_files(folder: &Path) -> bool {
     let folder = fs::canonicalize(folder).unwrap_or_default();
     cfg!(unix) && (folder.starts_with("/proc") || folder.starts_with("/dev/fd"))

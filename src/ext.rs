@@ -8,23 +8,24 @@
 //! Each function of a layer takes one struct, such as [`Forward`]. Its memory comes from the plan of
 //! the network, which the layer's [`Needs`] are part of: no layer allocates.
 
+pub use crate::memory::{Scratch, StateMemory, ThreadMemory};
 pub use crate::network::{
-    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching, Buffer,
-    Configuration, Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER,
-    InPlace, Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs,
-    OutputKind, Scratch, Sentence, ShapeRule, Sources, StateMemory, ThreadMemory, Train, Visitor,
-    VisitorMut,
+    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching,
+    Configuration, Context, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER, InPlace,
+    Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs, OutputKind,
+    Sentence, ShapeRule, Sources, Train,
 };
+pub use crate::params::{Buffer, FeatureOrder, Visitor, VisitorMut};
 pub use crate::threads::split_mut_with as split_mut;
 
 pub mod kernels {
     //! The arithmetic that layers call: matrix products, functions of single numbers and sums, in
     //! the instruction tier of the processor.
     //!
-    //! They are the methods of [`Context::kernels`](super::Context::kernels), on slices. A layer with
-    //! them is as fast as a built-in one. Kernels do not share their work: a layer cuts it with
-    //! [`split_mut`](super::split_mut), if [`Context::parts`](super::Context::parts) says that this
-    //! pays.
+    //! They are the methods of [`Context::kernels`](super::Context::kernels), on slices. A layer
+    //! with them is as fast as a built-in one. Kernels do not share their work: a layer splits its
+    //! work with [`split_mut`](super::split_mut), if [`Context::parts`](super::Context::parts) says
+    //! that this pays.
     //!
     //! The forward pass of a dense layer without a bias:
     //!

@@ -1,8 +1,8 @@
 //! Memory that each thread keeps from call to call, and the sizes that shared work has needed.
 //!
 //! Code that shares work among threads does not know which thread takes which part. All threads
-//! therefore make room for the largest part, whoever ran it, so that no thread allocates after the
-//! first call.
+//! therefore make room for the largest part that any of them ran, so that no thread allocates after
+//! the first call.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn all_make_room_for_the_largest_part_of_shared_work() {
-        // What a thread does for itself is its own.
+        // Work that a thread does not share makes no room in others.
         use_some(1000);
         assert_eq!(room(), 0);
 

@@ -77,21 +77,22 @@
 //! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
-//! Optimizers set what decays to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
+//! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
-//! of losses are set to 0 where they would be denormal. Both are the same on every processor.
+//! of losses are set to 0 where they would be denormal, except that `Relu` passes on a denormal input
+//! as it is. Both are the same on every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
-//! that are normal can have a product that is denormal. Training comes there where weights decay
-//! through 1e-18 to 1e-33, under a strong weight decay and without gradients that hold against it,
-//! and some of its steps take 15 to 40 times as long. [`with_flushed_denormals`] around the
-//! training, `with_flushed_denormals(|| trainer.fit(..))`, is the cure, and so it is for weights
-//! and inputs that are denormal to begin with.
+//! that are normal can have a product that is denormal. Training reaches such numbers where weights
+//! decay through 1e-18 to 1e-33, under a strong weight decay and without gradients that counteract
+//! it; some of its steps then take 15 to 40 times as long. The cure is [`with_flushed_denormals`]
+//! around the training, `with_flushed_denormals(|| trainer.fit(..))`, also for weights and inputs
+//! that are denormal from the beginning.
 //!
 //! # Files
-//! A file is written under a temporary name in the same folder and then renamed, so that nobody
-//! ever sees an incomplete file. It keeps the mode of the file that it replaces. A symbolic link
-//! stays one, and the file that it points to is replaced; a pipe, a device or `/dev/stdout`
+//! A file is written under a temporary name in the same folder and then renamed, so that an
+//! incomplete file is never visible. It keeps the mode of the file that it replaces. A symbolic
+//! link stays one, and the file that it points to is replaced; a pipe, a device or `/dev/stdout`
 //! receives the bytes. A temporary file that a killed process left behind is removed by the next
 //! process that writes the same file.
 //!
@@ -113,11 +114,12 @@
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-// Without `std`, what only training and files call has no callers.
+// Without `std`, functions that only training and files call are unused.
 #![cfg_attr(not(feature = "std"), allow(dead_code))]
 
 #[cfg(feature = "alloc")]
@@ -135,6 +137,8 @@ mod denormals;
 #[cfg(not(feature = "std"))]
 #[path = "denormals/without_std.rs"]
 mod denormals;
+#[doc(hidden)]
+pub mod emitted;
 pub mod ext;
 mod float;
 #[cfg(feature = "std")]
@@ -152,12 +156,19 @@ mod network;
 pub mod nn;
 #[cfg(feature = "std")]
 pub mod optim;
+mod params;
 #[cfg(feature = "plots")]
 pub mod plots;
 #[cfg(feature = "std")]
 pub mod schedule;
 #[cfg(feature = "std")]
 pub mod search;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod serialize;
+#[cfg(not(feature = "serde"))]
+#[path = "serialize_without_serde.rs"]
+mod serialize;
 mod setting_error;
 mod sum;
 pub mod tensor;
@@ -179,18 +190,16 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-#[doc(hidden)]
-pub use network::emitted;
-pub use network::{
-    InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
-};
+pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 #[cfg(feature = "std")]
 pub use network::{Pass, Workspace};
+pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
+/// Where this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -276,13 +285,43 @@ pub use shapewright_macros::Parameters;
 ///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
+///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
+///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
+/// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
+///   Pad<1>>` or `shapewright::nn::Conv2d<..>`, and without options under another name, `use
+///   shapewright::nn::Linear as Dense`. A layer of your own in a module that is called `nn` too is
+///   written `self::nn::Own`. The crate may have another name, and may come through another crate.
+/// - **Several sizes.** A network has no generic parameters; a macro of your own defines one for
+///   each size, and functions are generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
+///
+///   ```
+///   use shapewright::prelude::*;
+///   macro_rules! mlp {
+///       ($name:ident, $inputs:expr, $hidden:expr, $classes:expr) => {
+///           network! {
+///               pub struct $name: [$inputs] -> [$classes] {
+///                   Linear<_, { $hidden }>, Relu, Linear<_, { $classes }>
+///               }
+///           }
+///       };
+///   }
+///   mlp!(Small, 4, 8, 3);
+///   mlp!(Large, 784, 2 * 64, 10);
+///   fn parameters<N: Network>(_: &N) -> usize { N::PARAMS }
+///   assert_eq!(parameters(&*Small::zeros()), 67);
+///   ```
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
-pub use shapewright_macros::network;
+#[macro_export]
+macro_rules! network {
+    ($($definition:tt)*) => {
+        $crate::emitted::define! { ($crate) $($definition)* }
+    };
+}
 pub use tensor::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
 
 pub use rand;
@@ -312,6 +351,8 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// The names of programs that define and train networks: `use shapewright::prelude::*;`
 pub mod prelude {
+    #[cfg(feature = "alloc")]
+    pub use crate::loss::Classify;
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
@@ -324,9 +365,9 @@ pub mod prelude {
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
-        Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
-        Softsign, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
+        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax,
+        Softplus, Softsign, Standardize, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
@@ -338,6 +379,10 @@ pub mod prelude {
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
+    #[cfg(feature = "std")]
+    pub use crate::train::CreateTrainer;
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub use crate::weights::SaveLoad;
     pub use crate::{
         InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
         Tensor3, Tensor4, Trainable, network,

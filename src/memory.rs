@@ -2,85 +2,101 @@
 //!
 //! All unsafe code of the tensors is here and in `heap`. It rests on two facts:
 //!
-//! - `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
-//!   `repr(transparent)` over it.
-//! - `Scalar` is sealed, and all bits zero is a value of each `Scalar`.
-//!
-//! Labels in nested arrays are views of the same kind.
+//! - A tensor is [`Flat`]: exactly `LEN` elements.
+//! - [`Scalar`] is sealed, and all bits zero is a value of each `Scalar`.
 
+mod call_memory;
+#[cfg(feature = "std")]
+mod cloning;
 #[cfg(feature = "alloc")]
 mod heap;
+mod scalar;
 
+#[cfg(feature = "std")]
+pub(crate) use call_memory::SharedBytes;
+pub(crate) use call_memory::line_bytes;
+pub use call_memory::{Scratch, StateMemory, ThreadMemory, sample_bytes};
+#[cfg(feature = "std")]
+pub use cloning::Cloning;
 #[cfg(feature = "alloc")]
 pub use heap::OutOfMemory;
 #[cfg(feature = "alloc")]
 pub(crate) use heap::*;
+pub use scalar::{Number, Scalar};
+pub(crate) use scalar::{scalars, sealed};
 
-use core::ops::Range;
-use core::{ptr, slice};
+use core::slice;
 
-use crate::loss::Label;
-#[cfg(feature = "alloc")]
-use crate::loss::Places;
-use crate::network::Parameters;
-use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
+/// A type that is elements side by side, as a tensor is.
+///
+/// # Safety
+/// The type is exactly `LEN` values of `Item`, without padding and with the alignment of `Item`.
+pub unsafe trait Flat {
+    /// The type of the elements.
+    type Item;
+    /// The number of elements.
+    const LEN: usize;
+}
+
+/// A type that any elements side by side are a value of.
+///
+/// # Safety
+/// Any `LEN` values of `Item` are a value of the type.
+pub unsafe trait FromFlat: Flat {}
 
 /// Returns a tensor's elements, row after row.
 #[inline(always)]
-pub(crate) fn tensor_as_slice<S: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &[T] {
-    // SAFETY: a tensor is exactly LEN elements of T (see the top of the module).
-    unsafe { slice::from_raw_parts((tensor as *const Tensor<S, T>).cast(), S::LEN) }
+pub(crate) fn tensor_as_slice<X: Flat>(tensor: &X) -> &[X::Item] {
+    // SAFETY: `Flat` promises exactly LEN elements.
+    unsafe { slice::from_raw_parts((tensor as *const X).cast(), X::LEN) }
 }
 
 /// Returns a tensor's elements as a mutable slice.
 #[inline(always)]
-pub(crate) fn tensor_as_mut_slice<S: Shape, T: Scalar>(tensor: &mut Tensor<S, T>) -> &mut [T] {
-    // SAFETY: as above; every value of T is valid, so writes keep the tensor valid.
-    unsafe { slice::from_raw_parts_mut((tensor as *mut Tensor<S, T>).cast(), S::LEN) }
+pub(crate) fn tensor_as_mut_slice<X: FromFlat>(tensor: &mut X) -> &mut [X::Item] {
+    // SAFETY: as above; any elements are valid, so writes keep the tensor valid.
+    unsafe { slice::from_raw_parts_mut((tensor as *mut X).cast(), X::LEN) }
 }
 
-/// Returns the elements of a slice of tensors, one tensor after the other.
+/// Returns the elements of a slice of tensors or labels, one after the other.
 #[inline(always)]
-pub(crate) fn flatten<S: Shape, T: Scalar>(tensors: &[Tensor<S, T>]) -> &[T] {
-    // SAFETY: tensors in a slice are contiguous and without padding, LEN elements each.
-    unsafe { slice::from_raw_parts(tensors.as_ptr().cast(), tensors.len() * S::LEN) }
+pub(crate) fn flatten<X: Flat>(values: &[X]) -> &[X::Item] {
+    // SAFETY: what is in a slice is contiguous, LEN elements each without padding.
+    unsafe { slice::from_raw_parts(values.as_ptr().cast(), values.len() * X::LEN) }
 }
 
 /// Returns the elements of a slice of tensors as a mutable slice.
 #[inline(always)]
-pub(crate) fn flatten_mut<S: Shape, T: Scalar>(tensors: &mut [Tensor<S, T>]) -> &mut [T] {
-    // SAFETY: as above.
-    unsafe { slice::from_raw_parts_mut(tensors.as_mut_ptr().cast(), tensors.len() * S::LEN) }
+pub(crate) fn flatten_mut<X: FromFlat>(tensors: &mut [X]) -> &mut [X::Item] {
+    // SAFETY: as above, and any elements are valid.
+    unsafe { slice::from_raw_parts_mut(tensors.as_mut_ptr().cast(), tensors.len() * X::LEN) }
 }
 
-/// Views `count * S::LEN` elements as `count` tensors.
+/// Views `count * LEN` elements as `count` tensors.
 ///
 /// # Panics
 /// If the slice has another length.
 #[inline(always)]
-pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Tensor<S, T>] {
-    assert!(count.checked_mul(S::LEN) == Some(elements.len()));
-    // SAFETY: the length was checked; the alignment of a tensor is that of T.
+pub(crate) fn tensors<X: FromFlat>(elements: &[X::Item], count: usize) -> &[X] {
+    assert!(count.checked_mul(X::LEN) == Some(elements.len()));
+    // SAFETY: the length was checked; `FromFlat` promises that they are values, with this alignment.
     unsafe { slice::from_raw_parts(elements.as_ptr().cast(), count) }
 }
 
-/// Views `count * S::LEN` elements as `count` mutable tensors.
+/// Views `count * LEN` elements as `count` mutable tensors.
 ///
 /// # Panics
 /// If the slice has another length.
 #[inline(always)]
-pub(crate) fn tensors_mut<S: Shape, T: Scalar>(
-    elements: &mut [T],
-    count: usize,
-) -> &mut [Tensor<S, T>] {
-    assert!(count.checked_mul(S::LEN) == Some(elements.len()));
+pub(crate) fn tensors_mut<X: FromFlat>(elements: &mut [X::Item], count: usize) -> &mut [X] {
+    assert!(count.checked_mul(X::LEN) == Some(elements.len()));
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), count) }
 }
 
 /// Views `LEN` elements as a tensor; `None` if the slice has another length.
-pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor<S, T>> {
-    if elements.len() == S::LEN {
+pub(crate) fn tensor_over<X: FromFlat>(elements: &[X::Item]) -> Option<&X> {
+    if elements.len() == X::LEN {
         tensors(elements, 1).first()
     } else {
         None
@@ -89,120 +105,27 @@ pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor
 
 /// Views a tensor as one of another shape with the same number of elements. Another number of
 /// elements is a compile error.
-pub(crate) fn reshape<S: Shape, R: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &Tensor<R, T> {
+pub(crate) fn reshape<X: Flat, Y: FromFlat<Item = X::Item>>(tensor: &X) -> &Y {
     const {
         assert!(
-            S::LEN == R::LEN,
+            X::LEN == Y::LEN,
             "reshape keeps the number of elements: these two shapes differ in it"
         )
     };
-    // SAFETY: both are exactly LEN elements of T, as the assertion says.
-    unsafe { &*(tensor as *const Tensor<S, T>).cast() }
+    // SAFETY: both are exactly LEN elements of one type, as the assertion says.
+    unsafe { &*(tensor as *const X).cast() }
 }
 
 /// Returns a tensor of zeros by value: for small tensors.
 #[inline(always)]
-pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
+pub(crate) fn zeroed_tensor_by_value<X: FromFlat<Item: Scalar>>() -> X {
     // SAFETY: all bits zero is a value of every Scalar.
     unsafe { core::mem::zeroed() }
 }
 
-/// Returns parameters of zeros by value: for constants, which the compiler evaluates.
-#[cfg(any(feature = "safetensors", all(test, not(feature = "std"))))]
-pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -> P {
-    // SAFETY: as in `try_zeroed_parameters`.
-    unsafe { core::mem::zeroed() }
-}
-
-/// Returns parameters as one flat slice. Padding, which may have no values, is a compile error.
-#[inline(always)]
-pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
-    // Without elements, as `()`, they need not be aligned as a slice must be.
-    if P::LEN == 0 {
-        return &[];
-    }
-    const {
-        assert!(
-            P::IS_SLICE,
-            "these parameters have a `Buffer` with padding behind its numbers, and are no slice \
-             of numbers: take a field, or visit the tensors with `for_each_param`"
-        );
-    }
-    // SAFETY: `Parameters` promises LEN elements of T, and there is no padding.
-    unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
-}
-
-/// Returns parameters as one flat mutable slice. Padding gets zeros as its values.
-#[inline(always)]
-pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
-    parameters: &mut P,
-) -> &mut [T] {
-    if P::LEN == 0 {
-        return &mut [];
-    }
-    if !P::IS_SLICE {
-        // SAFETY: the tree is that of P, which is borrowed exclusively.
-        unsafe { P::PARAM_TREE.clear_padding((parameters as *mut P).cast(), size_of::<T>()) }
-    }
-    // SAFETY: `Parameters` promises LEN elements of T, and padding has just been written to. No
-    // move of the parameters, which could lose its values, is possible while they are borrowed.
-    unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
-}
-
-/// Returns a range of parameters as a slice.
-///
-/// # Panics
-/// If the range is not within the parameters, or has padding.
-#[inline]
-pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
-    parameters: &P,
-    range: Range<usize>,
-) -> &[T] {
-    assert!(range.start <= range.end && range.end <= P::LEN);
-    if !P::IS_SLICE {
-        let size = size_of::<T>();
-        let bytes = range.start * size..range.end * size;
-        assert!(
-            !P::PARAM_TREE.has_padding_in(bytes, size),
-            "among these parameters is a `Buffer` with padding behind its numbers, and they are \
-             no slice of numbers: take a smaller part of them"
-        );
-    }
-    // SAFETY: the range was checked: it lies within the LEN elements that `Parameters` promises, and
-    // has no padding.
-    unsafe {
-        let first = (parameters as *const P).cast::<T>().add(range.start);
-        slice::from_raw_parts(first, range.end - range.start)
-    }
-}
-
-/// Returns `len` bytes of parameters, beginning with those of the element `first`.
-///
-/// # Panics
-/// If they are not within the parameters, or have padding.
-pub(crate) fn parameter_bytes<P: Parameters<T>, T: Element>(
-    parameters: &P,
-    first: usize,
-    len: usize,
-) -> &[u8] {
-    let begin = first * size_of::<T>();
-    assert!(begin <= size_of::<P>() && len <= size_of::<P>() - begin);
-    let bytes = begin..begin + len;
-    assert!(P::IS_SLICE || !P::PARAM_TREE.has_padding_in(bytes, size_of::<T>()));
-    // SAFETY: the range was checked, and the bytes of numbers have values.
-    unsafe { slice::from_raw_parts((parameters as *const P).cast::<u8>().add(begin), len) }
-}
-
-/// Copies parameters from memory to memory.
-pub(crate) fn copy_parameters<P: Parameters<T>, T: Element>(from: &P, to: &mut P) {
-    // SAFETY: both are one P, and they can't overlap as one of them is borrowed exclusively. All
-    // values of T are numbers, whose bytes can be copied.
-    unsafe { ptr::copy_nonoverlapping(from, to, 1) }
-}
-
 /// Returns the bytes of numbers as a mutable slice.
-pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
-    // SAFETY: `Element` is sealed: f32 and f64 have no padding, and any bytes are a number.
+pub(crate) const fn bytes_mut<T: Number>(numbers: &mut [T]) -> &mut [u8] {
+    // SAFETY: `Number` is sealed: its types have no padding, and any bytes are a value of each.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
@@ -232,26 +155,17 @@ pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
     unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), len) }
 }
 
-/// Views `count * S::LEN` labels as `count` groups, one for each sample.
+/// Views `count * len` values as `count` nested arrays of them.
+///
+/// # Safety
+/// `G` is exactly `len` values of `L`, side by side.
 ///
 /// # Panics
 /// If the slice has another length.
 #[cfg(feature = "alloc")]
-pub(crate) fn groups<S: Places, L: Copy>(labels: &[L], count: usize) -> &[S::Each<L>] {
-    const {
-        assert!(
-            size_of::<S::Each<L>>() == size_of::<L>() * S::LEN
-                && align_of::<S::Each<L>>() == align_of::<L>()
-        )
-    };
-    assert!(count.checked_mul(S::LEN) == Some(labels.len()));
-    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s;
-    // the length was checked. Groups of no labels have no bytes.
-    unsafe { slice::from_raw_parts(labels.as_ptr().cast(), count) }
-}
-
-/// Returns the numbers of labels.
-pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
-    // SAFETY: `Label` is `repr(transparent)` over u32.
-    unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
+pub(crate) unsafe fn nested<G, L>(values: &[L], len: usize, count: usize) -> &[G] {
+    assert!(size_of::<G>() == size_of::<L>() * len && align_of::<G>() == align_of::<L>());
+    assert!(count.checked_mul(len) == Some(values.len()));
+    // SAFETY: the caller's promise; the length was checked. Groups of no values have no bytes.
+    unsafe { slice::from_raw_parts(values.as_ptr().cast(), count) }
 }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
 use crate::kept;
-use crate::network::ThreadMemory;
+use crate::memory::{SharedBytes, ThreadMemory};
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
@@ -192,6 +192,8 @@ struct SharedMemory<'a> {
     start: *mut u8,
     /// The number of bytes for each part.
     each: usize,
+    /// The number of these bytes that a part may take.
+    asked: usize,
     memory: PhantomData<&'a mut [u8]>,
 }
 
@@ -201,7 +203,11 @@ unsafe impl Sync for SharedMemory<'_> {}
 impl<'a> SharedMemory<'a> {
     /// Divides the memory into that of `parts` parts.
     fn new(parts: usize, memory: ThreadMemory<'a>) -> Self {
-        let (memory, each) = memory.into_bytes();
+        let SharedBytes {
+            memory,
+            each,
+            asked,
+        } = memory.into_shared();
         let shares = memory.len().checked_div(each).unwrap_or(usize::MAX);
         assert!(
             parts <= shares,
@@ -211,6 +217,7 @@ impl<'a> SharedMemory<'a> {
         SharedMemory {
             start: memory.as_mut_ptr(),
             each,
+            asked,
             memory: PhantomData,
         }
     }
@@ -223,8 +230,8 @@ impl<'a> SharedMemory<'a> {
         let start = self.start.wrapping_add(index * self.each);
         // SAFETY: there are `each` bytes for each part, as `new` has checked; they are borrowed
         // mutably for 'a, and nobody else has asked for those of this part.
-        let memory = unsafe { std::slice::from_raw_parts_mut(start, self.each) };
-        ThreadMemory::new(memory, self.each)
+        let memory = unsafe { std::slice::from_raw_parts_mut(start, self.asked) };
+        ThreadMemory::new(memory, self.asked)
     }
 }
 
@@ -247,7 +254,7 @@ pub(crate) fn parallel_with(
 /// [`Needs`](crate::ext::Needs) name for a thread.
 ///
 /// # Panics
-/// If there are more chunks than parts with memory.
+/// Panics if there are more chunks than parts with memory.
 pub fn split_mut_with<T: Send>(
     data: &mut [T],
     chunk: usize,
@@ -317,8 +324,8 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// True on a thread that hands no work over: it is a worker, or one of several threads that have
-    /// work of their own.
+    /// Whether this thread shares no work: it is a worker, or one of several threads with work of
+    /// their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -648,7 +655,7 @@ impl Team {
     }
 }
 
-/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for
+/// Makes the workers, which have no job now, allocate as much memory as any thread has needed for
 /// its parts, so that no later call allocates because it assigns the parts otherwise.
 fn make_room(workers: &[Worker]) {
     let growth = kept::growth();
@@ -668,7 +675,7 @@ fn make_room(workers: &[Worker]) {
     }
     for worker in workers {
         worker.wait();
-        // A failed allocation is no error here: the memory may not be needed.
+        // A failed allocation is not an error here, as the memory may not be needed.
         discard(worker.panic());
         worker.growth.set(growth);
     }

@@ -4,8 +4,8 @@ use core::fmt::{self, Debug, Formatter};
 
 /// Returns a name with its settings: `Adam { lr: 0.01, maximize: false }`.
 ///
-/// A training resumes only if they are the same as in its checkpoint. They are therefore part of the
-/// format: a type or a setting that gets another name in this crate keeps its written one. The values
+/// A training resumes only if they are the same as in its checkpoint. They are therefore part of
+/// the format: a type or a setting that is renamed in this crate keeps its written name. The values
 /// are numbers, Booleans and texts, whose `Debug` text the standard library defines.
 pub(crate) fn written(name: &str, settings: &[(&str, &dyn Debug)]) -> String {
     format!("{:?}", Written { name, settings })

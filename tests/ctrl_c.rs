@@ -1,4 +1,4 @@
-//! Ctrl-C: this program runs itself as a child and presses it.
+//! Ctrl-C: this program runs itself as a child process and sends it the signal.
 #![cfg(all(unix, feature = "ctrlc"))]
 
 mod common;
@@ -18,14 +18,15 @@ network! { struct Net: [3] -> [1] { fc: Linear<_, 8>, Tanh, Dropout(0.3), Linear
 
 /// The variable with the path of the child's checkpoint.
 const CHILD: &str = "SHAPEWRIGHT_TEST_CHECKPOINT";
-/// In the middle of the second epoch.
+/// The step, in the middle of the second epoch, at which Ctrl-C is pressed.
 const PRESSED_AT: u64 = 6;
 
-/// Trains, resuming from the checkpoint if it is there. If it waits, then in one step, until it is
-/// told to stop.
+/// Trains, resuming from the checkpoint if there is one. With `waits`, one step waits until the
+/// training is told to stop.
 fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
     let x: Vec<Tensor1<3>> = random(16, 1);
     let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+
     let stop = StopHandle::new();
     let wait = |step: &Step, _: &Net| {
         if waits && step.step == PRESSED_AT {
@@ -34,13 +35,14 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             println!("stopping");
-            // For the second one, which must come to a training that has not ended.
+            // A second Ctrl-C must come while the training still runs.
             while std::env::var_os(STUCK).is_some() {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
         ControlFlow::Continue(())
     };
+
     let mut net = Net::init(&mut shapewright::rng(4));
     let trainer = Net::trainer(Adam::new(0.05), Mse)
         .epochs(3)
@@ -51,6 +53,7 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
         .stop_on_ctrl_c(true)
         .stop_handle(&stop)
         .on_step(wait);
+
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
     (bits(net.params()), history)
 }
@@ -58,19 +61,19 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
 /// Set if the child does not end by itself.
 const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
 
-/// Set if the child was started as shells start a script's programs in the background: without
-/// Ctrl-C.
+/// Set if Ctrl-C is ignored in the child, as in programs that a script starts in the background.
 const IN_BACKGROUND: &str = "SHAPEWRIGHT_TEST_BACKGROUND";
 
 /// Set so that the child cannot start a thread: each would have a stack larger than any memory.
 const NO_THREADS: &str = "RUST_MIN_STACK";
 
-/// The program of the child; not a test by itself.
+/// The program of the child process, which is not a test by itself.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CHILD) else {
         return;
     };
+
     if std::env::var_os(NO_THREADS).is_some() {
         let x = [Tensor1::zeros()];
         let trainer = || Net::trainer(Sgd::new(0.1), Mse).stop_on_ctrl_c(true);
@@ -78,16 +81,20 @@ fn child() {
             let error = trainer().fit(&mut *Net::zeros(), &x, &[Tensor1::zeros()]);
             println!("error: {}", error.expect_err("no thread"));
         }
+
         println!("idle");
         std::thread::sleep(Duration::from_secs(600));
     }
+
     if std::env::var_os(IN_BACKGROUND).is_some() {
         let interrupted = train(Path::new(&path), false).1.interrupted;
         return println!("trained: {}", !interrupted);
     }
-    // Trainings that have ended are not stopped any more.
+
+    // A training that has ended is not stopped any more.
     let first = PathBuf::from(&path).with_file_name("first.checkpoint");
     assert!(!train(&first, false).1.interrupted);
+
     let history = train(Path::new(&path), true).1;
     println!(
         "interrupted {} after {} epochs",
@@ -127,6 +134,7 @@ impl Running {
                 },
             )
             .stdout(Stdio::piped());
+
         let ctrl_c = if variable == IN_BACKGROUND {
             libc::SIG_IGN
         } else {
@@ -139,12 +147,13 @@ impl Running {
                 Ok(())
             });
         }
+
         let mut child = command.spawn().expect("a child");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         Running { child, lines }
     }
 
-    /// Reads until a line ends so; the line.
+    /// Reads up to a line with this text, and returns the line.
     fn until(&mut self, text: &str) -> String {
         let mut lines = self.lines.by_ref().map(|line| line.expect("a line"));
         lines
@@ -174,7 +183,7 @@ impl Running {
 }
 
 #[test]
-fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
+fn an_interrupted_training_resumes_from_its_checkpoint_in_every_bit() {
     let folder = folder("ctrl-c");
     let (params, mut whole) = train(&folder.join("whole.checkpoint"), false);
 
@@ -187,7 +196,7 @@ fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
             .until("interrupted")
             .ends_with("interrupted true after 1 epochs")
     );
-    // When nothing is trained, it ends the program as usual.
+    // While nothing is trained, Ctrl-C ends the program as usual.
     child.until("idle");
     child.press();
     assert_eq!(child.end().code(), Some(130));
@@ -201,7 +210,7 @@ fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
 }
 
 #[test]
-fn pressed_twice_it_ends_the_program() {
+fn pressing_twice_ends_the_program() {
     let folder = folder("ctrl-c-twice");
     let mut child = Running::start(&folder.join("run.checkpoint"), STUCK);
     child.until("ready");
@@ -212,14 +221,14 @@ fn pressed_twice_it_ends_the_program() {
 }
 
 #[test]
-fn in_the_background_it_trains_to_the_end() {
+fn a_program_in_the_background_trains_to_the_end() {
     let folder = folder("ctrl-c-background");
     let mut child = Running::start(&folder.join("run.checkpoint"), IN_BACKGROUND);
     assert!(child.until("trained").ends_with("true"));
     assert_eq!(child.end().code(), Some(0));
 }
 
-/// Each time, as the first leaves nothing behind; and Ctrl-C still ends the program.
+/// The error comes each time, as the first leaves nothing behind. Ctrl-C still ends the program.
 #[test]
 fn without_a_thread_for_it_the_error_says_so() {
     let folder = folder("ctrl-c-threads");

@@ -1,5 +1,5 @@
-//! Networks, tensors and samples far larger than the stack, and networks of very many layers, in a
-//! build without optimization.
+//! Networks, tensors and samples far larger than the stack, and networks of very many layers. They
+//! must also work in a build without optimization.
 
 mod common;
 
@@ -99,6 +99,7 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
         let labels = [Label::<10>::new(3).expect("a class"); 4];
         let mut net = Outer::init(&mut shapewright::rng(0));
         let before = net.to_boxed();
+
         for epochs in [1, 2] {
             Outer::trainer(AdamW::new(0.001), CrossEntropy)
                 .epochs(epochs)
@@ -119,6 +120,7 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
                 .fit(&mut net, &x, &labels)
                 .expect("an epoch");
         }
+
         assert!(
             net.body.fc1.bias == before.body.fc1.bias && net.body.fc2.bias != before.body.fc2.bias
         );
@@ -163,7 +165,8 @@ fn boxed_tensors_never_touch_the_stack() {
     });
 }
 
-/// Almost five megabytes: nineteen of these stacks, and two of the stacks of other threads.
+/// An image of almost five megabytes: nineteen times the small stack, and twice the default stack
+/// of a thread.
 type Picture = Rank3<640, 640, 3>;
 type Pictures = Vec<Tensor<Picture>>;
 
@@ -184,6 +187,7 @@ fn a_trainer_learns_large_targets_from_large_inputs() {
         let x = pictures(3);
         let validation = pictures(1);
         let mut net = Denoise::init(&mut shapewright::rng(0));
+
         let trainer = |epochs| {
             Denoise::trainer(Adam::new(0.01), Mse)
                 .epochs(epochs)
@@ -195,9 +199,11 @@ fn a_trainer_learns_large_targets_from_large_inputs() {
                 .checkpoint(&path)
                 .resume(true)
         };
+
         trainer(1).fit(&mut net, &x, &x).expect("an epoch");
         let history = trainer(2).fit(&mut net, &x, &x).expect("another epoch");
         assert!(history.epochs[1].loss < history.epochs[0].loss);
+
         let untrained = Denoise::trainer(Sgd::new(0.1), Mse)
             .accumulate(2)
             .batch_size(1)
@@ -222,7 +228,7 @@ fn a_trainer_changes_and_mixes_large_samples() {
     });
 }
 
-/// A target of one's own.
+/// A custom target.
 #[derive(Clone, Copy)]
 struct Scene {
     picture: Tensor<Picture>,
@@ -235,7 +241,7 @@ impl Sample for Scene {
 
 impl Scene {
     fn boxed(value: f32) -> Box<Self> {
-        // SAFETY: all bits zero is a picture, and class 0.
+        // SAFETY: zero bits are a valid picture and class 0.
         let mut scene = unsafe { Box::<Scene>::new_zeroed().assume_init() };
         scene.picture.as_mut_slice().fill(value);
         scene
@@ -281,7 +287,7 @@ fn targets_of_any_type_are_gathered_from_memory_to_memory() {
     });
 }
 
-/// A tuple of an image, optional labels of its pixels, and more.
+/// A tuple of an image, optional labels, and more.
 type Several = (
     Tensor<Picture>,
     [[Option<Label<2>>; 512]; 512],
@@ -291,8 +297,8 @@ type Several = (
 #[test]
 fn tuples_and_arrays_are_samples_of_their_parts() {
     on_a_small_stack(|| {
-        // SAFETY: all bits zero is a picture, no labels (or those of class 0), a number; the text
-        // is written.
+        // SAFETY: zero bits are a valid picture, valid optional labels (`None` or class 0) and a
+        // valid number; the text is written.
         let several = unsafe {
             let mut several = Box::<Several>::new_zeroed();
             (*several.as_mut_ptr()).2.1 = "text";
@@ -355,7 +361,7 @@ fn copies_of_large_samples() {
         assert!(pictures[0].iter().all(|&x| x == 7.0));
         assert!(copies.iter().all(|copy| copy == &*picture));
     });
-    // Of what is cloned by value, too.
+    // Also with samples that are cloned by value.
     let names = shapewright::data::repeat(&"a".to_owned(), 2);
     assert_eq!(shapewright::data::to_vec(&names), ["a", "a"]);
 }
@@ -368,6 +374,7 @@ fn every_transform_of_large_images() {
         augmenter.augment(1, 0, &mut image);
         assert!(image.as_slice()[..999].iter().all(|x| x.is_finite()));
     }
+
     on_a_small_stack(|| {
         check((RandomHorizontalFlip::new(1.0), RandomVerticalFlip::new(1.0)));
         check((
@@ -376,6 +383,7 @@ fn every_transform_of_large_images() {
         ));
         check(RandomCrop::<8>::new().padding_mode(PaddingMode::Reflect));
     });
+
     on_a_small_stack(|| {
         check(RandomAffine::new(9.0).shear(3.0));
         check(RandomRotation::new(30.0).interpolation(Interpolation::Bilinear));
@@ -387,10 +395,12 @@ fn every_transform_of_large_images() {
             1.0,
         ));
     });
+
     on_a_small_stack(|| {
         let mut cut = Tensor::<Rank3<620, 600, 3>>::zeros_boxed();
         center_crop(&*Tensor::<Picture>::full_boxed(0.5), &mut *cut);
         assert_eq!(cut[[619, 599, 2]], 0.5);
+
         let mut x = pictures(2);
         mix(&mut x, 0.5);
         assert_eq!(x[1][[0, 0, 0]], 0.25);
@@ -406,6 +416,7 @@ fn scalers_and_imputers_of_large_samples() {
         scaler.inverse_transform(&mut x);
         assert_eq!(x[1][[7, 7, 1]], 0.5);
     });
+
     on_a_small_stack(|| {
         let mut x = pictures(2);
         let mut scaler = MinMaxScaler::fit_boxed(&x).expect("finite values");
@@ -415,6 +426,7 @@ fn scalers_and_imputers_of_large_samples() {
         scaler.inverse_transform(&mut x);
         assert_eq!(x[1][[7, 7, 1]], 0.5);
     });
+
     on_a_small_stack(|| {
         let mut x = pictures(2);
         x[0].as_mut_slice()[9] = f32::NAN;
@@ -422,10 +434,12 @@ fn scalers_and_imputers_of_large_samples() {
             .expect("finite values")
             .transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 0.5);
+
         x[0].as_mut_slice()[9] = f32::NAN;
         Imputer::constant_boxed(3.0).transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 3.0);
-        // A list of values for each feature: a smaller sample, of a megabyte.
+
+        // A smaller sample of a megabyte, as the median needs a list of values for each feature.
         let x = Tensor::<Rank2<512, 512>>::zeros_vec(3);
         assert_eq!(
             Imputer::median_boxed(&x).expect("finite values").fill[[5, 5]],
@@ -510,7 +524,8 @@ fn numpy_files_of_large_samples() {
 fn grids_and_files_of_large_images() {
     use shapewright::data::images::{Images, Size, read};
     use shapewright::plots::ImageGrid;
-    // The compression of PNG files makes its tables, of some hundred kilobytes, on the stack.
+
+    // The compression of PNG files keeps tables of some hundred kilobytes on the stack.
     on_a_stack_of(1 << 20, || {
         let folder = common::folder("large_images");
         std::fs::create_dir(folder.join("grey")).expect("a folder");
@@ -520,8 +535,10 @@ fn grids_and_files_of_large_images() {
             .add(&*Tensor::<Picture>::full_boxed(0.5), "grey")
             .save(&path)
             .expect("a file");
+
         let image = read::<640, 640, 3, f32>(&path, Size::Resize).expect("a picture");
         assert!((image[[512, 512, 1]] - 0.5).abs() < 0.01);
+
         let images = Images::<640, 640, 3, 1>::read(&folder, Size::Resize)
             .expect("a folder of pictures")
             .clone();
@@ -538,20 +555,24 @@ fn labels_of_every_pixel() {
         let numbers = Tensor::<Rank2<640, 640>, u8>::zeros_vec(2);
         let labels = Label::<2>::from_tensors(&numbers).expect("classes");
         let mut net = Segment::init(&mut shapewright::rng(0));
+
         let history = Segment::trainer(Sgd::new(0.1), CrossEntropy)
             .metric(MeanIou::new())
             .validate(&x, &labels)
             .fit(&mut net, &x, &labels)
             .expect("an epoch");
         assert_eq!(history.epochs.len(), 1);
+
         let confusion = net.evaluate(&x, &labels).expect("as many labels");
         assert_eq!(confusion.total(), 2 * 640 * 640);
     });
+
     on_a_small_stack(|| {
         let x = pictures(1);
         let numbers = Tensor::<Rank2<640, 640>, u8>::zeros_vec(1);
         let labels = Label::<2>::from_tensors(&numbers).expect("classes");
         let optional = Label::<2>::from_tensors_without(255, &numbers).expect("classes");
+
         let net = Segment::init(&mut shapewright::rng(0));
         let [mut outputs, mut gradients] =
             [(); 2].map(|()| Tensor::<Rank3<640, 640, 2>>::zeros_vec(1));
@@ -561,12 +582,14 @@ fn labels_of_every_pixel() {
             .optional_labels()
             .loss(&outputs, &optional, &mut gradients);
         assert!((loss - same).abs() < 1e-3);
+
         let found = Label::from_scores(&outputs);
         let mut accuracy = Accuracy::<2>::new();
         let mut log_loss = LogLoss::<2>::new(Outputs::Probabilities);
         let mut f1 = F1::<2>::new(Average::Macro);
         net.measure(&x, &labels, &mut [&mut accuracy, &mut f1])
             .expect("as many labels");
+
         outputs[0].softmax_in_place();
         log_loss.update(&outputs, &labels);
         assert!((log_loss.value().expect("a value") - f64::from(loss)).abs() < 1e-2);
@@ -580,6 +603,7 @@ fn losses_and_metrics_of_large_outputs() {
         let outputs = Tensor::<Picture>::zeros_vec(1);
         let targets = Tensor::<Picture>::zeros_vec(1);
         let mut gradients = Tensor::zeros_vec(1);
+
         type OnPictures<'a> = &'a dyn Fn(&mut [Tensor<Picture>]) -> f32;
         let losses: [OnPictures<'_>; 9] = [
             &|to| Mse.loss(&outputs, &targets, to),
@@ -592,24 +616,71 @@ fn losses_and_metrics_of_large_outputs() {
             &|to| SmoothL1.loss(&outputs, &targets, to),
             &|to| HingeEmbedding.loss(&outputs, &targets, to),
         ];
+
         for loss in losses {
             assert!(loss(&mut gradients).is_finite());
         }
     });
+
     on_a_small_stack(|| {
         let outputs = pictures(2);
         let targets = pictures(2);
         let mut squared = RootMeanSquaredError::<Picture>::new();
         squared.update(&outputs, &targets);
         assert_eq!(squared.value(), Ok(0.0));
+
         let mut absolute = MeanAbsoluteError::new();
         absolute.update(&outputs[..1], &targets[1..]);
         assert_eq!(absolute.value(), Ok(0.5));
     });
+
     on_a_small_stack(|| {
         let mut determination = R2Score::<Picture>::new();
         determination.update(&pictures(2), &pictures(2));
         assert_eq!(determination.value(), Ok(1.0));
+    });
+}
+
+/// Weights of so many classes are handed over by reference.
+#[test]
+fn weights_of_many_classes() {
+    const CLASSES: usize = 1_000_000;
+    static WEIGHTS: [f64; CLASSES] = {
+        let mut weights = [1.0; CLASSES];
+        weights[999_999] = 3.0;
+        weights
+    };
+
+    on_a_small_stack(|| {
+        let outputs = Tensor1::<CLASSES>::zeros_vec(2);
+        let labels = [0, 999_999].map(|class| Label::new(class).expect("a class"));
+        let mut gradients = Tensor::zeros_vec(2);
+
+        let cross = CrossEntropy.class_weights(&WEIGHTS).label_smoothing(0.1);
+        let weighted = cross.loss(&outputs, &labels, &mut gradients);
+        // The second term of smoothing is the same for both labels.
+        let want = 0.95 * (CLASSES as f32).ln();
+        assert!((weighted - want).abs() < 1e-3, "{weighted}");
+        let nll = Nll.class_weights(&WEIGHTS).optional_labels();
+        let labels = labels.map(Some);
+        assert_eq!(nll.loss(&outputs, &labels, &mut gradients), 0.0);
+        assert_eq!(gradients[1][999_999], -0.75);
+
+        let mut targets = Tensor1::zeros_vec(2);
+        targets.iter_mut().flatten().for_each(|x| *x = 1.0);
+        let binary = BceWithLogits.pos_weight(&WEIGHTS);
+        let weighted = binary.loss(&outputs, &targets, &mut gradients);
+        assert!((weighted - 2_f32.ln()).abs() < 1e-3, "{weighted}");
+    });
+    on_a_small_stack(|| {
+        network! { struct Words: [1] -> [1_000_000] { fc: Linear<_, 1_000_000> } }
+        let mut net = Words::zeros();
+        let labels = [Label::<CLASSES>::new(999_999).expect("a class")];
+        Words::trainer(Sgd::new(0.1), CrossEntropy.class_weights(&WEIGHTS))
+            .epochs(1)
+            .fit(&mut net, &[Tensor1::ones()], &labels)
+            .expect("an epoch");
+        assert!(net.fc.bias[999_999] > 0.0);
     });
 }
 
@@ -630,6 +701,21 @@ fn confusion_matrices_of_many_classes() {
         let sum: f64 = shares.as_flattened().iter().sum();
         assert_eq!(sum, 1.0);
     });
+}
+
+/// A matrix of so many classes has 400 million cells, of which these print and draw two.
+#[test]
+fn few_samples_of_many_classes_print_fast() {
+    const CLASSES: usize = 20_000;
+    let class = |number| Label::<CLASSES>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(19_999), class(7));
+    matrix.add(class(19_999), class(7));
+    matrix.add(class(3), class(3));
+    assert_eq!(
+        matrix.to_string(),
+        "label \\ predicted: count\n3 \\ 3: 1\n7 \\ 19999: 2\n"
+    );
 }
 
 #[test]
@@ -709,6 +795,12 @@ fn every_function_that_gives_a_tensor_has_a_sibling_for_large_ones() {
         sum.log_softmax_in_place();
         assert!((sum[[0, 0]] + 512.0_f32.ln()).abs() < 1e-4);
 
+        let indices = vec![Index::<7>::new(3).expect("a row"); 100_000];
+        let tokens = Tensor1::<100_000>::from_indices_boxed(&indices).expect("as many");
+        assert_eq!(tokens[99_999], 3.0);
+        let error = Tensor1::<7>::from_indices_boxed(&indices).expect_err("too many");
+        assert_eq!(error.found, 100_000);
+
         let mut target = Tensor1::<100_000>::zeros_boxed();
         one_hot_into(Label::new(99_999).expect("a class"), &mut *target);
         assert_eq!(target.argmax(), 99_999);
@@ -736,6 +828,7 @@ fn a_search_over_trainings_on_large_samples() {
 #[test]
 fn weights_larger_than_the_stack_go_to_files_and_back() {
     use shapewright::weights::{Loader, Saver};
+
     on_a_small_stack(|| {
         let folder = common::folder("large_weights");
         let net = Outer::init(&mut shapewright::rng(0));
@@ -745,6 +838,7 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
             .load(folder.join("net.safetensors"))
             .expect("the same network");
         assert!(other.params() == net.params());
+
         let scaler = StandardScaler::fit_boxed(&pictures(2)).expect("finite values");
         let path = folder.join("both.safetensors");
         Saver::new()
@@ -752,9 +846,11 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
             .part("scaler", &*scaler)
             .save(&path)
             .expect("a file");
+
         let loader = Loader::open(&path).expect("a file");
         let back: Box<StandardScaler<Picture>> = loader.part("scaler").load().expect("the scaler");
         assert!(*back == *scaler);
+
         let mut tuned = Outer::zeros();
         tuned
             .body
@@ -770,7 +866,7 @@ macro_rules! layers {
     };
 }
 
-/// Calls with the layers four times.
+/// Calls a macro with the layers repeated four times.
 macro_rules! four_times {
     ($then:ident $name:ident { $($layers:tt)* }) => {
         $then! { $name { $($layers)* $($layers)* $($layers)* $($layers)* } }
@@ -782,7 +878,7 @@ macro_rules! four_times {
 
 four_times! { four_times four_times layers Deep { Linear<_, 8>, Tanh, LayerNorm<_>, Relu, Dropout(0.1), } }
 
-// So often that a list of what each time keeps, a few words each, is larger than the stack.
+// With so many repetitions, a list with a few words for each would be larger than the stack.
 network! { struct Repeated: [2] -> [2] { Repeat<20_000> { Linear<_, 2>, Tanh } } }
 
 network! {
@@ -801,7 +897,7 @@ network! {
     }
 }
 
-/// Everything that a network does, which ends in the steps of a training.
+/// Does everything that a network can do, up to the steps of a training.
 fn whole_life<N: Trainable<Element = f32>>() {
     on_a_small_stack(|| {
         let mut net = N::init(&mut shapewright::rng(0));

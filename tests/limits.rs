@@ -1,4 +1,4 @@
-//! The memory of metrics and of readers of files, which grows with the data and stays within the
+//! The memory of metrics and of readers of files: it grows with the data and stays within the
 //! limits.
 #![cfg(all(
     feature = "csv",
@@ -33,7 +33,7 @@ use shapewright::{
 };
 
 thread_local! {
-    /// The bytes that this thread has, and the most that it had.
+    /// The number of bytes that this thread holds, and the largest such number so far.
     static NOW: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
@@ -73,7 +73,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The most bytes that a call has at a time, beyond those before it.
+/// Returns the result of a call and the largest number of bytes that it holds at a time, beyond
+/// those before it.
 fn most<R>(call: impl FnOnce() -> R) -> (R, isize) {
     let before = NOW.get();
     MOST.set(before);
@@ -83,7 +84,8 @@ fn most<R>(call: impl FnOnce() -> R) -> (R, isize) {
 
 const MIB: isize = 1 << 20;
 
-/// Asserts that a reader refuses a file for its memory, and how much it takes to find out.
+/// Asserts that a reader refuses a file because of its memory, and that it takes at most `within`
+/// bytes to find out.
 #[track_caller]
 fn refused<T>(within: isize, read: impl FnOnce() -> Result<T, ReadError>) -> ReadError {
     let (result, most) = most(read);
@@ -95,7 +97,7 @@ fn refused<T>(within: isize, read: impl FnOnce() -> Result<T, ReadError>) -> Rea
     error
 }
 
-/// As many zeros as these, packed.
+/// Returns `start` and many zeros, compressed.
 fn packed_zeros(start: &[u8], zeros: usize) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(start).expect("memory");
@@ -115,7 +117,7 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         .concat()
     };
     let path = folder.join("zeros.gz");
-    // From a file, the head is enough: what follows is not looked at.
+    // Of a file, only the head is read.
     fs::write(&path, packed_zeros(&head(400_000), 784)).expect("a file");
     let error = refused(MIB, || idx::images::<Rank2<28, 28>, f32>(&path));
     let text = format!(
@@ -125,19 +127,19 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         path.display()
     );
     assert_eq!(error.to_string(), text);
-    // From something without a size, as much as may be.
+    // A source without a size is read up to the limit.
     let bytes = packed_zeros(&head(10_000), 7_840_000);
     assert!(bytes.len() < 50_000, "{} bytes", bytes.len());
     let limits = Limits::new().max_bytes(10 << 20);
     refused(20 * MIB, || {
         limits.within(|| idx::images_from::<Rank2<28, 28>, f32>("x", &bytes[..]))
     });
-    // What is announced may be a lie: more comes, or less.
+    // The announced size may be wrong: here there are fewer bytes.
     let small = packed_zeros(&head(400_000), 784);
     let error = idx::images_from::<Rank2<28, 28>, f32>("x", &small[..]).expect_err("cut");
     assert_eq!(error.kind, ReadErrorKind::Length);
 
-    // Raised, it is read.
+    // With a higher limit, the file is read.
     fs::write(&path, &bytes).expect("a file");
     let read = || idx::images::<Rank2<28, 28>, u8>(&path);
     refused(MIB, || limits.within(read));
@@ -150,7 +152,7 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
         10_000
     );
     assert_eq!(read().expect("images").len(), 10_000);
-    // Labels, of which four bytes are made for each.
+    // Each byte of a label becomes four bytes in memory.
     let head = [&[0, 0, 8, 1][..], &(100_000_000_u32).to_be_bytes()].concat();
     fs::write(&path, packed_zeros(&head, 100)).expect("a file");
     refused(MIB, || idx::labels::<10>(&path));
@@ -207,7 +209,7 @@ fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A PNG that says that it is large.
+/// Returns a small PNG file that claims to be large.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let head = [
         &width.to_be_bytes()[..],
@@ -226,7 +228,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     .concat()
 }
 
-/// A JPEG that says that it is large.
+/// Returns a small JPEG file that claims to be large.
 fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8)
@@ -279,7 +281,7 @@ fn small_files_of_large_pictures_are_refused_by_their_head() {
                 the height 13000 and the width 13000; if you trust the file, read it within \
                 `Limits::new().max_bytes(..).within(..)`";
     assert_eq!(error.to_string(), format!("{}: {text}", path.display()));
-    // A picture that is small, but wide and made high on the way.
+    // A small picture that is wide, and that resizing makes high on the way.
     image::GrayImage::new(1000, 1)
         .save(&path)
         .expect("a picture");
@@ -360,7 +362,7 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
     );
     assert!(most_enough.within(|| Loader::open(&path)).is_ok());
 
-    // A training that has seen much.
+    // A training with a long history.
     let path = folder.join("run.checkpoint");
     let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
     let y = [[0.0], [1.0]].map(Tensor1::from);
@@ -509,12 +511,14 @@ fn metrics_take_memory_for_labels_and_classes_and_not_for_their_square() {
             (measure_labels::<100_000>, 100_000),
         ] {
             let (_, most) = most(run);
+
             // Two dense matrices of up to 1024 classes.
             let dense = if classes <= 1024 {
                 16 * classes * classes
             } else {
                 0
             };
+
             assert!(
                 most < 100 * classes + dense + MIB / 4,
                 "{most} bytes for {classes} classes"
@@ -529,11 +533,13 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
         Accuracy, Average, ConfusionMatrix, F1, LogLoss, Outputs, RocAucOneVsRest, TopKAccuracy,
     };
     const N: usize = 100_000;
+
     on_a_small_stack(|| {
         let mut scores = Tensor1::<N>::zeros_boxed();
         scores[N - 1] = 3.0;
         let outputs = std::slice::from_ref(&*scores);
         let label = [Label::<N>::new(N - 1).expect("a class")];
+
         let ((), most) = most(|| {
             let mut metrics: [Box<dyn Measures<Tensor1<N>, Label<N>>>; 5] = [
                 Box::new(Accuracy::<N>::new()),
@@ -542,10 +548,12 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
                 Box::new(F1::<N>::new(Average::Micro)),
                 Box::new(RocAucOneVsRest::<N>::new(Outputs::Logits)),
             ];
+
             metrics
                 .iter_mut()
                 .for_each(|metric| metric.update(outputs, &label));
             let values: Vec<_> = metrics.iter().map(|metric| metric.value()).collect();
+
             let log_loss = (3.0_f64.exp() + (N - 1) as f64).ln() - 3.0;
             assert_eq!(
                 (&values[0], &values[1], &values[3]),
@@ -558,6 +566,7 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
                 Ok(1.0)
             );
         });
+
         assert!(most < 80 * N as isize, "{most} bytes");
     });
 }
@@ -566,8 +575,10 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
 fn large_and_small_matrices_are_the_same() {
     use shapewright::metrics::{ConfusionMatrix, Normalize};
     const N: usize = 1025;
+
     let (predictions, labels) = labels::<N>();
     let mut matrix = ConfusionMatrix::<N>::of_predictions(&predictions, &labels);
+
     let mut counts = vec![vec![0_u64; N]; N];
     for (prediction, label) in predictions.iter().zip(&labels) {
         counts[label.index()][prediction.index()] += 1;
@@ -579,17 +590,20 @@ fn large_and_small_matrices_are_the_same() {
             .zip(&counts)
             .all(|(row, expected)| row == expected.as_slice())
     );
+
     let shares = matrix.normalized(Normalize::All);
     assert_eq!(
         shares[labels[0].index()][predictions[0].index()],
         matrix.count(labels[0], predictions[0]) as f64 / 100.0
     );
+
     // What was laid out follows.
     matrix.add(labels[1], labels[0]);
     assert_eq!(
         matrix.counts()[labels[0].index()][labels[1].index()],
         counts[labels[0].index()][labels[1].index()] + 1
     );
+
     matrix.reset();
     assert_eq!(matrix, ConfusionMatrix::new());
     assert_eq!(matrix.counts().as_flattened().iter().sum::<u64>(), 0);

@@ -1,4 +1,4 @@
-//! The constants of a network tell all the memory that its calls allocate.
+//! The constants of a network account for all memory that its calls allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -47,7 +47,7 @@ fn allocated(call: impl FnOnce()) -> usize {
     BYTES.load(Relaxed) - before
 }
 
-/// Asserts that a call allocates at most this many bytes, in so many buffers.
+/// Asserts that a call allocates at most this many bytes, beyond the rounding of this many buffers.
 #[track_caller]
 fn assert_at_most(what: &str, bytes: usize, buffers: usize, call: impl FnOnce()) {
     let found = allocated(call);
@@ -58,17 +58,18 @@ fn assert_at_most(what: &str, bytes: usize, buffers: usize, call: impl FnOnce())
     );
 }
 
-/// Inputs that are indices of an embedding as well.
+/// Returns inputs that are also valid indices of an embedding.
 fn inputs<N: Network>(batch: usize) -> Vec<Tensor<N::Input, N::Element>> {
     vec![Tensor::full(N::Element::from_f64_lossy(1.0)); batch]
 }
 
-/// The first call of a thread, with one sample and with a batch.
+/// Checks the first call of a thread, with one sample or with a batch.
 fn inference<N: Network + 'static>(batch: usize) {
     let first_call = move || {
         let net = N::init(&mut shapewright::rng(0));
         let x = inputs::<N>(batch);
         let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
+
         if batch == 1 {
             assert_at_most(
                 &format!("the first forward of {}", N::NAME),
@@ -77,6 +78,7 @@ fn inference<N: Network + 'static>(batch: usize) {
                 || net.forward_into(&x[0], &mut y[0]),
             );
         }
+
         assert_at_most(
             &format!("the first forward_batch of {} on {batch}", N::NAME),
             N::workspace_bytes(batch, 1),
@@ -84,7 +86,8 @@ fn inference<N: Network + 'static>(batch: usize) {
             || net.forward_batch(&x, &mut y),
         );
     };
-    // A thread of its own, which has kept no memory yet.
+
+    // A new thread has kept no memory yet.
     std::thread::spawn(first_call).join().expect("a first call");
     assert_eq!(
         N::workspace_bytes(1, 1),
@@ -94,7 +97,7 @@ fn inference<N: Network + 'static>(batch: usize) {
     );
 }
 
-/// The reservation of a workspace and its first step.
+/// Checks the reservation of a workspace and its first step.
 fn training<N: Trainable>(batch: usize, count: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = inputs::<N>(batch);
@@ -114,7 +117,7 @@ fn training<N: Trainable>(batch: usize, count: usize) {
             .fill(N::Element::from_f64_lossy(0.1));
         pass.backward(&mut gradient);
     });
-    // All of it is reserved at once.
+    // The second step allocates nothing.
     assert_at_most(&what, 0, 0, || {
         net.forward_train(&x, &mut workspace)
             .backward(&mut gradient);
@@ -186,13 +189,20 @@ fn networks_tell_all_that_they_allocate() {
         return;
     }
 
-    // The workers are spawned by the first call that is large enough, and the processors counted.
+    // The first large call spawns the workers and counts the processors.
     threads::set_threads(2);
     let net = LeNet::zeros();
     for _ in 0..5 {
         net.forward_batch(&inputs::<LeNet>(200), &mut vec![Tensor1::zeros(); 200]);
     }
 
+    // A panel of the product of the weight's gradient, whose inner dimension is the batch, and the
+    // sums of a run of it.
+    assert!(
+        Tiny::TRAIN_THREAD_BYTES <= 4 * (256 * 16 + 4 * 10 + 16),
+        "{} bytes",
+        Tiny::TRAIN_THREAD_BYTES
+    );
     check::<Tiny>(&[7, 1000]);
     check::<Dense>(&[2, 64, 300]);
     check::<Wide>(&[5]);

@@ -1,5 +1,5 @@
-//! A small tour through the unsafe code, for Miri: `.ci/sanitize miri` has the command and its
-//! flags.
+//! Small programs that run all of the unsafe code, for Miri: `.ci/sanitize miri` has the command
+//! and its flags.
 
 mod common;
 
@@ -153,7 +153,7 @@ fn words_are_learned() {
     assert!(net.forward(&x[0]).sum().is_finite());
 }
 
-/// A panic's payload whose drop panics, with such a payload again.
+/// A payload of a panic whose drop panics with another such payload.
 struct Grenade(u32);
 
 impl Drop for Grenade {
@@ -164,8 +164,8 @@ impl Drop for Grenade {
     }
 }
 
-/// Doubles, or panics where the first number is negative; enough work for every sample to be a
-/// part.
+/// Doubles, or panics where the first number is negative. It claims so much work that every sample
+/// becomes a part of its own.
 struct Dangerous;
 
 impl<In: Shape> ShapeRule<In> for Dangerous {
@@ -208,6 +208,7 @@ fn workers_outlive_panics() {
     let _settings = two_portable_threads();
     let net = Danger::init(&mut shapewright::rng(1));
     let mut workspace = Danger::workspace();
+
     for signs in [
         [1.0, 1.0],
         [-1.0, 1.0],
@@ -217,10 +218,12 @@ fn workers_outlive_panics() {
     ] {
         let x = signs.map(|sign| Tensor1::from([sign, 1.0]));
         let mut y = vec![Tensor1::zeros(); 2];
+
         let inference = || net.forward_batch(&x, &mut y);
         let inference = catch_unwind(AssertUnwindSafe(inference)).map_err(std::mem::forget);
         let training = || assert_eq!(net.forward_train(&x, &mut workspace).outputs().len(), 2);
         let training = catch_unwind(AssertUnwindSafe(training)).map_err(std::mem::forget);
+
         let fine = signs == [1.0, 1.0];
         assert_eq!((inference.is_ok(), training.is_ok()), (fine, fine));
         assert!(!fine || y.iter().all(|y| (y[0] - 0.964_027_6).abs() < 1e-5));
@@ -231,15 +234,18 @@ fn workers_outlive_panics() {
 fn trainers_gather_and_change_batches_on_other_threads() {
     let _settings = two_portable_threads();
     network! { struct Small: [3] -> [2] { Linear<_, 2>, Heavy } }
+
     let (x, labels) = (
         common::random::<Rank1<3>, f32>(7, 1),
         vec![Label::<2>::new(1).expect("a class"); 7],
     );
+
     let trainer = || {
         Small::trainer(Sgd::new(0.1), CrossEntropy)
             .epochs(2)
             .batch_size(3)
     };
+
     for trainer in [
         trainer(),
         trainer()
@@ -262,6 +268,7 @@ fn parameters_of_ones_own_are_numbers() {
         none: [T; 0],
         inner: common::layers::ScaleParams<3, T>,
     }
+
     fn check<T: Element>() {
         let mut own = Own::<2, T> {
             one: T::one(),
@@ -271,6 +278,7 @@ fn parameters_of_ones_own_are_numbers() {
                 factor: [T::one(); 3],
             },
         };
+
         let numbers = <Own<2, T> as Parameters<T>>::LEN;
         assert_eq!((numbers, size_of::<Own<2, T>>()), (8, 8 * size_of::<T>()));
         own.as_mut_slice()
@@ -281,9 +289,11 @@ fn parameters_of_ones_own_are_numbers() {
             [own.one, own.rows[1][1], own.inner.factor[2]],
             [0.0, 4.0, 7.0].map(T::from_f64_lossy)
         );
+
         let copy = own.clone();
         assert!(copy.as_slice() == own.as_slice() && own.none.is_empty());
     }
+
     check::<f32>();
     check::<f64>();
 }
@@ -360,7 +370,7 @@ impl<S: Shape, T: Element> Train<S, S, T> for Keeper {
 network! { #[derive(Clone, Debug)] struct Keeps: [2] -> [2] { Linear<_, 2>, keeper: Keeper, Keeper } }
 network! { #[derive(Clone, Debug)] struct KeepsDouble: [2] -> [2] as f64 { Linear<_, 2>, keeper: Keeper, Keeper } }
 
-/// Padding has no values after a move, and nothing reads it.
+/// After a move, padding is uninitialized, and nothing reads it.
 #[test]
 fn buffers_are_copied_and_their_padding_is_not_read() {
     let _settings = two_portable_threads();
@@ -370,7 +380,7 @@ fn buffers_are_copied_and_their_padding_is_not_read() {
             let check = |net: &$net| {
                 assert!(net.keeper.has_its_bits() && net.layer_2.has_its_bits());
             };
-            // A move by value takes the values of padding away.
+            // A move by value leaves the padding uninitialized.
             let moved: $net = *$net::init(&mut shapewright::rng(1));
             let mut net = Box::new(moved);
             check(&net);
@@ -515,6 +525,7 @@ fn labels_are_grouped_and_samples_without_bytes_repeated() {
 fn tensors_become_slices_arrays_and_other_shapes() {
     let mut t = Tensor2::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     t.as_mut_slice()[5] = 7.0;
+
     assert_eq!(Tensor::flatten(&[t, t])[11], 7.0);
     assert_eq!(t.reshape::<Rank1<6>>()[5], 7.0);
     assert_eq!(t.row(1).as_slice(), [4.0, 5.0, 7.0]);
@@ -525,11 +536,13 @@ fn tensors_become_slices_arrays_and_other_shapes() {
         t.as_slice()
     );
     assert_eq!(t.transpose().matmul(&t)[[2, 2]], 58.0);
+
     let generic: GenericArray<bool, U2> = Tensor1::from([true, false]).into();
     assert_eq!(
         Tensor1::<2, bool>::from(generic),
         Tensor1::from([true, false])
     );
+
     let mut boxed = Tensor3::<2, 2, 2, u8>::full_boxed(3);
     boxed[[1, 1, 1]] = 4;
     assert_eq!(
@@ -539,6 +552,7 @@ fn tensors_become_slices_arrays_and_other_shapes() {
         ),
         (25, 0.0)
     );
+
     let mut both = Tensor::from((t, Tensor1::from([8.0])));
     *both.parts_mut().1 *= 2.0;
     assert_eq!(both.parts(), (&t, &Tensor1::from([16.0])));

@@ -1,5 +1,5 @@
-//! Sizes that do not fit into memory, or into a number: the same with and without overflow checks,
-//! so these tests run in debug and release builds.
+//! Sizes that do not fit into memory or into a number. The results are the same with and without
+//! overflow checks, so these tests run in debug and release builds.
 
 use shapewright::prelude::*;
 use shapewright::{
@@ -12,7 +12,7 @@ use shapewright::{
     tensor::{Dims, Element, Rank1, Rank2, Rank3},
 };
 
-/// Past it, a product of two is past the largest number.
+/// The smallest number whose square does not fit in a `usize`.
 const HALF: usize = 1 << (usize::BITS / 2);
 const TOP: usize = 1 << (usize::BITS - 1);
 
@@ -43,7 +43,7 @@ fn lengths_of_parameters_do_not_wrap() {
     assert_eq!(<[[f64; TOP]; 0] as Parameters<f64>>::LEN, 0);
 }
 
-/// What a layer says to an input: the number of elements that come out, or `None` if it refuses.
+/// Returns the number of elements of a layer's output, or `None` if the layer refuses the input.
 fn answer<L: ShapeRule<In>, In: Shape>() -> Option<usize> {
     let fit: Inferred = L::OUTPUT.within_memory();
     fit.is_fine().then(|| fit.output().len())
@@ -51,7 +51,7 @@ fn answer<L: ShapeRule<In>, In: Shape>() -> Option<usize> {
 
 #[test]
 fn layers_refuse_what_does_not_fit() {
-    // The dilation, one too large, would be 1.
+    // If the arithmetic wrapped, this dilation would count as 1.
     assert_eq!(answer::<MaxPool1d<3, 1, 0, 1>, Rank2<9, 2>>(), Some(14));
     assert_eq!(
         answer::<MaxPool1d<3, 1, 0, { TOP + 1 }>, Rank2<9, 2>>(),
@@ -109,7 +109,8 @@ fn convolutions_refuse_what_does_not_fit() {
     );
     assert_eq!(answer::<One<1, 1, { TOP - 4 }, 1>, Rank2<9, 1>>(), None);
 
-    // Windows of 2^32 by 2^32 places: a frame around the image would have no numbers at all.
+    // Windows of 2^32 by 2^32 pixels: if the arithmetic wrapped, the padded image would have no
+    // elements.
     type Two<const S: usize, const P: usize, const D: usize> =
         Conv2d<1, 1, 2, 2, S, S, P, P, D, D, 1, false, 1>;
     assert_eq!(answer::<Two<1, 1, 1>, Rank3<2, 2, 1>>(), Some(9));
@@ -125,7 +126,7 @@ fn convolutions_refuse_what_does_not_fit() {
     assert_eq!(answer::<Up<TOP, 0>, Rank3<3, 1, 1>>(), None);
 }
 
-/// More multiply-adds than a number holds are no mistake.
+/// A network may have more multiply-adds than fit in a number.
 #[test]
 fn multiply_adds_stop_at_the_largest_number() {
     network! { struct Wide: [268435456, 268435456] -> [1] { Linear<_, 268435456>, Tanh, Flatten, Linear<_, 1> } }
@@ -137,7 +138,7 @@ fn multiply_adds_stop_at_the_largest_number() {
     );
 }
 
-/// A layer that needs scratch memory, and does not say how it trains.
+/// A layer that needs scratch memory, with the default training.
 struct Scratch;
 
 impl<In: Shape> ShapeRule<In> for Scratch {
@@ -225,13 +226,13 @@ mod beyond_memory {
         // 2^43 numbers and their gradients for each of 2^20 samples: 2^64 numbers.
         let x = vec![Tensor3::ones(); 1 << 20];
         let found = panic_of(|| {
-            Large::zeros().forward_train(&x, &mut Large::workspace());
+            let _ = Large::zeros().forward_train(&x, &mut Large::workspace());
         });
         let what = "a training pass of `Large` on a batch of 1048576";
         assert_eq!(found, sentence(what, 1 << 46, 1 << 20, ADDRESS));
         assert_eq!(panic_of(|| Large::workspace().reserve(1 << 20)), found);
 
-        // Two of them are within what a program could address.
+        // 2^58 bytes are addressable, but the system does not have them.
         let error: OutOfMemory = Large::workspace()
             .try_reserve(1 << 12)
             .expect_err("2^58 bytes");

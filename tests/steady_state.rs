@@ -16,15 +16,15 @@ use shapewright::prelude::*;
 use shapewright::{optim::OptimizerState, tensor::Element, threads};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-/// The test has begun.
+/// Whether the test has begun.
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// This thread is the harness's: it allocated before the test began.
+    /// Whether this thread belongs to the test harness, as it allocated before the test began.
     static OF_HARNESS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Counts what all threads but the harness's allocate.
+/// Counts the allocations of all threads but the harness's.
 fn count() {
     if !BEGUN.load(Ordering::Relaxed) {
         OF_HARNESS.set(true);
@@ -122,16 +122,20 @@ fn training<N: Trainable, O: Optimizer + Sync>(batch: usize, optimizer: O) {
     let mut gradient = N::zeros();
     let mut state: OptimizerState<O, N> = optimizer.state();
     let mut average = WeightAverage::<N>::ema(0.9);
+
     assert_steady(&format!("training of {}", N::NAME), || {
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.output_gradients_mut()[0]
             .as_mut_slice()
             .fill(N::Element::from_f64_lossy(0.1));
         pass.backward(&mut gradient);
+
         let pass = net.forward_train(&x[..batch / 2], &mut workspace);
         pass.backward_accumulate(&mut gradient);
+
         let pass = net.forward_train(&x, &mut workspace);
         pass.backward_with_input(&mut gradient);
+
         clip_grad_norm(&mut *gradient, 1.0).expect("a finite norm");
         l2_penalty(&*net, layer!(N), 0.01, &mut *gradient);
         state.step(&mut net, &gradient);
@@ -175,12 +179,13 @@ fn batches_and_metrics() {
     });
 }
 
-/// The steps of a training whose batches are gathered by others, and of one where they are changed
-/// on another thread.
+/// Counts allocations in the steps of two trainings: one whose batches other threads gather, and
+/// one whose batches another thread changes.
 fn trainers() {
     network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
     let x = vec![Tensor3::ones(); 200];
     let labels = vec![Label::<5>::default(); 200];
+
     let list = (
         RandomHorizontalFlip::new(0.5),
         RandomCrop::<2>::new(),
@@ -188,11 +193,13 @@ fn trainers() {
         ColorJitter::new().brightness(0.2).contrast(0.2),
         RandomApply::new((GaussianNoise::new(0.1), RandomErasing::new(0.5)), 0.5),
     );
+
     let trainer = || {
         Image::trainer(Sgd::new(0.01), CrossEntropy)
             .epochs(6)
             .batch_size(4)
     };
+
     for trainer in [trainer(), trainer().augment(list).mixup(MixUp::new(0.2))] {
         let mut counts = Vec::with_capacity(1000);
         trainer
@@ -202,6 +209,7 @@ fn trainers() {
             })
             .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
             .expect("a training");
+
         assert_eq!(counts.len(), 6 * 50);
         let allocating: Vec<_> = (51..counts.len())
             .filter(|&step| counts[step] > counts[step - 1])
@@ -213,7 +221,7 @@ fn trainers() {
     }
 }
 
-/// With room made for the batch, the first step of a workspace does not allocate either.
+/// After `reserve`, the first step of a workspace does not allocate either.
 fn reserved() {
     let net = Whole::init(&mut shapewright::rng(0));
     let mut gradient = Whole::zeros();
@@ -234,14 +242,17 @@ fn reserved() {
 fn nothing_is_allocated_after_the_first_call() {
     OF_HARNESS.set(false);
     BEGUN.store(true, Ordering::Relaxed);
+
     if !cfg!(target_arch = "x86_64") {
         println!(
             "skipped: on this processor large products are left to matrixmultiply, which allocates"
         );
         return;
     }
+
     for count in [1, 2] {
         threads::set_threads(count);
+
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
@@ -250,6 +261,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Image>(9);
         inference::<Images>(12);
         inference::<Tiles>(12);
+
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Images, _>(12, Sgd::new(0.1));
         training::<Tiles, _>(12, Sgd::new(0.1));
@@ -261,11 +273,13 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Image, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));
+
         losses();
         batches_and_metrics();
         trainers();
         reserved();
     }
+
     // The counter itself works.
     assert!(allocations(|| drop(std::hint::black_box(Tiny::zeros()))) > 0);
 }

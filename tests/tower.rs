@@ -1,36 +1,15 @@
-//! The top-level modules of the crate form a tower: few of them use each other.
+//! The top-level modules of the crate form a tower: each uses modules below it alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pairs of modules that use each other. The list only becomes shorter.
-const PAIRS: [(&str, &str); 12] = [
-    // `memory::append` copies samples.
-    ("data", "memory"),
-    // `memory::label_numbers` views labels as numbers.
-    ("loss", "memory"),
-    // `Pass::loss`, `Network::trainer` and the code of `network!` name losses.
-    ("loss", "network"),
-    // What an output means is a layer's type; `Index` has the error of labels.
-    ("loss", "nn"),
-    // `memory` views `Parameters` as slices.
-    ("memory", "network"),
-    // `memory` views tensors as slices.
-    ("memory", "tensor"),
-    // The flow names `Relu`; the code of `network!` names layers.
-    ("network", "nn"),
-    // `Network::trainer` and `Workspace::follow` name optimizers.
-    ("network", "optim"),
-    // An `Element` is `Parameters`.
-    ("network", "tensor"),
-    // `split_mut` hands out `ThreadMemory`.
-    ("network", "threads"),
-    // `Network::trainer`.
-    ("network", "train"),
-    // `Network::save`, `load`, and `include_weights!`.
-    ("network", "weights"),
+/// Some of the modules, each below the next.
+const ORDER: [&str; 7] = [
+    "memory", "threads", "tensor", "params", "network", "nn", "loss",
 ];
+/// Modules above all of those.
+const TOP: [&str; 3] = ["emitted", "metrics", "train"];
 
 /// Returns the Rust files of a folder and of those in it, without modules of tests.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -114,39 +93,62 @@ fn uses() -> BTreeMap<String, BTreeSet<String>> {
             .match_indices("crate::")
             .flat_map(|(at, found)| names(&code[at + found.len()..]))
             .map(str::to_owned);
-        uses.entry(module).or_default().extend(used);
+        uses.entry(module.clone()).or_default().extend(used);
+        uses.entry(module.clone()).or_default().remove(&module);
     }
     uses
 }
 
 #[test]
-fn few_modules_use_each_other() {
-    let uses = uses();
-    let uses_other = |a: &str, b: &str| uses.get(a).is_some_and(|used| used.contains(b));
+fn modules_form_a_tower() {
+    let mut rest = uses();
+    let mut floors = BTreeMap::new();
 
-    let mut found = BTreeSet::new();
-    for a in uses.keys() {
-        for b in uses.keys().filter(|b| a < *b) {
-            if uses_other(a, b) && uses_other(b, a) {
-                found.insert((a.as_str(), b.as_str()));
-            }
+    // Each floor has the modules that use none of those that are left.
+    for floor in 0.. {
+        let used_alone = |used: &BTreeSet<String>| used.iter().all(|used| !rest.contains_key(used));
+        let lowest: Vec<_> = rest
+            .iter()
+            .filter(|(_, used)| used_alone(used))
+            .map(|(module, _)| module.clone())
+            .collect();
+        if lowest.is_empty() {
+            break;
+        }
+        for module in lowest {
+            rest.remove(&module);
+            floors.insert(module, floor);
         }
     }
 
-    let known: BTreeSet<_> = PAIRS.into_iter().collect();
-    let more: Vec<_> = found.difference(&known).collect();
+    // What stands above a cycle is not part of it.
+    loop {
+        let used: BTreeSet<_> = rest.values().flatten().cloned().collect();
+        let len = rest.len();
+        rest.retain(|module, _| used.contains(module));
+        if rest.len() == len {
+            break;
+        }
+    }
+    let cycle: BTreeSet<_> = rest.keys().cloned().collect();
+    rest.values_mut()
+        .for_each(|used| used.retain(|used| cycle.contains(used)));
     assert!(
-        more.is_empty(),
-        "these modules use each other, and did not before: {more:?}; let one of them do without, \
-         or move what both need below them"
-    );
-    let gone: Vec<_> = known.difference(&found).collect();
-    assert!(
-        gone.is_empty(),
-        "these modules no longer use each other: {gone:?}; remove them from the list"
+        rest.is_empty(),
+        "among these modules, some use each other, directly or by way of others: {rest:?}; let one \
+         of them do without, or move what both need below them"
     );
 
-    // The files are read: the tower has its known floors.
-    assert!(uses_other("network", "tensor") && uses_other("plots", "train"));
-    assert!(!uses_other("tensor", "nn") && !uses_other("optim", "train"));
+    // The files have been read: the tower has its known floors.
+    for pair in ORDER.windows(2) {
+        assert!(
+            floors[pair[0]] < floors[pair[1]],
+            "`{}` lies below `{}`: {floors:?}",
+            pair[0],
+            pair[1]
+        );
+    }
+    for top in TOP {
+        assert!(floors["loss"] < floors[top], "`{top}`: {floors:?}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-/// The compiler that wrote the `.stderr` files: others word and underline some things otherwise.
+/// The compiler that wrote the `.stderr` files. Others word and underline some errors differently.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Each file has its errors beside it, in a `.stderr`. They are checked as `cargo check` prints
+/// Each file has its errors next to it, in a `.stderr`. They are checked as `cargo check` prints
 /// them.
 #[test]
 fn mistakes_are_reported_in_prose() {
@@ -38,6 +38,25 @@ fn mistakes(files: &str) {
 
 /// Each file compiles without a warning, and what it asserts holds.
 #[test]
-fn what_is_right_compiles_and_runs() {
+fn valid_programs_compile_and_run() {
     trybuild::TestCases::new().pass("ui-tests/pass/*.rs");
+}
+
+/// Programs that have crates of their own: with the crate under another name, through a library that
+/// re-exports it, without the standard library.
+#[test]
+fn crates_that_are_right_compile() {
+    for name in ["app", "embedded"] {
+        let status = Command::new(env!("CARGO"))
+            .args(["check", "--quiet", "--offline"])
+            .arg("--manifest-path")
+            .arg(format!("ui-tests/crates/{name}/Cargo.toml"))
+            .env("CARGO_TARGET_DIR", "target/ui-crates")
+            .status()
+            .expect("cargo runs");
+        assert!(
+            status.success(),
+            "`ui-tests/crates/{name}` does not compile"
+        );
+    }
 }

@@ -67,11 +67,11 @@ impl<'a, T> Matrix<'a, T> {
 /// The initial value of a product's sums.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a, T> {
-    /// Nothing.
+    /// Zero.
     Zero,
     /// One value per column.
     Bias(&'a [T]),
-    /// What `C` holds.
+    /// The contents of `C`.
     Accumulate,
 }
 
@@ -196,18 +196,21 @@ pub(super) fn check_cross_entropy(
     grad: usize,
 ) -> usize {
     let rows = rows_of("cross_entropy", logits, classes);
+
     assert_eq!(rows, labels.len(), "cross_entropy: one label per row");
     assert!(
         weights == 0 || weights == rows,
         "cross_entropy: one weight per row, or none"
     );
     check_same("cross_entropy", logits, grad);
+
     for &label in labels {
         assert!(
             (label as usize) < classes,
             "cross_entropy: label {label} of {classes} classes"
         );
     }
+
     rows
 }
 

@@ -79,7 +79,7 @@ const fn power(n: i32) -> f64 {
 }
 
 /// Returns 0 for a tiny number, below the smallest normal number times 2^15, as optimizers do in
-/// what they update. NaN stays.
+/// their updates. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
     // Every float type represents 2^15.
@@ -107,7 +107,7 @@ impl Op for FlushOp<'_> {
     }
 }
 
-/// As [`Simd::flush_denormal`], for any float.
+/// Like [`Simd::flush_denormal`], for any float.
 #[inline(always)]
 pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value() {

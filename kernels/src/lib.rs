@@ -10,10 +10,10 @@
 //!
 //! # Memory
 //!
-//! Kernels that need memory of their own, such as for padded images, are handed it: see
-//! [`Product::memory`]. Constant functions beside their arguments tell its length, which is enough
-//! in every tier: [`product_memory`], [`ConvSizes::forward_memory`] and so on. They count elements,
-//! not bytes, and saturate at [`sizes::TOO_LARGE`].
+//! The caller provides the memory that kernels need, such as for padded images: see
+//! [`Product::memory`]. Constant functions next to their arguments return its length, which is
+//! enough in every tier: [`product_memory`], [`ConvSizes::forward_memory`] and so on. They count
+//! elements, not bytes, and saturate at [`sizes::TOO_LARGE`].
 //!
 //! Each kernel selects its tier itself rather than through a table of all kernels, so that a
 //! program contains only the kernels that it uses.
@@ -107,7 +107,7 @@ pub trait Update<T, R> {
     fn update(self, rule: &R, params: &mut [T], grad: &[T], states: &mut [&mut [T]]);
 }
 
-/// The kernels of an element type in one instruction tier. A network asks for them once per call.
+/// The kernels of an element type in one instruction tier. A network selects them once per call.
 pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// Returns the tier in which the kernels run.
     fn tier(self) -> Tier;
@@ -177,7 +177,7 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient
     /// with respect to the output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// As `mse`, for the absolute differences with a rounded tip. See [`Bend`].
+    /// Like `mse`, for the absolute differences with a rounded tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);

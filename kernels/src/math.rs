@@ -99,7 +99,7 @@ pub(super) fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
 #[inline(always)]
 pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);
-    // Where `exp` would be 0, the sum is 1 with and without it.
+    // If `exp` would be 0, the sum is 1 with and without it.
     let (q, n) = exp_parts(s, s.sub(s.zero(), x), None, LEAST_EXPONENT);
     s.div(one, s.add(one, s.ldexp(s.add(q, one), n)))
 }

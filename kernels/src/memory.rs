@@ -1,4 +1,5 @@
-//! The memory that kernels are handed: its lengths in all tiers, and its division into buffers.
+//! The memory that callers provide to kernels: its lengths in all tiers, and its division into
+//! buffers.
 //!
 //! Lengths are constants of the sizes, so that a network can reserve the memory of all its kernels
 //! when it is compiled. They are those of the tier that needs most.
@@ -126,7 +127,7 @@ impl<'m, T> Memory<'m, T> {
         &mut buffer[..len]
     }
 
-    /// As `take`, but a shorter buffer if the memory is too short.
+    /// Like `take`, but a shorter buffer if the memory is too short.
     pub fn take_at_most(&mut self, len: usize) -> &'m mut [T] {
         self.take(len.min(self.rest.len()))
     }

@@ -1,7 +1,7 @@
 //! The update rules of the optimizers, PyTorch's except for Lion's: the effect of one step on a
-//! parameter `p` with the gradient `g`. The optimizers compute beforehand what depends on the
-//! number of the step alone. Decaying values end at 0 or at the least square, as [`Thresholds`]
-//! says; the formulas leave this out.
+//! parameter `p` with the gradient `g`. The optimizers compute in advance everything that depends
+//! on the number of the step alone. Decaying values end at 0 or at the least square, as
+//! [`Thresholds`] says; the formulas leave this out.
 
 use num_traits::Float;
 
@@ -220,8 +220,8 @@ impl Rule for NAdamStep {
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
 
-        // The rates have the learning rate in them, and a product with it may be too small for a
-        // number: it comes last. Both are 0 if it is.
+        // The rates contain the learning rate, whose product may underflow, so it is applied last.
+        // Both rates are 0 if it is.
         let ratio = if self.gradient_rate == 0.0 {
             0.0
         } else {

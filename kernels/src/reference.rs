@@ -36,6 +36,7 @@ macro_rules! real {
             #[cfg(feature = "std")]
             fn large_product(p: &mut Product<'_, Self>) {
                 let stride = |stride: usize| isize::try_from(stride).expect("strides fit in isize");
+
                 // SAFETY: `Product::check` has shown that all elements lie within the slices and
                 // that the rows of C do not overlap. C is borrowed mutably, so it overlaps neither
                 // A nor B. A stride that does not fit in isize, which only a single row or column

@@ -23,7 +23,7 @@ pub(super) struct Strip {
     pub c_row: usize,
     /// The initial value of each column's chain; 0 if `None`.
     pub start: Option<*const f32>,
-    /// Whether the sums are added to what `C` holds.
+    /// Whether the sums are added to the contents of `C`.
     pub onto: bool,
     /// The number of columns in the strip's last vector.
     pub last: usize,
@@ -74,10 +74,6 @@ const DEEP: usize = 32;
 /// Its creator guarantees that `A` can be read at `m` x `k` elements, `B` at `k` rows of all
 /// columns (of whole vectors unless the tier has `MASKED_LOADS`), `start` and `C` at `m` rows of
 /// all columns; and that nobody else writes to them.
-///
-/// Its maker promises: A can be read at `m` x `k` elements, B at `k` rows of all columns (of whole
-/// vectors unless the tier has `MASKED_LOADS`), `start` and C at `m` rows of all columns; and
-/// nobody else writes to them.
 pub(super) struct StripOp<const NR: usize>(pub Strip);
 
 impl<const NR: usize> Op for StripOp<NR> {
@@ -299,7 +295,7 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         }
     };
 
-    // A path of its own, so that the others keep the sums in registers.
+    // A separate path, so that the others keep the sums in registers.
     if onto {
         // SAFETY: guaranteed by the caller.
         let before = unsafe {

@@ -309,6 +309,12 @@ pub const BUILTINS: &[Builtin] = &[
     sized("Upsample", SCALE, &[]),
     sized("UpsampleBilinear", SCALE, &[]),
     plain("Flatten"),
+    plain("IsMissing"),
+    Builtin {
+        sizes: NUM_FEATURES,
+        has_params: true,
+        ..plain("Standardize")
+    },
     Builtin {
         sizes: Sizes::Axes,
         ..plain("Reshape")

@@ -7,11 +7,13 @@ use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericParam, LitInt, Meta, Result, Token, Type,
+    Data, DeriveInput, Error, Field, Fields, GenericParam, LitInt, Meta, Path, Result, Token, Type,
+    parse_quote,
 };
 
 /// Writes `Parameters` for a struct.
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let library = &library(input)?;
     let name = &input.ident;
     let Data::Struct(data) = &input.data else {
         return Err(Error::new(name.span(), "parameters are a struct"));
@@ -34,14 +36,17 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             GenericParam::Type(param) => Some(&param.ident),
             _ => None,
         });
-    let element = last_type.map_or_else(|| quote!(f32), |element| quote!(#element));
+    let element = last_type.map_or_else(
+        || quote!(::core::primitive::f32),
+        |element| quote!(#element),
+    );
 
     let mut param_fields = Vec::new();
     let mut trained = Vec::new();
     let mut measured = Vec::new();
     for field in &fields.named {
         let options = FieldOptions::of(field)?;
-        param_fields.push(param_field(field, &element, &options));
+        param_fields.push(param_field(field, library, &element, &options));
         if options.statistic.is_some() {
             measured.push(&field.ty);
         } else {
@@ -56,9 +61,9 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     // With generics, the constants of each type are evaluated when it is used.
     let checked = input.generics.params.is_empty().then(|| {
         quote! {
-            const _: (usize, ::shapewright::emitted::ParamTree) = (
-                <#name as ::shapewright::Parameters<#element>>::LEN,
-                <#name as ::shapewright::Parameters<#element>>::PARAM_TREE,
+            const _: (::core::primitive::usize, #library::emitted::ParamTree) = (
+                <#name as #library::Parameters<#element>>::LEN,
+                <#name as #library::Parameters<#element>>::PARAM_TREE,
             );
         }
     });
@@ -66,30 +71,30 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     Ok(quote! {
         // SAFETY: `repr(C)`, and every field is parameters; `LEN` asserts that there are no gaps.
         #[automatically_derived]
-        unsafe impl #impl_generics ::shapewright::Parameters<#element> for #name #type_generics
+        unsafe impl #impl_generics #library::Parameters<#element> for #name #type_generics
         where
-            #(#types: ::shapewright::Parameters<#element>,)*
+            #(#types: #library::Parameters<#element>,)*
             #wheres
         {
-            const LEN: usize = {
-                let len = ::shapewright::emitted::sum(&[
-                    #(<#types as ::shapewright::Parameters<#element>>::LEN),*
+            const LEN: ::core::primitive::usize = {
+                let __len = #library::emitted::sum(&[
+                    #(<#types as #library::Parameters<#element>>::LEN),*
                 ]);
                 // Without numbers, nothing has to be aligned.
-                if len > 0 || ::core::mem::size_of::<Self>() > 0 {
-                    ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
+                if __len > 0 || ::core::mem::size_of::<Self>() > 0 {
+                    #library::emitted::report_layout::<Self, #element>(#title, __len);
                 }
-                len
+                __len
             };
-            const NUMBERS: usize = ::shapewright::emitted::sum(&[
-                #(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*
+            const NUMBERS: ::core::primitive::usize = #library::emitted::sum(&[
+                #(<#types as #library::Parameters<#element>>::NUMBERS),*
             ]);
-            const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
-            const STATISTICS: usize = 0
-                #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
-                #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
-            const PARAM_TREE: ::shapewright::emitted::ParamTree =
-                ::shapewright::emitted::ParamTree::Fields(&[#(#param_fields),*]);
+            const COUNT: ::core::primitive::usize = 0 #(+ <#trained as #library::Parameters<#element>>::COUNT)*;
+            const STATISTICS: ::core::primitive::usize = 0
+                #(+ <#trained as #library::Parameters<#element>>::STATISTICS)*
+                #(+ <#measured as #library::Parameters<#element>>::LEN)*;
+            const PARAM_TREE: #library::emitted::ParamTree =
+                #library::emitted::ParamTree::Fields(&[#(#param_fields),*]);
         }
 
         #checked
@@ -97,7 +102,12 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 /// Writes the node of a field in the parameter tree.
-fn param_field(field: &Field, element: &TokenStream, options: &FieldOptions) -> TokenStream {
+fn param_field(
+    field: &Field,
+    library: &Path,
+    element: &TokenStream,
+    options: &FieldOptions,
+) -> TokenStream {
     let ident = &field.ident;
     let ty = &field.ty;
     let key = ident.as_ref().map(|ident| ident.unraw().to_string());
@@ -109,13 +119,35 @@ fn param_field(field: &Field, element: &TokenStream, options: &FieldOptions) -> 
     } = options;
 
     quote! {
-        ::shapewright::emitted::ParamField::field(
+        #library::emitted::ParamField::field(
             #key,
             ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-            <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE
+            <#ty as #library::Parameters<#element>>::PARAM_TREE
                 #axes #statistic #features #outputs,
         )
     }
+}
+
+/// Returns the path of the library: `::shapewright`, or that in `#[params(crate = path)]` on the
+/// struct.
+fn library(input: &DeriveInput) -> Result<Path> {
+    let mut library = parse_quote!(::shapewright);
+    let params = input
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("params"));
+    for attr in params {
+        attr.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("crate") {
+                return Err(meta.error(
+                    "expected the path of `shapewright`, as in `#[params(crate = my::shapewright)]`",
+                ));
+            }
+            library = meta.value()?.call(Path::parse_mod_style)?;
+            Ok(())
+        })?;
+    }
+    Ok(library)
 }
 
 /// Checks that the struct is `repr(C)` and not packed: its numbers are borrowed, and references

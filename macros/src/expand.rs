@@ -6,10 +6,12 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
-use crate::check::{Network, Role, written};
+use crate::attributes;
+use crate::check::{Network, Role, is_batch, written};
+use crate::hoisted::HoistedSizes;
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
-use crate::spans::{Extent, ours};
+use crate::spans::{Extent, braced, ours};
 use crate::step::{Sequence, Step};
 
 /// The index of the filler at the end as a field.
@@ -44,8 +46,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     };
     let steps = sequence.steps();
     let style = Style {
-        clone: network.clone,
-        debug: network.debug,
+        derives: &network.derives,
         attrs: &network.attrs,
     };
     let owner = Owner {
@@ -54,7 +55,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         output: quote!(__Output),
     };
 
-    let structure = structure(network);
+    let structure = structure(network, emitted);
     let ends = ends(network, &steps);
     let shapes = sequence::shapes(&steps, style);
     let parameters = parameters(network, &steps);
@@ -63,14 +64,28 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let trait_impl = trait_impl(network, &steps);
     let check_memory = check_memory(network);
 
+    let conditions = attributes::conditions(&network.attrs);
+    let fields_of = fields_of(network);
+    let debug = debug(network);
+    let serde = serde(network);
+    let deprecated = attributes::allow_deprecated(network);
+
+    // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
+    // long as its spans do not belong to the user's tokens.
     quote! {
+        #(#conditions)*
+        #[doc(hidden)]
+        struct #fields_of;
+
         #structure
 
-        #[allow(unused_braces, clippy::all, clippy::pedantic, clippy::nursery)]
+        #(#conditions)*
+        #deprecated
         const _: () = {
             use #emitted as __sw;
-            #[allow(unused_imports)]
-            use __sw::NotALayer as _;
+            use __sw::{NotALayer as _, bool, f32, f64, str, usize};
+            #debug
+            #serde
             #ends
             #shapes
             #parameters
@@ -145,14 +160,13 @@ fn layers_doc(network: &Network) -> String {
 }
 
 /// Writes the struct that the user sees.
-fn structure(network: &Network) -> TokenStream {
+fn structure(network: &Network, emitted: &TokenStream) -> TokenStream {
     let Network {
         attrs,
         vis,
         name,
         layers,
-        clone,
-        debug,
+        derives,
         ..
     } = network;
     let fields_of = fields_of(network);
@@ -168,50 +182,63 @@ fn structure(network: &Network) -> TokenStream {
         });
 
         let span = ours(field.span());
-        let gap = gap_of(network, index).map(|(position, gap)| {
-            quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,)
-        });
+        let gap = gap_of(network, index).map(
+            |(position, gap)| quote!(#gap: <#fields_of as #emitted::Field<#position>>::Params,),
+        );
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
             #doc
-            pub #field: <#fields_of as ::shapewright::emitted::Field<#index>>::Params
+            pub #field: <#fields_of as #emitted::Field<#index>>::Params
         })
     });
 
     // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does
     // not pass the stack.
-    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let shown: Vec<_> = layers
-        .iter()
-        .filter_map(|layer| layer.field.as_ref())
-        .collect();
-    let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
+    let clone = derives
+        .clone
+        .attribute(&quote!(::core::clone::Clone, ::core::marker::Copy));
 
     quote! {
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
-        struct #fields_of;
-
-        #[allow(private_interfaces)]
         #(#attrs)*
         #[doc = #doc]
         #clone
         #[repr(C, align(64))]
         #vis struct #name {
             #(#fields,)*
-            _padding: <#fields_of as ::shapewright::emitted::Field<#PADDING>>::Params,
+            _padding: <#fields_of as #emitted::Field<#PADDING>>::Params,
         }
-
-        #debug
     }
+}
+
+/// Writes `Debug` where it is derived.
+fn debug(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let layers = network.layers.iter();
+    let shown: Vec<_> = layers.filter_map(|layer| layer.field.as_ref()).collect();
+    let implementation = sequence::debug_impl(name, &name.to_string(), &shown);
+    derives.debug.item(implementation)
+}
+
+/// Writes serde's traits where they are derived. Without the feature `serde` of the library, the
+/// macros that do it report that.
+fn serde(network: &Network) -> TokenStream {
+    let Network { name, derives, .. } = network;
+    let place = Extent::of(name).first;
+    let serialize = quote_spanned!(place=> __sw::serialize! { #name });
+    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name });
+    let serialize = derives.serialize.item(serialize);
+    let deserialize = derives.deserialize.item(deserialize);
+    quote!(#serialize #deserialize)
 }
 
 /// Writes the shapes of input and output, and the checks of what is declared.
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
-    let input = shape(&network.input.sizes);
-    let output = shape(&network.output.sizes);
+    let input_sizes = HoistedSizes::of_shape(&all_sizes(&network.input.sizes), "INPUT");
+    let output_sizes = HoistedSizes::of_shape(&all_sizes(&network.output.sizes), "OUTPUT");
+    let input = shape(&network.input.sizes, &input_sizes);
+    let output = shape(&network.output.sizes, &output_sizes);
     let input_extent = Extent::of(&network.input.sizes.tokens);
     let output_extent = Extent::of(&network.output.sizes.tokens);
 
@@ -233,7 +260,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
                 .zip(&last.layer.sources)
                 .map(|((output, sizes), source)| {
                     let output = output.unraw().to_string();
-                    let declared = shape(sizes);
+                    let declared = shape(sizes, &output_sizes);
                     let given = format_ident!("__DIMS{source}");
                     Extent::of(&sizes.tokens).call(
                         quote!(__sw::report_named_output),
@@ -245,14 +272,17 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         _ => {
             let given = &last.dims_out;
             let text = &last.layer.text;
+            let inferred = &last.inferred;
             output_extent.call(
                 quote!(__sw::report_output),
-                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#inferred),
             )
         }
     };
     let possible = quote!(__sw::is_possible(<__Input as __sw::Shape>::DIMS));
+    let sizes = [input_sizes.constants(), output_sizes.constants()];
     quote! {
+        #(#sizes)*
         type __Input = #input;
         type __Output = #output;
         type __Shape0 = <__sw::Within<{ #possible }, __Input> as __sw::ToShape>::Shape;
@@ -265,19 +295,36 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     }
 }
 
+/// Returns the sizes of a shape, or of all shapes of a tuple.
+fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
+    match &sizes.kind {
+        SizesKind::Axes(sizes) => sizes
+            .iter()
+            .filter(|size| !is_batch(size))
+            .map(braced)
+            .collect(),
+        SizesKind::Tuple(shapes) => shapes.iter().flat_map(all_sizes).collect(),
+        SizesKind::Unknown => Vec::new(),
+    }
+}
+
 /// Writes a shape as a type. Too many axes or shapes have been reported.
-fn shape(sizes: &Sizes) -> TokenStream {
+fn shape(sizes: &Sizes, hoisted: &HoistedSizes) -> TokenStream {
     match &sizes.kind {
         SizesKind::Axes(sizes) => {
+            // That a size is none of a sample has been reported.
+            let sizes: Vec<_> = sizes.iter().filter(|size| !is_batch(size)).collect();
             let rank = format_ident!("Rank{}", sizes.len().min(4));
-            let sizes = sizes.iter().take(4);
-            quote!(__sw::#rank<#({ #sizes }),*>)
+            let sizes = sizes.into_iter().take(4);
+            let sizes = sizes.map(|size| hoisted.replace(&braced(size)));
+            quote!(__sw::#rank<#(#sizes),*>)
         }
+        SizesKind::Unknown => quote!(__sw::UnknownShape),
         SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
             quote!(__sw::UnknownShape)
         }
         SizesKind::Tuple(shapes) => {
-            let shapes = shapes.iter().map(shape);
+            let shapes = shapes.iter().map(|sizes| shape(sizes, hoisted));
             quote!((#(#shapes,)*))
         }
     }
@@ -344,8 +391,8 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
 
             fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
                 _: &(),
-                params: &mut Self,
-                rng: &mut R,
+                __params: &mut Self,
+                __rng: &mut R,
             ) {
                 #initialize
             }

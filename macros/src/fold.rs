@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, Error, Ident, parse_quote};
 
+use crate::attributes;
 use crate::blocks::{Block, BlockKind};
 use crate::builtin;
 use crate::check::{Argument, Layer, Network};
@@ -61,13 +62,18 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
 
 impl Folded {
     /// Writes the second network, and `Foldable` for the first.
-    pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
+    pub fn expand(
+        self,
+        mut network: Network,
+        emitted: &TokenStream,
+        errors: &mut Vec<Error>,
+    ) -> TokenStream {
         let original = network.name;
         let mut lists = Lists {
             element: &network.element,
             worthwhile: false,
         };
-        let code = lists.fold(&mut network.layers, &quote!(self), &quote!(folded));
+        let code = lists.fold(&mut network.layers, &quote!(self), &quote!(__folded));
         if !lists.worthwhile && errors.is_empty() {
             let message = format!(
                 "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` \
@@ -84,21 +90,23 @@ impl Folded {
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
         network.name = self.name;
         // Mistakes in layers are reported for the first network only.
-        let second = expand::expand(&network, &quote!(::shapewright::emitted::silent));
+        let second = expand::expand(&network, &quote!(#emitted::silent));
         let name = &network.name;
+        let conditions = attributes::conditions(&network.attrs);
+        let deprecated = attributes::allow_deprecated(&network);
 
         quote! {
             #second
 
-            #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
+            #(#conditions)*
+            #deprecated
             const _: () = {
-                use ::shapewright::emitted as __sw;
-                #[allow(unused_imports)]
-                use __sw::NotALayer as _;
+                use #emitted as __sw;
+                use __sw::{NotALayer as _, bool, f32, f64, str, usize};
                 impl __sw::Foldable for #original {
                     type Folded = #name;
 
-                    fn fold_into(&self, folded: &mut #name) {
+                    fn fold_into(&self, __folded: &mut #name) {
                         #code
                     }
                 }
@@ -229,8 +237,8 @@ impl Lists<'_> {
             }
             None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
             Some(block) if matches!(block.kind, BlockKind::Repeat(_)) => {
-                let once = self.branches(block, &quote!(from), &quote!(to));
-                quote!(for (from, to) in #from.iter().zip(&mut #to) { #once })
+                let once = self.branches(block, &quote!(__from), &quote!(__to));
+                quote!(for (__from, __to) in #from.iter().zip(&mut #to) { #once })
             }
             Some(block) => self.branches(block, &from, &to),
         }

@@ -7,6 +7,7 @@
 //! in the library. It reports all mistakes that it finds at once. After a mistake it still emits
 //! the struct, so that the rest of the program causes no further errors.
 
+mod attributes;
 mod blocks;
 mod builtin;
 mod check;
@@ -14,6 +15,9 @@ mod derive;
 mod expand;
 mod fold;
 mod generics;
+mod habits;
+mod hoisted;
+mod mistake;
 mod options;
 mod parse;
 mod sequence;
@@ -23,25 +27,32 @@ mod wiring;
 
 use proc_macro::TokenStream;
 use quote::quote;
+use syn::parse::Parser;
 
-/// Defines a network; documented as `shapewright::network!`.
+/// Defines a network; documented as `shapewright::network!`, which puts the path of the library in
+/// parentheses before the definition.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
-    let mut definition = match syn::parse::<parse::Definition>(input) {
-        Ok(definition) => definition,
+    let (library, definition) = match parse::with_library.parse(input) {
+        Ok(parsed) => parsed,
         Err(error) => return error.into_compile_error().into(),
+    };
+    let emitted = quote!(#library::emitted);
+    let mut definition = match definition {
+        Ok(definition) => definition,
+        Err(error) => return mistake::report(&error, &emitted).into(),
     };
 
     let mut errors = definition.errors.clone();
     let folded = fold::take(&mut definition, &mut errors);
     let network = check::check(definition, &mut errors);
 
-    let mut tokens = expand::expand(&network, &quote!(::shapewright::emitted));
+    let mut tokens = expand::expand(&network, &emitted);
     if let Some(folded) = folded {
-        tokens.extend(folded.expand(network, &mut errors));
+        tokens.extend(folded.expand(network, &emitted, &mut errors));
     }
 
-    tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));
+    tokens.extend(errors.iter().map(|error| mistake::report(error, &emitted)));
     tokens.into()
 }
 

@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident};
 
+use crate::attributes::{self, Derives};
 use crate::blocks::{BlockKind, Branch};
 use crate::spans::ours;
 use crate::step::{Sequence, Step};
@@ -12,8 +13,7 @@ use crate::step::{Sequence, Step};
 /// The derives of a network, which the structs inside it share.
 #[derive(Clone, Copy)]
 pub struct Style<'a> {
-    pub clone: bool,
-    pub debug: bool,
+    pub derives: &'a Derives,
     /// The user's attributes; only other derives among them are copied.
     pub attrs: &'a [Attribute],
 }
@@ -132,8 +132,8 @@ fn branch_params<'a>(
         let tree = param_tree(steps, &quote!(#block_params));
         return BranchParams {
             params: quote!(#block_params),
-            shared: quote!(block),
-            exclusive: quote!(block),
+            shared: quote!(__block),
+            exclusive: quote!(__block),
             fields: param_fields(steps),
             declarations: quote!(const #tree_name: __sw::ParamTree = #tree;),
             tree: BranchTree {
@@ -157,8 +157,8 @@ fn branch_params<'a>(
     );
     BranchParams {
         params: quote!(#params),
-        shared: quote!(&block.#field),
-        exclusive: quote!(&mut block.#field),
+        shared: quote!(&__block.#field),
+        exclusive: quote!(&mut __block.#field),
         fields: vec![ParamField {
             attrs: &branch.attrs,
             field: field.clone(),
@@ -227,10 +227,10 @@ fn branch_layer(
             const NAME: &'static str = #label;
         }
         impl __sw::Branch<#block_params, #element> for #layer {
-            fn params(block: &#block_params) -> &#params {
+            fn params(__block: &#block_params) -> &#params {
                 #shared
             }
-            fn params_mut(block: &mut #block_params) -> &mut #params {
+            fn params_mut(__block: &mut #block_params) -> &mut #params {
                 #exclusive
             }
         }
@@ -243,8 +243,8 @@ fn branch_layer(
 
             fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
                 _: &(),
-                params: &mut #params,
-                rng: &mut R,
+                __params: &mut #params,
+                __rng: &mut R,
             ) {
                 #initialize
             }
@@ -354,7 +354,7 @@ pub fn flat_struct(
         gaps.push(gap);
     }
 
-    let padding = format_ident!("__PADDING{tag}");
+    let padding = format_ident!("__FILLER{tag}");
     let unpadded = format_ident!("__LEN{tag}");
     let types: Vec<_> = fields.iter().map(|field| &field.params).collect();
     let title = name.to_string();
@@ -368,9 +368,9 @@ pub fn flat_struct(
         // gaps between them and at the end, as the assertion in `LEN` checks.
         unsafe impl __sw::Parameters<#element> for #name {
             const LEN: usize = {
-                let len = #unpadded + #padding;
-                __sw::report_layout::<Self, #element>(#title, len);
-                len
+                let __len = #unpadded + #padding;
+                __sw::report_layout::<Self, #element>(#title, __len);
+                __len
             };
             const NUMBERS: usize = __sw::sum(&[
                 #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
@@ -428,21 +428,18 @@ fn structure(
             quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
         });
 
-    let Style {
-        clone,
-        debug,
-        attrs,
-    } = style;
-    let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
-    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let debug = debug.then(|| debug_impl(name, title, &shown));
+    let Style { derives, attrs } = style;
+    let others = attrs.iter().filter(|attr| attributes::is_derive(attr));
+    let clone = derives
+        .clone
+        .attribute(&quote!(::core::clone::Clone, ::core::marker::Copy));
+    let debug = derives.debug.item(debug_impl(name, title, &shown));
 
     let doc = format!("The parameters of `{title}`.");
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, non_camel_case_types)]
         #clone
-        #(#derives)*
+        #(#others)*
         #[repr(C, align(64))]
         pub struct #name {
             #(#fields,)*
@@ -458,8 +455,8 @@ pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
     let names = fields.iter().map(|field| field.to_string());
     quote! {
         impl ::core::fmt::Debug for #name {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#title)#(.field(#names, &self.#fields))*.finish()
+            fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                __f.debug_struct(#title)#(.field(#names, &self.#fields))*.finish()
             }
         }
     }
@@ -475,11 +472,11 @@ pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
                 own, config, layer, ..
             } = step;
             let field = &layer.field;
-            quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
+            quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut __params.#field, __rng);)
         });
     quote! {
         #(#layers)*
-        let _ = (params, rng);
+        let _ = (__params, __rng);
     }
 }
 
@@ -568,8 +565,8 @@ impl Calls {
                 config,
                 ..
             } = step;
-            let params = step.params(&quote!(params), &quote!(&));
-            quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
+            let params = step.params(&quote!(__params), &quote!(&));
+            quote!(__run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
         };
         // Inference has the index as a constant argument, so that each call is inlined.
         let inference_call = |step: &Step| {
@@ -581,8 +578,8 @@ impl Calls {
                 config,
                 ..
             } = step;
-            let params = step.params(&quote!(params), &quote!(&));
-            quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
+            let params = step.params(&quote!(__params), &quote!(&));
+            quote!(__run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
         };
 
         let gradient_call = |step: &Step| {
@@ -632,7 +629,6 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
     quote! {
         const #plan: __sw::Plan<#count> = {
-            #[allow(unused_imports)]
             use __sw::InferenceStage as _;
             __sw::Plan::new([#(#stages),*])
         };
@@ -645,12 +641,12 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             const NEEDS: __sw::Needs = #plan.needs;
 
             #[inline]
-            fn forward(call: __sw::Forward<'_, Self, #input, #output, #element>) {
-                let params = call.params;
-                __sw::Inference::run(&#plan, call, |run| {
+            fn forward(__call: __sw::Forward<'_, Self, #input, #output, #element>) {
+                let __params = __call.params;
+                __sw::Inference::run(&#plan, __call, |__run| {
                     #inference
                 });
-                let _ = params;
+                let _ = __params;
             }
         }
 
@@ -662,29 +658,29 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             const OVERWRITES: bool = true;
             const TRAIN_NEEDS: __sw::Needs = #plan.train_needs;
 
-            fn forward_train(call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
-                let params = call.params;
-                __sw::Training::run(&#plan, call, |run| {
+            fn forward_train(__call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
+                let __params = __call.params;
+                __sw::Training::run(&#plan, __call, |__run| {
                     #training
                 });
-                let _ = params;
+                let _ = __params;
             }
 
-            fn backward_input(call: __sw::BackwardInput<'_, Self, #input, #output, #element>) {
-                let params = call.params;
-                __sw::Backward::run(&#plan, call, |run| {
+            fn backward_input(__call: __sw::BackwardInput<'_, Self, #input, #output, #element>) {
+                let __params = __call.params;
+                __sw::Backward::run(&#plan, __call, |__run| {
                     #backward
                 });
-                let _ = params;
+                let _ = __params;
             }
 
-            fn backward_params(call: __sw::BackwardParams<'_, Self, #input, #output, #element>) {
-                let params = call.params;
-                __sw::Gradients::run(&#plan, call, |run, gradient| {
+            fn backward_params(__call: __sw::BackwardParams<'_, Self, #input, #output, #element>) {
+                let __params = __call.params;
+                __sw::Gradients::run(&#plan, __call, |__run, __gradient| {
                     #gradients
-                    let _ = (run, gradient);
+                    let _ = (__run, __gradient);
                 });
-                let _ = params;
+                let _ = __params;
             }
         }
     }

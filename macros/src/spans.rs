@@ -1,6 +1,6 @@
 //! The source positions that errors point to.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The spans of the first and the last token of something that the user wrote.
@@ -32,7 +32,7 @@ impl Extent {
             })
             .collect();
 
-        let mut group = Group::new(proc_macro2::Delimiter::Parenthesis, arguments);
+        let mut group = Group::new(Delimiter::Parenthesis, arguments);
         group.set_span(self.last);
         call.extend([TokenTree::Group(group)]);
         call
@@ -43,4 +43,28 @@ impl Extent {
 /// ignore the code.
 pub fn ours(span: Span) -> Span {
     Span::mixed_site().located_at(span)
+}
+
+/// Returns an expression in braces, as the value of a generic argument. Braces that the user has
+/// written are enough, and no lint about them is.
+pub fn braced(expression: &TokenStream) -> TokenStream {
+    let mut inside = expression.clone();
+    loop {
+        let mut tokens = inside.clone().into_iter();
+        inside = match (tokens.next(), tokens.next()) {
+            // What another macro has matched as an expression is a group without delimiters.
+            (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+                group.stream()
+            }
+            (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Brace => {
+                inside = group.stream();
+                break;
+            }
+            _ => break,
+        };
+    }
+
+    let mut group = Group::new(Delimiter::Brace, inside);
+    group.set_span(ours(Extent::of(expression).first));
+    TokenTree::Group(group).into()
 }

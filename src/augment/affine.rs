@@ -35,7 +35,7 @@ impl RandomRotation {
     /// Rotates by an angle from `-degrees` to `degrees`, counterclockwise.
     ///
     /// # Panics
-    /// If `degrees` is below 0 or not finite.
+    /// Panics if `degrees` is below 0 or not finite.
     pub const fn new(degrees: f64) -> Self {
         Self::by(Range::around_zero(degrees))
     }
@@ -43,7 +43,7 @@ impl RandomRotation {
     /// Rotates by an angle from `min` to `max` degrees, counterclockwise.
     ///
     /// # Panics
-    /// Unless `min` is up to `max` and both are finite.
+    /// Panics unless `min` is at most `max` and both are finite.
     pub const fn between(min: f64, max: f64) -> Self {
         Self::by(Range::new(min, max))
     }
@@ -89,7 +89,7 @@ impl RandomAffine {
     /// Rotates by an angle from `-degrees` to `degrees`, clockwise.
     ///
     /// # Panics
-    /// If `degrees` is below 0 or not finite.
+    /// Panics if `degrees` is below 0 or not finite.
     pub const fn new(degrees: f64) -> Self {
         Self::by(Range::around_zero(degrees))
     }
@@ -97,7 +97,7 @@ impl RandomAffine {
     /// Rotates by an angle from `min` to `max` degrees, clockwise.
     ///
     /// # Panics
-    /// Unless `min` is up to `max` and both are finite.
+    /// Panics unless `min` is at most `max` and both are finite.
     pub const fn between(min: f64, max: f64) -> Self {
         Self::by(Range::new(min, max))
     }
@@ -117,7 +117,7 @@ impl RandomAffine {
     /// pixels.
     ///
     /// # Panics
-    /// Unless both are from 0 to 1.
+    /// Panics unless both are from 0 to 1.
     pub const fn translate(self, width: f64, height: f64) -> Self {
         assert!(
             0.0 <= width && width <= 1.0 && 0.0 <= height && height <= 1.0,
@@ -129,10 +129,10 @@ impl RandomAffine {
         }
     }
 
-    /// Scales by a factor from `min` to `max`: more than 1 makes what is on the image larger.
+    /// Scales by a factor from `min` to `max`: more than 1 makes the objects on the image larger.
     ///
     /// # Panics
-    /// Unless both are above 0 and finite, and `min` is up to `max`.
+    /// Panics unless both are above 0 and finite, and `min` is at most `max`.
     pub const fn scale(self, min: f64, max: f64) -> Self {
         assert!(min > 0.0, "`RandomAffine` scales by factors above 0");
         RandomAffine {
@@ -144,7 +144,7 @@ impl RandomAffine {
     /// Shears along the rows by an angle from `-degrees` to `degrees`.
     ///
     /// # Panics
-    /// Unless `degrees` is from 0 up to, but without, 90.
+    /// Panics unless `degrees` is at least 0 and less than 90.
     pub const fn shear(self, degrees: f64) -> Self {
         self.shear_both(degrees, 0.0)
     }
@@ -153,7 +153,7 @@ impl RandomAffine {
     /// degrees.
     ///
     /// # Panics
-    /// Unless both are from 0 up to, but without, 90.
+    /// Panics unless both are at least 0 and less than 90.
     pub const fn shear_both(self, x: f64, y: f64) -> Self {
         assert!(
             0.0 <= x && x < 90.0 && 0.0 <= y && y < 90.0,
@@ -174,11 +174,12 @@ macro_rules! resampled {
                 $name { interpolation, ..self }
             }
 
-            /// Sets the value outside of the image; 0 by default. Near the border, bilinear interpolation goes from the
-            /// image to this value; torchvision goes there in another curve.
+            /// Sets the value outside of the image; 0 by default. Near the border, bilinear
+            /// interpolation blends the image with this value; torchvision blends along another
+            /// curve.
             ///
             /// # Panics
-            /// Unless it is finite.
+            /// Panics unless it is finite.
             pub const fn fill(self, fill: f64) -> Self {
                 assert!(fill.is_finite(), "the fill of a transform is finite");
                 $name { fill, ..self }

@@ -40,7 +40,7 @@ impl ColorJitter {
     /// Multiplies by a factor from `1 - brightness`, but at least 0, to `1 + brightness`.
     ///
     /// # Panics
-    /// If `brightness` is below 0 or not finite.
+    /// Panics if `brightness` is below 0 or not finite.
     pub const fn brightness(self, brightness: f64) -> Self {
         ColorJitter {
             brightness: around_one(brightness),
@@ -51,7 +51,7 @@ impl ColorJitter {
     /// Multiplies by a factor from `min` to `max`.
     ///
     /// # Panics
-    /// Unless both are finite and not below 0, and `min` is up to `max`.
+    /// Panics unless both are finite and not below 0, and `min` is at most `max`.
     pub const fn brightness_between(self, min: f64, max: f64) -> Self {
         ColorJitter {
             brightness: factors(min, max),
@@ -59,12 +59,12 @@ impl ColorJitter {
         }
     }
 
-    /// Multiplies what differs from the image's mean by a factor from `1 - contrast`, but at least
-    /// 0, to `1 + contrast`. The mean of red, green and blue is that of `0.2989 r + 0.587 g +
-    /// 0.114 b`; images with another number of channels than 3 count each alike.
+    /// Multiplies the difference from the image's mean by a factor from `1 - contrast`, but at
+    /// least 0, to `1 + contrast`. The mean of red, green and blue is that of `0.2989 r + 0.587 g +
+    /// 0.114 b`; with another number of channels than 3, all count equally.
     ///
     /// # Panics
-    /// If `contrast` is below 0 or not finite.
+    /// Panics if `contrast` is below 0 or not finite.
     pub const fn contrast(self, contrast: f64) -> Self {
         ColorJitter {
             contrast: around_one(contrast),
@@ -72,10 +72,10 @@ impl ColorJitter {
         }
     }
 
-    /// Multiplies what differs from the image's mean by a factor from `min` to `max`.
+    /// Multiplies the difference from the image's mean by a factor from `min` to `max`.
     ///
     /// # Panics
-    /// Unless both are finite and not below 0, and `min` is up to `max`.
+    /// Panics unless both are finite and not below 0, and `min` is at most `max`.
     pub const fn contrast_between(self, min: f64, max: f64) -> Self {
         ColorJitter {
             contrast: factors(min, max),
@@ -180,11 +180,11 @@ impl GaussianNoise {
     /// Adds noise of this standard deviation; torchvision's default is 0.1.
     ///
     /// # Panics
-    /// If `sigma` is below 0 or not finite.
+    /// Panics if `sigma` is below 0 or not finite.
     pub const fn new(sigma: f64) -> Self {
         assert!(
             0.0 <= sigma && sigma < f64::INFINITY,
-            "the standard deviation of `GaussianNoise` is not below 0"
+            "the standard deviation of `GaussianNoise` is finite and not below 0"
         );
         GaussianNoise {
             mean: 0.0,
@@ -196,7 +196,7 @@ impl GaussianNoise {
     /// Sets the mean of the noise; 0 by default.
     ///
     /// # Panics
-    /// Unless it is finite.
+    /// Panics unless it is finite.
     pub const fn mean(self, mean: f64) -> Self {
         assert!(mean.is_finite(), "the mean of `GaussianNoise` is finite");
         GaussianNoise { mean, ..self }
@@ -246,7 +246,7 @@ impl<const C: usize> Normalize<C> {
     /// Creates a transform with a mean and a standard deviation for each channel.
     ///
     /// # Panics
-    /// Unless each standard deviation is above 0, and all numbers are finite.
+    /// Panics unless each standard deviation is above 0, and all numbers are finite.
     pub const fn new(mean: [f64; C], std: [f64; C]) -> Self {
         let mut channel = 0;
         while channel < C {

@@ -84,7 +84,7 @@ impl<const PAD: usize> RandomCrop<PAD> {
     /// Sets the value of a constant padding; 0 by default.
     ///
     /// # Panics
-    /// Unless it is finite.
+    /// Panics unless it is finite.
     pub const fn fill(self, fill: f64) -> Self {
         assert!(fill.is_finite(), "the fill of `RandomCrop` is finite");
         RandomCrop { fill, ..self }
@@ -155,8 +155,8 @@ impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Elemen
 /// Cuts out the middle of an image, for validation where training has a [`RandomCrop`];
 /// torchvision's `CenterCrop`.
 ///
-/// If an odd number of rows or columns is cut off, one more of them is cut off at the bottom or on
-/// the right. A part larger than the image is a compile error.
+/// Of an odd number of rows or columns to cut off, one more is cut off at the bottom or on the
+/// right. A part larger than the image is a compile error.
 ///
 /// ```
 /// use shapewright::Tensor3;

@@ -54,7 +54,7 @@ impl Range {
     pub const fn around_zero(most: f64) -> Self {
         assert!(
             0.0 <= most && most < f64::INFINITY,
-            "a number that stands for a range from -x to x is not below 0"
+            "a number that stands for a range from -x to x is finite and not below 0"
         );
         Range {
             min: -most,
@@ -70,7 +70,7 @@ impl Range {
         Range { min, max }
     }
 
-    /// Tells whether the range is this number.
+    /// Returns whether the range is this number.
     pub fn is(self, value: f64) -> bool {
         self.min == value && self.max == value
     }
@@ -85,8 +85,8 @@ pub(super) fn beta(alpha: f64, rng: &mut SampleRng) -> f64 {
     1.0 / (1.0 + libm::exp(b - a))
 }
 
-/// Draws the logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a parameter
-/// that is larger by one, and a power of a uniform number that takes it back.
+/// Draws the logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a
+/// parameter that is larger by one, and a power of a uniform number that corrects for it.
 fn log_gamma(alpha: f64, rng: &mut SampleRng) -> f64 {
     let d = alpha + 1.0 - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
@@ -138,12 +138,15 @@ mod tests {
             first(1, 1, 0),
             first(0, 1, 1),
         ];
+
         for (i, a) in draws.iter().enumerate() {
             assert!(draws[..i].iter().all(|b| a != b), "{draws:?}");
         }
+
         let mut rng = rng(0, 0, 0);
         let mut counts = [0; 3];
         (0..3000).for_each(|_| counts[below(3, &mut rng)] += 1);
+
         assert!(
             counts.iter().all(|&count| (900..1100).contains(&count)),
             "{counts:?}"

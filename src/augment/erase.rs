@@ -30,7 +30,7 @@ impl RandomErasing {
     /// Erases with this probability; torchvision's default is 0.5.
     ///
     /// # Panics
-    /// Unless it is from 0 to 1.
+    /// Panics unless it is from 0 to 1.
     pub const fn new(p: f64) -> Self {
         assert!(
             0.0 <= p && p <= 1.0,
@@ -47,7 +47,7 @@ impl RandomErasing {
     /// Sets the rectangle's part of the area of the image; from 0.02 to 0.33 by default.
     ///
     /// # Panics
-    /// Unless both are from 0 to 1, and `min` is up to `max`.
+    /// Panics unless both are from 0 to 1, and `min` is at most `max`.
     pub const fn scale(self, min: f64, max: f64) -> Self {
         assert!(
             0.0 <= min && max <= 1.0,
@@ -62,7 +62,7 @@ impl RandomErasing {
     /// Sets the rectangle's height over its width; from 0.3 to 3.3 by default.
     ///
     /// # Panics
-    /// Unless both are above 0 and finite, and `min` is up to `max`.
+    /// Panics unless both are above 0 and finite, and `min` is at most `max`.
     pub const fn ratio(self, min: f64, max: f64) -> Self {
         assert!(
             min > 0.0,
@@ -77,7 +77,7 @@ impl RandomErasing {
     /// Sets the value of the rectangle; 0 by default.
     ///
     /// # Panics
-    /// Unless it is finite.
+    /// Panics unless it is finite.
     pub const fn value(self, value: f64) -> Self {
         assert!(value.is_finite(), "the value of `RandomErasing` is finite");
         RandomErasing {

@@ -15,7 +15,7 @@ macro_rules! flips {
             /// Flips with this probability; torchvision's default is 0.5.
             ///
             /// # Panics
-            /// Unless it is from 0 to 1.
+            /// Panics unless it is from 0 to 1.
             pub const fn new(p: f64) -> Self {
                 assert!(0.0 <= p && p <= 1.0, $sentence);
                 $name { p }

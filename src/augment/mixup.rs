@@ -8,8 +8,8 @@ use crate::written::written;
 /// torchvision's `MixUp`.
 ///
 /// For each batch a part is drawn that all samples keep of their own; sample `i` of `n` takes the
-/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::train::Trainer::mixup) does it to the batches
-/// of a training. By hand:
+/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::train::Trainer::mixup) does so with the
+/// batches of a training. In a loop of your own:
 ///
 /// ```
 /// use shapewright::augment::{MixUp, mix};
@@ -51,11 +51,11 @@ impl MixUp {
     /// parts are equally likely.
     ///
     /// # Panics
-    /// Unless `alpha` is above 0 and finite.
+    /// Panics unless `alpha` is above 0 and finite.
     pub const fn new(alpha: f64) -> Self {
         assert!(
             0.0 < alpha && alpha < f64::INFINITY,
-            "the alpha of `MixUp` is above 0"
+            "the alpha of `MixUp` is finite and above 0"
         );
         MixUp { alpha }
     }
@@ -77,7 +77,7 @@ pub fn mix<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], lambda: f64) {
     let own = T::from_f64_lossy(lambda);
     let other = T::from_f64_lossy(1.0 - lambda);
     let (first, second) = samples.split_at_mut(samples.len() / 2);
-    // The one in the middle of an odd number stays: it is its own partner.
+    // With an odd number, the sample in the middle stays, as it is its own partner.
     for (a, b) in first.iter_mut().zip(second.iter_mut().rev()) {
         for (a, b) in a.iter_mut().zip(b.iter_mut()) {
             (*a, *b) = (own * *a + other * *b, own * *b + other * *a);

@@ -13,11 +13,11 @@
 //! | [`RandomApply`] | a list with a probability |
 //! | [`MixUp`] | mixes the samples of a batch, and their targets |
 //!
-//! Names, parameters and defaults are those of `torchvision.transforms.v2`, where its documentation
-//! says otherwise nothing is said here. Images are `[height, width, channels]` with values from 0
-//! to 1, as the readers of [`data`](crate::data) give them: put what changes their range, such as
-//! [`Normalize`], last. A parameter without sense panics when the transform is made; in a `const`
-//! that is a compile error.
+//! Names, parameters and defaults are those of `torchvision.transforms.v2`, unless documented
+//! otherwise. Images are `[height, width, channels]` with values from 0 to 1, as the readers of
+//! [`data`](crate::data) give them. Put transforms that change their range, such as [`Normalize`],
+//! last. An invalid parameter panics when the transform is made; in a `const` that is a compile
+//! error.
 //!
 //! A tuple of transforms is a list of them, applied in order; tuples nest.
 //! [`Trainer::augment`](crate::train::Trainer::augment) applies it to the next batches on another thread
@@ -41,9 +41,9 @@
 //! # Ok::<(), shapewright::train::TrainError>(())
 //! ```
 //!
-//! By hand there is [`Augmenter`]. What becomes of a sample depends on the seed, the epoch and the
-//! sample's index, and on nothing else: not on the order of the samples, the batch, or the number
-//! of threads.
+//! In a loop of your own, use [`Augmenter`]. The changes of a sample depend on the seed, the epoch
+//! and the sample's index alone: not on the order of the samples, the batch, or the number of
+//! threads.
 
 mod affine;
 mod color;
@@ -68,8 +68,8 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Changes samples of the shape `S` at random.
 ///
-/// Implemented by the transforms of this [module](self), by tuples of up to eight of what
-/// implements it, and by functions of a tensor and a [`SampleRng`]. A transform of your own:
+/// Implemented by the transforms of this [module](self), by tuples of up to eight transforms, and
+/// by functions of a tensor and a [`SampleRng`]. A transform of your own:
 ///
 /// ```
 /// use rand::Rng;
@@ -159,7 +159,7 @@ impl<A> RandomApply<A> {
     /// Applies all of it with the probability `p`.
     ///
     /// # Panics
-    /// Unless `p` is from 0 to 1.
+    /// Panics unless `p` is from 0 to 1.
     pub const fn new(list: A, p: f64) -> Self {
         assert!(
             0.0 <= p && p <= 1.0,
@@ -178,8 +178,8 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augment<S, T> for RandomApply<A> {
 }
 
 /// A list of transforms with a seed, and the memory that they need, for a training loop of your
-/// own. Where making batches takes time, call it in what [`Refill`](crate::data::Refill) does on
-/// another thread.
+/// own. Where making batches takes time, call it in the function that
+/// [`Refill`](crate::data::Refill) runs on another thread.
 ///
 /// ```
 /// use shapewright::augment::{Augmenter, GaussianNoise, RandomHorizontalFlip};

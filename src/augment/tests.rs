@@ -25,6 +25,7 @@ fn check<const H: usize, const W: usize, const C: usize, T: Element>(case: &Valu
     let number = |key: &str| case[key].as_f64().expect("a number");
     let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
     let mut image = Tensor3::<H, W, C, T>::from_position(|i| T::from_f64_lossy(x[i]));
+
     match case["name"].as_str() {
         Some("affine") => {
             let interpolation = match case["mode"].as_str() {
@@ -37,6 +38,7 @@ fn check<const H: usize, const W: usize, const C: usize, T: Element>(case: &Valu
                 scale: number("scale"),
                 shear: pair(&case["shear"]),
             };
+
             let mut scratch = Tensor3::full(T::nan());
             change.apply(&mut image, &mut scratch, interpolation, number("fill"));
         }
@@ -46,9 +48,11 @@ fn check<const H: usize, const W: usize, const C: usize, T: Element>(case: &Valu
                 Some("contrast") => ColorJitter::new().contrast_between(factor, factor),
                 _ => ColorJitter::new().brightness_between(factor, factor),
             };
+
             Augmenter::new(jitter, 0).augment(1, 0, &mut image);
         }
     }
+
     for (i, (found, expected)) in image.iter().zip(&y).enumerate() {
         let found = found.to_f64().expect("a number");
         assert!(
@@ -64,6 +68,7 @@ fn pytorch_computes_the_same() {
     let json: Value = serde_json::from_str(file).expect("JSON");
     let cases = json["cases"].as_array().expect("cases");
     assert!(cases.len() > 100);
+
     for case in cases {
         macro_rules! shapes {
             ($([$h:literal, $w:literal, $c:literal])*) => {
@@ -76,6 +81,7 @@ fn pytorch_computes_the_same() {
                 }
             };
         }
+
         shapes!([8, 8, 1][5, 7, 3][9, 4, 2][1, 6, 1][4, 4, 1][3, 2, 2]);
     }
 }
@@ -88,6 +94,7 @@ fn padding_is_that_of_numpy() {
             .map(|at| mode.position(at, size).expect("a position"))
             .collect()
     };
+
     assert_eq!(
         padded(PaddingMode::Edge, 3, 8),
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
@@ -100,6 +107,7 @@ fn padding_is_that_of_numpy() {
         padded(PaddingMode::Symmetric, 3, 8),
         [1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1]
     );
+
     for mode in [
         PaddingMode::Edge,
         PaddingMode::Reflect,
@@ -107,6 +115,7 @@ fn padding_is_that_of_numpy() {
     ] {
         assert_eq!(padded(mode, 1, 2), [0; 5]);
     }
+
     assert_eq!(
         [-1, 0, 2, 3].map(|at| PaddingMode::Constant.position(at, 3)),
         [None, Some(0), Some(2), None]

@@ -4,7 +4,6 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::Sample;
-use crate::memory;
 
 /// Batches of inputs and targets, one after another, in an order that can be shuffled.
 ///
@@ -68,7 +67,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     /// fewer.
     ///
     /// # Panics
-    /// If there are not as many targets as inputs, or if `size` is 0.
+    /// Panics if there are not as many targets as inputs, or if `size` is 0.
     pub fn new(inputs: &'a [X], targets: &'a [Y], size: usize) -> Self {
         Self::over(inputs, targets, (0..inputs.len()).collect(), size)
     }
@@ -77,8 +76,8 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     /// positions.
     ///
     /// # Panics
-    /// If there are not as many targets as inputs, if `size` is 0, or if a position is not one of a
-    /// sample.
+    /// Panics if there are not as many targets as inputs, if `size` is 0, or if a position is not
+    /// one of a sample.
     pub fn of(inputs: &'a [X], targets: &'a [Y], positions: &[usize], size: usize) -> Self {
         Self::over(inputs, targets, positions.to_vec(), size)
     }
@@ -148,7 +147,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         self.next = 0;
     }
 
-    /// Goes on as after the first `batches` batches, in the same order.
+    /// Continues as after the first `batches` batches, in the same order.
     pub(crate) fn go_to(&mut self, batches: usize) {
         self.next = batches.min(self.steps());
     }
@@ -181,7 +180,7 @@ pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] 
 /// ```
 ///
 /// # Panics
-/// If a position is not one of a sample.
+/// Panics if a position is not one of a sample.
 pub fn gather<X: Sample>(samples: &[X], positions: &[usize]) -> Vec<X> {
     for &position in positions {
         assert_position(position, samples.len());
@@ -201,7 +200,7 @@ pub(super) fn fill<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[u
 /// Adds the samples at those of the positions that the buffer does not have yet.
 pub(super) fn extend<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     for &position in &positions[buffer.len()..] {
-        memory::append(buffer, &samples[position..=position]);
+        super::extend_from_slice(buffer, &samples[position..=position]);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Bytes of a file whose head announces how many there are; too few or too many are an error with
-//! their place.
+//! Reads the bytes of a file whose head declares their number. Too few or too many are an error
+//! with their place.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -40,18 +40,19 @@ impl<'a, R: Read> Bytes<'a, R> {
         }
     }
 
-    /// Refuses what a head announces if it is beyond the limit, before anything is unpacked.
+    /// Refuses a size beyond the limit before anything is unpacked.
     pub fn packed(self, packed: bool) -> Self {
         Bytes { packed, ..self }
     }
 
-    /// Sets what each of the bytes to come becomes.
+    /// Sets the number of bytes in memory that each further byte becomes.
     #[cfg(feature = "npy")]
     pub fn set_weight(&mut self, weight: u64) {
         self.weight = weight;
     }
 
-    /// Reads the next `len` bytes. Memory grows with what is there, not with what the file says.
+    /// Reads the next `len` bytes. Memory grows with the bytes that are there, not with the size
+    /// that the file declares.
     pub fn exactly(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         if self.packed {
             self.check(len, len, what)?;
@@ -67,7 +68,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         Err(self.error(ReadErrorKind::Length, self.at, expected, found, COPY_AGAIN))
     }
 
-    /// Checks that nothing more comes.
+    /// Checks that the file ends here.
     pub fn end(&mut self, after: &str) -> Result<(), ReadError> {
         let at = self.at;
         if self.up_to(1)?.is_empty() {
@@ -90,7 +91,7 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
-        // Where this much can't be reserved, it can't be read either, and reading says so.
+        // If this much can't be reserved, it can't be read either, and reading returns the error.
         let mut bytes = Vec::new();
         let likely = len
             .min(self.budget.size())
@@ -98,8 +99,8 @@ impl<'a, R: Read> Bytes<'a, R> {
         let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
 
         while (bytes.len() as u64) < len {
-            // One byte more than may be. The limit grows with what comes from a source of unknown
-            // size.
+            // One byte more than the limit allows. The limit grows with the bytes of a source of
+            // unknown size.
             let most = (self.budget.limit() / self.weight).saturating_add(1);
             let piece = most.min(len) - bytes.len() as u64;
 
@@ -138,7 +139,7 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 }
 
-/// The error for bytes that did not come.
+/// Returns the error for missing bytes.
 fn unread(path: &Path, error: io::Error) -> ReadError {
     if !is_damage(&error) {
         return ReadError::io(path, error);
@@ -154,7 +155,7 @@ fn unread(path: &Path, error: io::Error) -> ReadError {
     .with_source(error)
 }
 
-/// The error for what takes more memory than it may.
+/// Returns the error for data that takes more memory than the limit.
 pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
     let found = format!("{} for {what}", error.need);
     ReadError::new(
@@ -186,7 +187,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Budget), ReadError> {
     open().map_err(|error| ReadError::io(path, error))
 }
 
-/// Tells an error of unpacking from one of reading.
+/// Returns whether an error comes from unpacking, not from reading.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)

@@ -11,8 +11,8 @@ use super::{Refill, Sample};
 /// The batches of several passes over samples, each gathered and changed on another thread while
 /// the one before is used. After the first pass, nothing is allocated.
 pub(crate) struct Changing<'scope, X, Y> {
-    /// Tells the thread which batches come next. Dropped before it is joined, so that it does not
-    /// wait for them.
+    /// Sends the next batches to the thread. It is dropped before the thread is joined, so that the
+    /// thread does not wait for more.
     passes: End<Pass>,
     batches: Refill<'scope, (Vec<X>, Vec<Y>)>,
     /// The order of the samples in this pass.
@@ -96,7 +96,7 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
         order.extend_from_slice(&batches.order);
         drop(order);
 
-        // If a panic has ended the thread, asking for the next batch raises it.
+        // If a panic has ended the thread, it resumes in the call for the next batch.
         let _ = self.passes.put(Pass {
             number,
             batches: batches.next..batches.steps(),
@@ -106,7 +106,7 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
     /// Returns the next batch, or `None` after the last of the pass.
     ///
     /// # Panics
-    /// With the panic of `change`.
+    /// Panics with the panic of `change`.
     pub fn next_batch(&mut self) -> Option<&mut (Vec<X>, Vec<Y>)> {
         self.left = self.left.checked_sub(1)?;
         self.batches.next_batch()

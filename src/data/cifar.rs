@@ -79,7 +79,7 @@ impl<T: Pixel> Cifar10<T> {
     /// `test_batch.bin`.
     ///
     /// # Errors
-    /// If a file is missing, empty or cannot be read ([`batch_from`]).
+    /// Returns an error if a file is missing, empty or cannot be read ([`batch_from`]).
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
         let mut train_images = Vec::new();
@@ -120,8 +120,8 @@ fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
 /// Reads the images and labels of one of the files from any source; the path is for the error.
 ///
 /// # Errors
-/// If it cannot be read, ends within a record, holds a label that is no class, or takes more memory
-/// than the [`Limits`](crate::Limits) let it.
+/// Returns an error if it cannot be read, ends within a record, holds a label that is no class, or
+/// takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn batch_from<T: Pixel>(
     path: impl AsRef<Path>,
     source: impl Read,

@@ -96,8 +96,8 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
 }
 
 impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
-    /// Returns the next batch, or `None` after the last. What nobody has gathered is gathered here, and in the
-    /// meantime others begin with the batch after it.
+    /// Returns the next batch, or `None` after the last. Samples that no other thread has gathered
+    /// are gathered here, while other threads begin with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
         let mut buffers = self.ring.lock();
@@ -175,7 +175,7 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
         }));
     }
 
-    /// Takes the buffer of the batch after the filled ones, with what it has of it.
+    /// Takes the buffer of the batch after the filled ones, with the samples that it already has.
     fn take_next(&mut self, batches: &Batches<'_, X, Y>) -> Option<Buffer<X, Y>> {
         if self.next == batches.steps() {
             return None;
@@ -185,8 +185,8 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
         Some(buffer)
     }
 
-    /// Copies some samples of the batch after the filled ones; false if there is no batch or no
-    /// buffer left.
+    /// Copies some samples of the batch after the filled ones. Returns `false` if there is no batch
+    /// or no buffer left.
     fn fill_some(&mut self, batches: &Batches<'_, X, Y>, samples: usize) -> bool {
         if self.filling.is_none() && self.next < batches.steps() {
             self.filling = self.free.pop();
@@ -202,7 +202,7 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
     }
 }
 
-/// Copies up to `samples` more samples of a batch, and tells whether it has all of them now.
+/// Copies up to `samples` more samples of a batch, and returns whether it is complete.
 fn fill<X: Sample, Y: Sample>(
     (inputs, targets): &mut Buffer<X, Y>,
     batches: &Batches<'_, X, Y>,

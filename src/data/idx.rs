@@ -35,18 +35,19 @@ const UNSIGNED_BYTES: u8 = 8;
 /// one axis (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, is longer
-/// or shorter than its sizes say, or takes more memory than the [`Limits`](crate::Limits) let it.
+/// Returns an error if the file cannot be read, is no IDX file of bytes, has other sizes than the
+/// tensors, is longer or shorter than its sizes say, or takes more memory than the
+/// [`Limits`](crate::Limits) let it.
 pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let path = path.as_ref();
     let (file, budget) = bytes::open(path)?;
     images_in(path, file, budget)
 }
 
-/// Reads what [`images`] reads, from any source; the path is for the error.
+/// Like [`images`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`images`].
+/// Returns the errors of [`images`].
 pub fn images_from<S: Shape, T: Pixel>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -74,18 +75,18 @@ fn images_in<S: Shape, T: Pixel>(
 /// Reads the labels of an IDX file of bytes with the sizes `[count]`.
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or
-/// shorter than its size says, or holds a label that is no class.
+/// Returns an error if the file cannot be read, is no IDX file of bytes, has another number of
+/// axes, is longer or shorter than its size says, or holds a label that is no class.
 pub fn labels<const CLASSES: usize>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     labels_counted_from(path, 0)
 }
 
-/// Reads what [`labels`] reads, from any source; the path is for the error.
+/// Like [`labels`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`labels`].
+/// Returns the errors of [`labels`].
 pub fn labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -98,7 +99,7 @@ pub fn labels_from<const CLASSES: usize>(
 /// whose 26 classes are 1 to 26.
 ///
 /// # Errors
-/// As [`labels`]; a label below `first` is no class.
+/// Returns the errors of [`labels`]; a label below `first` is no class.
 pub fn labels_counted_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     first: u8,
@@ -163,8 +164,8 @@ impl<S: Shape, T: Pixel> Mnist<S, T> {
     /// end.
     ///
     /// # Errors
-    /// If files are missing (the error names all of them), cannot be read ([`images`], [`labels`]),
-    /// or do not have as many labels as images.
+    /// Returns an error if files are missing (the error names all of them), cannot be read
+    /// ([`images`], [`labels`]), or do not have as many labels as images.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
 
@@ -286,11 +287,11 @@ struct Idx {
     start: u64,
 }
 
-/// Tells what was expected and what to do, if sizes are not wanted.
+/// Returns what was expected and what to do, if the sizes are not the wanted ones.
 type Wanted<'a> = &'a dyn Fn(&[usize]) -> Option<(String, &'static str)>;
 
-/// Tells what was expected and what to do, unless the images of a file with these sizes fill tensors
-/// of the shape.
+/// Returns what was expected and what to do, unless images of these sizes fill tensors of the
+/// shape.
 fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
     let shape = S::DIMS.sizes();
     let same = |image: &[usize]| {
@@ -342,7 +343,7 @@ impl Idx {
             ));
         }
 
-        // A product that does not fit is more than any file has.
+        // A product that does not fit in a number is larger than any file.
         let len = sizes
             .iter()
             .fold(1u64, |product, &size| product.saturating_mul(size as u64));

@@ -80,9 +80,10 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     /// is everything whose name begins with a dot.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no regular file (a
-    /// pipe), is no PNG or JPEG, was cut off, has another size without [`Size::Resize`], or takes
-    /// more memory than the [`Limits`](crate::Limits) let it; reading stops after 20 of them.
+    /// Returns an error if there are not `N` folders, and for each file that cannot be read, is no
+    /// regular file (a pipe), is no PNG or JPEG, was cut off, has another size without
+    /// [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it; reading
+    /// stops after 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
@@ -125,9 +126,9 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no regular file (a pipe), is no PNG or JPEG, was cut off, has
-/// another size without [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits)
-/// let it.
+/// Returns an error if the file cannot be read, is no regular file (a pipe), is no PNG or JPEG, was
+/// cut off, has another size without [`Size::Resize`], or takes more memory than the
+/// [`Limits`](crate::Limits) let it.
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,
@@ -220,7 +221,7 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
     let budget = Budget::of_size(bytes.len() as u64);
 
-    // The format is seen by the content; names are often wrong.
+    // The content decides about the format, as names are often wrong.
     let mut reader = ImageReader::new(Cursor::new(&bytes[..]));
     if let Ok(format) = ImageFormat::from_path(path) {
         reader.set_format(format);
@@ -234,7 +235,7 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     let jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let cut = jpeg && !has_end(&bytes);
 
-    // Until here, only the head has been read.
+    // So far only the head has been read.
     let decoder = reader
         .into_decoder()
         .map_err(|error| undecoded(path, error))?;
@@ -299,7 +300,7 @@ fn need(decoder: &impl ImageDecoder, jpeg: bool, height: usize) -> u64 {
     let decoded = decoder
         .total_bytes()
         .saturating_mul(if jpeg { 3 } else { 1 });
-    // As wide as the file's and as high as the tensor's, in four `f32`.
+    // An image as wide as the file's and as high as the tensor's, of four `f32` per pixel.
     let between = u64::from(decoder.dimensions().0).saturating_mul(16 * height as u64);
     decoded.saturating_add(between)
 }
@@ -315,7 +316,7 @@ fn no_picture(path: &Path, found: String, advice: &str) -> ReadError {
     )
 }
 
-/// The error for what the decoders say.
+/// Returns the error of a decoder as a [`ReadError`].
 fn undecoded(path: &Path, error: ImageError) -> ReadError {
     // Their sentences have several lines.
     let found = error
@@ -338,14 +339,15 @@ fn undecoded(path: &Path, error: ImageError) -> ReadError {
     no_picture(path, found, "save the picture again, or leave it out")
 }
 
-/// Tells whether a JPEG goes on to its end-of-image marker: the decoder makes grey what a file that
-/// was cut lacks.
+/// Returns whether a JPEG reaches its end-of-image marker. The decoder fills the missing part of a
+/// truncated file with grey.
 fn has_end(jpeg: &[u8]) -> bool {
     const START: u8 = 0xd8;
     const END: u8 = 0xd9;
 
     let mut rest = jpeg;
-    // What stands in the numbers of the pixels: a byte of 255, and markers between their parts.
+    // The data of the pixels may hold a byte of 255 and markers between its parts, which are
+    // skipped.
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
 
     while let Some(at) = rest.windows(2).position(is_marker) {

@@ -10,9 +10,9 @@
 //! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
-//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what
-//! was expected, what came, and what to do. No small file takes all memory:
-//! [`Limits`](crate::Limits) bound what one may take.
+//! No reader panics because of a file: a [`ReadError`] names the file and the place in it, what was
+//! expected, what was found, and what to do. No small file takes all memory:
+//! [`Limits`](crate::Limits) bound the memory of each.
 //!
 //! Other functions need no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
 //! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
@@ -79,6 +79,7 @@ mod preprocess_error;
 mod sample;
 mod scale;
 mod split;
+mod standardize;
 
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
@@ -86,6 +87,6 @@ pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};
 pub use preprocess_error::PreprocessError;
-pub use sample::{Cloning, Sample, extend_from_slice, repeat, to_vec};
+pub use sample::{Cloning, Sample, SamplesMut, extend_from_slice, repeat, to_vec};
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use split::{Fold, SplitError, k_fold, split, stratified_k_fold, stratified_split};

@@ -20,7 +20,7 @@ pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
     target
 }
 
-/// Writes what [`one_hot`] returns to a tensor: for many classes, whose tensor does not fit on the
+/// Like [`one_hot`], but writes to a tensor: for many classes, whose tensor does not fit on the
 /// stack.
 pub fn one_hot_into<T: Element, const N: usize>(label: Label<N>, target: &mut Tensor1<N, T>) {
     target.fill_with(|class| {

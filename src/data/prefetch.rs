@@ -1,15 +1,15 @@
 //! The next batches on another thread, so that training never waits for them.
 //!
-//! [`Prefetch`] takes any iterator of batches to a thread of its own. [`Refill`] goes without
-//! allocation: it fills buffers that come back when they are used. Both keep the order, end when
-//! their source ends, and end their thread when they are dropped; a panic of the source goes on in
-//! the thread that asks for the batch. Waiting sleeps. Where the system spawns no more threads,
-//! each batch is made when it is asked for, on the thread that asks.
+//! [`Prefetch`] runs any iterator of batches on another thread. [`Refill`] does not allocate: it
+//! fills buffers that come back when they have been used. Both keep the order, end when their
+//! source ends, and end their thread when they are dropped; a panic of the source resumes in the
+//! thread that requests the batch. Waiting sleeps. If the system can't spawn another thread, each
+//! batch is made when it is requested, on the thread that requests it.
 //!
-//! They pay where making a batch takes time: files, pictures, random changes. To gather samples
-//! from memory takes about as long as to hand a batch over; [`Batches`](super::Batches) does that
-//! without a thread, and a [`Trainer`](crate::train::Trainer) while its threads would only wait for each
-//! other.
+//! They are worth it where making a batch takes time: files, pictures, random changes. Gathering
+//! samples from memory takes about as long as handing over a batch; [`Batches`](super::Batches)
+//! does that without a thread, and a [`Trainer`](crate::train::Trainer) does it while its threads
+//! would only wait for each other.
 //!
 //! ```
 //! use shapewright::data::Refill;
@@ -74,8 +74,8 @@ use crate::threads::discard;
 /// An iterator whose next items are made on another thread, in the same order.
 ///
 /// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is
-/// made while the one before is used, and handed over when it is asked for. Two are enough unless
-/// the time per item varies a lot.
+/// made while the one before is used, and handed over on request. Two are enough unless the time
+/// per item varies a lot.
 ///
 /// ```
 /// use shapewright::data::Prefetch;
@@ -96,7 +96,7 @@ use crate::threads::discard;
 pub struct Prefetch<'scope, T>(Worker<'scope, T>);
 
 impl<T: Send + 'static> Prefetch<'static, T> {
-    /// Creates an iterator over the items of one that owns what it needs.
+    /// Creates an iterator over the items of another one, which borrows nothing.
     pub fn new<I>(ahead: usize, source: I) -> Self
     where
         I: IntoIterator<Item = T>,
@@ -137,12 +137,10 @@ impl<T> Iterator for Prefetch<'_, T> {
 
 impl<T> core::iter::FusedIterator for Prefetch<'_, T> {}
 
-/// Batches in buffers that another thread fills while the one before is used; nothing is allocated
-/// on the way.
+/// Batches in buffers that another thread fills while the one before is used, without allocation.
 ///
-/// `fill` makes the next batch in a buffer that it is given, whatever was in there, and says
-/// whether there was one. The buffers are used in turn. With two, one is filled while the other is
-/// used.
+/// `fill` writes the next batch into a buffer with arbitrary contents, and returns whether there
+/// was a batch. The buffers are used in turn. With two, one is filled while the other is used.
 ///
 /// ```
 /// use shapewright::data::Refill;
@@ -160,25 +158,25 @@ impl<T> core::iter::FusedIterator for Prefetch<'_, T> {}
 /// assert_eq!(batches.next_batch(), None);
 /// ```
 ///
-/// Buffers are moved over the stack: keep what is large in a `Box` or a `Vec`.
+/// Buffers are moved over the stack: keep large data in a `Box` or a `Vec`.
 ///
-/// The [module](self) shows it in a training loop. Dropped before its end, it waits for the buffer
-/// that is being filled.
+/// The [module](self) shows it in a training loop. When it is dropped before the end, it waits for
+/// the buffer that is being filled.
 #[must_use = "batches do nothing for training unless they are used"]
 pub struct Refill<'scope, B> {
     /// The buffer in use.
     current: Option<B>,
-    /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread
-    /// would wait for buffers for ever while it is joined.
+    /// Returns used buffers. It is declared, and so dropped, before the worker, whose thread would
+    /// otherwise wait for buffers for ever while it is joined.
     used: End<B>,
     worker: Worker<'scope, B>,
 }
 
 impl<B: Send + 'static> Refill<'static, B> {
-    /// Creates batches from a function that owns what it needs and fills a buffer with each.
+    /// Creates batches from a function that borrows nothing and fills a buffer with each.
     ///
     /// # Panics
-    /// If there are fewer than two buffers.
+    /// Panics if there are fewer than two buffers.
     pub fn new(
         buffers: impl IntoIterator<Item = B>,
         fill: impl FnMut(&mut B) -> bool + Send + 'static,
@@ -194,7 +192,7 @@ impl<'scope, B: Send + 'scope> Refill<'scope, B> {
     /// buffer with each.
     ///
     /// # Panics
-    /// If there are fewer than two buffers.
+    /// Panics if there are fewer than two buffers.
     pub fn scoped<'env>(
         scope: &'scope Scope<'scope, 'env>,
         buffers: impl IntoIterator<Item = B>,
@@ -221,7 +219,7 @@ impl<'scope, B> Refill<'scope, B> {
         // Both queues have room for all buffers, so that sending one never waits, and never
         // allocates.
         let [used, empty] = Queue::ends(count);
-        // The other end is here, so that each gets in.
+        // The other end is still here, so that each buffer can be sent.
         buffers
             .into_iter()
             .for_each(|buffer| drop(used.put(buffer)));
@@ -236,10 +234,10 @@ impl<'scope, B> Refill<'scope, B> {
     /// Returns the next batch, when it is ready; the one before goes back to be filled again.
     ///
     /// # Panics
-    /// With the panic of `fill` if it panicked, after all batches from before it; then the batches
-    /// have ended.
+    /// Panics with the panic of `fill` if it panicked, after all batches from before it; then the
+    /// batches have ended.
     pub fn next_batch(&mut self) -> Option<&mut B> {
-        // If the thread has ended, nobody takes the buffer, and that is all right.
+        // If the thread has ended, nobody takes the buffer, which is fine.
         let _ = self.current.take().map(|buffer| self.used.put(buffer));
         self.current = self.worker.next();
         self.current.as_mut()
@@ -256,12 +254,12 @@ fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMu
 
 /// The maker of the items.
 enum Worker<'scope, T> {
-    /// A thread, until it is joined, and what it sends, until nobody wants any more of it.
+    /// Another thread, until it is joined, and its items, until they have ended.
     There {
         items: Option<End<T>>,
         thread: Option<Handle<'scope>>,
     },
-    /// This thread, as there was no other to be had; nobody when the items have ended.
+    /// This thread, as no other could be spawned; `None` when the items have ended.
     Here(Option<Box<dyn FnMut() -> Option<T> + Send + 'scope>>),
 }
 
@@ -307,7 +305,7 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         spawn: impl FnOnce(Box<dyn FnOnce() + Send + 'scope>) -> io::Result<Handle<'scope>>,
     ) -> Self {
         let [items, of_thread] = Queue::ends(ahead);
-        // A spawn that fails drops its closure; what makes the items has to outlive that.
+        // A spawn that fails drops its closure, which the maker of the items has to outlive.
         let place = Arc::new(Mutex::new(Some(make)));
         let place_of_thread = Arc::clone(&place);
         let run = Box::new(move || {
@@ -332,14 +330,14 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
     }
 }
 
-/// Takes what is there. The lock is never held where something could panic.
+/// Takes the value. The lock is never held where something could panic.
 fn take<F>(place: &Mutex<Option<F>>) -> Option<F> {
     place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl<T> Worker<'_, T> {
-    /// Returns the next item. If there is none, the items have ended, by themselves or by a panic,
-    /// which goes on here.
+    /// Returns the next item. If there is none, the items have ended, possibly by a panic, which
+    /// resumes here.
     fn next(&mut self) -> Option<T> {
         match self {
             Worker::There { items, thread } => {
@@ -353,7 +351,7 @@ impl<T> Worker<'_, T> {
                 item
             }
             Worker::Here(place) => {
-                // After a panic it is gone.
+                // After a panic, the function is gone.
                 let mut make = place.take()?;
                 let item = make()?;
                 *place = Some(make);
@@ -367,8 +365,8 @@ impl<T> Drop for Worker<'_, T> {
     fn drop(&mut self) {
         if let Worker::There { items, thread } = self {
             *items = None;
-            // A panic that nobody came to is not raised while dropping: another one may be on its
-            // way.
+            // A panic that nobody has received does not resume in a drop, as another one may be
+            // unwinding.
             discard(thread.take().map(Handle::join));
         }
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::tensor::{Element, Shape, Tensor};
 
-/// The samples do not say what was to be read from them.
+/// The error of samples that do not determine the values to be fitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PreprocessError {
@@ -44,7 +44,7 @@ impl std::error::Error for PreprocessError {}
 /// Calls `f` with the position and value of each feature of each sample, except missing ones (NaN).
 ///
 /// # Errors
-/// If a feature has no value, or one that is infinite.
+/// Returns an error if a feature has no value, or one that is infinite.
 pub(super) fn for_each_value<S: Shape, T: Element>(
     samples: &[Tensor<S, T>],
     mut f: impl FnMut(usize, f64),

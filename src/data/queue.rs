@@ -30,10 +30,10 @@ impl<T> Drop for End<T> {
 }
 
 impl<T> Queue<T> {
-    /// Returns both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item is
-    /// handed over when it is asked for.
+    /// Returns both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item
+    /// is handed over on request.
     pub(super) fn ends(ahead: usize) -> [End<T>; 2] {
-        /// Room for more items is made when they come.
+        /// Room for more items is allocated when they come.
         const MOST: usize = 64;
         let items = VecDeque::with_capacity(ahead.clamp(1, MOST));
         let state = Mutex::new(State {

@@ -4,7 +4,8 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be used: where, what was expected, what came, and what to do.
+/// The error of a file that cannot be used: its place, what was expected, what was found, and what
+/// to do.
 ///
 /// ```
 /// use shapewright::loss::Label;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub struct ReadError {
     /// The file or folder.
     pub path: PathBuf,
-    /// The kind of mistake, for programs that go on in different ways.
+    /// The kind of mistake, for programs that handle them in different ways.
     pub kind: ReadErrorKind,
     /// The place in the file.
     pub place: Place,
@@ -44,7 +45,7 @@ pub enum ReadErrorKind {
     Io,
     /// It is a file of another format, or damaged.
     Format,
-    /// It ends too early or goes on too long.
+    /// It ends too early or is too long.
     Length,
     /// Its sizes are not those of the tensors or of the network.
     Shape,

@@ -1,19 +1,18 @@
 //! Values that can be copied into batches.
 
-use core::marker::PhantomData;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::loss::Label;
-use crate::memory;
+pub use crate::memory::Cloning;
 use crate::tensor::{Scalar, Shape, Tensor};
 
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
 /// [`Batches`](super::Batches) and the [`Trainer`](crate::train::Trainer) do.
 ///
 /// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples
-/// and vectors of what implements it. A type of your own takes one line:
+/// and vectors of samples. A type of your own takes one line:
 ///
 /// ```
 /// use shapewright::data::{Sample, gather};
@@ -67,48 +66,6 @@ pub trait Sample: Clone {
     const CLONING: Cloning<Self> = Cloning::by_value();
 }
 
-/// The way in which a [`Sample`] is cloned into a batch.
-pub struct Cloning<X> {
-    /// Only where `X` is `Copy`: the constructors see to that.
-    in_place: bool,
-    of: PhantomData<fn() -> X>,
-}
-
-impl<X: Clone> Cloning<X> {
-    /// Clones by [`Clone::clone`], whose result passes the stack.
-    pub const fn by_value() -> Self {
-        Cloning {
-            in_place: false,
-            of: PhantomData,
-        }
-    }
-}
-
-impl<X: Copy> Cloning<X> {
-    /// Copies from memory to memory, whatever the size.
-    pub const fn in_place() -> Self {
-        Cloning {
-            in_place: true,
-            of: PhantomData,
-        }
-    }
-}
-
-impl<X> Cloning<X> {
-    /// Tells whether `X` is copied from memory to memory, and so is `Copy`.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        self.in_place
-    }
-
-    /// The way of a type which is `Copy` if all its parts are; `in_place` tells whether they are.
-    const fn of_parts(in_place: bool) -> Self {
-        Cloning {
-            in_place,
-            of: PhantomData,
-        }
-    }
-}
-
 /// Returns a vector of copies of samples.
 ///
 /// Unlike the standard library's `to_vec`, it does not put large samples on the stack in any build;
@@ -142,7 +99,7 @@ pub fn to_vec<X: Sample>(samples: &[X]) -> Vec<X> {
 /// assert_eq!(images[0][[1023, 1023, 2]], 1.0);
 /// ```
 pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
-    memory::append(to, samples);
+    X::CLONING.append(to, samples);
 }
 
 /// Returns a vector of `n` copies of one sample.
@@ -158,7 +115,7 @@ pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
 /// assert!(batch.len() == 3 && batch[2] == *image);
 /// ```
 pub fn repeat<X: Sample>(sample: &X, n: usize) -> Vec<X> {
-    memory::repeat(sample, n)
+    X::CLONING.repeat(sample, n)
 }
 
 macro_rules! copied {
@@ -194,17 +151,17 @@ cloned! {
 }
 
 impl<X: Sample> Sample for Option<X> {
-    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.is_in_place());
 }
 
 impl<X: Sample, const N: usize> Sample for [X; N] {
-    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.is_in_place());
 }
 
 macro_rules! tuples {
     ($(($($part:ident),*);)*) => { $(
         impl<$($part: Sample),*> Sample for ($($part,)*) {
-            const CLONING: Cloning<Self> = Cloning::of_parts($($part::CLONING.in_place)&&*);
+            const CLONING: Cloning<Self> = Cloning::of_parts($($part::CLONING.is_in_place())&&*);
         }
     )* };
 }
@@ -217,4 +174,59 @@ tuples! {
     (A, B, C, D, E, F);
     (A, B, C, D, E, F, G);
     (A, B, C, D, E, F, G, H);
+}
+
+/// Samples that are changed where they are: a slice, an array or a vector of tensors, or a single
+/// tensor.
+///
+/// ```
+/// use shapewright::data::StandardScaler;
+/// use shapewright::prelude::*;
+/// let mut data = vec![Tensor1::from([1.0]), Tensor1::from([3.0])];
+/// let scaler = StandardScaler::fit(&data)?;
+/// scaler.transform(&mut data);
+/// let mut one = Tensor1::from([3.0]);
+/// scaler.transform(&mut one);
+/// assert_eq!(one, data[1]);
+/// # Ok::<(), shapewright::data::PreprocessError>(())
+/// ```
+pub trait SamplesMut<S: Shape, T: Scalar> {
+    /// Returns the samples as a slice.
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>];
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for Tensor<S, T> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        core::slice::from_mut(self)
+    }
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for [Tensor<S, T>] {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar, const N: usize> SamplesMut<S, T> for [Tensor<S, T>; N] {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar> SamplesMut<S, T> for Vec<Tensor<S, T>> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        self
+    }
+}
+
+impl<S: Shape, T: Scalar, X: SamplesMut<S, T> + ?Sized> SamplesMut<S, T> for Box<X> {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        (**self).samples_mut()
+    }
+}
+
+impl<S: Shape, T: Scalar, X: SamplesMut<S, T> + ?Sized> SamplesMut<S, T> for &mut X {
+    fn samples_mut(&mut self) -> &mut [Tensor<S, T>] {
+        (**self).samples_mut()
+    }
 }

@@ -1,8 +1,9 @@
 //! Features of one size: networks learn badly from inputs that differ by orders of magnitude.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use super::sample::SamplesMut;
 use crate::derive::Parameters;
-use crate::memory;
+use crate::params;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -32,7 +33,8 @@ use crate::tensor::{Element, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct StandardScaler<S: Shape, T: Element = f32> {
-    /// The mean of each feature, which is subtracted.
+    /// The mean of each feature, which is subtracted, rounded to a `T`: where features differ from
+    /// each other by a few roundings of an `f32`, as counters and times do, take samples of `f64`.
     pub mean: Tensor<S, T>,
     /// The standard deviation of each feature (of the samples themselves, over their number), by which
     /// the difference is divided; 1 for constant features.
@@ -46,7 +48,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::fit_boxed(samples)?)
     }
@@ -54,10 +56,10 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
-        let means = ranges.means(samples)?;
+        let means = ranges.means();
         // Squares of the distances themselves may be infinite, or 0.
         let units: Vec<f64> = (0..S::LEN).map(|feature| ranges.unit(feature)).collect();
         let scales: Vec<f64> = units.iter().map(|unit| 1.0 / unit).collect();
@@ -70,15 +72,15 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
             squares.add(off * off);
         })?;
 
-        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        let mut scaler: Box<Self> = params::zeroed_parameters();
         scaler
             .mean
             .fill_with(|feature| T::from_f64_lossy(means[feature]));
         scaler.std.fill_with(|feature| {
             let [off, square] =
                 off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
-            // The distances from the mean have a mean of their own: what the mean lost when it was
-            // rounded.
+            // The distances from the mean have a mean that is not 0: the rounding error of the
+            // mean.
             let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt() * units[feature]);
             if std.is_zero() { T::one() } else { std }
@@ -86,9 +88,9 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         Ok(scaler)
     }
 
-    /// Scales samples where they are.
-    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
-        for_each(samples, |feature, value| {
+    /// Scales samples, or a single one, where they are.
+    pub fn transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
+        for_each(samples.samples_mut(), |feature, value| {
             let mean = double(&self.mean, feature);
             let std = double(&self.std, feature);
             let half = half_if_infinite(value - mean);
@@ -96,9 +98,9 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         });
     }
 
-    /// Turns scaled samples back, where they are.
-    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
-        for_each(samples, |feature, value| {
+    /// Turns scaled samples, or a single one, back where they are.
+    pub fn inverse_transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
+        for_each(samples.samples_mut(), |feature, value| {
             let mean = double(&self.mean, feature);
             let std = double(&self.std, feature);
             let half = half_if_infinite(value * std);
@@ -107,8 +109,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     }
 }
 
-/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's
-/// `MinMaxScaler`.
+/// Shifts and scales each feature to a range, 0 to 1 by default; scikit-learn's `MinMaxScaler`.
 ///
 /// Fit it to the training part alone and use it for all parts; values that lie outside of the
 /// training part's lie outside of the range. Every element of a tensor is a feature of its own.
@@ -149,7 +150,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::fit_boxed(samples)?)
     }
@@ -157,10 +158,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
-        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        let mut scaler: Box<Self> = params::zeroed_parameters();
         scaler
             .min
             .fill_with(|feature| T::from_f64_lossy(ranges.min[feature]));
@@ -175,7 +176,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// [`set_range`](Self::set_range) does not move it.
     ///
     /// # Panics
-    /// If `low` is not less than `high`, or one is infinite.
+    /// Panics if `low` is not less than `high`, or one is infinite.
     pub fn range(mut self, low: T, high: T) -> Self {
         self.set_range(low, high);
         self
@@ -184,7 +185,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// Sets another range, in place.
     ///
     /// # Panics
-    /// If `low` is not less than `high`, or one is infinite.
+    /// Panics if `low` is not less than `high`, or one is infinite.
     pub fn set_range(&mut self, low: T, high: T) {
         assert!(
             low < high,
@@ -198,10 +199,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         self.high = high;
     }
 
-    /// Scales samples where they are.
-    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
+    /// Scales samples, or a single one, where they are.
+    pub fn transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
         let (low, width) = self.low_and_width();
-        for_each(samples, |feature, value| {
+        for_each(samples.samples_mut(), |feature, value| {
             let min = double(&self.min, feature);
             let max = double(&self.max, feature);
             let half = half_if_infinite(max - min).min(half_if_infinite(value - min));
@@ -211,10 +212,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         });
     }
 
-    /// Turns scaled samples back, where they are.
-    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
+    /// Turns scaled samples, or a single one, back where they are.
+    pub fn inverse_transform(&self, samples: &mut (impl SamplesMut<S, T> + ?Sized)) {
         let (low, width) = self.low_and_width();
-        for_each(samples, |feature, value| {
+        for_each(samples.samples_mut(), |feature, value| {
             let min = double(&self.min, feature);
             let max = double(&self.max, feature);
             let half = half_if_infinite(max - min);
@@ -271,33 +272,18 @@ impl Ranges {
 
     /// Returns the mean of each feature; of equal numbers exactly that number, which their sum may
     /// not give.
-    pub(super) fn means<S: Shape, T: Element>(
-        &self,
-        samples: &[Tensor<S, T>],
-    ) -> Result<Vec<f64>, PreprocessError> {
-        let overflows = |feature: usize| !self.sum[feature].value().is_finite();
-        let parts = if (0..S::LEN).any(overflows) {
-            let mut parts = vec![Sum::default(); S::LEN];
-            for_each_value(samples, |feature, value| {
-                parts[feature].add(value / self.count[feature]);
-            })?;
-            parts
-        } else {
-            Vec::new()
-        };
-
+    pub(super) fn means(&self) -> Vec<f64> {
         let mean = |feature: usize| {
             let min = self.min[feature];
             let max = self.max[feature];
             if min == max {
                 min
-            } else if overflows(feature) {
-                parts[feature].value().clamp(min, max)
             } else {
-                self.sum[feature].value() / self.count[feature]
+                let mean = self.sum[feature].mean(self.count[feature] as usize);
+                mean.clamp(min, max)
             }
         };
-        Ok((0..S::LEN).map(mean).collect())
+        (0..self.sum.len()).map(mean).collect()
     }
 
     /// Returns the power of two below the feature's largest magnitude. Divided by it, values are
@@ -313,7 +299,7 @@ fn double<S: Shape, T: Element>(tensor: &Tensor<S, T>, feature: usize) -> f64 {
     tensor.as_slice()[feature].to_f64().unwrap_or(f64::NAN)
 }
 
-/// Changes each value by its feature's position and itself.
+/// Changes each value by a function of its feature's position and the value.
 fn for_each<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], f: impl Fn(usize, f64) -> f64) {
     for sample in samples {
         for (feature, value) in sample.iter_mut().enumerate() {

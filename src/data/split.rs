@@ -11,7 +11,7 @@ use crate::loss::Label;
 const ROUNDING: f64 = 1e-9;
 
 /// Divides samples at random into parts of these fractions; returns the positions of each part, in
-/// rising order. What the fractions leave of 1 is in no part.
+/// rising order. If the fractions add up to less than 1, the remaining samples are in no part.
 ///
 /// ```
 /// use shapewright::data::split;
@@ -21,8 +21,8 @@ const ROUNDING: f64 = 1e-9;
 /// ```
 ///
 /// # Errors
-/// If a fraction is not above 0, if their sum is above 1, if a part would have no samples, or if the
-/// positions do not fit into memory.
+/// Returns an error if a fraction is not above 0, if their sum is above 1, if a part would have no
+/// samples, or if the positions do not fit into memory.
 pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     samples: usize,
     fractions: [f64; PARTS],
@@ -35,7 +35,7 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     let mut begin = 0;
     let parts = fractions.map(|fraction| {
         sum += fraction;
-        // The ends are rounded, not the lengths: so nothing is lost.
+        // The ends are rounded, not the lengths, so that no sample is lost.
         let end = ((sum * samples as f64).round() as usize).clamp(begin, samples);
         let mut part = order[begin..end].to_vec();
         part.sort_unstable();
@@ -61,7 +61,8 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
 /// ```
 ///
 /// # Errors
-/// If a fraction is not above 0, if their sum is above 1, or if a part would have no samples.
+/// Returns an error if a fraction is not above 0, if their sum is above 1, or if a part would have
+/// no samples.
 pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
     labels: &[Label<N>],
     fractions: [f64; PARTS],
@@ -78,8 +79,8 @@ pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
     let mut given = vec![0_usize; shares().count()];
     let mut parts = [const { Vec::new() }; PARTS];
 
-    // Each sample goes to the part that lacks most, class after class: so every stretch of samples
-    // is shared out, and the parts have the right length at the end.
+    // Each sample goes to the part that lacks most, class after class. Thus every stretch of
+    // samples is distributed, and the parts have the right lengths in the end.
     for (before, position) in by_class(labels, rng).into_iter().flatten().enumerate() {
         let lacks = |part: usize, share: f64| share * (before + 1) as f64 - given[part] as f64;
         let mut most = (0, f64::NEG_INFINITY);
@@ -125,8 +126,8 @@ pub struct Fold {
 /// ```
 ///
 /// # Errors
-/// If there are fewer than two folds, or fewer samples than folds, or if the positions do not fit
-/// into memory.
+/// Returns an error if there are fewer than two folds, or fewer samples than folds, or if the
+/// positions do not fit into memory.
 pub fn k_fold<R: Rng + ?Sized>(
     samples: usize,
     folds: usize,
@@ -157,7 +158,7 @@ pub fn k_fold<R: Rng + ?Sized>(
 /// ```
 ///
 /// # Errors
-/// If there are fewer than two folds, or fewer samples than folds.
+/// Returns an error if there are fewer than two folds, or fewer samples than folds.
 pub fn stratified_k_fold<R: Rng + ?Sized, const N: usize>(
     labels: &[Label<N>],
     folds: usize,
@@ -252,7 +253,7 @@ pub enum SplitError {
     },
     /// There are fewer than two folds, or fewer samples than folds.
     Folds {
-        /// The number of folds that were asked for.
+        /// The requested number of folds.
         folds: usize,
         /// The number of samples.
         samples: usize,

@@ -81,7 +81,8 @@ fn workers_follow_the_scope() {
         });
         seen.into_inner().unwrap()
     };
-    // The workers are made within the scope if no other test was sooner.
+
+    // The workers are spawned within the scope, unless another test has done so before.
     for _ in 0..3 {
         assert!(
             with_flushed_denormals(|| seen(16))
@@ -89,6 +90,7 @@ fn workers_follow_the_scope() {
                 .all(|&saw| saw == (only(true), true))
         );
         assert!(seen(16).iter().all(|&saw| saw == (only(false), false)));
+
         let result = catch_unwind(AssertUnwindSafe(|| {
             with_flushed_denormals(|| threads::parallel(16, &|_| panic!("in a part")));
         }));
@@ -98,5 +100,6 @@ fn workers_follow_the_scope() {
             "after a panic"
         );
     }
+
     assert_eq!(flushes(), only(false));
 }

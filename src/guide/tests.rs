@@ -55,10 +55,12 @@ fn every_example_has_a_row() {
     let (results, needs) = page
         .split_once("# What they need")
         .expect("the page has both tables");
+
     for path in files(&repository("examples"), "rs") {
         if path.parent() != Some(&repository("examples")) {
             continue;
         }
+
         let name = path.file_stem().expect("a name").to_string_lossy();
         assert!(
             results.contains(&format!("\n| `{name}` |")),

@@ -26,6 +26,7 @@
 mod normal;
 #[cfg(feature = "alloc")]
 mod orthogonal;
+mod tensors;
 
 #[cfg(feature = "std")]
 pub(crate) use normal::standard_normal;
@@ -35,8 +36,8 @@ pub use orthogonal::orthogonal;
 use rand::Rng;
 use rand::distr::{Distribution, Uniform};
 
-use crate::network::Parameters;
-use crate::network::param_tree::PlaceKind;
+use crate::params::Parameters;
+use crate::params::param_tree::PlaceKind;
 use crate::tensor::Element;
 
 mod sealed {
@@ -120,7 +121,7 @@ impl Nonlinearity {
 
 /// Sets every number with `draw`.
 fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
-    // Place by place, as what is between the layers of a network must stay zero.
+    // Place by place, as the padding between the layers of a network must stay zero.
     let numbers = params.as_mut_slice();
     P::PARAM_TREE.for_each_place(0, &mut |place, kind| {
         // The numbers of a buffer are of another type.
@@ -144,7 +145,7 @@ pub fn constant<T: Element, P: Parameters<T>>(params: &mut P, value: T) {
 /// Draws uniform numbers from `low` to `high`.
 ///
 /// # Panics
-/// Unless `low` and `high` are finite, also as `T`, and `low <= high`.
+/// Panics unless `low` and `high` are finite, also as `T`, and `low <= high`.
 pub fn uniform<T, P, R>(params: &mut P, low: f64, high: f64, rng: &mut R)
 where
     T: Element,
@@ -181,7 +182,7 @@ pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
 /// Draws normal numbers with this mean and standard deviation.
 ///
 /// # Panics
-/// Unless both are finite and `std` is not negative.
+/// Panics unless both are finite and `std` is not negative.
 pub fn normal<T, P, R>(params: &mut P, mean: f64, std: f64, rng: &mut R)
 where
     T: Element,
@@ -199,7 +200,7 @@ where
 /// in units of `std`.
 ///
 /// # Panics
-/// Unless mean and standard deviation are finite, `std` is not negative and `a < b`.
+/// Panics unless mean and standard deviation are finite, `std` is not negative and `a < b`.
 pub fn truncated_normal<T, P, R>(params: &mut P, mean: f64, std: f64, a: f64, b: f64, rng: &mut R)
 where
     T: Element,
@@ -228,7 +229,7 @@ where
 /// linear. Glorot and Bengio, 2010. PyTorch's default gain is 1; see [`Nonlinearity::gain`].
 ///
 /// # Panics
-/// Unless the gain is finite and not negative.
+/// Panics unless the gain is finite and not negative.
 pub fn xavier_uniform<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
 where
     T: Element,
@@ -242,7 +243,7 @@ where
 /// Draws normal numbers with the standard deviation of [`xavier_uniform`].
 ///
 /// # Panics
-/// Unless the gain is finite and not negative.
+/// Panics unless the gain is finite and not negative.
 pub fn xavier_normal<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
 where
     T: Element,
@@ -258,11 +259,11 @@ where
 /// It keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al.,
 /// 2015.
 ///
-/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::nn::Linear)
-/// begins with.
+/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` gives the initial values of
+/// [`Linear`](crate::nn::Linear).
 ///
 /// # Panics
-/// If the slope of a leaky rectifier is not finite.
+/// Panics if the slope of a leaky rectifier is not finite.
 pub fn kaiming_uniform<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
 where
     T: Element,
@@ -276,7 +277,7 @@ where
 /// Draws normal numbers with the standard deviation of [`kaiming_uniform`].
 ///
 /// # Panics
-/// If the slope of a leaky rectifier is not finite.
+/// Panics if the slope of a leaky rectifier is not finite.
 pub fn kaiming_normal<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
 where
     T: Element,

@@ -11,8 +11,8 @@ use crate::tensor::Element;
 /// Draws a matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of
 /// them.
 ///
-/// It keeps the length of what goes through, forward and backward. A kernel's axes count with
-/// the inputs, as in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
+/// It keeps the length of vectors, forward and backward. A kernel's axes count with the inputs, as
+/// in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
 ///
 /// ```
 /// let mut weight = [[0.0_f64; 2]; 3];
@@ -26,7 +26,7 @@ use crate::tensor::Element;
 /// positive diagonal.
 ///
 /// # Panics
-/// Unless the gain is finite and not negative.
+/// Panics unless the gain is finite and not negative.
 pub fn orthogonal<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
 where
     T: Element,
@@ -66,7 +66,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
         loop {
             vector.fill_with(|| normal::standard_normal(rng));
 
-            // The second time takes away what rounding left in the first.
+            // The second pass removes what the rounding errors of the first have left.
             for _ in 0..2 {
                 for other in before.chunks_exact(len) {
                     let along = dot(other, vector);
@@ -78,7 +78,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
             }
 
             let norm = crate::float::sqrt(dot(vector, vector));
-            // So short, it is rounding errors for the most part: draw another one.
+            // A vector this short consists mostly of rounding errors: draw another one.
             if norm > 1e-6 {
                 vector.iter_mut().for_each(|x| *x /= norm);
                 break;

@@ -54,7 +54,7 @@ loss! {
         /// Sets the number that is added to a mean before its logarithm is taken; 1e-8 by default.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-8,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `PoissonNll` is a number from 0 up";
@@ -85,7 +85,7 @@ loss! {
         /// get a gradient.
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         epsilon: f64 = 1e-6,
             if epsilon >= 0.0 && epsilon.is_finite(),
             "the epsilon of `GaussianNll` is a number from 0 up";
@@ -102,7 +102,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len());
+        let scale = self.reduction.weight(outputs.len(), 1);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
 
@@ -116,10 +116,13 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
                     true => (t.exp(), t),
                     false => (t, if t == T::zero() { t } else { t.ln() }),
                 };
-                // p ln p is 0 at 0.
-                let own = if p == T::zero() { p } else { p * log };
-                // Likewise p x is 0 at p = 0, also where the output x is minus infinity.
-                (own - times(p, x), -p)
+                // One product: two of them may both be infinite, and lose digits if they are near
+                // each other. It is 0 at p = 0, where the logarithm or x may be minus infinity, and
+                // at ln p = x, where p may be infinite.
+                let difference = log - x;
+                let is_zero = p.is_zero() && !x.is_nan() || difference.is_zero() && !p.is_nan();
+                let loss = if is_zero { T::zero() } else { p * difference };
+                (loss, -p)
             },
         );
         scaled(sum, scale)
@@ -136,7 +139,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
         let outputs = flatten(outputs);
@@ -177,7 +180,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let scale = self.reduction.weight(outputs.len() * S::LEN);
+        let scale = self.reduction.weight(outputs.len(), S::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
         let constant = T::from_f64_lossy(if self.full {
@@ -191,7 +194,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
 
-            sum.add(elementwise(
+            sum.add_sum(elementwise(
                 means,
                 target.as_slice(),
                 mean_slopes,
@@ -217,7 +220,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
                 },
             ));
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 

@@ -5,6 +5,10 @@ mod vectors;
 
 use core::fmt;
 
+use crate::memory::Flat;
+use crate::nn::Index;
+use crate::tensor::{Element, Tensor1};
+
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
 /// ```
@@ -22,12 +26,18 @@ use core::fmt;
 #[repr(transparent)]
 pub struct Label<const CLASSES: usize>(u32);
 
+// SAFETY: `repr(transparent)` over one u32.
+unsafe impl<const CLASSES: usize> Flat for Label<CLASSES> {
+    type Item = u32;
+    const LEN: usize = 1;
+}
+
 impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the class with this number, counted from 0. The largest number that a label can have
     /// is [`u32::MAX`], however many classes there are.
     ///
     /// # Errors
-    /// If there is no such class, or no label can have its number.
+    /// Returns an error if there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
         if class < CLASSES && class <= u32::MAX as usize {
             Ok(Label(class as u32))
@@ -46,9 +56,57 @@ impl<const CLASSES: usize> Label<CLASSES> {
     }
 }
 
+impl<const CLASSES: usize> TryFrom<usize> for Label<CLASSES> {
+    type Error = LabelError;
+
+    fn try_from(class: usize) -> Result<Self, LabelError> {
+        Label::new(class)
+    }
+}
+
+impl<const CLASSES: usize> From<Label<CLASSES>> for usize {
+    fn from(label: Label<CLASSES>) -> usize {
+        label.index()
+    }
+}
+
+impl<const CLASSES: usize, T: Element> Tensor1<CLASSES, T> {
+    /// Returns the class with the largest score, the first of equals: the
+    /// [`argmax`](crate::Tensor::argmax) as a label. NaN counts as larger than every number.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let class: Label<3> = Tensor1::from([0.2, 0.7, 0.1]).class();
+    /// assert_eq!(class.index(), 1);
+    /// ```
+    ///
+    /// Scores of no class have none, which is a compile error.
+    pub fn class(&self) -> Label<CLASSES> {
+        const {
+            assert!(
+                CLASSES > 0 && CLASSES - 1 <= u32::MAX as usize,
+                "a class is one of 1 to 4294967296 scores"
+            )
+        };
+        Label(self.argmax() as u32)
+    }
+}
+
 impl<const CLASSES: usize> fmt::Display for Label<CLASSES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl<const N: usize> From<Label<N>> for Index<N> {
+    fn from(label: Label<N>) -> Self {
+        Index(label.0)
+    }
+}
+
+impl<const N: usize> From<Index<N>> for Label<N> {
+    fn from(index: Index<N>) -> Self {
+        Label(index.0)
     }
 }
 

@@ -12,18 +12,22 @@
 
 mod binary;
 mod classes;
+#[cfg(feature = "alloc")]
+mod classify;
 mod cross_entropy;
 mod distribution;
 mod embedding;
 mod label;
+#[cfg(feature = "std")]
+mod pass;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
-#[cfg(feature = "alloc")]
-pub(crate) use classes::Places;
 #[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
+#[cfg(feature = "alloc")]
+pub use classify::Classify;
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
@@ -31,13 +35,14 @@ pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
 use crate::setting_error::{SettingError, not_negative};
-use crate::sum::sum_of;
+use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// The reduction of a batch's losses to one number. As in PyTorch, the mean is the default.
 ///
 /// The sum and the mean of `n` losses have an error of at most `(64 + log2(n)) * EPSILON / 2` times
-/// the sum or the mean of their magnitudes, in addition to the rounding of each loss.
+/// the sum or the mean of their magnitudes, in addition to the rounding of each loss. A mean that is
+/// in range is right also where the sum is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// The mean over the labels for losses on classes, over the samples for
@@ -49,6 +54,22 @@ pub enum Reduction {
     /// accumulated batches, and the batches of an epoch in its history, by their numbers of
     /// samples, and does not add them up.
     Sum,
+    /// The sum over the elements of a sample, and the mean over the samples: the usual form of the
+    /// reconstruction loss of a variational autoencoder, and of a loss over all actions or pixels
+    /// whose size is not to depend on the batch. PyTorch's `reduction="sum"` divided by the length
+    /// of the batch.
+    ///
+    /// ```
+    /// use shapewright::loss::Reduction;
+    /// use shapewright::prelude::*;
+    /// let outputs = [[1.0, 2.0], [0.0, 1.0]].map(Tensor1::from);
+    /// let targets = [Tensor1::zeros(); 2];
+    /// let loss: f32 = Mse
+    ///     .reduction(Reduction::SampleMean)
+    ///     .loss(&outputs, &targets, &mut [Tensor1::zeros(); 2]);
+    /// assert_eq!(loss, (1.0 + 4.0 + 0.0 + 1.0) / 2.0);
+    /// ```
+    SampleMean,
 }
 
 /// A loss on outputs of the shape `Out`.
@@ -75,7 +96,7 @@ pub trait Loss<Out: Shape, T: Element> {
     /// trainer calls this before the first step.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
@@ -114,6 +135,10 @@ pub struct LogProbabilities;
 #[doc(hidden)]
 pub struct Values;
 
+/// Outputs of which a part come from `Softmax`.
+#[doc(hidden)]
+pub struct PartlySoftmax;
+
 /// The [`OutputKind`](crate::network::OutputKind) of a network's last layer as a type.
 #[doc(hidden)]
 pub struct EndsIn<const OUTPUT_KIND: usize>;
@@ -126,6 +151,12 @@ pub trait End {
 impl End for EndsIn<{ crate::network::OutputKind::Values as usize }> {
     type Ends = Values;
 }
+impl End for EndsIn<{ crate::network::OutputKind::Inputs as usize }> {
+    type Ends = Values;
+}
+impl End for EndsIn<{ crate::network::OutputKind::PartlySoftmax as usize }> {
+    type Ends = PartlySoftmax;
+}
 impl End for EndsIn<{ crate::network::OutputKind::Softmax as usize }> {
     type Ends = crate::nn::Softmax;
 }
@@ -136,8 +167,8 @@ impl End for EndsIn<{ crate::network::OutputKind::LogSoftmax as usize }> {
     type Ends = crate::nn::LogSoftmax;
 }
 
-/// A kind of outputs that accepts the end of a network. Each kind asks with a trait of its own,
-/// whose diagnostic explains a refusal in a sentence.
+/// A kind of outputs that accepts the end of a network. Each kind has a trait of its own, whose
+/// diagnostic explains a refusal in a sentence.
 pub trait Accepts<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Accepts<Ends, L, N> for AnyOutput {}
@@ -196,7 +227,9 @@ impl<L, N> LogProbable<L, N> for crate::nn::LogSoftmax {}
 #[diagnostic::on_unimplemented(
     message = "`{L}` on the outputs of `{N}` takes targets of `{Expected}`, but these are `{Self}`",
     label = "not targets for `{N}`",
-    note = "make the targets fit the output that `{N}` declares, or change the declaration"
+    note = "make the targets fit the output that `{N}` declares, or change the declaration",
+    note = "`Label::from_numbers(&numbers)` makes labels of whole numbers, `Tensor1::from([y])` a \
+            tensor of an array"
 )]
 pub trait TargetOf<Expected, L, N>: Sized {
     #[doc(hidden)]
@@ -210,16 +243,19 @@ impl<Expected, L, N> TargetOf<Expected, L, N> for Expected {
 }
 
 impl Reduction {
-    /// Returns the weight of each of `count` losses in the result.
-    fn weight<T: Element>(self, count: usize) -> T {
-        self.share(count as f64)
+    /// Returns the weight of each of the losses of a batch in the result, of which each of `samples`
+    /// samples has `each`.
+    fn weight<T: Element>(self, samples: usize, each: usize) -> T {
+        self.share(samples, samples as f64 * each as f64)
     }
 
-    /// Returns the share of a loss of weight 1 among losses with this total weight.
-    fn share<T: Element>(self, total: f64) -> T {
+    /// Returns the share of a loss of weight 1 among losses of `samples` samples with this total
+    /// weight.
+    fn share<T: Element>(self, samples: usize, total: f64) -> T {
         match self {
             Reduction::Mean => T::one() / T::from_f64_lossy(total),
             Reduction::Sum => T::one(),
+            Reduction::SampleMean => T::one() / T::from_f64_lossy(samples as f64),
         }
     }
 }
@@ -303,8 +339,25 @@ fn times<T: Element>(weight: T, term: T) -> T {
 }
 
 /// Scales the sum of a batch's losses, which is accumulated in `f64`.
-fn scaled<T: Element>(sum: f64, scale: T) -> T {
-    T::from_f64_lossy(sum * double(scale))
+fn scaled<T: Element>(sum: Sum, scale: T) -> T {
+    T::from_f64_lossy(sum.times(double(scale)))
+}
+
+/// Scales the sum of a batch's losses that a kernel has computed. If the sum has overflowed, `exact`
+/// computes the loss, which may be in range: the mean of large numbers is.
+fn reduced<T: Element>(sum: T, scale: T, inputs: [&[T]; 2], exact: impl FnOnce() -> f64) -> T {
+    let loss = sum * scale;
+    if loss.is_finite() || !inputs.iter().all(|input| all_finite(input)) {
+        loss
+    } else {
+        T::from_f64_lossy(exact())
+    }
+}
+
+/// Returns whether no number is infinite or NaN.
+#[cold]
+fn all_finite<T: Element>(numbers: &[T]) -> bool {
+    numbers.iter().all(|x| x.is_finite())
 }
 
 /// Sums the losses that `f(position, output, target)` returns. The slope that it returns with each
@@ -319,7 +372,7 @@ fn elementwise<T: Element>(
     gradients: &mut [T],
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
-) -> f64 {
+) -> Sum {
     check_lengths(outputs.len(), targets.len(), gradients.len());
     sum_of(outputs, |i, output| {
         let (loss, slope) = f(i, output, targets[i]);

@@ -1,9 +1,10 @@
 //! Losses on numbers.
 
-use super::{AnyOutput, Loss, Reduction, loss};
+use super::{AnyOutput, Loss, Reduction, loss, reduced};
 use crate::kernels::{Bend, Kernels};
 use crate::memory::{flatten, flatten_mut};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::sum::{Squares, sum_of};
+use crate::tensor::{Element, Shape, Tensor, double};
 
 loss! {
     /// The squared difference. PyTorch's `nn.MSELoss`; the mean is over all elements.
@@ -48,7 +49,7 @@ loss! {
         /// Sets the difference above which the loss is linear; 1 by default.
         ///
         /// # Panics
-        /// If it is not above 0 and finite.
+        /// Panics if it is not above 0 and finite.
         delta: f64 = 1.0,
             if delta > 0.0 && delta.is_finite(),
             "the delta of `Huber` must be above 0, and finite";
@@ -72,7 +73,7 @@ loss! {
         /// [`struct@Mae`].
         ///
         /// # Panics
-        /// If it is negative, NaN or infinite.
+        /// Panics if it is negative, NaN or infinite.
         beta: f64 = 1.0,
             if beta >= 0.0 && beta.is_finite(),
             "the beta of `SmoothL1` must not be below 0, and finite";
@@ -89,10 +90,17 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
-        let weight = self.reduction.weight(outputs.len() * Out::LEN);
+        let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
-        T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
+        let sum = T::kernels().mse(outputs, targets, weight, flatten_mut(gradients));
+        reduced(sum, weight, [outputs, targets], || {
+            let mut squares = Squares::default();
+            for (&output, &target) in outputs.iter().zip(targets) {
+                squares.add_difference(double(output), double(target));
+            }
+            squares.times(double(weight))
+        })
     }
 }
 
@@ -110,15 +118,32 @@ macro_rules! bends {
                 gradients: &mut [Tensor<Out, T>],
             ) -> T {
                 let $loss = self;
-                let weight = self.reduction.weight(outputs.len() * Out::LEN);
+                let weight = self.reduction.weight(outputs.len(), Out::LEN);
                 let outputs = flatten(outputs);
                 let targets = flatten(targets);
                 let gradients = flatten_mut(gradients);
-                T::kernels().smooth_l1($bend, outputs, targets, weight, gradients) * weight
+                let sum = T::kernels().smooth_l1($bend, outputs, targets, weight, gradients);
+                reduced(sum, weight, [outputs, targets], || {
+                    let terms = sum_of(outputs, |i, output| {
+                        bent(&$bend, double(output), double(targets[i]))
+                    });
+                    terms.times(double(weight))
+                })
             }
         }
     )* };
 }
+
+/// Returns the loss of one element, as the kernel computes it.
+fn bent(bend: &Bend, output: f64, target: f64) -> f64 {
+    let distance = (output - target).abs();
+    if distance < bend.at {
+        0.5 * bend.curve * distance * distance
+    } else {
+        bend.slope * (distance - 0.5 * bend.at)
+    }
+}
+
 bends! {
     Mae => |_loss| Bend { at: 0.0, curve: 0.0, slope: 1.0 };
     Huber => |loss| Bend { at: loss.delta, curve: 1.0, slope: loss.delta };

@@ -5,26 +5,22 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::{fmt, ptr, slice};
+use core::{fmt, ptr};
 
-use super::parameters_as_mut_slice;
-#[cfg(feature = "std")]
-use crate::data::Sample;
+use super::{FromFlat, Number, Scalar};
 use crate::kernels::AlignedBuffer;
-use crate::network::Parameters;
-use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
 /// Returns a tensor of zeros on the heap, made without touching the stack.
-pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
+pub(crate) fn zeroed_tensor<X: FromFlat<Item: Scalar>>() -> Box<X> {
     // SAFETY: all bits zero is a value of every Scalar.
     let tensor = unsafe { zeroed_box() };
     tensor.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Returns `count` tensors of zeros, made without touching the stack.
-pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
+pub(crate) fn zeroed_tensors<X: FromFlat<Item: Scalar>>(count: usize) -> Vec<X> {
     // SAFETY: all bits zero is a value of every Scalar.
-    unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
+    unsafe { Box::<[X]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
 /// Returns `count` rows of zeros, made without touching the stack.
@@ -33,22 +29,23 @@ pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
     unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
-/// Appends copies of values to a vector.
+/// Types of which all bits zero is a value.
+///
+/// # Safety
+/// It is.
+pub(crate) unsafe trait Zero {}
+
+/// Returns a value of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed<V: Zero>() -> Box<V> {
+    // SAFETY: all bits zero is a value of the type.
+    let value = unsafe { zeroed_box() };
+    value.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Copies values to a new vector.
 ///
 /// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
 /// clone a generic type value by value over the stack, which is too small for a picture.
-#[cfg(feature = "std")]
-pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
-    if const { X::CLONING.is_in_place() } {
-        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning`
-        // require.
-        unsafe { append_bytes(to, values) }
-    } else {
-        to.extend_from_slice(values);
-    }
-}
-
-/// Copies values to a new vector; see [`append`].
 pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     let mut copies = Vec::with_capacity(values.len());
     // SAFETY: the values are `Copy`.
@@ -56,25 +53,11 @@ pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     copies
 }
 
-/// Returns a vector of `n` copies of a value; see [`append`].
-#[cfg(feature = "std")]
-pub(crate) fn repeat<X: Sample>(value: &X, n: usize) -> Vec<X> {
-    let mut copies = Vec::with_capacity(n);
-    if size_of::<X>() == 0 && const { X::CLONING.is_in_place() } {
-        // SAFETY: a vector of values without bytes has room for any number of them, and none has to
-        // be made, as they are `Copy`.
-        unsafe { copies.set_len(n) };
-    } else {
-        (0..n).for_each(|_| append(&mut copies, core::slice::from_ref(value)));
-    }
-    copies
-}
-
 /// Appends the bytes of values.
 ///
 /// # Safety
 /// A copy of a value's bytes is a value of its own, as for a type that is `Copy`.
-unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
+pub(super) unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     to.reserve(values.len());
     // SAFETY: there is room after the vector's values, and the slice can't overlap it while the
     // vector is borrowed mutably; the rest is the caller's promise.
@@ -84,22 +67,11 @@ unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     }
 }
 
-/// Returns parameters of zeros on the heap, made without touching the stack.
-pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
-    try_zeroed_parameters().unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Like [`zeroed_parameters`], with an error if there is no memory for them.
-pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
-    // SAFETY: `Parameters` promises that P consists of `T`s and padding, and zero is a value of T.
-    unsafe { zeroed_box() }
-}
-
 /// Returns a value of zeros on the heap, made without touching the stack.
 ///
 /// # Safety
 /// All bits zero is a value of the type.
-unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
+pub(crate) unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
     let layout = Layout::new::<V>();
     if layout.size() == 0 {
         // SAFETY: nothing is allocated, and the caller promises that zero is a value.
@@ -121,77 +93,6 @@ unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
     // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is
     // a value.
     Ok(unsafe { Box::from_raw(memory) })
-}
-
-/// Appends the bytes of parameters; those of padding are zero.
-pub(crate) fn append_parameters<P: Parameters<T>, T: Element>(parameters: &P, to: &mut Vec<u8>) {
-    let len = size_of::<P>();
-    to.reserve(len);
-    // SAFETY: there is room, and the vector can't overlap the parameters while it is borrowed
-    // exclusively. Then all bytes are those of numbers, or of padding, which is set to zero in the
-    // copy.
-    unsafe {
-        let copy = to.as_mut_ptr().add(to.len());
-        ptr::copy_nonoverlapping((parameters as *const P).cast::<u8>(), copy, len);
-        if !P::IS_SLICE {
-            P::PARAM_TREE.clear_padding(copy, size_of::<T>());
-        }
-        to.set_len(to.len() + len);
-    }
-}
-
-/// Parameters on the heap of which all bytes have values, also padding: they are a slice of numbers
-/// in any case.
-///
-/// They are made from zeros, and only changed as a slice.
-pub(crate) struct ParameterBox<P>(Box<P>);
-
-impl<P> ParameterBox<P> {
-    /// Returns parameters of zeros.
-    pub fn zeros<T: Element>() -> Self
-    where
-        P: Parameters<T>,
-    {
-        ParameterBox(zeroed_parameters())
-    }
-
-    /// Returns a copy.
-    pub fn copy<T: Element>(&self) -> Self
-    where
-        P: Parameters<T>,
-    {
-        let mut copy = ParameterBox::zeros();
-        copy.as_mut_slice().copy_from_slice(self.as_slice());
-        copy
-    }
-
-    /// Returns the parameters.
-    pub fn get(&self) -> &P {
-        &self.0
-    }
-
-    /// Returns the parameters, which may be moved from here on.
-    pub fn into_box(self) -> Box<P> {
-        self.0
-    }
-
-    /// Returns all elements.
-    pub fn as_slice<T: Element>(&self) -> &[T]
-    where
-        P: Parameters<T>,
-    {
-        // SAFETY: `Parameters` promises LEN elements of T. The memory was allocated with zeros, and
-        // afterwards only values of T were written to it.
-        unsafe { slice::from_raw_parts((&raw const *self.0).cast(), P::LEN) }
-    }
-
-    /// Returns all elements as a mutable slice.
-    pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T]
-    where
-        P: Parameters<T>,
-    {
-        parameters_as_mut_slice(&mut *self.0)
-    }
 }
 
 /// The error for memory that the system does not provide, or that no program can address.

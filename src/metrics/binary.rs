@@ -33,7 +33,7 @@ impl<M: CountsPredictions<2>> AtThreshold<M> {
     /// Creates the metric, with class 1 above the threshold: 0 for logits, 0.5 for probabilities.
     ///
     /// # Panics
-    /// If the threshold is NaN, which nothing is above.
+    /// Panics if the threshold is NaN, which nothing is above.
     pub fn new(threshold: f64, metric: M) -> Self {
         assert!(
             !threshold.is_nan(),

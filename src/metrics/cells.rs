@@ -11,7 +11,7 @@ pub(super) enum Cells {
     /// All counts, in row-major order.
     Dense(Vec<u64>),
     /// The nonzero counts, by label and prediction, as the row-major index of a pair may exceed a
-    /// `u64`; and all counts, once they have been asked for.
+    /// `u64`; and all counts, once they have been requested.
     Sparse {
         counts: BTreeMap<(usize, usize), u64>,
         dense: OnceLock<Vec<u64>>,
@@ -19,7 +19,7 @@ pub(super) enum Cells {
 }
 
 /// The largest number of classes with a dense matrix, which then has at most 8 megabytes.
-const MAX_DENSE_CLASSES: usize = 1024;
+pub const MAX_DENSE_CLASSES: usize = 1024;
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
@@ -97,7 +97,7 @@ impl Cells {
     /// Returns all counts, in row-major order.
     ///
     /// # Panics
-    /// If they do not fit into memory.
+    /// Panics if they do not fit into memory.
     pub fn dense(&self, classes: usize) -> &[u64] {
         match self {
             Cells::Dense(counts) => counts,

@@ -94,7 +94,7 @@ measures_classes!(Accuracy);
 /// The part of the samples whose class is among the `k` largest scores.
 ///
 /// Of equal scores, the class with the smaller number comes first, so that the top-1 accuracy is
-/// [`Accuracy`] (scikit-learn lets the larger number come first); NaN counts as larger than every
+/// [`Accuracy`] (in scikit-learn, the larger number comes first); NaN counts as larger than every
 /// number. With `k` of all classes the value is 1.
 ///
 /// ```
@@ -116,7 +116,7 @@ impl<const N: usize> TopKAccuracy<N> {
     /// Creates the metric, before the first sample.
     ///
     /// # Panics
-    /// If `k` is 0.
+    /// Panics if `k` is 0.
     pub fn new(k: usize) -> Self {
         assert!(
             k > 0,

@@ -45,7 +45,7 @@ pub enum Normalize {
 ///
 /// With more than 1024 classes, only the counts that are not zero are stored, so that the memory of
 /// the matrix is bounded by the number of samples; [`nonzero`](ConfusionMatrix::nonzero) returns
-/// these, [`counts`](ConfusionMatrix::counts) all of them.
+/// these, [`counts`](ConfusionMatrix::counts) all of them. Printed, such a matrix is a list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const N: usize> {
     cells: Cells,
@@ -69,7 +69,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// be of `Option<Label<N>>`; a sample whose label is `None` does not count.
     ///
     /// # Panics
-    /// If there are not as many labels as outputs.
+    /// Panics if there are not as many labels as outputs.
     pub fn of<Out: Classes<Label = Label<N>>, T: Element>(
         outputs: &[Tensor<Out, T>],
         labels: &[Out::Each<impl MaybeLabel<N>>],
@@ -82,7 +82,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the matrix of these predicted classes and their labels.
     ///
     /// # Panics
-    /// If there are not as many labels as predictions.
+    /// Panics if there are not as many labels as predictions.
     pub fn of_predictions(predictions: &[Label<N>], labels: &[Label<N>]) -> Self {
         assert_same_length(predictions, labels);
         let mut matrix = Self::new();
@@ -97,7 +97,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Counts a batch. A sample whose label is `None` does not count.
     ///
     /// # Panics
-    /// If there are not as many labels as outputs.
+    /// Panics if there are not as many labels as outputs.
     pub fn update<Out: Classes<Label = Label<N>>, T: Element>(
         &mut self,
         outputs: &[Tensor<Out, T>],
@@ -134,7 +134,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// classes, the first call lays them out in memory, which takes `8 * N * N` bytes.
     ///
     /// # Panics
-    /// If they do not fit into memory.
+    /// Panics if they do not fit into memory.
     pub fn counts(&self) -> &[[u64; N]] {
         match N {
             // Chunks have a size.
@@ -197,7 +197,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the counts divided by the sum of their row, of their column or of all.
     ///
     /// # Panics
-    /// If they do not fit into memory.
+    /// Panics if they do not fit into memory.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
         let counts = self.cells.dense(N);
         let sums = self.sums();
@@ -265,7 +265,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// the predictions; scikit-learn's `jaccard_score` with `average="macro"`.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn mean_iou(&self) -> Result<f64, MetricError> {
         self.sums().mean_iou()
     }
@@ -273,7 +273,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the fraction of the samples that are predicted correctly.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn accuracy(&self) -> Result<f64, MetricError> {
         self.sums().accuracy()
     }
@@ -281,7 +281,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the mean recall of the classes that have samples.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn balanced_accuracy(&self) -> Result<f64, MetricError> {
         self.sums().balanced_accuracy()
     }
@@ -289,10 +289,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the precision.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
-    /// If there is no class with the number in [`Average::Class`].
+    /// Panics if there is no class with the number in [`Average::Class`].
     pub fn precision(&self, average: Average) -> Result<f64, MetricError> {
         self.sums().precision(average)
     }
@@ -300,10 +300,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the recall.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
-    /// If there is no class with the number in [`Average::Class`].
+    /// Panics if there is no class with the number in [`Average::Class`].
     pub fn recall(&self, average: Average) -> Result<f64, MetricError> {
         self.sums().recall(average)
     }
@@ -311,10 +311,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// Returns the F1 score.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     ///
     /// # Panics
-    /// If there is no class with the number in [`Average::Class`].
+    /// Panics if there is no class with the number in [`Average::Class`].
     pub fn f1(&self, average: Average) -> Result<f64, MetricError> {
         self.sums().f1(average)
     }
@@ -323,7 +323,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// than two classes Gorodkin, 2004); 0 if all labels or all predictions are the same class.
     ///
     /// # Errors
-    /// Without samples.
+    /// Returns an error if there are no samples.
     pub fn matthews_correlation(&self) -> Result<f64, MetricError> {
         self.sums().matthews_correlation()
     }

@@ -119,8 +119,7 @@ impl Counts {
         let total = self.total() as f64;
         let covariance = self.all_correct() as f64 * total - dot(support, predicted);
 
-        // Rounding may make one negative, where counts are so large that their squares are not
-        // exact.
+        // Rounding may make one negative if counts are so large that their squares are not exact.
         let variance = |counts: &[u64]| (total * total - dot(counts, counts)).max(0.0);
         let variances = variance(predicted) * variance(support);
         Ok(if variances == 0.0 {
@@ -133,6 +132,7 @@ impl Counts {
     #[track_caller]
     fn averaged(&self, average: Average, value: impl Fn(usize) -> f64) -> Result<f64, MetricError> {
         self.unless_empty()?;
+
         Ok(match average {
             Average::Micro => ratio(self.all_correct(), self.total()),
             Average::Macro => {

@@ -25,7 +25,7 @@ pub trait Evaluate: Network {
     /// time, however long the data.
     ///
     /// # Errors
-    /// If there are not as many labels as inputs.
+    /// Returns an error if there are not as many labels as inputs.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -58,7 +58,7 @@ pub trait Evaluate: Network {
     /// Runs the network over all inputs and updates the metrics with the outputs.
     ///
     /// # Errors
-    /// If there are not as many targets as inputs.
+    /// Returns an error if there are not as many targets as inputs.
     ///
     /// ```
     /// use shapewright::metrics::{MeanAbsoluteError, R2Score};

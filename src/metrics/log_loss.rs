@@ -46,7 +46,7 @@ impl<const N: usize> Metric for LogLoss<N> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         MetricError::unless_any(self.total)?;
-        Ok(self.sum.value() / self.total as f64)
+        Ok(self.sum.mean(self.total))
     }
     fn reset(&mut self) {
         *self = Self::new(self.outputs);
@@ -61,7 +61,7 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
             let score = double(scores[label.index()]);
             self.sum.add(match self.outputs {
                 Outputs::Logits => log_sum_exp(scores) - score,
-                // The right class may have a probability where another has none.
+                // The right class may have a probability if another one is NaN.
                 Outputs::Probabilities if scores.iter().any(|score| score.is_nan()) => f64::NAN,
                 Outputs::Probabilities => {
                     let precision = double(T::epsilon());

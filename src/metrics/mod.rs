@@ -1,9 +1,10 @@
 //! Metrics: how good outputs are, in numbers for people.
 //!
-//! A metric is a small value that is fed batches and read at the end, so that evaluation needs no
-//! memory for all outputs. All sums are in `f64`, whatever the type of the outputs, and keep what
-//! their additions round off: a mean over any number of elements is right to the last digit but one
-//! of an `f64`, and so is [`R2Score`] of targets far from zero.
+//! A metric is a small value that is updated with batches and read at the end, so that evaluation
+//! needs no memory for all outputs. All sums are in `f64`, for any type of outputs, and compensate
+//! rounding errors: a mean over any number of elements is right to the last digit but one of an
+//! `f64`, and so is [`R2Score`] of targets far from zero. Squares and sums neither overflow nor vanish
+//! on the way to a value that is in range, such as the root of a mean of squares.
 //!
 //! ```
 //! use shapewright::metrics::{Accuracy, Average, F1};
@@ -82,7 +83,8 @@ pub trait Metric {
     /// Returns the value over everything seen.
     ///
     /// # Errors
-    /// If the metric is not defined for what it has seen, such as a mean over no samples.
+    /// Returns an error if the metric is not defined for the samples it has seen, such as a mean
+    /// over no samples.
     fn value(&self) -> Result<f64, MetricError>;
 
     /// Forgets everything seen, for the next epoch.
@@ -119,16 +121,16 @@ pub trait Measures<Output, Target>: Metric {
     /// Counts a batch.
     ///
     /// # Panics
-    /// If there are not as many targets as outputs.
+    /// Panics if there are not as many targets as outputs.
     fn update(&mut self, outputs: &[Output], targets: &[Target]);
 
     /// Returns the value over these outputs and targets, and those seen before.
     ///
     /// # Errors
-    /// As [`Metric::value`].
+    /// Returns the errors of [`Metric::value`].
     ///
     /// # Panics
-    /// If there are not as many targets as outputs.
+    /// Panics if there are not as many targets as outputs.
     fn of(mut self, outputs: &[Output], targets: &[Target]) -> Result<f64, MetricError>
     where
         Self: Sized,
@@ -138,7 +140,7 @@ pub trait Measures<Output, Target>: Metric {
     }
 }
 
-/// A metric is not defined for what it has seen.
+/// The error of a metric that is not defined for the samples it has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricError {

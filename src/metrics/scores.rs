@@ -24,7 +24,7 @@ pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a,
 ) -> impl Iterator<Item = (&'a Tensor1<N, T>, L)> {
     assert_same_length(outputs, targets);
     let labels = Out::flatten(targets);
-    memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len())
+    memory::tensors::<Tensor1<N, T>>(flatten(outputs), labels.len())
         .iter()
         .zip(labels.iter().copied())
 }
@@ -80,7 +80,7 @@ impl<T: Element> Score for Tensor<Rank1<2>, T> {
     note = "what does is a `bool`, a `Label<2>` (the class 1), or a tensor of one number (above 0.5)"
 )]
 pub trait Positive {
-    /// Tells whether the sample is positive.
+    /// Returns whether the sample is positive.
     fn is_positive(&self) -> bool;
 }
 

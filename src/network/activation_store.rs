@@ -3,8 +3,7 @@
 use core::marker::PhantomData;
 use core::slice;
 
-use super::call_memory::Scratch;
-use super::needs::sample_bytes;
+use crate::memory::{Scratch, sample_bytes};
 use crate::tensor::{Element, Number, Shape, Tensor};
 
 /// The activations of some samples of a batch: a number of bytes for each sample.
@@ -12,7 +11,7 @@ use crate::tensor::{Element, Number, Shape, Tensor};
 /// The memory is divided into slots of numbers. A slot is contiguous for the whole batch, so that a
 /// weight gradient reads one matrix; a part of the batch has a contiguous range of each slot.
 /// [`take`](ActivationStore::take) and [`take_tensors`](ActivationStore::take_tensors) give the
-/// slots in the order in which they are asked for, which is the same in all functions of a layer.
+/// slots in the order of the requests, which is the same in all functions of a layer.
 pub struct ActivationStore<'a> {
     base: *mut u8,
     /// The number of samples in the whole batch.
@@ -32,8 +31,8 @@ impl<'a> ActivationStore<'a> {
     /// Creates the store of all samples of a batch.
     ///
     /// # Panics
-    /// If the memory does not hold `len` bytes for each of `batch` samples, or does not begin at a
-    /// multiple of 8 bytes.
+    /// Panics if the memory does not hold `len` bytes for each of `batch` samples, or does not
+    /// begin at a multiple of 8 bytes.
     #[inline]
     pub(crate) fn new(memory: &'a mut [u8], batch: usize, len: usize) -> Self {
         // No arithmetic below can wrap: every position in a store is within `batch * len`.
@@ -63,7 +62,7 @@ impl<'a> ActivationStore<'a> {
     /// Takes the next slot: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    /// Panics if the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
@@ -75,7 +74,7 @@ impl<'a> ActivationStore<'a> {
     /// Takes the next slot as tensors, one for each sample.
     ///
     /// # Panics
-    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    /// Panics if the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take_tensors<S: Shape, T: Number>(&mut self) -> &'a mut [Tensor<S, T>] {
@@ -199,7 +198,7 @@ impl<'a> ActivationStore<'a> {
         Scratch::new(memory, self.count)
     }
 
-    /// Returns the store as one whose samples can be handed out in parts.
+    /// Returns the store as one that can be divided by samples.
     #[inline]
     pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
@@ -225,7 +224,7 @@ fn too_little(left: usize, asked: usize) -> ! {
     )
 }
 
-/// A store whose samples are handed out to threads.
+/// A store that is divided by samples between threads.
 pub(crate) struct Parts<'a> {
     store: ActivationStore<'a>,
 }
@@ -250,7 +249,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Tensors of a batch whose samples are handed out to threads.
+/// Tensors of a batch that are divided between threads.
 pub(crate) struct SharedTensors<'a, S: Shape, T: Element> {
     base: *mut Tensor<S, T>,
     count: usize,

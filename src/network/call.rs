@@ -4,11 +4,11 @@
 //! take a call apart with `let Forward { params, x, y, .. } = call`.
 
 use super::activation_store::ActivationStore;
-use super::call_memory::{Scratch, StateMemory, ThreadMemory};
 use super::context::Context;
 use super::layer::Layer;
 use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
+use crate::memory::{Scratch, StateMemory, ThreadMemory};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// The arguments of [`Infer::forward`](super::Infer::forward).
@@ -66,7 +66,7 @@ pub struct BackwardInput<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Element
     pub x: In::Batch<'a, T>,
     /// The outputs of forward, if the layer reads them.
     pub y: LayerOutputs<'a, Out, T>,
-    /// What forward has kept.
+    /// The values that forward has kept.
     pub cache: ActivationStore<'a>,
     /// The gradient of the loss with respect to the outputs. The function may change it into what
     /// [`backward_params`](super::Train::backward_params) will read.
@@ -92,7 +92,7 @@ pub struct BackwardParams<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Elemen
     pub x: In::Batch<'a, T>,
     /// The outputs of forward, if the layer reads them.
     pub y: LayerOutputs<'a, Out, T>,
-    /// What forward has kept.
+    /// The values that forward has kept.
     pub cache: ActivationStore<'a>,
     /// The gradient of the loss with respect to the outputs, as
     /// [`backward_input`](super::Train::backward_input) has left it.

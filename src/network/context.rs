@@ -1,7 +1,7 @@
 //! The circumstances in which a layer computes.
 
 use super::modes::{Mode, Modes};
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::Element;
 use crate::threads;
 
@@ -16,7 +16,7 @@ pub struct Context<'a, T: Element> {
     first_sample: usize,
     /// The number of samples in the whole batch.
     batch: usize,
-    /// Whether gradients are added to those that are there.
+    /// Whether gradients are added to the existing ones.
     accumulate: bool,
     /// The index of the first layer that is trained.
     first_trained: usize,
@@ -72,8 +72,8 @@ impl<'a, T: Element> Context<'a, T> {
     }
 
     /// Returns whether the layer computes as in inference although the network trains, as
-    /// [`Workspace::eval`](crate::Workspace::eval) asks for: layers that draw at random do nothing
-    /// then.
+    /// [`Workspace::eval`](crate::Workspace::eval) requests: layers that draw at random then do
+    /// nothing.
     pub fn is_eval(&self) -> bool {
         self.eval
     }

@@ -1,12 +1,12 @@
 //! Layers whose outputs overwrite their inputs.
 
 use super::call::{BackwardInPlace, BackwardInput, Forward, ForwardInPlace, ForwardTrain};
-use super::feature_order::FeatureOrder;
 use super::infer::Infer;
 use super::layer::{Configuration, Flow, Layer, OutputKind, ReluFusion};
 use super::shape_rule::ShapeRule;
 use super::train::Train;
 use crate::memory::{flatten, flatten_mut};
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 

@@ -1,11 +1,11 @@
 //! The trait of a layer's computation for inference.
 
 use super::call::{Forward, ForwardInPlace};
-use super::feature_order::FeatureOrder;
 use super::layer::{Flow, Layer, OutputKind, ReluFusion};
 use super::layer_input::LayerInput;
 use super::needs::{Batching, Needs};
 use super::shape_rule::ShapeRule;
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// The computation of a layer for inference, from the input `In`, a shape or the [`Inputs`](super::Inputs) of several sources, to the shape

@@ -17,7 +17,6 @@ pub(super) use memory::{batch, one};
 use core::slice;
 
 use super::call::Forward;
-use super::call_memory::{Scratch, StateMemory, ThreadMemory};
 use super::context::Context;
 use super::infer::Infer;
 use super::inference_workspace::InferenceWorkspace;
@@ -25,6 +24,7 @@ use super::needs::Needs;
 use super::network::Network;
 use super::state::State;
 use crate::denormals;
+use crate::memory::{Scratch, StateMemory, ThreadMemory};
 use crate::tensor::{Element, Tensor};
 
 /// The needs of a network.
@@ -94,6 +94,7 @@ fn run<N: Network>(
     cx: &Context<N::Element>,
 ) {
     let (threads, samples) = memory.bytes.split_at_mut(memory.threads);
+
     <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
         config: &(),
         params: network,
@@ -112,7 +113,9 @@ fn run<N: Network>(
     message = "`{N}` takes `{Expected}`, but this is `{Self}`",
     label = "not what `{N}` takes",
     note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or \
-            change the declaration"
+            change the declaration",
+    note = "`Tensor1::from_slice(&values)` makes a tensor of a slice or a `Vec`, `Tensor1::from` of \
+            an array; `forward_batch` takes a slice of tensors"
 )]
 pub trait InputOf<Expected, N> {
     #[doc(hidden)]

@@ -21,7 +21,7 @@ pub trait LayerInput: 'static {
 
     /// The inputs of several samples: a slice of tensors, or [`Batches`].
     type Batch<'a, T: Element>: Copy;
-    /// The gradients of several samples, if they are asked for: an optional slice of tensors, or
+    /// The gradients of several samples, if they are requested: an optional slice of tensors, or
     /// [`Gradients`].
     type Gradients<'a, T: Element>;
 
@@ -195,7 +195,7 @@ impl<'a, X: Sources, T: Element> Batches<'a, X, T> {
     }
 }
 
-/// The gradients of several samples for several sources, of which some may not be asked for.
+/// The gradients of several samples for several sources, of which some may not be requested.
 pub struct Gradients<'a, X, T: Element> {
     sources: [Option<&'a mut [T]>; MAX_SOURCES],
     count: usize,
@@ -208,15 +208,15 @@ impl<'a, X: Sources, T: Element> Gradients<'a, X, T> {
         self.count
     }
 
-    /// Returns a tuple of optional slices of tensors, one for each source; `None` where nobody needs
-    /// the gradient.
+    /// Returns a tuple of optional slices of tensors, one for each source; `None` where the
+    /// gradient is not needed.
     #[inline(always)]
     pub fn slices(self) -> X::SlicesMut<'a, T> {
         X::slices_mut(self)
     }
 
-    /// Returns the elements of the gradient for each source, sample after sample; `None` where
-    /// nobody needs it.
+    /// Returns the elements of the gradient for each source, sample after sample; `None` where it
+    /// is not needed.
     #[inline(always)]
     pub fn elements(&mut self) -> &mut [Option<&'a mut [T]>] {
         &mut self.sources[..X::PARTS.len()]

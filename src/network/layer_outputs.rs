@@ -67,7 +67,7 @@ impl<'a, S: Shape, T: Element> LayerOutputs<'a, S, T> {
     /// Returns the slice of tensors, with the lifetime of the outputs.
     ///
     /// # Panics
-    /// If the layer's `READS_OUTPUT` is `false`.
+    /// Panics if the layer's `READS_OUTPUT` is `false`.
     #[inline(always)]
     #[track_caller]
     pub fn into_slice(self) -> &'a [Tensor<S, T>] {

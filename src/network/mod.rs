@@ -2,48 +2,42 @@
 
 mod activation_store;
 pub(crate) mod branch;
-mod buffer;
 mod call;
-mod call_memory;
 mod context;
-#[doc(hidden)]
-pub mod emitted;
-mod feature_order;
-mod flow;
+pub(crate) mod flow;
 mod in_place;
 mod infer;
 mod inference;
 mod inference_workspace;
-mod layer;
+pub(crate) mod layer;
 mod layer_input;
 mod layer_outputs;
-mod lines;
+pub(crate) mod lines;
 mod modes;
 mod needs;
 #[allow(clippy::module_inception)]
 mod network;
-pub(crate) mod param_tree;
-mod parameters;
-mod plan;
+mod param_field;
+pub(crate) mod plan;
+mod relu;
+pub(crate) mod report;
 mod segments;
 mod sentence;
-mod shape_rule;
-mod stand_in;
+pub(crate) mod shape_rule;
+pub(crate) mod stand_in;
 mod state;
 mod summary;
 mod train;
+mod windows;
 mod wiring;
 #[cfg(feature = "std")]
 mod workspace;
 
 pub use activation_store::ActivationStore;
-pub use buffer::Buffer;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
-pub use call_memory::{Scratch, StateMemory, ThreadMemory};
 pub use context::Context;
-pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
@@ -54,11 +48,12 @@ pub use layer_input::{Batches, Gradients, Inputs, LayerInput, Sources};
 pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
 pub use network::{Network, Trainable};
-pub use parameters::{Parameters, Visitor, VisitorMut};
-pub use sentence::{INFER, Sentence};
+pub(crate) use relu::{relu, relu_grad};
+pub use sentence::{INFER, Sentence, written_size};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

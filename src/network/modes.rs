@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::Element;
 
 /// The mode of a part that does not simply train.
@@ -17,8 +17,8 @@ pub(crate) enum Mode {
 /// The modes of groups of a network's parameters; all others train.
 #[derive(Clone, Copy)]
 pub(super) struct Modes<'a> {
-    /// The address of the network's parameters. The address of a layer's own parameters tells
-    /// which layer it is, at any depth.
+    /// The address of the network's parameters. The address of a layer's own parameters identifies
+    /// the layer, at any depth.
     pub base: usize,
     /// Groups of parameters, as ranges of their indices in the network.
     pub groups: &'a [(Range<usize>, Mode)],

@@ -1,5 +1,6 @@
 //! The memory that a layer asks for.
 
+use crate::memory::{line_bytes, sample_bytes};
 use crate::sizes;
 use crate::tensor::Number;
 
@@ -102,15 +103,6 @@ impl Needs {
         }
     }
 
-    /// Returns the needs of two computations that run one after the other and keep their memory per
-    /// sample, as in training.
-    pub(crate) const fn beside(self, other: Self) -> Self {
-        Needs {
-            per_sample: sizes::sum(&[self.per_sample, other.per_sample]),
-            ..self.or(other)
-        }
-    }
-
     /// Returns the needs of `n` repetitions of a computation that keep their memory per sample.
     pub(crate) const fn times(self, n: usize) -> Self {
         Needs {
@@ -145,17 +137,6 @@ impl Needs {
     pub const fn state_bytes(&self) -> usize {
         self.state
     }
-}
-
-/// Returns the number of bytes per sample of a piece of `len` numbers. Whatever its type, the next
-/// piece begins at a multiple of 8 bytes, at any number of samples.
-pub const fn sample_bytes<T: Number>(len: usize) -> usize {
-    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 8)
-}
-
-/// Returns the number of bytes of a piece of `len` numbers that fills whole cache lines.
-pub(crate) const fn line_bytes<T: Number>(len: usize) -> usize {
-    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 64)
 }
 
 /// The number of samples that a layer computes best at a time.

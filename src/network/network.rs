@@ -2,8 +2,8 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-#[cfg(all(feature = "safetensors", feature = "std"))]
-use std::path::Path;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
 #[cfg(feature = "alloc")]
 use rand::Rng;
@@ -15,27 +15,17 @@ use super::inference_workspace::InferenceWorkspace;
 use super::layer::Layer;
 use super::lines::Lines;
 use super::needs::Needs;
-use super::parameters::Parameters;
 use super::plan::OutputsAt;
 use super::state::State;
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
-#[cfg(feature = "std")]
-use crate::data::Sample;
-#[cfg(feature = "std")]
-use crate::loss::{Accepts, Loss, TargetOf};
-#[cfg(feature = "alloc")]
-use crate::memory;
-#[cfg(feature = "std")]
-use crate::optim::Optimizer;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
-#[cfg(feature = "std")]
-use crate::train::Trainer;
-#[cfg(all(feature = "safetensors", feature = "std"))]
-use crate::weights::{self, LoadError, Loader, SaveError};
+#[cfg(feature = "alloc")]
+use crate::{memory, params};
 
 /// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
@@ -55,6 +45,10 @@ use crate::weights::{self, LoadError, Loader, SaveError};
 /// assert!(scores.iter().all(|s| s.is_finite()));
 /// assert_eq!(Iris::PARAMS, 4 * 10 + 10 + 10 * 3 + 3);
 /// ```
+///
+/// Every network has further functions, from traits in the [prelude](crate::prelude):
+/// [`trainer`](crate::train::CreateTrainer::trainer),
+/// [`evaluate`](crate::metrics::Evaluate::evaluate), and `save` and `load` of `weights::SaveLoad`.
 pub trait Network:
     Sized
     + Parameters<<Self as Network>::Element>
@@ -123,6 +117,7 @@ pub trait Network:
     /// Creates a network on the heap, with each layer initialized as PyTorch does. The same
     /// generator in the same state gives the same parameters on every machine.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
         <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
@@ -132,15 +127,17 @@ pub trait Network:
     /// Creates a network on the heap whose parameters are all zero. Gradients and the states of
     /// optimizers begin like this.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn zeros() -> Box<Self> {
-        memory::zeroed_parameters()
+        params::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
-        memory::copy_parameters(self, &mut *copy);
+        params::copy_parameters(self, &mut *copy);
         copy
     }
 
@@ -184,15 +181,36 @@ pub trait Network:
     /// The output lies on the caller's stack: for large outputs, such as images, use
     /// [`forward_into`](Network::forward_into).
     #[inline]
-    fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
+    #[must_use]
+    fn forward<X: InputOf<In<Self>, Self> + ?Sized>(
+        &self,
+        x: &X,
+    ) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
         y
     }
 
     /// Creates the state of a stream at its beginning.
+    #[must_use]
     fn state() -> State<Self> {
         State::new()
+    }
+
+    /// Creates the state of a stream on the heap, for states that are too large for the stack.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [2] { Linear<_, 2> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut state = Net::state_boxed();
+    /// let mut y = Tensor1::zeros();
+    /// net.step_into(&Tensor1::ones(), &mut y, &mut state);
+    /// assert_eq!(y, net.forward(&Tensor1::ones()));
+    /// ```
+    #[cfg(feature = "alloc")]
+    fn state_boxed() -> Box<State<Self>> {
+        memory::zeroed()
     }
 
     /// Returns the output for the next input of a stream, and updates the stream's state.
@@ -200,7 +218,8 @@ pub trait Network:
     /// Layers without a state compute as in [`forward`](Network::forward). It does not allocate
     /// after the first call.
     #[inline]
-    fn step<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn step<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,
@@ -214,7 +233,7 @@ pub trait Network:
     #[inline]
     fn step_into<X, Y>(&self, x: &X, y: &mut Y, state: &mut State<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -236,7 +255,7 @@ pub trait Network:
     #[inline]
     fn forward_into<X, Y>(&self, x: &X, y: &mut Y)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -259,7 +278,8 @@ pub trait Network:
     /// assert_eq!(net.forward_with(&x, &mut workspace), net.forward(&x));
     /// ```
     #[inline]
-    fn forward_with<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn forward_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         workspace: &mut InferenceWorkspace<Self>,
@@ -273,7 +293,7 @@ pub trait Network:
     #[inline]
     fn forward_into_with<X, Y>(&self, x: &X, y: &mut Y, workspace: &mut InferenceWorkspace<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
@@ -282,7 +302,8 @@ pub trait Network:
 
     /// Like [`step`](Network::step), with memory of the caller.
     #[inline]
-    fn step_with<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn step_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,
@@ -291,6 +312,22 @@ pub trait Network:
         let mut y = Tensor::zeros();
         inference::one_with(self, x.expected(), &mut y, Some(state), workspace);
         y
+    }
+
+    /// Like [`step_into`](Network::step_into), with memory of the caller.
+    #[inline]
+    fn step_into_with<X, Y>(
+        &self,
+        x: &X,
+        y: &mut Y,
+        state: &mut State<Self>,
+        workspace: &mut InferenceWorkspace<Self>,
+    ) where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
+        inference::one_with(self, x.expected(), y, Some(state), workspace);
     }
 
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
@@ -302,7 +339,7 @@ pub trait Network:
     /// in another order.
     ///
     /// # Panics
-    /// If `x` and `y` differ in length.
+    /// Panics if `x` and `y` differ in length.
     fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
     where
         X: InputOf<In<Self>, Self>,
@@ -318,8 +355,29 @@ pub trait Network:
         inference::batch(self, X::expected_batch(x), Y::expected_mut(y));
     }
 
+    /// Returns the outputs for a batch of any length, in a new vector.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Iris: [4] -> [3] { Linear<_, 8>, Relu, Linear<_, 3> } }
+    /// let net = Iris::init(&mut shapewright::rng(0));
+    /// let inputs = vec![Tensor1::from([5.1, 3.5, 1.4, 0.2]); 10];
+    /// let outputs = net.predict(&inputs);
+    /// assert_eq!(outputs.len(), 10);
+    /// ```
+    ///
+    /// [`forward_batch`](Network::forward_batch) computes the same without an allocation.
+    /// [`Classify`](crate::loss::Classify) has the classes and the probabilities.
+    #[cfg(feature = "alloc")]
+    fn predict<X: InputOf<In<Self>, Self>>(&self, x: &[X]) -> Vec<Out<Self>> {
+        let mut y = memory::zeroed_tensors(x.len());
+        inference::batch(self, X::expected_batch(x), &mut y);
+        y
+    }
+
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
     #[cfg(feature = "std")]
+    #[must_use]
     fn workspace() -> Workspace<Self>
     where
         Self: Trainable,
@@ -351,85 +409,16 @@ pub trait Network:
     /// assert!(loss < 0.01);
     /// ```
     #[cfg(feature = "std")]
-    fn forward_train<'a, X: InputOf<In<Self>, Self>>(
+    fn forward_train<'a, 'w, X: InputOf<In<Self>, Self>>(
         &'a self,
         x: &'a [X],
-        workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self> {
+        workspace: &'w mut Workspace<Self>,
+    ) -> Pass<'a, 'w, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 
-    /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
-    /// [`weights`](crate::weights). The file is written completely or not at all, and replaces an
-    /// existing one; see [files](crate#files).
-    ///
-    /// # Errors
-    /// If the file can't be written.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
-        self.save_with(path, &[])
-    }
-
-    /// Writes the parameters to a safetensors file, together with metadata: pairs of a key and a
-    /// value, each key once.
-    ///
-    /// # Errors
-    /// If the file can't be written.
-    ///
-    /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn save_with(
-        &self,
-        path: impl AsRef<Path>,
-        metadata: &[(&str, &str)],
-    ) -> Result<(), SaveError> {
-        weights::save(path.as_ref(), &self.to_safetensors(metadata))
-    }
-
-    /// Returns the bytes of a safetensors file with the parameters and metadata.
-    ///
-    /// # Panics
-    /// If a key is `shapewright`, under which each file has the version of its format.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
-        weights::to_bytes(self, metadata)
-    }
-
-    /// Sets the parameters from a safetensors file that has all of them and nothing else.
-    ///
-    /// # Errors
-    /// If the file can't be read, is damaged, or does not fit; the error lists all differences. The
-    /// network then stays as it was.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
-        self.load_from(&Loader::open(path)?)
-    }
-
-    /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
-    ///
-    /// # Errors
-    /// If the file does not fit; the error lists all differences. The network then stays as it was.
-    #[cfg(all(feature = "safetensors", feature = "std"))]
-    fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
-        loader.load_into(self)
-    }
-
-    /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
-    /// and early stopping.
-    #[cfg(feature = "std")]
-    fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
-    where
-        Self: Trainable,
-        O: Optimizer + Sync,
-        L: Loss<Self::Output, Self::Element>,
-        L::Accepts: Accepts<Self::Ends, L, Self>,
-        G: TargetOf<L::Target, L, Self> + Sample + Send + Sync,
-    {
-        Trainer::new(optimizer, loss)
-    }
-
     /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.
+    #[must_use]
     fn summary() -> Summary {
         Summary::of::<Self>()
     }

@@ -5,11 +5,12 @@ use super::activation_store::Area;
 use super::infer::Infer;
 use super::layer::{Flow, OutputKind, ReluFusion};
 use super::layer_input::{LayerInput, MAX_SOURCES};
-use super::needs::{Batching, Needs, sample_bytes};
-use super::parameters::Parameters;
+use super::needs::{Batching, Needs};
 use super::segments::Segments;
 use super::train::Train;
 use super::wiring::{Reads, Wiring};
+use crate::memory::sample_bytes;
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
@@ -38,6 +39,38 @@ pub struct Stage {
     needs: Needs,
     reads_output: bool,
     pub(super) train_needs: Needs,
+}
+
+/// Returns the meaning of the outputs of a list. It is that of its inputs if all layers on the way
+/// keep it.
+const fn meaning<const N: usize>(stages: &[Stage; N], wiring: &Wiring<N>) -> OutputKind {
+    let mut kinds = [OutputKind::Inputs; N];
+    let mut i = 0;
+    while i < N {
+        let is_kept = matches!(stages[i].flow, Flow::View)
+            || matches!(stages[i].output_kind, OutputKind::Inputs);
+        kinds[i] = stages[i].output_kind;
+        let reads = &wiring.reads[i];
+        let mut source = 0;
+        while is_kept && source < reads.count() {
+            let kind = match reads.layer(source) {
+                Some(layer) => kinds[layer],
+                None => OutputKind::Inputs,
+            };
+            kinds[i] = if source == 0 {
+                kind
+            } else {
+                kinds[i].beside(kind)
+            };
+            source += 1;
+        }
+        i += 1;
+    }
+    if N == 0 {
+        OutputKind::Inputs
+    } else {
+        kinds[N - 1]
+    }
 }
 
 impl Stage {
@@ -270,11 +303,9 @@ impl<const N: usize> Plan<N> {
                 plan.train_needs.per_thread,
                 stages[i].train_needs.per_thread,
             );
-            if !matches!(stages[i].flow, Flow::View) {
-                plan.gives = stages[i].output_kind;
-            }
             i += 1;
         }
+        plan.gives = meaning(&stages, &wiring);
 
         plan.place_inference(&stages, &wiring);
         plan.place_training(&stages, &wiring);

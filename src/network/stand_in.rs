@@ -4,11 +4,11 @@ use super::layer_input::LayerInput;
 use core::marker::PhantomData;
 
 use super::call::{BackwardInput, BackwardParams, Forward};
-use super::feature_order::FeatureOrder;
 use super::infer::Infer;
 use super::layer::Layer;
 use super::shape_rule::{Inferred, ShapeRule};
 use super::train::Train;
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// Implements the computation of a stand-in: it accepts all shapes and never runs.
@@ -29,7 +29,7 @@ macro_rules! no_computation {
         }
     };
 }
-pub(super) use no_computation;
+pub(crate) use no_computation;
 
 /// A layer whose input fits, or its stand-in after a mistake. The stand-in has the same parameters
 /// and computes nothing, so that the rest of the program is checked as if there were no mistake.
@@ -41,7 +41,7 @@ impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for OrStub<FINE, L> {
     type Params = L::Params;
 }
 
-/// The choice of the layer to call: the one that is written, or its stand-in after a mistake.
+/// The choice of the layer to call: the declared one, or its stand-in after a mistake.
 #[doc(hidden)]
 pub trait Choose {
     type Layer;

@@ -6,7 +6,7 @@ use super::call::{
 use super::infer::Infer;
 use super::layer_input::LayerInput;
 use super::needs::Needs;
-use super::parameters::Parameters;
+use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
 
 /// The computation of a layer for training: a forward pass that keeps what backward needs, and
@@ -70,6 +70,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
                  can't run in training: write `forward_train` in its `Train`, or omit `TRAIN_NEEDS`"
             );
         }
+
         let ForwardTrain {
             config,
             params,
@@ -79,6 +80,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
             thread_memory,
             cx,
         } = call;
+
         Self::forward(Forward {
             config,
             params,

@@ -58,7 +58,7 @@ impl Reads {
 
 /// The wiring of a list of `N` layers, whose output is that of the last layer.
 pub(super) struct Wiring<const N: usize> {
-    reads: [Reads; N],
+    pub(super) reads: [Reads; N],
     /// The readers of the input, and of the output of each layer.
     input: Readers,
     outputs: [Readers; N],
@@ -134,7 +134,7 @@ impl<const N: usize> Wiring<N> {
         }
     }
 
-    /// Returns whether nobody else reads the first output that a layer reads.
+    /// Returns whether no other layer reads the first output that a layer reads.
     pub(super) const fn is_only_reader(&self, layer: usize) -> bool {
         self.readers(layer, 0).uses == 1
     }
@@ -174,7 +174,7 @@ impl<const N: usize> Wiring<N> {
                 {
                     let life = &mut lives[slot];
                     life.is_whole = life.is_whole || segments.of(slot) != segments.of(i);
-                    // What all samples need is free when all of them have passed the segment.
+                    // A buffer of all samples is free when all of them have passed the segment.
                     life.free_at = if life.is_whole {
                         segments.end(segments.of(i))
                     } else {

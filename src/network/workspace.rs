@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::activation_store::ActivationStore;
 use super::call::{BackwardInput, BackwardParams, ForwardTrain};
-use super::call_memory::ThreadMemory;
 use super::context::Context;
 use super::inference::{In, Out};
 use super::modes::{Mode, Modes};
@@ -15,10 +14,8 @@ use super::plan::OutputsAt;
 use super::summary::LayerSummary;
 use super::train::Train;
 use crate::denormals::FloatMode;
-use crate::kernels::{AlignedBuffer, Kernels};
-use crate::loss::{Accepts, Loss, TargetOf};
-use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
-use crate::optim::{Optimizer, OptimizerState, ParamGroup};
+use crate::kernels::AlignedBuffer;
+use crate::memory::{self, OutOfMemory, ThreadMemory, flatten, tensors, tensors_mut};
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -116,90 +113,28 @@ impl<N: Network> Workspace<N> {
         Ok(())
     }
 
-    /// Trains no layer before the one with these parameters.
-    ///
-    /// Backward stops at this layer, unless the gradient of the inputs is asked for, and leaves the
-    /// gradients of earlier layers unchanged. If the optimizer moves parameters without a gradient,
-    /// by weight decay or momentum, freeze the earlier layers there as well.
-    ///
-    /// Batch normalizations in earlier layers use their running statistics, which stay unchanged:
-    /// the later layers learn from the values that they get in inference. [`eval`](Workspace::eval)
-    /// does the same for dropout.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut gradient = Net::zeros();
-    /// let mut workspace = Net::workspace();
-    /// workspace.train_from(layer!(Net, head));
-    /// let x = [Tensor1::ones()];
-    /// let labels = [Label::new(2)?];
-    /// let mut pass = net.forward_train(&x, &mut workspace);
-    /// pass.loss(&CrossEntropy, &labels);
-    /// pass.backward(&mut gradient);
-    /// assert_eq!(gradient.body.bias, [0.0; 8]);
-    /// assert_ne!(gradient.head.bias, [0.0; 3]);
-    /// # Ok::<(), shapewright::loss::LabelError>(())
-    /// ```
-    pub fn train_from(&mut self, layer: ParamGroup<N>) {
-        self.train_from_position(layer.range(&N::zeros()).start);
-    }
-
     /// Trains no layer before the one that has the parameter at this index.
-    fn train_from_position(&mut self, position: usize) {
+    pub(crate) fn train_from_position(&mut self, position: usize) {
         self.first_trained = position;
         self.set_modes();
     }
 
-    /// Computes a part of the network as in inference while the rest trains, like PyTorch's
-    /// `body.eval()`.
-    ///
-    /// Batch normalizations in this part use their running statistics and leave them unchanged, and
-    /// dropout drops nothing. The parameters are trained nevertheless unless they are frozen.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Body: [4] -> [8] { Linear<_, 8>, norm: BatchNorm1d<_>, Dropout } }
-    /// network! { struct Net: [4] -> [3] { body: Body, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut workspace = Net::workspace();
-    /// workspace.eval(layer!(Net, body));
-    /// let x = [Tensor1::ones()];
-    /// assert_eq!(
-    ///     net.forward_train(&x, &mut workspace).outputs()[0],
-    ///     net.forward(&x[0])
-    /// );
-    /// ```
-    pub fn eval(&mut self, part: ParamGroup<N>) {
-        self.groups.push((part.range(&N::zeros()), Mode::Eval));
+    /// Computes the parameters in a range as in inference.
+    pub(crate) fn eval_range(&mut self, range: Range<usize>) {
+        self.groups.push((range, Mode::Eval));
         self.set_modes();
     }
 
-    /// Freezes the parameters that an optimizer's state has frozen.
-    ///
-    /// Backward stops at the first layer that is trained, and batch normalizations whose running
-    /// statistics are frozen use them, as in inference. Of earlier settings, only those of
-    /// [`eval`](Workspace::eval) stay.
-    ///
-    /// ```
-    /// use shapewright::prelude::*;
-    /// network! { struct Net: [4] -> [3] { norm: BatchNorm1d<_>, head: Linear<_, 3> } }
-    /// let net = Net::init(&mut shapewright::rng(0));
-    /// let mut workspace = Net::workspace();
-    /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
-    /// workspace.follow(&state);
-    /// let x = [Tensor1::ones()];
-    /// assert_eq!(
-    ///     net.forward_train(&x, &mut workspace).outputs()[0],
-    ///     net.forward(&x[0])
-    /// );
-    /// ```
-    pub fn follow<O: Optimizer>(&mut self, state: &OptimizerState<O, N>) {
+    /// Freezes the parameters in these ranges and no others, and trains none before a position.
+    pub(crate) fn freeze_ranges(
+        &mut self,
+        ranges: impl Iterator<Item = Range<usize>>,
+        first_trained: usize,
+    ) {
         self.groups.retain(|(_, mode)| *mode == Mode::Eval);
         self.groups
-            .extend(state.frozen().map(|range| (range, Mode::Frozen)));
-        self.train_from_position(state.first_trained());
+            .extend(ranges.map(|range| (range, Mode::Frozen)));
+        self.train_from_position(first_trained);
     }
 
     /// Trains all layers again, with none frozen and none in inference mode.
@@ -271,17 +206,42 @@ fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> 
 }
 
 /// A training pass of one batch: it has the outputs, computes the loss, and then the gradient.
-pub struct Pass<'a, N: Network> {
+///
+/// It borrows network and inputs for `'a`, and the workspace for `'w`. What it returns of the
+/// workspace, such as the gradient of the inputs, ties neither the network nor the inputs. Thus the
+/// outputs of one network are the inputs of another, and its gradient goes back, without a copy:
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Generator: [2] -> [4] { Linear<_, 4>, Tanh } }
+/// network! { struct Critic: [4] -> [1] { Linear<_, 1> } }
+/// let generator = Generator::init(&mut shapewright::rng(0));
+/// let critic = Critic::init(&mut shapewright::rng(1));
+/// let mut workspace = Generator::workspace();
+/// let mut critic_workspace = Critic::workspace();
+/// let mut gradient = Generator::zeros();
+///
+/// let noise = [Tensor1::from([0.5, -1.0]); 8];
+/// let mut pass = generator.forward_train(&noise, &mut workspace);
+/// let (fakes, gradients) = pass.outputs_and_gradients_mut();
+/// let mut judged = critic.forward_train(fakes, &mut critic_workspace);
+/// let loss = judged.loss(&BceWithLogits, &[Tensor1::ones(); 8]);
+/// judged.input_gradients_into(gradients);
+/// pass.backward(&mut gradient);
+/// # assert!(loss > 0.0 && gradient.params().iter().any(|&g| g != 0.0));
+/// ```
+#[must_use = "a pass computes gradients only if its `backward` is called"]
+pub struct Pass<'a, 'w, N: Network> {
     network: &'a N,
     x: &'a [In<N>],
-    workspace: &'a mut Workspace<N>,
+    workspace: &'w mut Workspace<N>,
     /// The context without the modes, which it would have to borrow.
     cx: Context<'static, N::Element>,
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<'a, N: Network> Pass<'a, N> {
-    pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
+impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
+    pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'w mut Workspace<N>) -> Self {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
@@ -371,51 +331,51 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     /// Returns the gradient of the loss with respect to the outputs. It is zero until
-    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`].
+    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`](crate::loss::Loss).
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
-        let len = self.x.len() * N::Output::LEN;
-        tensors_mut(
-            &mut self.workspace.output_gradients.as_mut_slice()[..len],
-            self.x.len(),
+        self.outputs_and_gradients_mut().1
+    }
+
+    /// Returns the outputs, and the gradient of the loss with respect to them, which may be set while
+    /// the outputs are read.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Line::init(&mut shapewright::rng(0));
+    /// let mut workspace = Line::workspace();
+    /// let x = [Tensor1::from([1.0, 2.0]); 3];
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// let (outputs, gradients) = pass.outputs_and_gradients_mut();
+    /// for (output, gradient) in outputs.iter().zip(gradients) {
+    ///     gradient[0] = 2.0 * (output[0] - 1.0);
+    /// }
+    /// let mut gradient = Line::zeros();
+    /// pass.backward(&mut gradient);
+    /// ```
+    pub fn outputs_and_gradients_mut(&mut self) -> (&[Out<N>], &mut [Out<N>]) {
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let Workspace {
+            outputs,
+            output_gradients,
+            ..
+        } = &mut *self.workspace;
+        (
+            tensors(&outputs.as_slice()[..len], batch),
+            tensors_mut(&mut output_gradients.as_mut_slice()[..len], batch),
         )
     }
 
-    /// Returns the loss of the outputs against the targets, and sets the gradient with respect to
-    /// the outputs.
-    ///
-    /// # Panics
-    /// If there are not as many targets as inputs.
-    pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
-    where
-        L: Loss<N::Output, N::Element>,
-        L::Accepts: Accepts<N::Ends, L, N>,
-        G: TargetOf<L::Target, L, N>,
-    {
-        let batch = self.x.len();
-        assert!(
-            targets.len() == batch,
-            "the batch has {batch} inputs but {} targets; give the loss one target for each input",
-            targets.len()
-        );
-
-        let len = batch * N::Output::LEN;
-        let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
-        let gradients = tensors_mut(
-            &mut self.workspace.output_gradients.as_mut_slice()[..len],
-            batch,
-        );
-        let _mode = FloatMode::of_scope();
-        let value = loss.loss(outputs, G::expected(targets), gradients);
-
-        // Probabilities, squares and scales of any loss can make gradients denormal. They are
-        // flushed here once, so that no layer computes with them.
-        self.cx.kernels.flush_denormals(flatten_mut(gradients));
-        value
+    /// Returns the kernels of the pass.
+    pub(crate) fn kernels(&self) -> <N::Element as Element>::Kernels {
+        self.cx.kernels
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.
-    pub fn backward(self, gradient: &mut N) {
-        self.run(gradient, false, false);
+    pub fn backward(mut self, gradient: &mut N) {
+        self.run_backward(None);
+        self.run_params(gradient, false);
     }
 
     /// Adds the gradient of the loss with respect to the parameters to `gradient`.
@@ -446,36 +406,58 @@ impl<'a, N: Network> Pass<'a, N> {
     ///     assert!((part / 2.0 - whole).abs() < 1e-5);
     /// }
     /// ```
-    pub fn backward_accumulate(self, gradient: &mut N) {
-        self.run(gradient, true, false);
+    pub fn backward_accumulate(mut self, gradient: &mut N) {
+        self.run_backward(None);
+        self.run_params(gradient, true);
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters, and returns the
     /// gradient with respect to the inputs.
-    pub fn backward_with_input(self, gradient: &mut N) -> &'a [In<N>] {
-        let batch = self.x.len();
-        let workspace = self.run(gradient, false, true);
-        tensors(
-            &workspace.input_gradients.as_slice()[..batch * N::Input::LEN],
-            batch,
-        )
+    pub fn backward_with_input(mut self, gradient: &mut N) -> &'w [In<N>] {
+        self.run_to_inputs();
+        self.run_params(gradient, false);
+        self.into_input_gradients()
     }
 
-    /// Runs backward, first through the layers and then for their parameters.
-    fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
-        let _mode = FloatMode::of_scope();
-        let Pass {
-            network,
-            x,
-            workspace,
-            cx,
-            modes,
-        } = self;
-        let cx = cx.with_modes(modes_of(network, &modes));
-        let batch = x.len();
-        let len = batch * N::Output::LEN;
-        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
+    /// Returns the gradient of the loss with respect to the inputs, without computing that of the
+    /// parameters: for a network that only judges, such as the discriminator while the generator is
+    /// trained, and for saliency.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
+    /// let x = [Tensor1::from([1.0, 2.0])];
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.output_gradients_mut()[0] = Tensor1::ones();
+    /// let gradients = pass.input_gradients();
+    /// assert_eq!(gradients[0][1], net.layer_0.weight[1][0]);
+    /// ```
+    pub fn input_gradients(mut self) -> &'w [In<N>] {
+        self.run_to_inputs();
+        self.into_input_gradients()
+    }
 
+    /// Writes the gradient of the loss with respect to the inputs to `gradients`, without computing
+    /// that of the parameters. For the inputs that another network gave, these are the gradients of
+    /// its outputs; see [`Pass`].
+    ///
+    /// # Panics
+    /// If there are not as many gradients as inputs.
+    pub fn input_gradients_into(mut self, gradients: &mut [In<N>]) {
+        let batch = self.x.len();
+        assert!(
+            gradients.len() == batch,
+            "the batch has {batch} inputs, but there is room for {} gradients; give it one for each",
+            gradients.len()
+        );
+        self.run_backward(Some(gradients));
+    }
+
+    /// Runs backward through the layers to the inputs, whose gradient stays in the workspace.
+    fn run_to_inputs(&mut self) {
+        let batch = self.x.len();
         // Few programs need the gradient of the inputs: it is not part of `reserve`.
         let what = || {
             format!(
@@ -483,27 +465,59 @@ impl<'a, N: Network> Pass<'a, N> {
                 N::NAME
             )
         };
-        let input_len = if with_input { N::Input::LEN } else { 0 };
-        let dx = memory::reserve(&mut workspace.input_gradients, batch, input_len, what);
+        // It is taken out while the rest of the workspace is in use.
+        let mut buffer =
+            core::mem::replace(&mut self.workspace.input_gradients, AlignedBuffer::new());
+        let dx = memory::reserve(&mut buffer, batch, N::Input::LEN, what);
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
-        let dx = with_input.then(|| tensors_mut(dx, batch));
+        self.run_backward(Some(tensors_mut(dx, batch)));
+        self.workspace.input_gradients = buffer;
+    }
+
+    /// Returns the gradient of the inputs in the workspace.
+    fn into_input_gradients(self) -> &'w [In<N>] {
+        let batch = self.x.len();
+        let workspace: &'w Workspace<N> = self.workspace;
+        tensors(
+            &workspace.input_gradients.as_slice()[..batch * N::Input::LEN],
+            batch,
+        )
+    }
+
+    /// Runs backward through the layers.
+    fn run_backward(&mut self, dx: Option<&mut [In<N>]>) {
+        let _mode = FloatMode::of_scope();
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let workspace = &mut *self.workspace;
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
 
         (workspace.functions.backward_input)(BackwardInput {
             config: &(),
-            params: network,
-            x,
+            params: self.network,
+            x: self.x,
             y: y.into(),
             cache: Workspace::<N>::store(&mut workspace.cache, batch),
             dy: tensors_mut(&mut workspace.output_gradients.as_mut_slice()[..len], batch),
             dx,
             thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
-            cx: &cx,
+            cx: &self.cx.with_modes(modes_of(self.network, &self.modes)),
         });
+    }
 
+    /// Computes the gradient of the parameters, after [`run_backward`](Pass::run_backward).
+    fn run_params(&mut self, gradient: &mut N, accumulate: bool) {
+        let _mode = FloatMode::of_scope();
+        let batch = self.x.len();
+        let len = batch * N::Output::LEN;
+        let workspace = &mut *self.workspace;
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
+
+        let cx = self.cx.with_modes(modes_of(self.network, &self.modes));
         (workspace.functions.backward_params)(BackwardParams {
             config: &(),
-            params: network,
-            x,
+            params: self.network,
+            x: self.x,
             y: y.into(),
             cache: Workspace::<N>::store(&mut workspace.cache, batch),
             dy: tensors(&workspace.output_gradients.as_slice()[..len], batch),
@@ -511,6 +525,5 @@ impl<'a, N: Network> Pass<'a, N> {
             thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
             cx: &cx.accumulating(accumulate),
         });
-        workspace
     }
 }

@@ -4,13 +4,11 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, BackwardInput, FeatureOrder, Flow, Forward, ForwardInPlace, InPlace, Infer,
-    Inferred, Layer, OutputKind, ReluFusion, ShapeRule, Train,
+    BackwardInPlace, BackwardInput, Flow, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer,
+    OutputKind, ReluFusion, ShapeRule, Train, relu, relu_grad,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
-
-/// The largest length that is computed by a plain loop, inlined into the network's body.
-const TINY: usize = 64;
 
 /// The rectified linear unit `max(0, x)`. PyTorch's `nn.ReLU`.
 ///
@@ -35,21 +33,13 @@ impl InPlace for Relu {
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
         let ForwardInPlace { y, cx, .. } = call;
-        let y = flatten_mut(y);
-        if y.len() <= TINY {
-            // Unlike `max`, the comparison keeps NaN.
-            y.iter_mut()
-                .for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
-        } else {
-            cx.kernels.function(function::Relu, None, y);
-        }
+        relu(flatten_mut(y), cx);
     }
 
     #[inline(always)]
     fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
         let BackwardInPlace { y, dy, cx, .. } = call;
-        cx.kernels
-            .function_grad(function::Relu, flatten(&y), flatten_mut(dy));
+        relu_grad(flatten(&y), flatten_mut(dy), cx);
     }
 }
 

@@ -4,9 +4,10 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, BackwardInput, Configuration, FeatureOrder, Flow, Forward, ForwardInPlace,
-    Infer, Inferred, Layer, OutputKind, ShapeRule, Train,
+    BackwardInPlace, BackwardInput, Configuration, Flow, Forward, ForwardInPlace, Infer, Inferred,
+    Layer, OutputKind, ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// The leaky rectifier: `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is
@@ -40,7 +41,7 @@ pub struct LeakyRelu {
 /// Returns a [`struct@LeakyRelu`] layer with this slope for negative numbers.
 ///
 /// # Panics
-/// If the slope is negative or not finite.
+/// Panics if the slope is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn LeakyRelu(negative_slope: f64) -> LeakyRelu {
@@ -93,7 +94,7 @@ pub struct Elu {
 /// Returns an [`struct@Elu`] layer with this `alpha`.
 ///
 /// # Panics
-/// If `alpha` is negative or not finite.
+/// Panics if `alpha` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Elu(alpha: f64) -> Elu {
@@ -148,7 +149,7 @@ pub struct Celu {
 /// Returns a [`struct@Celu`] layer with this `alpha`.
 ///
 /// # Panics
-/// If `alpha` is not above 0 or not finite.
+/// Panics if `alpha` is not above 0 or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Celu(alpha: f64) -> Celu {
@@ -204,7 +205,7 @@ pub struct Softplus {
 /// Returns a [`struct@Softplus`] layer with this `beta` and `threshold`.
 ///
 /// # Panics
-/// If `beta` is not above 0 or not finite, or if the threshold is negative or NaN.
+/// Panics if `beta` is not above 0 or not finite, or if the threshold is negative or NaN.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Softplus(beta: f64, threshold: f64) -> Softplus {
@@ -259,7 +260,7 @@ pub struct HardTanh {
 /// Returns a [`struct@HardTanh`] layer with these limits.
 ///
 /// # Panics
-/// If `min` is not below `max`, or one of them is NaN.
+/// Panics if `min` is not below `max`, or one of them is NaN.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn HardTanh(min: f64, max: f64) -> HardTanh {

@@ -6,9 +6,8 @@ use super::window::{
 };
 use crate::kernels::{Divisor, Kernels, MeanPool, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The average of each window and channel: `[height, width, channels]` becomes
@@ -29,11 +28,11 @@ use crate::tensor::{Dims, Element, Shape};
 /// ```
 pub struct AvgPool2d<
     const KH: usize,
-    const KW: usize,
-    const SH: usize,
-    const SW: usize,
-    const PH: usize,
-    const PW: usize,
+    const KW: usize = KH,
+    const SH: usize = KH,
+    const SW: usize = KW,
+    const PH: usize = 0,
+    const PW: usize = PH,
     const COUNT_PAD: bool = true,
 >;
 
@@ -49,7 +48,12 @@ pub struct AvgPool2d<
 /// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0], [3.0]]));
 /// assert_eq!(y, Tensor2::from([[2.5], [3.0]]));
 /// ```
-pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool = true>;
+pub struct AvgPool1d<
+    const K: usize,
+    const S: usize = K,
+    const P: usize = 0,
+    const COUNT_PAD: bool = true,
+>;
 
 /// The averages of `H` by `W` windows of nearly equal size that cover the image: `[height, width,
 /// channels]` becomes `[H, W, channels]`. Window `i` of `H` covers the rows from `i height / H`,
@@ -64,7 +68,7 @@ pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT
 /// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
 /// assert_eq!(y, Tensor3::from([[[4.5], [6.5]]]));
 /// ```
-pub struct AdaptiveAvgPool2d<const H: usize, const W: usize>;
+pub struct AdaptiveAvgPool2d<const H: usize, const W: usize = H>;
 
 /// The averages of `L` windows of nearly equal size that cover the sequence: `[length, channels]`
 /// becomes `[L, channels]`.

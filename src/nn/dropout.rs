@@ -4,9 +4,10 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, FeatureOrder, ForwardInPlace, InPlace, Inferred,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind,
     Sentence, ShapeRule,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Sets each number to zero with probability `p` during training and multiplies the others by
@@ -40,7 +41,7 @@ pub struct Dropout {
 /// Returns a [`struct@Dropout`] layer with this probability.
 ///
 /// # Panics
-/// If the probability is not between 0 and 1.
+/// Panics if the probability is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout(probability: f64) -> Dropout {
@@ -100,6 +101,7 @@ impl<In: Shape> ShapeRule<In> for Dropout {
 impl InPlace for Dropout {
     type Config = Dropout;
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]
@@ -152,7 +154,7 @@ pub struct Dropout2d {
 /// Returns a [`struct@Dropout2d`] layer with this probability.
 ///
 /// # Panics
-/// If the probability is not between 0 and 1.
+/// Panics if the probability is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout2d(probability: f64) -> Dropout2d {
@@ -221,6 +223,7 @@ impl<In: Shape> ShapeRule<In> for Dropout2d {
 impl InPlace for Dropout2d {
     type Config = Dropout2d;
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]

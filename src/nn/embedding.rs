@@ -8,9 +8,10 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Needs,
-    Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 use crate::{sizes, threads};
 
@@ -113,6 +114,14 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
 impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T>
     for Embedding<N, D, PADDING>
 {
+    const WRONG_ELEMENT: Option<&'static str> = if exact::<T>(N) {
+        None
+    } else {
+        Some(
+            "has more rows than the 16777216 that an `f32` can tell apart: make the network `as \
+             f64`",
+        )
+    };
     type Config = ();
     type Params = EmbeddingParams<N, D, T>;
 
@@ -143,8 +152,8 @@ const FREQUENT: u32 = 512;
 /// The largest number of rows that are compensated in one pass over the terms.
 const COMPENSATED: usize = 64;
 
-/// Adds each term to its row; there are at most `most` terms. The error is at most
-/// `FREQUENT * EPSILON / 2` times the sum of the magnitudes, whatever the number of terms.
+/// Adds each term to its row; there are at most `most` terms. The error is at most `FREQUENT *
+/// EPSILON / 2` times the sum of the magnitudes, for any number of terms.
 ///
 /// `counts` has a number for each row, and `lost` is for the compensations of some rows: if more
 /// rows are frequent, the terms are passed over again.
@@ -202,7 +211,7 @@ fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
     sums.iter_mut().zip(term).for_each(|(sum, &x)| *sum += x);
 }
 
-/// Adds a term and what earlier additions have rounded off (compensated summation, Kahan, 1965).
+/// Adds a term and the rounding errors of earlier additions (compensated summation, Kahan, 1965).
 fn add_compensated<T: Element, const D: usize>(
     sums: &mut [T; D],
     lost: &mut [T; D],
@@ -266,7 +275,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         let accumulate = cx.accumulate();
 
         // Split over the rows of the weight. Each part looks for its own rows among all indices, so
-        // that a row is summed in the order of the batch, whatever the number of threads.
+        // that a row is summed in the order of the batch, at any number of threads.
         let additions = sizes::product(&[sizes::sum(&[indices.len(), N]), D]);
         let rows = N.div_ceil(cx.parts(additions)).max(1);
         threads::split_mut_with(

@@ -9,8 +9,8 @@ use super::{
     BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, Conv1dParams, Conv2dParams,
     ConvTranspose2dParams, LinearParams,
 };
-use crate::memory;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A network with `#[folded(..)]` on its definition, which has a smaller and faster equivalent for
@@ -145,7 +145,7 @@ struct AffineMap {
 #[doc(hidden)]
 #[allow(private_interfaces)]
 pub trait BatchStatistics<T: Element> {
-    /// Returns what the normalization does to a channel.
+    /// Returns the scale and the offset of the normalization of a channel.
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap;
 }
 
@@ -205,10 +205,10 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 #[doc(hidden)]
 pub fn copy<T: Element>(layer: &impl Parameters<T>, folded: &mut impl Parameters<T>) {
     if let Some(folded) = (folded as &mut dyn Any).downcast_mut() {
-        return memory::copy_parameters(layer, folded);
+        return params::copy_parameters(layer, folded);
     }
     let numbers = folded.as_mut_slice();
-    numbers.copy_from_slice(memory::parameters_in(layer, 0..numbers.len()));
+    numbers.copy_from_slice(params::parameters_in(layer, 0..numbers.len()));
 }
 
 /// A layer in a folded network that is not built in: its folded network if it `FOLDS`, otherwise

@@ -3,9 +3,8 @@
 use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The gated linear unit `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the

@@ -1,12 +1,11 @@
 //! Indices that are known to be in range, and their conversion to the numbers of networks.
 
 #[cfg(feature = "alloc")]
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use crate::loss::Label;
 #[cfg(feature = "alloc")]
-use crate::loss::LabelError;
+use crate::tensor::WholeNumber;
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
@@ -34,51 +33,62 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// [`Label`] and `Index` convert into each other with `From`, for networks that predict what they
-/// take, such as the words of a text.
+/// [`Label`](crate::loss::Label) and `Index` convert into each other with `From`, for networks that
+/// predict their own inputs, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
-pub struct Index<const N: usize>(Label<N>);
+pub struct Index<const N: usize>(pub(crate) u32);
 
 impl<const N: usize> Index<N> {
-    /// Returns the index with this number, counted from 0.
+    /// Returns the index with this number, counted from 0. The largest number that an index can have
+    /// is [`u32::MAX`], however many embeddings there are.
     ///
     /// # Errors
-    /// If the number is not below `N`.
+    /// Returns an error if the number is not below `N`, or no index can have it.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
-        match Label::new(index) {
-            Ok(label) => Ok(Index(label)),
-            Err(_) => Err(IndexError {
-                index: index as i128,
+        Self::checked(index as i128, None)
+    }
+
+    /// Returns the index with this number. `position` is for the error.
+    const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
+        if index >= 0 && index < N as i128 && index <= u32::MAX as i128 {
+            Ok(Index(index as u32))
+        } else {
+            Err(IndexError {
+                index,
                 count: N,
-                position: None,
-            }),
+                position,
+            })
         }
     }
 
     /// Returns the indices with these numbers, of any integer type.
     ///
     /// # Errors
-    /// At the first number that is not from 0 to `N - 1`.
+    /// Returns an error for the first number that is not from 0 to `N - 1`, or that no index can have.
     #[cfg(feature = "alloc")]
-    pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
-        match Label::from_numbers(indices) {
-            Ok(labels) => Ok(labels.into_iter().map(Index).collect()),
-            Err(LabelError {
-                class,
-                classes,
-                position,
-            }) => Err(IndexError {
-                index: class,
-                count: classes,
-                position,
-            }),
-        }
+    pub fn from_numbers<I: WholeNumber>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
+        Self::from_values(indices)
+    }
+
+    /// Returns the indices with the numbers of an iterator, of any integer type.
+    ///
+    /// # Errors
+    /// Returns an error for the first number that is not from 0 to `N - 1`.
+    #[cfg(feature = "alloc")]
+    pub fn from_values<I: WholeNumber>(
+        indices: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, IndexError> {
+        indices
+            .into_iter()
+            .enumerate()
+            .map(|(position, index)| Self::checked(index.to_i128(), Some(position)))
+            .collect()
     }
 
     /// Returns the number of the index, counted from 0.
     pub const fn index(self) -> usize {
-        self.0.index()
+        self.0 as usize
     }
 
     /// Returns the index as networks take it: the same whole number as an `f32` or `f64`. In `f32`,
@@ -104,29 +114,37 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// [`Embedding`](crate::nn::Embedding) takes it; see [`Index`].
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` indices.
+    /// Returns an error if the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
-        if indices.len() != S::LEN {
-            return Err(LengthError {
-                dims: S::DIMS,
-                found: indices.len(),
-            });
-        }
+        Self::check_indices(indices)?;
         Ok(Tensor::from_position(|position| {
             indices[position].to_element()
         }))
     }
-}
 
-impl<const N: usize> From<Label<N>> for Index<N> {
-    fn from(label: Label<N>) -> Self {
-        Index(label)
+    /// Like [`from_indices`](Tensor::from_indices), on the heap.
+    ///
+    /// # Errors
+    /// Returns an error if the slice does not have exactly `LEN` indices.
+    #[cfg(feature = "alloc")]
+    pub fn from_indices_boxed<const N: usize>(
+        indices: &[Index<N>],
+    ) -> Result<Box<Self>, LengthError> {
+        Self::check_indices(indices)?;
+        Ok(Tensor::from_position_boxed(|position| {
+            indices[position].to_element()
+        }))
     }
-}
 
-impl<const N: usize> From<Index<N>> for Label<N> {
-    fn from(index: Index<N>) -> Self {
-        index.0
+    fn check_indices<const N: usize>(indices: &[Index<N>]) -> Result<(), LengthError> {
+        if indices.len() == S::LEN {
+            return Ok(());
+        }
+        Err(LengthError {
+            dims: S::DIMS,
+            found: indices.len(),
+            row: None,
+        })
     }
 }
 
@@ -136,7 +154,7 @@ impl<const N: usize> fmt::Display for Index<N> {
     }
 }
 
-/// The error of a number that is not one of the indices.
+/// The error of a number that is not one of the indices, or that no [`Index`] can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexError {
     /// The number.
@@ -153,6 +171,18 @@ impl fmt::Display for IndexError {
         if let Some(position) = self.position {
             write!(f, " at position {position}")?;
         }
+
+        let is_row = usize::try_from(self.index).is_ok_and(|index| index < self.count);
+        if is_row {
+            return write!(
+                f,
+                " is one of {} embeddings, but the largest number of an index is {}; take fewer \
+                 embeddings",
+                self.count,
+                u32::MAX
+            );
+        }
+
         write!(f, " is not one of {} embeddings", self.count)?;
         match self.count {
             0 => Ok(()),
@@ -162,3 +192,33 @@ impl fmt::Display for IndexError {
 }
 
 impl core::error::Error for IndexError {}
+
+#[cfg(all(test, feature = "std", target_pointer_width = "64"))]
+mod tests {
+    use super::Index;
+
+    const ROWS: usize = 1 << 33;
+    const LARGEST: usize = u32::MAX as usize;
+
+    #[test]
+    fn the_largest_number_of_an_index_is_named() {
+        let largest = Index::<ROWS>::new(LARGEST).expect("a number of an index");
+        assert_eq!(largest.index(), LARGEST);
+
+        let sentence = "is one of 8589934592 embeddings, but the largest number of an index is \
+                        4294967295; take fewer embeddings";
+        let error = Index::<ROWS>::new(LARGEST + 1).expect_err("no number of an index");
+        assert_eq!(error.to_string(), format!("index 4294967296 {sentence}"));
+        let error = Index::<ROWS>::from_numbers(&[0, 1_i64 << 32]).expect_err("likewise");
+        assert_eq!(
+            error.to_string(),
+            format!("index 4294967296 at position 1 {sentence}")
+        );
+
+        let error = Index::<ROWS>::new(ROWS).expect_err("no row");
+        assert_eq!(
+            error.to_string(),
+            "index 8589934592 is not one of 8589934592 embeddings, which are 0 to 8589934591"
+        );
+    }
+}

@@ -7,11 +7,12 @@ use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
-use crate::memory::{flatten, flatten_mut};
+use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
-    Needs, Parameters, ReluFusion, Sentence, ShapeRule, ThreadMemory, Train,
+    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs,
+    ReluFusion, Sentence, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
 
@@ -79,9 +80,9 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
         let features = if I == INFER { last } else { I };
 
         if O == 0 {
-            zero_size("out_features", output.with_last(1))
+            zero_size("out_features", Dims::UNKNOWN)
         } else if I == 0 {
-            zero_size("in_features", output.with_last(1))
+            zero_size("in_features", Dims::UNKNOWN)
         } else if O == INFER {
             Inferred::wrong(
                 Sentence::new(

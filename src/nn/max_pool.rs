@@ -4,9 +4,10 @@ use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion,
-    Sentence, ShapeRule, Train,
+    BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion, Sentence,
+    ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -31,13 +32,13 @@ use crate::tensor::{Dims, Element, Shape};
 /// ```
 pub struct MaxPool2d<
     const KH: usize,
-    const KW: usize,
-    const SH: usize,
-    const SW: usize,
-    const PH: usize,
-    const PW: usize,
-    const DH: usize,
-    const DW: usize,
+    const KW: usize = KH,
+    const SH: usize = KH,
+    const SW: usize = KW,
+    const PH: usize = 0,
+    const PW: usize = PH,
+    const DH: usize = 1,
+    const DW: usize = DH,
 >;
 
 /// The largest element of each window and channel: `[length, channels]` becomes
@@ -52,7 +53,7 @@ pub struct MaxPool2d<
 /// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0], [3.0], [0.0]]));
 /// assert_eq!(y, Tensor2::from([[4.0], [3.0]]));
 /// ```
-pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: usize>;
+pub struct MaxPool1d<const K: usize, const S: usize = K, const P: usize = 0, const D: usize = 1>;
 
 /// The largest elements of `H` by `W` windows of nearly equal size that cover the image: `[height,
 /// width, channels]` becomes `[H, W, channels]`. Window `i` of `H` covers the rows from
@@ -67,7 +68,7 @@ pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: us
 /// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
 /// assert_eq!(y, Tensor3::from([[[9.0], [11.0]]]));
 /// ```
-pub struct AdaptiveMaxPool2d<const H: usize, const W: usize>;
+pub struct AdaptiveMaxPool2d<const H: usize, const W: usize = H>;
 
 /// The largest elements of `L` windows of nearly equal size that cover the sequence: `[length,
 /// channels]` becomes `[L, channels]`.

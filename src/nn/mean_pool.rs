@@ -18,7 +18,7 @@ pub(super) const fn mean_len<T: Element>(
     }
 }
 
-/// Returns what a layer needs for a mean over windows.
+/// Returns the needs of a layer for a mean over windows.
 pub(super) const fn mean_needs<T: Element>(
     plane: &Plane,
     divide: Divisor,

@@ -3,13 +3,13 @@
 use core::marker::PhantomData;
 
 use super::joined_rows::JoinedRows;
-use super::rule::tuple_of;
+use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
     ShapeRule, Sources, Train,
 };
-use crate::sizes;
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
 /// The sum of 2 to 6 outputs of one shape, element by element.
@@ -76,6 +76,7 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
         if parts[0].is_unknown() || parts[i].is_unknown() {
             return Inferred::shape(Dims::UNKNOWN);
         }
+
         if !parts[i].same(&parts[0]) {
             return Inferred::wrong(
                 Sentence::new(verb)
@@ -90,8 +91,10 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
                 parts[0],
             );
         }
+
         i += 1;
     }
+
     Inferred::shape(parts[0])
 }
 
@@ -104,35 +107,7 @@ impl<X: Sources> ShapeRule<Inputs<X>> for Mul {
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Concat {
-    const OUTPUT: Inferred = {
-        let parts = X::PARTS;
-        let mut width = 0;
-        let mut result = None;
-        let mut i = 0;
-        while i < parts.len() && result.is_none() {
-            match parts[i].last() {
-                _ if parts[i].is_unknown() => result = Some(Inferred::shape(Dims::UNKNOWN)),
-                Some(last) if parts[i].with_last(1).same(&parts[0].with_last(1)) => {
-                    width = sizes::sum(&[width, last]);
-                }
-                _ => {
-                    result = Some(Inferred::wrong(
-                        Sentence::new("joins outputs along their last axis, but they are ")
-                            .dims(parts[0])
-                            .text(" and ")
-                            .dims(parts[i])
-                            .text("; make all their other axes equal"),
-                        Dims::UNKNOWN,
-                    ));
-                }
-            }
-            i += 1;
-        }
-        match result {
-            Some(result) => result,
-            None => Inferred::shape(parts[0].with_last(width)),
-        }
-    };
+    const OUTPUT: Inferred = joined(X::PARTS, &[]);
 }
 
 /// Implements `Layer` for layers without parameters.
@@ -148,10 +123,16 @@ without_params!(Add, Mul, Concat);
 
 /// Combines the sources element by element.
 #[inline(always)]
-fn combine<T: Element>(sources: &[&[T]], y: &mut [T], combine: impl Fn(&mut T, T)) {
-    y.copy_from_slice(sources[0]);
-    for x in &sources[1..] {
-        y.iter_mut().zip(*x).for_each(|(y, &x)| combine(y, x));
+fn combine<T: Element>(sources: &[&[T]], y: &mut [T], combine: impl Fn(T, T) -> T) {
+    let [a, b, others @ ..] = sources else {
+        unreachable!("a layer that combines reads at least two outputs");
+    };
+    let pairs = a.iter().zip(*b);
+    y.iter_mut()
+        .zip(pairs)
+        .for_each(|(y, (&a, &b))| *y = combine(a, b));
+    for x in others {
+        y.iter_mut().zip(*x).for_each(|(y, &x)| *y = combine(*y, x));
     }
 }
 
@@ -160,7 +141,7 @@ impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Add {
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        combine(call.x.elements(), flatten_mut(call.y), |y, x| *y += x);
+        combine(call.x.elements(), flatten_mut(call.y), |a, b| a + b);
     }
 }
 
@@ -181,7 +162,7 @@ impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Mul {
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
-        combine(call.x.elements(), flatten_mut(call.y), |y, x| *y *= x);
+        combine(call.x.elements(), flatten_mut(call.y), |a, b| a * b);
     }
 }
 
@@ -230,6 +211,7 @@ fn part<X: Sources, T: Element>(
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(

@@ -11,6 +11,7 @@
 //! | shape | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
+//! | values of tables | [`Standardize`], [`IsMissing`] |
 //! | several outputs | [`Add`], [`Mul`], [`Concat`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
@@ -40,6 +41,7 @@ mod prelu;
 mod reshape;
 mod rule;
 mod softmax;
+mod standardize;
 mod unembedding;
 mod upsample;
 mod window;
@@ -73,6 +75,7 @@ pub use norm::{
 pub use prelu::{PRelu, PReluParams};
 pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};
+pub use standardize::{IsMissing, Standardize, StandardizeParams};
 pub use unembedding::Unembedding;
 pub use upsample::{Upsample, UpsampleBilinear};
 pub use zero_pad::ZeroPad2d;

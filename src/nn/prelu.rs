@@ -7,9 +7,10 @@ use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Sentence,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
+    Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// The rectifier with a learned slope: `x`, or `weight * x` where `x` is not above 0. The weight

@@ -3,9 +3,9 @@
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, FeatureOrder, Flow, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
-    Train,
+    BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape};
 

@@ -4,9 +4,9 @@ use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, OutputKind, Sentence,
-    ShapeRule,
+    BackwardInPlace, ForwardInPlace, InPlace, Inferred, OutputKind, Sentence, ShapeRule,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
 /// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`.

@@ -10,9 +10,10 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Needs,
-    Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    ShapeRule, Train,
 };
+use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
 

@@ -5,9 +5,8 @@ use super::rule::zero_size;
 use super::window::{infer_from_sizes, plane, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, MeanPool, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -23,7 +22,7 @@ use crate::tensor::{Dims, Element, Shape};
 /// let y = Larger::zeros().forward(&Tensor3::from([[[3.0], [5.0]]]));
 /// assert_eq!(y, Tensor3::from([[[3.0], [3.0], [5.0], [5.0]]]));
 /// ```
-pub struct Upsample<const FH: usize, const FW: usize>;
+pub struct Upsample<const FH: usize, const FW: usize = FH>;
 
 /// Upsampling by bilinear interpolation between the centres of the pixels:
 /// `[height, width, channels]` becomes `[FH height, FW width, channels]`. Beyond the outermost
@@ -39,7 +38,7 @@ pub struct Upsample<const FH: usize, const FW: usize>;
 /// let y = Larger::zeros().forward(&Tensor3::from([[[3.0], [5.0]]]));
 /// assert_eq!(y, Tensor3::from([[[3.0], [3.5], [4.5], [5.0]]]));
 /// ```
-pub struct UpsampleBilinear<const FH: usize, const FW: usize>;
+pub struct UpsampleBilinear<const FH: usize, const FW: usize = FH>;
 
 // The copies of a pixel are a window of the output; the gradient of the pixel is the window's sum.
 mean_pool! {

@@ -2,9 +2,8 @@
 
 use super::window::{infer_from_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, ShapeRule, Train};
+use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
@@ -23,7 +22,12 @@ use crate::tensor::{Element, Shape};
 ///     Tensor3::from([[[0.0], [0.0], [0.0]], [[0.0], [0.0], [7.0]]])
 /// );
 /// ```
-pub struct ZeroPad2d<const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>;
+pub struct ZeroPad2d<
+    const LEFT: usize,
+    const RIGHT: usize = LEFT,
+    const TOP: usize = LEFT,
+    const BOTTOM: usize = LEFT,
+>;
 
 impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
     ShapeRule<In> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>

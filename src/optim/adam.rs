@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(adam.lr, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Adam {
     /// The learning rate.
     pub lr: f64,
@@ -76,6 +77,7 @@ impl Optimizer for Adam {
         states: &mut [&mut [T]],
     ) {
         let power = |beta: f64| beta.powf(step as f64);
+
         let rule = AdamStep {
             begin: Preprocess::new(
                 self.lr,
@@ -90,6 +92,7 @@ impl Optimizer for Adam {
             epsilon: self.epsilon,
             amsgrad: self.amsgrad,
         };
+
         T::kernels().update(&rule, params, gradient, states);
     }
 }
@@ -104,6 +107,7 @@ impl Optimizer for Adam {
 /// assert_eq!(adamw.lr, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct AdamW {
     /// The learning rate.
     pub lr: f64,

@@ -3,8 +3,9 @@
 use super::share;
 use crate::kernels::flush;
 use crate::memory;
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -57,7 +58,7 @@ impl<N: Network> WeightAverage<N> {
     /// decay is 0.999 by default.
     ///
     /// # Panics
-    /// If the decay is not from 0 to 1.
+    /// Panics if the decay is not from 0 to 1.
     pub fn ema(decay: f64) -> Self {
         assert!(
             (0.0..=1.0).contains(&decay),
@@ -71,7 +72,7 @@ impl<N: Network> WeightAverage<N> {
     /// more weight than their age gives them.
     ///
     /// # Panics
-    /// If the decay is not at least 0 and less than 1.
+    /// Panics if the decay is not at least 0 and less than 1.
     pub fn ema_corrected(decay: f64) -> Self {
         assert!(
             (0.0..1.0).contains(&decay),
@@ -114,7 +115,7 @@ impl<N: Network> WeightAverage<N> {
         let from_average = weight < N::Element::from_f64_lossy(0.5);
         let average = self.network.params_mut();
         N::PARAM_TREE.for_each_range(average.len(), &mut |range| {
-            let news = memory::parameters_in(network, range.clone());
+            let news = params::parameters_in(network, range.clone());
             let per_part = share(news.len());
             let average = &mut average[range];
             threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
@@ -133,7 +134,7 @@ impl<N: Network> WeightAverage<N> {
         if <N as Parameters<N::Element>>::BUFFER_NUMBERS > 0 {
             N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
                 if let PlaceKind::Buffer { bytes } = kind {
-                    let new = memory::parameter_bytes(network, place.start, bytes);
+                    let new = params::parameter_bytes(network, place.start, bytes);
                     memory::bytes_mut(&mut average[place])[..bytes].copy_from_slice(new);
                 }
             });
@@ -166,7 +167,7 @@ impl<N: Network> WeightAverage<N> {
 
     /// Continues with an average that [`WeightAverage::network`] returned after `updates` updates.
     pub fn restore(&mut self, network: &N, updates: u64) {
-        memory::copy_parameters(network, &mut *self.network);
+        params::copy_parameters(network, &mut *self.network);
         self.updates = updates;
     }
 }

@@ -19,6 +19,7 @@ mod saved;
 mod setters;
 mod sgd;
 mod state;
+mod workspace;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
@@ -74,6 +75,12 @@ fn share(len: usize) -> usize {
 /// 3.9e-34 times the learning rate. Steps that do not depend on the size of the gradient are
 /// omitted: those of [`Lion`], whose step is a sign, and those of the others if `epsilon` is 0 or
 /// not far above the gradient. If a loss has such gradients, multiply it by a constant.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer",
+    label = "not an optimizer",
+    note = "a trainer takes the optimizer and then the loss: `Net::trainer(Adam::new(1e-3), \
+            CrossEntropy)`"
+)]
 pub trait Optimizer: Clone + Debug {
     /// Returns the number of values that it keeps per parameter between steps; at most 4.
     fn states(&self) -> usize;
@@ -98,7 +105,7 @@ pub trait Optimizer: Clone + Debug {
     /// Checks that the settings are in their ranges.
     ///
     /// # Errors
-    /// For the first setting that is out of its range.
+    /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
@@ -119,8 +126,8 @@ pub trait Optimizer: Clone + Debug {
     /// Returns the state with which this optimizer begins to train a network.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`Optimizer::check`]), or if the optimizer keeps more than
-    /// 4 values per parameter.
+    /// Panics if a setting is out of its range ([`Optimizer::check`]), or if the optimizer keeps
+    /// more than 4 values per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;

@@ -13,6 +13,7 @@ use crate::tensor::Element;
 /// assert_eq!(nadam.lr, 2e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct NAdam {
     /// The learning rate.
     pub lr: f64,
@@ -76,6 +77,7 @@ impl Optimizer for NAdam {
     ) {
         let (beta1, beta2) = self.betas;
         let (product, mu, next) = self.momenta(step);
+
         let rule = NAdamStep {
             begin: Preprocess::new(
                 self.lr,
@@ -90,14 +92,15 @@ impl Optimizer for NAdam {
             beta2,
             epsilon: self.epsilon,
         };
+
         T::kernels().update(&rule, params, gradient, states);
     }
 }
 
 impl NAdam {
     /// Returns the product of the momenta of all steps up to this one, the momentum of this step
-    /// and that of the next. Only `1 - product` is used, and exact: below 1e-20 the product itself
-    /// may be any such number.
+    /// and that of the next. Only `1 - product` is used, and it is exact: a product below 1e-20 may
+    /// itself be inexact.
     fn momenta(&self, step: u64) -> (f64, f64, f64) {
         let product = if step <= MAX_FACTORS {
             self.product_by_factors(step)
@@ -201,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Both methods agree where they meet, and work for any number of steps.
+    /// Both methods agree at their boundary, and work for any number of steps.
     #[test]
     fn the_product_of_momenta_goes_on() {
         for beta1 in [0.9, 0.999, 0.99999] {

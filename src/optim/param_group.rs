@@ -4,8 +4,8 @@ use core::fmt::{Debug, Formatter};
 use core::ops::Range;
 use core::ptr;
 
-use crate::memory;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::{self, Parameters};
 
 /// A contiguous range of a network's parameters: a layer, one of its tensors, or all parameters.
 /// [`layer!`](crate::layer!) makes it.
@@ -38,7 +38,7 @@ impl<N: Network> ParamGroup<N> {
     /// Returns the group's parameters in a network.
     ///
     /// # Panics
-    /// If they have [padding](crate::ext::Buffer#padding) behind numbers of another type.
+    /// Panics if they have [padding](crate::ext::Buffer#padding) behind numbers of another type.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -48,12 +48,23 @@ impl<N: Network> ParamGroup<N> {
     /// assert_eq!(layer!(Line, fc.bias).of(&net), [3.0]);
     /// ```
     pub fn of<'a>(&self, network: &'a N) -> &'a [N::Element] {
-        memory::parameters_in(network, self.range(network))
+        params::parameters_in(network, self.range(network))
     }
 
     /// Returns the group's range in [`Network::params`], which is the same for every `network`.
+    ///
+    /// # Panics
+    /// Panics if it is not within them, which a function for `layer!` never gives.
     pub(crate) fn range(&self, network: &N) -> Range<usize> {
-        (self.range)(network)
+        let Range { start, end } = (self.range)(network);
+        let len = <N as Parameters<N::Element>>::LEN;
+        assert!(
+            start <= end && end <= len,
+            "a parameter group is {start}..{end} of the {len} numbers of `{}`; name it with \
+             `layer!`",
+            N::NAME
+        );
+        start..end
     }
 }
 

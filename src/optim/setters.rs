@@ -56,7 +56,7 @@ macro_rules! setters {
         $(#[$doc])+
         ///
         /// # Panics
-        /// If it is out of this range, NaN or infinite.
+        /// Panics if it is out of this range, NaN or infinite.
         #[track_caller]
         pub const fn $option(self, $option: $value) -> Self {
             assert!($check, $sentence);

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
-use crate::memory::{self, ParameterBox};
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters};
+use crate::network::Network;
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, ParameterBox, Parameters};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -40,7 +40,7 @@ use crate::threads;
 /// assert_eq!(net.fc1.weight, before.fc1.weight);
 /// assert_ne!(net.fc2.weight, before.fc2.weight);
 /// ```
-pub struct OptimizerState<O: Optimizer, N: Network> {
+pub struct OptimizerState<O, N: Network> {
     /// The settings. A schedule changes the learning rate here. The number of values that the
     /// optimizer keeps must not change.
     pub optimizer: O,
@@ -120,7 +120,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Checks that the settings of the optimizer and the factors of groups are in their ranges.
     ///
     /// # Errors
-    /// For the first one that is out of its range.
+    /// Returns an error for the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
         self.optimizer.check()?;
         self.segments
@@ -310,7 +310,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// groups are not restored.
     ///
     /// # Errors
-    /// [`StateError`] if the snapshot is of another optimizer or network; the state is then
+    /// Returns [`StateError`] if the snapshot is of another optimizer or network; the state is then
     /// unchanged.
     pub fn restore(
         &mut self,
@@ -323,7 +323,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             state.as_mut_slice().copy_from_slice(saved);
         }
 
-        // Each segment then lies within one run of parameters that missed the same steps.
+        // Each segment then lies within one run of parameters that have skipped the same steps.
         for run in &snapshot.missed {
             self.split_at(run.end);
         }
@@ -354,8 +354,9 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     /// Makes a step: updates the network's parameters by their gradient, without allocation.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`OptimizerState::check`]), such as a learning rate that
-    /// is negative or NaN, or if the optimizer now keeps more or fewer values than the state has.
+    /// Panics if a setting is out of its range ([`OptimizerState::check`]), such as a learning rate
+    /// that is negative or NaN, or if the optimizer now keeps more or fewer values than the state
+    /// has.
     #[track_caller]
     pub fn step(&mut self, network: &mut N, gradient: &N) {
         assert_setting(self.check());
@@ -371,7 +372,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         // Saturates because a state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
 
-        // What is left of the slices, from which each segment takes its front.
+        // The rest of the slices, of which each segment takes the front.
         let count = self.states.len();
         let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
         for (state, slice) in self.states.iter_mut().zip(&mut states) {
@@ -403,7 +404,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 PlaceKind::Buffer { .. } => {}
                 PlaceKind::Statistic => params
                     .iter_mut()
-                    .zip(memory::parameters_in(gradient, place))
+                    .zip(params::parameters_in(gradient, place))
                     .for_each(|(p, &g)| *p = flush(*p - g)),
                 PlaceKind::Trained => {
                     let step = (self.steps - segment.missed).max(1);
@@ -412,7 +413,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                         &optimizer,
                         step,
                         params,
-                        memory::parameters_in(gradient, place),
+                        params::parameters_in(gradient, place),
                         &mut segment_states[..count],
                     );
                 }

@@ -126,8 +126,8 @@ impl DrawingBackend for &mut Canvas {
         self.mix(at, colour);
         Ok(())
     }
-    // Letters are this crate's own in every build: `plotters`' would be the system's where another
-    // crate switches its feature `ttf` on.
+    // The crate has its own letters in every build. Those of `plotters` would be the system's if
+    // another crate enables its feature `ttf`.
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: (i32, i32)) -> Drawn {
         let BackendColor { rgb, .. } = style.color();
         self.letters(

@@ -59,8 +59,8 @@ impl History {
     /// ```
     ///
     /// # Errors
-    /// If the file's name has another end, if there is no epoch or no finite loss, or if the file
-    /// can't be written.
+    /// Returns an error if the file's name has another ending, if there is no epoch or no finite
+    /// loss, or if the file can't be written.
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         write(path.as_ref(), &Curves::of(self)?)
     }
@@ -83,7 +83,7 @@ impl Curve {
         }
     }
 
-    /// What there is of each epoch.
+    /// Returns the curve of a value of each epoch, with gaps where there is none.
     fn over(
         name: &str,
         colour: RGBColor,
@@ -139,7 +139,7 @@ impl Curves {
 
         let panels = panels(history)?;
 
-        // Far from where the numbers of epochs would overflow.
+        // Far below the numbers of epochs that would overflow.
         let begin = first.epoch.min(1 << 30) as u32;
         let number = |position: usize| begin + position.min(1 << 30) as u32;
         let restored = history
@@ -258,7 +258,8 @@ impl Curves {
             .x_labels(16)
             .y_labels(8)
             .y_label_formatter(&|y| format!("{y:.0$}", axis.decimals()))
-            // None of them: with 0 as their number, `plotters` looks for their places for ever.
+            // No labels: with 0 as their number, `plotters` would search for their positions for
+            // ever.
             .max_light_lines(1)
             .light_line_style(WHITE.mix(0.0))
             .bold_line_style(PALE.stroke_width(2))

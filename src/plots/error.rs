@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// A picture was not drawn. What was at its place is as it was.
+/// The error of a picture that was not drawn. A file that was at its place is unchanged.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PlotError {
@@ -20,7 +20,7 @@ pub enum PlotError {
         /// The part that is missing, and the way out.
         reason: &'static str,
     },
-    /// Pixels are not as many as the image's sizes say, or the channels are neither 1 nor 3.
+    /// The number of pixels does not match the image's sizes, or the channels are neither 1 nor 3.
     Pixels {
         /// Height, width and channels.
         sizes: [usize; 3],
@@ -34,7 +34,7 @@ pub enum PlotError {
         /// The value that is to be white.
         high: f32,
     },
-    /// The picture would be larger than what is drawn: 2^27 pixels.
+    /// The picture would be larger than the limit of 2^27 pixels.
     TooLarge {
         /// The file that was to be written.
         path: PathBuf,

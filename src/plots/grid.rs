@@ -111,6 +111,18 @@ impl Default for ImageGrid {
     }
 }
 
+/// A picture: one channel (grey) or three (red, green, blue).
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no picture: its channels, the last axis, are neither 1 (grey) nor 3 (red, \
+               green, blue)",
+    label = "not 1 or 3 channels"
+)]
+pub trait Coloured {}
+
+impl<const H: usize, const W: usize, T: Element> Coloured for Tensor3<H, W, 1, T> {}
+impl<const H: usize, const W: usize, T: Element> Coloured for Tensor3<H, W, 3, T> {}
+
 impl ImageGrid {
     /// Creates a grid without images, with 8 columns, 4 pixels for each number, and values from 0
     /// (black) to 1 (white).
@@ -141,7 +153,7 @@ impl ImageGrid {
     }
 
     /// Sets the value that is black, or without a colour, and the one that is white, or the full
-    /// colour. Values outside are cut.
+    /// colour. Values outside are clamped.
     pub fn range(self, low: f32, high: f32) -> Self {
         ImageGrid {
             range: Range::Given(low, high),
@@ -176,13 +188,10 @@ impl ImageGrid {
         &mut self,
         image: &Tensor3<H, W, C, T>,
         caption: impl Into<Caption>,
-    ) -> &mut Self {
-        const {
-            assert!(
-                C == 1 || C == 3,
-                "images have 1 channel (grey) or 3 (red, green, blue)"
-            )
-        };
+    ) -> &mut Self
+    where
+        Tensor3<H, W, C, T>: Coloured,
+    {
         const { assert!(H > 0 && W > 0, "images have a height and a width") };
 
         let values = image
@@ -200,8 +209,8 @@ impl ImageGrid {
     /// Adds an image whose numbers lie row after row, the channels of a pixel side by side.
     ///
     /// # Errors
-    /// If there are not `height * width * channels` numbers, or none, or if the channels are
-    /// neither 1 nor 3.
+    /// Returns an error if there are not `height * width * channels` numbers, or none, or if the
+    /// channels are neither 1 nor 3.
     pub fn add_slice(
         &mut self,
         values: &[f32],
@@ -232,7 +241,7 @@ impl ImageGrid {
         self.cells.len()
     }
 
-    /// Tells whether there are no images.
+    /// Returns whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
@@ -240,8 +249,8 @@ impl ImageGrid {
     /// Writes the picture to a file whose name ends in `.png`.
     ///
     /// # Errors
-    /// If the name has another end, without images, if the range is none, if the picture would be
-    /// too large, or if the file can't be written.
+    /// Returns an error if the name has another ending, if there are no images, if the range is
+    /// empty, if the picture would be too large, or if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         let path = path.as_ref();
         self.check(path)?;
@@ -331,15 +340,16 @@ impl ImageGrid {
     }
 }
 
-/// The place of a value between `low` and `high`, from 0 to 255; of an image of one value, black.
+/// Returns the grey, from 0 to 255, of a value between `low` and `high`; an image of one value is
+/// black.
 fn byte(x: f32, low: f32, high: f32) -> u8 {
-    // In f64, so that no range of f32 overflows. The cast cuts what is outside, and makes 0 / 0
+    // In f64, so that no range of f32 overflows. The cast clamps values outside, and makes 0 / 0
     // black.
     let [x, low, high] = [x, low, high].map(f64::from);
     ((x - low) / (high - low) * 255.0).round() as u8
 }
 
-/// The pixels of a cell and of what is in it, as width and height.
+/// The sizes of a cell and of its parts in pixels, as width and height.
 struct Layout {
     image: (usize, usize),
     cell: (usize, usize),

@@ -25,10 +25,10 @@
 //! | [`ConfusionMatrix::draw`](crate::metrics::ConfusionMatrix::draw) | which class was taken for which | PNG, SVG |
 //! | [`ImageGrid`] | images side by side, with captions, pixel for pixel | PNG |
 //!
-//! The end of the file's name says the format. Files are there whole or not at all; see
+//! The ending of the file's name decides about the format. Files are there whole or not at all; see
 //! [files](crate#files). PNGs need no font of the system: the letters of the Latin, Greek and
-//! Cyrillic scripts come with the crate (Roboto, Apache License 2.0), others are boxes; SVGs leave
-//! letters to the viewer.
+//! Cyrillic scripts come with the crate (Roboto, Apache License 2.0), and others are boxes. In
+//! SVGs, the viewer draws the letters.
 
 mod canvas;
 mod confusion;

@@ -23,7 +23,7 @@ impl CosineAnnealingLr {
     /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
-    /// If `t_max` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `t_max` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, t_max: u64) -> Self {
         assert!(
@@ -70,7 +70,7 @@ impl CosineAnnealingWarmRestarts {
     /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
-    /// If `t_0` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `t_0` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, t_0: u64) -> Self {
         assert!(
@@ -88,7 +88,7 @@ impl CosineAnnealingWarmRestarts {
     /// Sets the length of each cycle divided by that of the one before; 1 by default.
     ///
     /// # Panics
-    /// If it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub const fn t_mult(self, t_mult: u64) -> Self {
         assert!(

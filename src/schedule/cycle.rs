@@ -50,7 +50,7 @@ impl CyclicLr {
     /// Creates a schedule between these learning rates, in cycles of 2000 steps up and as many down.
     ///
     /// # Panics
-    /// If a learning rate is negative, NaN or infinite.
+    /// Panics if a learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(base_lr: f64, max_lr: f64) -> Self {
         CyclicLr {
@@ -67,7 +67,7 @@ impl CyclicLr {
     /// is set.
     ///
     /// # Panics
-    /// If it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub const fn step_size_up(self, step_size_up: u64) -> Self {
         assert!(
@@ -91,7 +91,7 @@ impl CyclicLr {
     /// Sets the smallest and the largest momentum; 0.8 and 0.9 by default.
     ///
     /// # Panics
-    /// Unless they are from 0 to 1.
+    /// Panics unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
         assert!(
@@ -188,7 +188,7 @@ impl OneCycleLr {
     /// Creates a schedule up to this learning rate, for a training of `total_steps` steps.
     ///
     /// # Panics
-    /// If `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(max_lr: f64, total_steps: u64) -> Self {
         assert!(
@@ -216,14 +216,15 @@ impl OneCycleLr {
         div_factor: f64, if div_factor > 0.0 && div_factor.is_finite(), "the div_factor of `OneCycleLr` is a number above 0";
         /// The first learning rate divided by the last; 10,000 by default.
         final_div_factor: f64, if final_div_factor > 0.0 && final_div_factor.is_finite(), "the final_div_factor of `OneCycleLr` is a number above 0";
-        /// Goes down to the first learning rate in as many steps as up, and only then to the last; false by default.
+        /// Whether to go down to the first learning rate in as many steps as up, and only then to
+        /// the last; `false` by default.
         three_phase: bool;
     }
 
     /// Sets the smallest and the largest momentum; 0.85 and 0.95 by default.
     ///
     /// # Panics
-    /// Unless they are from 0 to 1.
+    /// Panics unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
         assert!(

@@ -22,7 +22,7 @@ impl StepLr {
     /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
-    /// If `step_size` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `step_size` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, step_size: u64) -> Self {
         assert!(
@@ -71,7 +71,7 @@ impl<const N: usize> MultiStepLr<N> {
     /// counts twice.
     ///
     /// # Panics
-    /// If the learning rate is negative, NaN or infinite.
+    /// Panics if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, milestones: [u64; N]) -> Self {
         MultiStepLr {
@@ -114,7 +114,7 @@ impl ExponentialLr {
     /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
-    /// If the learning rate or `gamma` is negative, NaN or infinite.
+    /// Panics if the learning rate or `gamma` is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, gamma: f64) -> Self {
         assert!(
@@ -161,7 +161,7 @@ impl PolynomialLr {
     /// Creates a schedule that begins with this learning rate (PyTorch's default for `total_iters` is 5).
     ///
     /// # Panics
-    /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
         assert!(
@@ -214,7 +214,7 @@ impl LinearLr {
     /// (PyTorch's default is 5).
     ///
     /// # Panics
-    /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
+    /// Panics if `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
         assert!(
@@ -270,7 +270,7 @@ impl ConstantLr {
     /// Creates a schedule with a third of this learning rate for 5 steps, then the whole.
     ///
     /// # Panics
-    /// If the learning rate is negative, NaN or infinite.
+    /// Panics if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64) -> Self {
         ConstantLr {

@@ -2,7 +2,7 @@
 //!
 //! A schedule is a small value that gives the learning rate of any step, counted from 0; PyTorch's
 //! are in `torch.optim.lr_scheduler`, by the same names, and give the same values. What a step is
-//! (a batch, an epoch) is the caller's choice. [`ReduceLrOnPlateau`] alone remembers something.
+//! (a batch, an epoch) is the caller's choice. Only [`ReduceLrOnPlateau`] has a state.
 //!
 //! ```
 //! use shapewright::prelude::*;
@@ -91,7 +91,7 @@ pub trait Schedule {
     /// `LinearLR` and this schedule.
     ///
     /// # Panics
-    /// Unless `start_factor` is from 0 to 1.
+    /// Panics unless `start_factor` is from 0 to 1.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -143,12 +143,12 @@ impl<F: Fn(u64) -> f64> Schedule for F {
     }
 }
 
-/// Tells whether a number is at least 0, and neither NaN nor infinite.
+/// Returns whether a number is at least 0, and neither NaN nor infinite.
 const fn from_zero(number: f64) -> bool {
     number >= 0.0 && number.is_finite()
 }
 
-/// Tells whether a number is from 0 to 1.
+/// Returns whether a number is from 0 to 1.
 const fn is_part(number: f64) -> bool {
     number >= 0.0 && number <= 1.0
 }
@@ -156,7 +156,7 @@ const fn is_part(number: f64) -> bool {
 /// Checks a learning rate that a schedule is made of.
 ///
 /// # Panics
-/// If it is negative, NaN or infinite.
+/// Panics if it is negative, NaN or infinite.
 #[track_caller]
 const fn learning_rate(lr: f64) -> f64 {
     assert!(

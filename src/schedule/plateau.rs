@@ -141,13 +141,13 @@ impl ReduceLrOnPlateau {
         self.watched
     }
 
-    /// Tells whether a larger metric is better.
+    /// Returns whether a larger metric is better.
     pub(crate) fn watches_larger(&self) -> bool {
         self.mode == PlateauMode::Max
     }
 
-    /// Looks at the metric of a step (usually an epoch) and returns the learning rate to go on with.
-    /// A metric of NaN is not better.
+    /// Takes the metric of a step (usually an epoch) and returns the learning rate for the next
+    /// one. A metric of NaN is not better.
     pub fn step(&mut self, lr: f64, metric: f64) -> f64 {
         if self.is_better(metric) {
             self.best = Some(metric);
@@ -213,23 +213,23 @@ impl ReduceLrOnPlateau {
         )
     }
 
-    /// Returns what it remembers, for a checkpoint.
+    /// Returns the state, for a checkpoint.
     pub(crate) fn memory(&self) -> (Option<f64>, [u64; 2]) {
         (self.best, [self.bad, self.cooling])
     }
 
-    /// Goes on from what was remembered.
+    /// Restores the state of a checkpoint.
     pub(crate) fn recall(&mut self, (best, [bad, cooling]): (Option<f64>, [u64; 2])) {
         self.best = best;
         self.bad = bad;
         self.cooling = cooling;
     }
 
-    /// Tells whether the metric is better than the best one by the threshold: for a relative one, by
-    /// a part of the best one's size, so that it is the same distance above and below zero.
+    /// Returns whether the metric is better than the best one by the threshold: for a relative one,
+    /// by a part of the best one's size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
         let Some(best) = self.best else {
-            // The first one is better than the worst there is.
+            // Any first metric is better than the worst possible one.
             return match self.mode {
                 PlateauMode::Min => metric < f64::INFINITY,
                 PlateauMode::Max => metric > f64::NEG_INFINITY,

@@ -1,4 +1,4 @@
-//! The moments at which a trainer asks a schedule.
+//! The moments at which a trainer evaluates a schedule.
 
 use core::fmt;
 
@@ -7,8 +7,8 @@ use super::{ReduceLrOnPlateau, Schedule};
 /// A schedule with its unit, step or epoch, as [`Trainer::schedule`](crate::train::Trainer::schedule) takes
 /// it.
 ///
-/// A [`Schedule`] goes on with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a
-/// [`ReduceLrOnPlateau`] looks at the validation loss of each epoch.
+/// A [`Schedule`] advances with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, and a
+/// [`ReduceLrOnPlateau`] reads the validation loss of each epoch.
 pub struct SchedulePolicy<'a>(Kind<'a>);
 
 enum Kind<'a> {

@@ -31,7 +31,7 @@ impl Draw {
     /// Draws a number from `low` to `high`, all equally likely.
     ///
     /// # Panics
-    /// If `low` is above `high`, or one of them is not finite.
+    /// Panics if `low` is above `high`, or one of them is not finite.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         assert!(
             low <= high && low.is_finite() && high.is_finite(),
@@ -46,7 +46,7 @@ impl Draw {
     /// to 0.1. For learning rates and other numbers whose order of magnitude is unknown.
     ///
     /// # Panics
-    /// If `low` is not above 0, or above `high`, or one of them is not finite.
+    /// Panics if `low` is not above 0, or above `high`, or one of them is not finite.
     pub fn log_uniform(&mut self, low: f64, high: f64) -> f64 {
         assert!(
             low > 0.0,
@@ -59,7 +59,7 @@ impl Draw {
     /// Draws a whole number from `low` to `high`, both included.
     ///
     /// # Panics
-    /// If `low` is above `high`.
+    /// Panics if `low` is above `high`.
     pub fn integer(&mut self, low: usize, high: usize) -> usize {
         assert!(
             low <= high,
@@ -71,7 +71,7 @@ impl Draw {
     /// Draws one of these values.
     ///
     /// # Panics
-    /// If there are none.
+    /// Panics if there are none.
     pub fn choice<T: Clone>(&mut self, values: &[T]) -> T {
         values
             .choose(&mut self.rng)

@@ -2,8 +2,8 @@
 //!
 //! A [`Search`] has candidates, which are values of any type of your own: all combinations
 //! ([`Search::grid`]), random ones ([`Search::random`]), or a list ([`Search::new`]). It tries
-//! each, several at the same time, may stop those that are behind ([`Median`],
-//! [`SuccessiveHalving`]), and gives a table.
+//! each, several at the same time, may stop those that fall behind ([`Median`],
+//! [`SuccessiveHalving`]), and returns a table.
 //!
 //! ```
 //! use shapewright::prelude::*;
@@ -50,8 +50,8 @@
 //! samples also by luck.
 //!
 //! # The same at every number of threads
-//! Candidates are drawn before the first trial, and a trial gets nothing from others; so the values
-//! of a search without pruning are the same bits at every number of threads, as long as the
+//! Candidates are drawn before the first trial, and no trial depends on others. The values of a
+//! search without pruning therefore have the same bits at every number of threads, as long as the
 //! function draws from generators with fixed seeds. With pruning on several threads they depend on
 //! which trial is first.
 
@@ -172,7 +172,7 @@ impl<P: Send + Sync> Search<P> {
     /// returns the candidate's value.
     ///
     /// If the function returns an error or NaN, or panics, its own trial has
-    /// [`Failed`](Outcome::Failed); the others go on.
+    /// [`Failed`](Outcome::Failed); the others continue.
     pub fn run<F>(self, objective: F) -> SearchReport<P>
     where
         F: Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>> + Sync,
@@ -223,7 +223,7 @@ fn run_on(threads: usize, work: &(impl Fn() + Sync)) {
     let work_there = || denormals::marked(flushed, || threads::alone(work));
     thread::scope(|scope| {
         for _ in 1..threads {
-            // If the system gives no more threads, there are fewer.
+            // If the system has no more threads, the search runs on fewer.
             let spawned = thread::Builder::new().spawn_scoped(scope, work_there);
             if spawned.is_err() {
                 break;

@@ -2,10 +2,10 @@
 
 /// A rule that stops trials.
 pub trait Pruning: Send + Sync {
-    /// Tells whether to stop the trial with this number, which just reported its last value.
+    /// Returns whether to stop the trial with this number, which just reported its last value.
     ///
-    /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come
-    /// with the other sign.
+    /// Less is better, also in a search that [maximizes](super::Search::maximize): the values then
+    /// have the opposite sign.
     fn stops(&self, number: usize, trials: &[Reported]) -> bool;
 }
 
@@ -14,7 +14,7 @@ pub trait Pruning: Send + Sync {
 pub struct Reported {
     /// Epochs and values, in rising order of the epochs.
     pub values: Vec<(usize, f64)>,
-    /// The trial has ended by itself, without an error.
+    /// Whether the trial has ended by itself, without an error.
     pub finished: bool,
 }
 
@@ -28,7 +28,7 @@ impl Reported {
     }
 }
 
-/// Tells whether the first is better than the second. NaN is the worst.
+/// Returns whether the first is better than the second. NaN is the worst.
 pub(super) fn is_better(value: f64, other: f64) -> bool {
     value < other || (other.is_nan() && !value.is_nan())
 }
@@ -87,18 +87,19 @@ impl Pruning for Median {
             // Halves, as the sum may overflow.
             others[middle - 1] / 2.0 + others[middle] / 2.0
         };
-        // A trial with NaN alone is behind everything.
+        // A trial with NaN alone is worse than all others.
         best.is_nan() || best > median
     }
 }
 
-/// Lets the best trials go on at each rung: of those that got to `min_epochs`, `min_epochs *
-/// factor`, `min_epochs * factor^2` and so on, the best 1 / `factor`.
+/// Continues the best trials at each rung: of those that reach `min_epochs`, `min_epochs * factor`,
+/// `min_epochs * factor^2` and so on, the best 1 / `factor`.
 ///
 /// This is the stopping form of asynchronous successive halving (ASHA: Li et al., "A System for
 /// Massively Parallel Hyperparameter Tuning", MLSys 2020), which Ray Tune and Optuna have: a trial
-/// is compared with those that came to the rung before it, so that none waits, and goes on for good
-/// if it is among the best then. While fewer than `factor` trials came to a rung, the best goes on.
+/// is compared with those that reached the rung before it, so that none waits, and continues to the
+/// next rung if it is among the best then. While fewer than `factor` trials have reached a rung,
+/// the best continues.
 ///
 /// For `factor = 4` and `min_epochs = 5`, most trials end after 5 epochs, few after 20 and fewer
 /// after 80.
@@ -106,8 +107,8 @@ impl Pruning for Median {
 pub struct SuccessiveHalving {
     /// The epoch of the first rung; 1 by default. 0 counts as 1.
     pub min_epochs: usize,
-    /// The epoch of a rung divided by that of the one before, and the reciprocal of the part of the
-    /// trials that go on; 4 by default. Less than 2 counts as 2.
+    /// The epoch of a rung divided by that of the one before, and the reciprocal of the share of
+    /// the trials that continue; 4 by default. Less than 2 counts as 2.
     pub factor: usize,
 }
 
@@ -129,7 +130,7 @@ impl Pruning for SuccessiveHalving {
         let before = before.last().map_or(0, |&(epoch, _)| epoch);
         let mut rung = self.min_epochs.max(1);
 
-        // Of the rungs that this report passes, the last: there may be several if not every epoch
+        // The last of the rungs that this report passes: there may be several if not every epoch
         // reports.
         let mut passed = None;
         while rung <= epoch {

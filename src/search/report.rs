@@ -192,7 +192,7 @@ impl<P: Debug> SearchReport<P> {
         }
         let told_apart = names.is_empty() || params.iter().any(|(name, _)| *name != params[0].0);
 
-        // A field that is called like one of the table's own columns says whose it is.
+        // A field with the name of one of the table's own columns gets a prefix.
         let field = |name: &&str| {
             if COLUMNS.contains(name) {
                 format!("params.{name}")
@@ -250,7 +250,7 @@ impl<P: Debug> SearchReport<P> {
     /// Writes the table as CSV. The file is there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         atomic_file::write(path, self.to_csv().as_bytes())

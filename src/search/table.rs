@@ -1,4 +1,4 @@
-//! Tables as text and as CSV, and columns from what `Debug` prints.
+//! Tables as text and as CSV, and columns from `Debug` texts.
 
 use core::fmt;
 
@@ -85,15 +85,14 @@ fn short(cell: &str) -> String {
 /// The name of a struct, and the names and values of its fields.
 pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
 
-/// Cuts what `Debug` prints of a struct or a tuple into parts.
+/// Splits the `Debug` text of a struct or a tuple into parts.
 ///
 /// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`;
 /// the fields of a tuple are called `0`, `1`, and so on. Anything else is a name without fields.
 pub(super) fn fields(debug: &str) -> Fields<'_> {
     let parts = |open, close| {
         let (name, fields) = debug.split_once(open)?;
-        // The name of a variant or a struct: what begins otherwise is a text or a list that has
-        // brackets in it.
+        // The name of a variant or a struct. Anything else with brackets is a text or a list.
         let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let fields = fields.strip_suffix(close)?;
         (plain && !fields.is_empty()).then(|| (name, split(fields)))
@@ -126,6 +125,7 @@ fn split(text: &str) -> Vec<&str> {
     let mut depth = 0;
     let mut quote = None;
     let mut escaped = false;
+
     for (at, c) in text.char_indices() {
         match (quote, c) {
             _ if escaped => escaped = false,
@@ -142,6 +142,7 @@ fn split(text: &str) -> Vec<&str> {
             _ => {}
         }
     }
+
     parts.push(text[begin..].trim());
     parts
 }

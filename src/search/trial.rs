@@ -45,15 +45,15 @@ impl<'a> Trial<'a> {
         self.number
     }
 
-    /// Reports the value at the end of an epoch, and tells whether to go on. Without pruning the
-    /// answer is always yes.
+    /// Reports the value at the end of an epoch, and returns whether to continue. Without pruning,
+    /// the answer is always yes.
     ///
-    /// [`Trainer::on_epoch`](crate::train::Trainer::on_epoch) takes the answer:
-    /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop
-    /// counts as [pruned](Outcome::Pruned), whatever the function returns then.
+    /// [`Trainer::on_epoch`](crate::train::Trainer::on_epoch) takes the answer: `.on_epoch(|epoch,
+    /// _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop counts as
+    /// [pruned](Outcome::Pruned), whatever the function returns after that.
     ///
     /// # Panics
-    /// If the epoch is not above the one before; the trial fails.
+    /// Panics if the epoch is not above the one before; the trial then fails.
     pub fn report(&mut self, epoch: usize, value: f64) -> ControlFlow<()> {
         let value = value * self.sign;
 
@@ -82,7 +82,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Calls the function and notes how it ended.
+    /// Calls the function and returns its outcome.
     pub(super) fn run<P>(
         mut self,
         params: &P,
@@ -90,8 +90,8 @@ impl<'a> Trial<'a> {
     ) -> Ended {
         let begin = Instant::now();
 
-        // A panic leaves nothing half done that anybody sees: the function borrows what it shares,
-        // and this trial ends. An error may panic, too, when it is written or dropped.
+        // A panic leaves no broken state that is visible: the function only borrows shared data,
+        // and this trial ends. An error may also panic when it is formatted or dropped.
         let result = catch_unwind(AssertUnwindSafe(|| {
             objective(params, &mut self).map_err(|error| error.to_string())
         }));

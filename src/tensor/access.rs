@@ -3,10 +3,10 @@
 use core::ops::{Index, IndexMut};
 use core::slice::{Iter, IterMut};
 
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Tensor, Tensor1};
 use crate::memory;
+use crate::memory::Scalar;
 
 impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Returns the elements, row after row.

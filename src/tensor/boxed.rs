@@ -8,10 +8,10 @@ use rand::Rng;
 use rand::distr::Distribution;
 
 use super::construct::index_of;
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, LengthError, Tensor};
 use crate::memory;
+use crate::memory::Scalar;
 
 /// Constructors on the heap, for large tensors. None of them touches the stack.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
@@ -43,7 +43,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Copies the elements of a slice to a tensor on the heap.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn from_slice_boxed(elements: &[T]) -> Result<Box<Self>, LengthError> {
         Self::over(elements)?;
         let mut tensor = Self::zeros_boxed();

@@ -1,15 +1,17 @@
 //! Constructors of tensors: by value for small ones, `_boxed` for large ones.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 
 use num_traits::One;
 use rand::Rng;
 use rand::distr::Distribution;
 
-use super::element::Scalar;
 use super::shape::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, Tensor};
 use crate::memory;
+use crate::memory::Scalar;
 
 /// The error for a slice whose length is not the number of elements of the shape.
 ///
@@ -25,18 +27,24 @@ use crate::memory;
 pub struct LengthError {
     /// The shape of the tensor that was to be made.
     pub dims: Dims,
-    /// The number of elements of the slice.
+    /// The number of elements that came.
     pub found: usize,
+    /// The position of the row that has them, if it was one of several.
+    pub row: Option<usize>,
 }
 
 impl fmt::Display for LengthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LengthError { dims, found } = self;
+        let LengthError { dims, found, row } = self;
         let expected = dims.len();
         write!(
             f,
-            "a tensor of shape {dims} takes {expected} elements, but the slice has {found}"
-        )
+            "a tensor of shape {dims} takes {expected} elements, but "
+        )?;
+        match row {
+            None => write!(f, "the slice has {found}"),
+            Some(row) => write!(f, "row {row} has {found}"),
+        }
     }
 }
 
@@ -66,7 +74,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Copies the elements of a slice, row after row.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
         let tensor = Self::over(elements)?;
         Ok(*tensor)
@@ -75,12 +83,78 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Views a slice as a tensor, without a copy.
     ///
     /// # Errors
-    /// If the slice does not have exactly `LEN` elements.
+    /// Returns an error if the slice does not have exactly `LEN` elements.
     pub fn over(elements: &[T]) -> Result<&Self, LengthError> {
         memory::tensor_over(elements).ok_or(LengthError {
             dims: S::DIMS,
             found: elements.len(),
+            row: None,
         })
+    }
+
+    /// Copies the values of an iterator, row after row.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let x = Tensor1::<3>::from_values([1_u8, 2, 3].iter().map(|&x| f32::from(x) / 2.0))?;
+    /// assert_eq!(x, Tensor1::from([0.5, 1.0, 1.5]));
+    /// # Ok::<(), shapewright::tensor::LengthError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if there are not exactly `LEN` values.
+    pub fn from_values(values: impl IntoIterator<Item = T>) -> Result<Self, LengthError> {
+        let mut values = values.into_iter();
+        let mut found = 0;
+        let tensor = Self::from_position(|_| {
+            values.next().map_or_else(T::default, |value| {
+                found += 1;
+                value
+            })
+        });
+
+        found += values.count();
+        if found == S::LEN {
+            Ok(tensor)
+        } else {
+            Err(LengthError {
+                dims: S::DIMS,
+                found,
+                row: None,
+            })
+        }
+    }
+
+    /// Copies the rows of a table, such as a `Vec<Vec<f32>>`, each into a tensor of its own: the
+    /// samples of a data set.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let table = vec![vec![1.0, 2.0], vec![3.0, 4.0]];
+    /// let samples = Tensor1::<2>::from_rows(&table)?;
+    /// assert_eq!(samples[1], Tensor1::from([3.0, 4.0]));
+    ///
+    /// let error = Tensor1::<3>::from_rows(&table).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "a tensor of shape [3] takes 3 elements, but row 0 has 2"
+    /// );
+    /// # Ok::<(), shapewright::tensor::LengthError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error for the first row that does not have exactly `LEN` elements.
+    #[cfg(feature = "alloc")]
+    pub fn from_rows<R: AsRef<[T]>>(rows: &[R]) -> Result<Vec<Self>, LengthError> {
+        let mut samples = memory::zeroed_tensors(rows.len());
+        for (position, (sample, row)) in samples.iter_mut().zip(rows).enumerate() {
+            let row = Self::over(row.as_ref()).map_err(|error| LengthError {
+                row: Some(position),
+                ..error
+            })?;
+            Clone::clone_from(sample, row);
+        }
+        Ok(samples)
     }
 
     /// Computes each element from its position, row after row.

@@ -1,12 +1,15 @@
 //! Conversions from and to arrays, `GenericArray` and tuples of tensors.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
 use generic_array::typenum::Const;
 use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
 
-use super::element::Scalar;
 use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
-use super::{Tensor, Tensor1};
+use super::{LengthError, Tensor, Tensor1};
 use crate::memory;
+use crate::memory::Scalar;
 
 macro_rules! arrays {
     ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(
@@ -39,6 +42,66 @@ into_arrays! {
     Rank2<A, B> = [[T; B]; A];
     Rank3<A, B, C> = [[[T; C]; B]; A];
     Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
+}
+
+/// Copies a slice, row after row.
+///
+/// ```
+/// use shapewright::Tensor2;
+/// let numbers = vec![1.0, 2.0, 3.0, 4.0];
+/// let matrix: Tensor2<2, 2> = numbers[..].try_into()?;
+/// assert_eq!(matrix, Tensor2::from([[1.0, 2.0], [3.0, 4.0]]));
+/// # Ok::<(), shapewright::tensor::LengthError>(())
+/// ```
+impl<S: Shape, T: Scalar> TryFrom<&[T]> for Tensor<S, T> {
+    type Error = LengthError;
+
+    fn try_from(elements: &[T]) -> Result<Self, LengthError> {
+        Tensor::from_slice(elements)
+    }
+}
+
+/// Copies the elements of a vector, row after row.
+#[cfg(feature = "alloc")]
+impl<S: Shape, T: Scalar> TryFrom<Vec<T>> for Tensor<S, T> {
+    type Error = LengthError;
+
+    fn try_from(elements: Vec<T>) -> Result<Self, LengthError> {
+        Tensor::from_slice(&elements)
+    }
+}
+
+/// Copies the rows of a matrix.
+///
+/// ```
+/// use shapewright::Tensor2;
+/// let matrix = Tensor2::<2, 2>::try_from(vec![vec![1.0, 2.0], vec![3.0, 4.0]])?;
+/// assert_eq!(matrix[[1, 0]], 3.0);
+/// # Ok::<(), shapewright::tensor::LengthError>(())
+/// ```
+#[cfg(feature = "alloc")]
+impl<const A: usize, const B: usize, T: Scalar> TryFrom<Vec<Vec<T>>> for Tensor<Rank2<A, B>, T> {
+    type Error = LengthError;
+
+    fn try_from(rows: Vec<Vec<T>>) -> Result<Self, LengthError> {
+        if rows.len() != A {
+            return Err(LengthError {
+                dims: Rank2::<A, B>::DIMS,
+                found: rows.iter().map(Vec::len).sum(),
+                row: None,
+            });
+        }
+
+        let mut matrix = Tensor::zeros();
+        for (position, row) in rows.iter().enumerate() {
+            let row = Tensor1::<B, T>::over(row).map_err(|error| LengthError {
+                row: Some(position),
+                ..error
+            })?;
+            matrix.as_mut_slice()[position * B..][..B].copy_from_slice(row.as_slice());
+        }
+        Ok(matrix)
+    }
 }
 
 /// Converts a vector to a `GenericArray`.

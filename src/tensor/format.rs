@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::Tensor;
-use super::element::Scalar;
 use super::shape::{Dims, Shape};
+use crate::memory::Scalar;
 
 /// The largest number of elements of a tensor that is printed in full.
 const ELIDE_ABOVE: usize = 1000;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::memory::{Number, scalars};
+
 /// A number of IEEE 754's binary16: a sign, 5 bits of exponent and 10 bits of fraction. PyTorch's
 /// `torch.float16`.
 ///
@@ -48,7 +50,7 @@ impl F16 {
         } else if magnitude >= 65536f32.to_bits() {
             0x7c00
         } else if magnitude >= BIAS + (1 << 23) {
-            // What is rounded up beyond the largest number becomes infinite.
+            // A number that is rounded up beyond the largest one becomes infinite.
             (nearest(magnitude, 13)) - (BIAS >> 13)
         } else {
             // A subnormal number is a multiple of 2^-24. The sum has such units as its last bit.
@@ -129,7 +131,7 @@ macro_rules! halves {
             }
         }
 
-        /// Compares the numbers: NaN is not equal to itself, and zeros are equal.
+        /// Compares the numbers: NaN is not equal to itself, and both zeros are equal.
         impl PartialEq for $t {
             fn eq(&self, other: &Self) -> bool {
                 self.to_f32() == other.to_f32()
@@ -156,6 +158,11 @@ macro_rules! halves {
     )* };
 }
 halves!(F16, BF16);
+
+scalars!(F16, BF16);
+
+impl Number for F16 {}
+impl Number for BF16 {}
 
 #[cfg(test)]
 mod tests {

@@ -76,8 +76,8 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         );
     }
 
-    /// Returns the number of numbers in the memory of a product. A small product does without, as it
-    /// takes about as long as to allocate them.
+    /// Returns the number of numbers in the memory of a product. A small product uses none, as it
+    /// takes about as long as the allocation.
     #[cfg(feature = "alloc")]
     const fn product_memory(n: usize) -> usize {
         if T::KERNELS_USE_MEMORY && sizes::product(&[M, K, n]) >= 1 << 18 {

@@ -11,12 +11,17 @@ mod format;
 mod half;
 mod matrix;
 pub(crate) mod shape;
+mod whole_number;
 
+pub use crate::memory::{Number, Scalar};
 pub use construct::LengthError;
+pub use element::Element;
 pub(crate) use element::double;
-pub use element::{Element, Number, Scalar};
 pub use half::{BF16, F16};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
+pub use whole_number::WholeNumber;
+
+use crate::memory::{Flat, FromFlat};
 
 /// An array of numbers with a shape that the compiler knows.
 ///
@@ -41,6 +46,15 @@ pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 #[derive(Copy, PartialEq)]
 #[repr(transparent)]
 pub struct Tensor<S: Shape, T: Scalar = f32>(pub(crate) S::Array<T>);
+
+// SAFETY: `Shape` is sealed, and its `Array<T>` is a nested array of exactly `LEN` values of `T`.
+unsafe impl<S: Shape, T: Scalar> Flat for Tensor<S, T> {
+    type Item = T;
+    const LEN: usize = S::LEN;
+}
+
+// SAFETY: as above; all values of `T` may stand side by side.
+unsafe impl<S: Shape, T: Scalar> FromFlat for Tensor<S, T> {}
 
 /// A single number.
 pub type Tensor0<T = f32> = Tensor<Rank0, T>;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::element::Scalar;
+use crate::memory::Scalar;
 use crate::sizes;
 
 /// The largest number of axes of a tensor.
@@ -45,7 +45,7 @@ impl Dims {
     /// Returns the dims with these sizes.
     ///
     /// # Panics
-    /// With more than [`MAX_RANK`] sizes.
+    /// Panics if there are more than [`MAX_RANK`] sizes.
     pub const fn new(sizes: &[usize]) -> Self {
         assert!(sizes.len() <= MAX_RANK, "a tensor has at most 4 axes");
         let mut dims = Dims {

@@ -130,14 +130,14 @@ impl IdleHelp {
     }
 }
 
-/// Does side work until there is none or `better` says that this thread has something better to do;
-/// returns whether there was any.
+/// Does side work until there is none left or `better` says that this thread has something better
+/// to do. Returns whether there was any.
 #[inline(always)]
 pub(super) fn help(better: impl Fn() -> bool) -> bool {
     PLACE.state.load(Ordering::Relaxed) == TAKEN | OPEN | WANTED && help_now(&better)
 }
 
-/// Goes inside, unless another thread was faster, and does side work.
+/// Enters, unless another thread was faster, and does side work.
 #[cold]
 #[inline(never)]
 fn help_now(better: &dyn Fn() -> bool) -> bool {

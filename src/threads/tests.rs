@@ -105,6 +105,7 @@ fn a_panic_reaches_the_caller_after_the_others_ended() {
         let Some(team) = claim_patiently() else {
             return;
         };
+
         let ended = AtomicUsize::new(0);
         let result = catch_unwind(AssertUnwindSafe(|| {
             team.run(4, 4, &|part| {
@@ -115,6 +116,7 @@ fn a_panic_reaches_the_caller_after_the_others_ended() {
                 ended.fetch_add(1, Ordering::Relaxed);
             });
         }));
+
         assert_eq!(
             result.unwrap_err().downcast_ref::<String>(),
             Some(&format!("part {bad}"))
@@ -274,7 +276,7 @@ fn side_work_is_done_while_jobs_run_as_ever() {
     let work = Pieces::new(500, || ());
     idle_task_patiently(&work, |helped| {
         wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
-        // First nothing is left, then there is more.
+        // At first there is no work left, then there is more.
         work.left.store(300, Ordering::Relaxed);
         let rounds = AtomicUsize::new(0);
         wake_until(helped, || {
@@ -313,10 +315,11 @@ fn side_work_has_ended_when_its_owner_goes_on() {
 fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
     let work = Pieces::new(10, || panic!("a piece"));
     let went_on = AtomicBool::new(false);
+
     let result = catch_unwind(AssertUnwindSafe(|| {
         idle_task_patiently(&work, |helped| {
             wake_until(helped, || work.inside.load(Ordering::Relaxed));
-            // It is not called again.
+            // The work is not called again.
             for _ in 0..100 {
                 helped.more(true);
                 parallel(4, &|_| thread::yield_now());
@@ -324,10 +327,12 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
             went_on.store(true, Ordering::Relaxed);
         })
     }));
+
     if processors() > 1 {
         assert_eq!(result.unwrap_err().downcast_ref(), Some(&"a piece"));
         assert_eq!((went_on.into_inner(), work.left.into_inner()), (true, 9));
     }
+
     // The workers and the place are still usable.
     side_work_is_done_while_jobs_run_as_ever();
 }
@@ -357,8 +362,10 @@ fn one_has_the_place_and_the_others_help_themselves() {
         });
         assert!(!helped);
     });
+
     assert!(!alone(|| with_idle_task(&inner, |helped| helped.0)));
     assert_eq!(inner.done.into_inner(), 0);
+
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

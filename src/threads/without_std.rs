@@ -1,7 +1,7 @@
 //! The functions of `threads.rs` without the standard library: everything runs on the calling
 //! thread. Layers call the same names, and results have the same bits.
 
-use crate::network::ThreadMemory;
+use crate::memory::ThreadMemory;
 
 /// Returns the number of parts into which cutting this many multiply-adds pays: one.
 pub(crate) fn parts(_multiply_adds: usize) -> usize {

@@ -5,8 +5,7 @@ use std::thread::Scope;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
-use crate::data::{Batches, Changing, Gathered, Gathering, Sample};
-use crate::memory;
+use crate::data::{self, Batches, Changing, Gathered, Gathering, Sample};
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -151,7 +150,7 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope
     /// Returns the next batch; `None` after the last.
     ///
     /// # Panics
-    /// If a transform panics.
+    /// Panics if a transform panics.
     pub fn next_batch(&mut self) -> Option<Batch<'_, N, G>> {
         match self {
             BatchSource::Gathered(batches) => {
@@ -178,7 +177,7 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope
                     targets
                         .chunks(1)
                         .rev()
-                        .for_each(|target| memory::append(others, target));
+                        .for_each(|target| data::extend_from_slice(others, target));
                     (kept, &others[..])
                 });
                 *next += 1;

@@ -15,9 +15,9 @@ use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
 use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
-use crate::memory::{self, ParameterBox};
 use crate::network::Network;
 use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
+use crate::params::{self, ParameterBox};
 use crate::schedule::SchedulePolicy;
 
 /// The first bytes of a file.
@@ -67,7 +67,7 @@ impl Checkpoints {
             samples,
             settings: settings(trainer, samples),
         };
-        // Dropped at once, which leaves no file.
+        // It is dropped at once, which leaves no file.
         AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
@@ -117,8 +117,8 @@ impl Checkpoints {
         self.restore(content, run).map_err(|kind| self.error(kind))
     }
 
-    /// Restores the training from the content of a file. All that can fail comes before the first
-    /// change.
+    /// Restores the training from the content of a file. Everything that can fail comes before the
+    /// first change.
     fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],
@@ -160,7 +160,7 @@ impl Checkpoints {
             average.restore(network, *updates);
         }
 
-        memory::copy_parameters(&*saved.network, run.model.network);
+        params::copy_parameters(&*saved.network, run.model.network);
         run.best = saved.best;
         run.ended = saved.ended;
         run.epoch = saved.epoch;
@@ -453,12 +453,14 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
         seconds,
         waiting,
     } = epoch;
+
     file.number(*epoch as u64);
     file.number(*steps);
     file.float(*loss);
     file.maybe(*validation_loss);
     file.float(*seconds);
     file.float(*waiting);
+
     file.number(metrics.len() as u64);
     for (name, value) in metrics {
         file.text(name);
@@ -506,7 +508,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
         time: file.seconds()?,
         waiting: file.seconds()?,
     };
-    // Grows with the bytes that are there, as the count may be any number.
+    // The list grows with the bytes that are there, as the count may be any number.
     let mut epochs = Vec::new();
     for _ in 0..file.count()? {
         epochs.push(read_epoch(&mut file)?);

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use crate::memory::{self, ParameterBox};
+use crate::memory;
 use crate::network::Network;
+use crate::params::{self, ParameterBox};
 
 /// An encoder that appends to the bytes of a file.
 #[derive(Default)]
@@ -31,7 +32,7 @@ impl Writer {
 
     /// Writes all parameters of a network, in the byte order of this machine.
     pub fn network<N: Network>(&mut self, network: &N) {
-        memory::append_parameters(network, &mut self.0);
+        params::append_parameters(network, &mut self.0);
         self.pad();
     }
 

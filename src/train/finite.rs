@@ -3,10 +3,10 @@
 use super::error::{NonFinite, TrainError};
 use super::trainer::Progress;
 use super::{Input, Samples};
-use crate::memory;
-use crate::network::param_tree::PlaceKind;
-use crate::network::{Network, Parameters, Pass};
+use crate::network::{Network, Pass};
 use crate::optim::{Optimizer, OptimizerState};
+use crate::params::param_tree::PlaceKind;
+use crate::params::{self, Parameters};
 use crate::tensor::{Element, Tensor};
 
 /// The least size of inputs and parameters that are taken for the cause of a layer's infinite
@@ -49,7 +49,7 @@ fn first_bad_tensor<N: Network>(network: &N) -> Option<String> {
     let mut finite = true;
     let len = <N as Parameters<N::Element>>::LEN;
     N::PARAM_TREE.for_each_range(len, &mut |range| {
-        finite = finite && all(memory::parameters_in(network, range));
+        finite = finite && all(params::parameters_in(network, range));
     });
     if finite {
         return None;
@@ -85,18 +85,18 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
     }
     let mut finite = true;
     N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
-        finite &= kind != PlaceKind::Statistic || all(memory::parameters_in(gradient, place));
+        finite &= kind != PlaceKind::Statistic || all(params::parameters_in(gradient, place));
     });
     if finite {
         return Ok(());
     }
 
-    // Only now, as names take time.
+    // Only now, as finding the name takes time.
     let mut found = None;
     N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
             && tensor.statistic
-            && !all(memory::parameters_in(gradient, first..first + tensor.len()))
+            && !all(params::parameters_in(gradient, first..first + tensor.len()))
         {
             found = Some(name.to_owned());
         }
@@ -129,8 +129,8 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
             .map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
-        // The backward pass comes from the last layer, so that the last tensor is the first that
-        // was not finite.
+        // The backward pass begins at the last layer, so the last tensor is the first one that was
+        // not finite.
         let gradient = bad_tensors(gradient).map(|(_, name)| NonFinite::Gradient { name });
         return Err(error(at, gradient.unwrap_or(cause)));
     }
@@ -141,7 +141,7 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
 
 /// Returns the cause of a NaN or infinite loss of a pass whose parameters are all finite.
 pub(super) fn of_loss<N: Network>(
-    pass: &Pass<'_, N>,
+    pass: &Pass<'_, '_, N>,
     network: &N,
     inputs: &[Input<N>],
     lr: f64,
@@ -184,7 +184,12 @@ pub(super) fn of_loss<N: Network>(
 
 /// Returns the cause of a NaN or infinite loss of validation samples, as far as it is known.
 pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
+    let inputs = Tensor::flatten(samples.inputs);
+    let largest = largest(inputs);
+    if largest.is_finite() && largest >= HUGE {
+        return NonFinite::LargeValidationInputs { largest };
+    }
     NonFinite::ValidationLoss {
-        inputs: !all(Tensor::flatten(samples.inputs)),
+        inputs: !all(inputs),
     }
 }

@@ -49,10 +49,41 @@ pub struct History {
     pub interrupted: bool,
 }
 
+impl Epoch {
+    /// Returns the value of a metric by its name; `None` if it was not measured.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let found = self.metrics.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
 impl History {
     /// Returns the last epoch.
     pub fn last(&self) -> Option<&Epoch> {
         self.epochs.last()
+    }
+
+    /// Returns the values of a metric by its name, one for each epoch; NaN where it was not measured.
+    ///
+    /// ```
+    /// use shapewright::metrics::Accuracy;
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [2] -> [2] { Linear<_, 2> } }
+    /// let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
+    /// let labels = Label::<2>::from_numbers(&[0, 1])?;
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// let history = Net::trainer(Adam::new(0.1), CrossEntropy)
+    ///     .epochs(3)
+    ///     .metric(Accuracy::new())
+    ///     .validate(&x, &labels)
+    ///     .fit(&mut net, &x, &labels)?;
+    /// assert_eq!(history.metric("accuracy").len(), 3);
+    /// assert_eq!(history.last().and_then(|epoch| epoch.metric("accuracy")), Some(1.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn metric(&self, name: &str) -> Vec<f64> {
+        let value = |epoch: &Epoch| epoch.metric(name).unwrap_or(f64::NAN);
+        self.epochs.iter().map(value).collect()
     }
 
     /// Returns the table as CSV: a header, and one line per epoch. Values that were not measured
@@ -170,7 +201,7 @@ impl History {
     /// replaced atomically; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let json = path

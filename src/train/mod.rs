@@ -3,6 +3,8 @@
 mod batch_source;
 mod checkpoint;
 mod codec;
+mod create_trainer;
+mod cross_validate;
 mod error;
 mod finite;
 mod history;
@@ -13,6 +15,10 @@ mod step;
 mod stop;
 mod trainer;
 
+pub use create_trainer::CreateTrainer;
+#[doc(hidden)]
+pub use create_trainer::FittingLoss;
+pub use cross_validate::{Scores, cross_validate};
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use step::Step;

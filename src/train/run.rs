@@ -18,9 +18,9 @@ use super::trainer::{Progress, Trainer};
 use super::{Input, Samples};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
-use crate::memory;
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
+use crate::params;
 
 /// A training in progress. Checkpoints contain everything in it that is neither a setting nor a
 /// buffer, and the state of those `settings` that have some.
@@ -402,7 +402,7 @@ where
             .div_ceil(self.settings.accumulate)
     }
 
-    /// Does what follows the last step of an epoch.
+    /// Finishes an epoch after its last step.
     fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
         let at = self.position();
         update_average(&mut self.settings, self.model.network, at.epoch, true);
@@ -494,7 +494,7 @@ where
             Some(best) => {
                 best.loss = loss;
                 best.epoch = epoch.epoch;
-                memory::copy_parameters(network, &mut *best.network);
+                params::copy_parameters(network, &mut *best.network);
             }
             None => {
                 self.best = Some(Best {
@@ -546,7 +546,7 @@ where
         } else {
             return;
         };
-        memory::copy_parameters(result, self.model.network);
+        params::copy_parameters(result, self.model.network);
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -569,8 +569,8 @@ where
 
 /// Returns a copy of a network, or an error if there is no memory for it.
 fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
-    let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
-    memory::copy_parameters(network, &mut *copy);
+    let mut copy: Box<N> = params::try_zeroed_parameters().map_err(TrainError::Memory)?;
+    params::copy_parameters(network, &mut *copy);
     Ok(copy)
 }
 

@@ -12,6 +12,7 @@ use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
 use crate::network::{Network, Workspace};
 use crate::optim::ParamGroup;
+use crate::params;
 use crate::tensor::{Element, Shape};
 
 /// One step of a training.
@@ -56,7 +57,7 @@ impl<'n, N: Network> Model<'n, N> {
     ) -> Result<Self, OutOfMemory> {
         let mut model = Model {
             network,
-            gradient: memory::try_zeroed_parameters()?,
+            gradient: params::try_zeroed_parameters()?,
             workspace,
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),

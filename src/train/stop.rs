@@ -165,7 +165,7 @@ mod ctrl_c {
 
         // The crate sets the handler before it starts the thread. Without the thread, Ctrl-C would
         // have no effect, not even that of ending the program, and another attempt would take the
-        // handler for that of somebody else.
+        // handler for that of another library.
         before.put_back();
         Err(TrainError::CtrlC {
             kind: error.kind(),
@@ -177,8 +177,8 @@ mod ctrl_c {
         /// Registers a training that Ctrl-C stops.
         ///
         /// # Errors
-        /// If something else in the program handles Ctrl-C, or if the system has no thread or file
-        /// descriptor for a handler.
+        /// Returns an error if something else in the program handles Ctrl-C, or if the system has
+        /// no thread or file descriptor for a handler.
         pub(in crate::train) fn stops(training: &StopHandle) -> Result<Self, TrainError> {
             let mut stops = stops();
 

@@ -5,7 +5,7 @@ use super::layout::Named;
 use super::numbers::Dtype;
 use super::order::Doubt;
 use crate::network::Sentence;
-use crate::network::param_tree::{Axes, TensorLayout};
+use crate::params::param_tree::{Axes, TensorLayout};
 
 /// The kind of a [`Difference`](super::Difference). Shapes are those in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum DifferenceKind {
     Order {
         /// The layer, as it is written in the network.
         layer: &'static str,
-        /// The end of a sentence: what is different or unknown, and what to do.
+        /// The end of a sentence: the difference or the doubt, and what to do.
         why: &'static str,
     },
 }
@@ -137,6 +137,7 @@ impl DifferenceKind {
     /// Appends a clause about the tensor with this name to `sentence`.
     pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
         let sentence = sentence.text("`").text(name);
+
         match self {
             DifferenceKind::Missing { expected } => sentence
                 .text("` is missing; the network takes ")

@@ -49,7 +49,7 @@ pub enum LoadErrorKind {
         /// The file's number of bytes; the number read so far if it has no size, as a device.
         need: u64,
     },
-    /// The file is damaged or no safetensors file: what is wrong, and at which byte.
+    /// The file is damaged or no safetensors file, with the mistake and its byte.
     Damaged(String),
     /// Another version of this crate wrote the file, and its files have another form.
     Version {
@@ -82,6 +82,7 @@ impl fmt::Display for Difference {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = Of(self.path.as_deref());
+
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
             LoadErrorKind::TooLarge { limit, need } => {

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use super::numbers::Dtype;
-use crate::network::param_tree::Axes;
+use crate::params::param_tree::Axes;
 
 /// Returns an error to the caller: `?` for constants.
 macro_rules! pass {
@@ -255,17 +255,20 @@ impl<'a> Header<'a> {
         pass!(self.expect(b'[', "expected `[`"));
         let mut numbers = Axes::NONE;
         let mut first = true;
+
         loop {
             self.space();
             if self.peek() == b']' {
                 self.at += 1;
                 return Ok(numbers);
             }
+
             if !first {
                 pass!(self.expect(b',', "expected `,` or `]`"));
                 self.space();
             }
             first = false;
+
             match numbers.and(pass!(self.number())) {
                 Some(more) => numbers = more,
                 None => {

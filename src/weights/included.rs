@@ -6,30 +6,66 @@ use super::layout::Named;
 use super::numbers::read;
 use super::order::LayerOrder;
 use crate::memory;
-use crate::network::{Network, Parameters, Sentence};
+use crate::network::{Network, Sentence};
+use crate::params::{self, Parameters};
+use crate::tensor::Element;
 
 /// Returns the largest number of tensors and marks in the file of a network.
 #[doc(hidden)]
 pub const fn count<N: Network>() -> usize {
-    <N as Parameters<N::Element>>::PARAM_TREE.most()
+    count_of::<N, N::Element>()
 }
 
-/// Returns a network with the weights of a file; `COUNT` is its [`count`].
+/// Returns the largest number of tensors and marks in the file of parameters.
+#[doc(hidden)]
+pub const fn count_of<P: Parameters<T>, T: Element>() -> usize {
+    P::PARAM_TREE.most()
+}
+
+/// A file in the program, and the part of it that is meant.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct File<'a> {
+    pub path: &'a str,
+    pub bytes: &'a [u8],
+    /// The name of the part; empty for the whole file.
+    pub part: &'a str,
+    /// The name of the type that the part is to be.
+    pub name: &'a str,
+}
+
+/// Returns a network with the weights of a whole file; `COUNT` is its [`count`].
 ///
 /// # Panics
-/// In a constant, if the file is damaged or does not fit.
+/// Panics if the file is damaged or does not fit; in a constant, this is a compile error.
 #[doc(hidden)]
 #[track_caller]
 pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) -> N {
-    let mut named = [Named::NONE; COUNT];
-    let count =
-        <N as Parameters<N::Element>>::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
-    let found = find::<N, COUNT>(path, bytes, &named, count);
+    included_part::<N, N::Element, COUNT>(File {
+        path,
+        bytes,
+        part: "",
+        name: N::NAME,
+    })
+}
 
-    let mut network: N = memory::zeroed_parameters_by_value();
-    let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
+/// Returns a network, or other parameters, with the weights of a part of a file; `COUNT` is its
+/// [`count_of`].
+///
+/// # Panics
+/// Panics if the file is damaged or does not fit; in a constant, this is a compile error.
+#[doc(hidden)]
+#[track_caller]
+pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(file: File<'_>) -> P {
+    let mut named = [Named::NONE; COUNT];
+    let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+    let found = find::<COUNT>(&file, &named, count);
+
+    let bytes = file.bytes;
+    let mut parameters: P = params::zeroed_parameters_by_value();
+    let numbers = params::parameters_as_mut_slice::<P, T>(&mut parameters);
     let numbers = memory::bytes_mut(numbers);
-    let size = size_of::<N::Element>();
+    let size = size_of::<T>();
     let mut i = 0;
     while i < count {
         let Named {
@@ -44,24 +80,29 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             let (numbers, _) = numbers.split_at_mut(tensor.layout.bytes(size));
             let (bytes, _) = bytes.split_at(entry.end);
             let (_, bytes) = bytes.split_at(entry.begin);
-            read::<N::Element>(numbers, tensor, entry.dtype, bytes);
+            read::<T>(numbers, tensor, entry.dtype, bytes);
         }
         i += 1;
     }
-    network
+    parameters
 }
 
 /// Finds the file's entry for each of the first `count` names.
 ///
 /// # Panics
-/// If the file is damaged or does not fit.
+/// Panics if the file is damaged or does not fit.
 #[track_caller]
-const fn find<'a, N: Network, const COUNT: usize>(
-    path: &str,
-    bytes: &'a [u8],
+const fn find<'a, const COUNT: usize>(
+    file: &File<'a>,
     named: &[Named; COUNT],
     count: usize,
 ) -> [Option<Entry<'a>>; COUNT] {
+    let File {
+        path,
+        bytes,
+        part,
+        name,
+    } = *file;
     let mut header = match Header::new(bytes) {
         Ok(header) => header,
         Err(damage) => stop(path, &damage),
@@ -70,7 +111,7 @@ const fn find<'a, N: Network, const COUNT: usize>(
     let begin = Sentence::new("`")
         .text(path)
         .text("` does not fit `")
-        .text(N::NAME)
+        .text(name)
         .text("`: ");
     let mut differences = Differences {
         text: begin,
@@ -88,8 +129,11 @@ const fn find<'a, N: Network, const COUNT: usize>(
             Err(damage) => stop(path, &damage),
         };
 
+        let Some(own) = within(part, entry.name) else {
+            continue;
+        };
         let mut i = 0;
-        while i < count && !equal(named[i].name.as_str(), entry.name) {
+        while i < count && !equal(named[i].name.as_str(), own) {
             i += 1;
         }
         let difference = if i == count {
@@ -115,6 +159,31 @@ const fn find<'a, N: Network, const COUNT: usize>(
     }
     differences.stop_if_any();
     found
+}
+
+/// Returns the name of a tensor without the name of its part and the point behind that; `None` if it
+/// is in another part.
+const fn within<'a>(part: &str, name: &'a str) -> Option<&'a str> {
+    if part.is_empty() {
+        return Some(name);
+    }
+    if name.len() <= part.len() {
+        return None;
+    }
+
+    let (first, rest) = name.as_bytes().split_at(part.len());
+    let mut i = 0;
+    while i < first.len() {
+        if first[i] != part.as_bytes()[i] {
+            return None;
+        }
+        i += 1;
+    }
+    let (point, own) = rest.split_at(1);
+    match core::str::from_utf8(own) {
+        Ok(own) if point[0] == b'.' => Some(own),
+        _ => None,
+    }
 }
 
 /// The differences between a file and a network as one sentence, as many as there is room for.
@@ -211,20 +280,41 @@ const fn other_form(path: &str, found: &str) -> ! {
 /// let scores = MLP.forward(&Tensor1::ones());
 /// # assert!(scores[0] != 0.0);
 /// ```
+///
+/// A file with several parts, as a [`Saver`](crate::weights::Saver) writes it, is included part by
+/// part, by the part's name. Besides networks, these are all [parameters](trait@crate::Parameters),
+/// such as scalers:
+///
+/// ```ignore
+/// static NET: &Mlp = include_weights!("model.safetensors", "net" as Mlp);
+/// static SCALER: &StandardScaler<Rank1<4>> =
+///     include_weights!("model.safetensors", "scaler" as StandardScaler<Rank1<4>>);
+/// ```
 #[macro_export]
 macro_rules! include_weights {
-    ($path:literal as $network:ty) => {
-        $crate::include_weights!(@ $path, $network)
+    ($path:literal as $params:ty) => {
+        $crate::include_weights!(@ $path, "", $params)
     };
-    ($macro:ident ! $arguments:tt as $network:ty) => {
-        $crate::include_weights!(@ $macro! $arguments, $network)
+    ($path:literal, $part:literal as $params:ty) => {
+        $crate::include_weights!(@ $path, $part, $params)
     };
-    (@ $path:expr, $network:ty) => {{
+    ($macro:ident ! $arguments:tt as $params:ty) => {
+        $crate::include_weights!(@ $macro! $arguments, "", $params)
+    };
+    ($macro:ident ! $arguments:tt, $part:literal as $params:ty) => {
+        $crate::include_weights!(@ $macro! $arguments, $part, $params)
+    };
+    (@ $path:expr, $part:expr, $params:ty) => {{
         #[allow(long_running_const_eval)]
-        static NETWORK: $network = $crate::emitted::included::<$network, { $crate::emitted::count::<$network>() }>(
-            $path,
-            ::core::include_bytes!($path),
-        );
-        &NETWORK
+        static PARAMETERS: $params =
+            $crate::emitted::included_part::<$params, _, { $crate::emitted::count_of::<$params, _>() }>(
+                $crate::emitted::File {
+                    path: $path,
+                    bytes: ::core::include_bytes!($path),
+                    part: $part,
+                    name: ::core::stringify!($params),
+                },
+            );
+        &PARAMETERS
     }};
 }

@@ -3,7 +3,7 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::network::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
+use crate::params::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
 use crate::sizes;
 
 impl Axes {
@@ -114,7 +114,7 @@ impl FileTensor {
             let mut stride = 1;
             let mut inner = self.layout.in_file[axis] + 1;
             while inner < count {
-                // Where one of them is 0, the others may be as large as they like.
+                // If one of them is 0, the others may have any size.
                 stride = sizes::product(&[stride, self.layout.sizes.sizes[inner]]);
                 inner += 1;
             }

@@ -13,13 +13,13 @@ use super::layout::Named;
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
-use crate::network::Parameters;
-use crate::network::param_tree::{Axes, join};
+use crate::params::param_tree::{Axes, join};
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A safetensors file to be loaded into networks, in parts and under other names.
 ///
-/// If a file has exactly the tensors of a network, [`Network::load`](crate::Network::load) is
+/// If a file has exactly the tensors of a network, [`SaveLoad::load`](super::SaveLoad::load) is
 /// enough.
 ///
 /// ```
@@ -75,8 +75,8 @@ impl Loader<'static> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it can't be read, is damaged or no safetensors file, or is larger than the
-    /// [`Limits`](crate::Limits) allow.
+    /// Returns an error if it can't be read, is damaged or no safetensors file, or is larger than
+    /// the [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
         let kind = match limits::read_whole(path) {
@@ -97,7 +97,7 @@ impl<'a> Loader<'a> {
     /// Reads the bytes of a file, which need no alignment.
     ///
     /// # Errors
-    /// If they are damaged or no safetensors file.
+    /// Returns an error if they are damaged or no safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         Loader::new(bytes.into(), None)
     }
@@ -125,6 +125,7 @@ impl<'a> Loader<'a> {
             }
             Err(damage) => LoadErrorKind::Damaged(damage.to_string()),
         };
+
         Err(LoadError { path, kind })
     }
 
@@ -199,9 +200,9 @@ impl<'a> Loader<'a> {
     /// [`Loader::only`] excludes are zero.
     ///
     /// # Errors
-    /// If the file does not fit, with all differences.
+    /// Returns an error if the file does not fit, with all differences.
     pub fn load<T: Element, P: Parameters<T>>(&self) -> Result<Box<P>, LoadError> {
-        let mut loaded = memory::zeroed_parameters();
+        let mut loaded = params::zeroed_parameters();
         self.load_into(&mut *loaded)?;
         Ok(loaded)
     }

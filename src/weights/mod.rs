@@ -1,7 +1,7 @@
 //! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's
 //! `state_dict`. Requires the feature `safetensors`.
 //!
-//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) write and
+//! [`save`](SaveLoad::save) and [`load`](SaveLoad::load) write and
 //! read the file of one network. [`Saver`] and [`Loader`] are for files of several parts and for
 //! other names, [`include_weights!`](crate::include_weights) for weights inside the program.
 //!
@@ -103,8 +103,8 @@
 //!   and is read as one.
 //!
 //! # The version number
-//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the form that is
-//! described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
+//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the format that
+//! is described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
 //! changes, so does this number, and versions of the crate that do not know it refuse the file.
 //! Files without a number are read as PyTorch's.
 //!
@@ -140,18 +140,20 @@ mod order;
 mod pieces;
 #[cfg(feature = "std")]
 mod save;
+#[cfg(feature = "std")]
+mod save_load;
 mod wanted;
 mod wiring;
 
-pub use crate::network::param_tree::Axes;
+pub use crate::params::param_tree::Axes;
 pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
 pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
-pub use included::{count, included};
+pub use included::{File, count, count_of, included, included_part};
 #[cfg(feature = "std")]
 pub use loader::Loader;
 #[cfg(feature = "std")]
 pub use save::Saver;
 #[cfg(feature = "std")]
-pub(crate) use save::{save, to_bytes};
+pub use save_load::SaveLoad;

@@ -1,7 +1,7 @@
 //! The numbers of a file: their types, and copies between the order in a file and that in memory.
 
 use super::layout::FileTensor;
-use crate::network::param_tree::TensorLayout;
+use crate::params::param_tree::TensorLayout;
 use crate::tensor::{BF16, Element, F16};
 
 /// The type of a file's numbers: an index into [`KNOWN`]; beyond it, an unknown type.
@@ -129,8 +129,8 @@ pub(super) const fn read<T: Element>(
 
 /// Converts a tensor's numbers, which have `N` bytes, from those of a file.
 ///
-/// The compiler runs this, too, and [`copy`], and takes half a microsecond for each step: the loops
-/// have as few calls as possible.
+/// The compiler runs this function and [`copy`] as well, and takes half a microsecond for each
+/// step. The loops therefore have as few calls as possible.
 const fn convert<const N: usize>(
     numbers: &mut [[u8; N]],
     tensor: &FileTensor,
@@ -234,7 +234,7 @@ const fn to_bytes<const N: usize>(value: f64) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::Dtype;
-    use crate::network::param_tree::{BufferLayout, TensorLayout};
+    use crate::params::param_tree::{BufferLayout, TensorLayout};
 
     #[test]
     fn counts_are_read_as_statistics_alone() {

@@ -23,8 +23,8 @@ pub(super) use state::channels_last;
 use super::pieces::Pieces;
 use super::wanted::{Uses, wanted_by};
 use super::wiring::{Reached, is_wired, readers, shape_of};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{LayerInfo, ParamField, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{LayerInfo, ParamField, ParamTree};
 use crate::sizes;
 use crate::tensor::Dims;
 use block::{block, given};
@@ -43,8 +43,8 @@ pub(super) enum Doubt {
     Viewed,
     /// It is the first layer of the network, whose inputs are features in another order.
     Given,
-    /// Its weights have axes of equal sizes, whose order in files nothing tells; they are read with
-    /// channels first.
+    /// Its weights have axes of equal sizes, so that files do not show their order; they are read
+    /// with channels first.
     SquareFirst,
     /// The same, or the order of the last two of them; they are read with channels last.
     SquareLast,
@@ -248,7 +248,7 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     end(layers, first, passed.order, sink);
 }
 
-/// Asks for the order of a network's outputs, which a caller sees.
+/// Requires the order of a network's outputs, which a caller sees.
 const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink) {
     let [
         ..,
@@ -260,7 +260,7 @@ const fn end(layers: &[ParamField], first: usize, order: Order, sink: &mut Sink)
         return;
     };
 
-    // Several outputs are asked one by one, as what makes a tuple of them forgets their axes.
+    // Several outputs are checked one by one, as a tuple of them does not track their axes.
     if matches!(last.order, FeatureOrder::Joins) && last.output.is_tuple() {
         let mut i = 0;
         while i < last.sources.len() {

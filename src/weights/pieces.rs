@@ -81,6 +81,7 @@ impl Pieces {
         while i < other.count {
             let piece = other.list[i];
             let last = self.count - 1;
+
             if piece.len == 0 {
                 // Nothing is added.
             } else if self.list[last].len == 0 {
@@ -93,8 +94,10 @@ impl Pieces {
                 self.list[self.count] = piece;
                 self.count += 1;
             }
+
             i += 1;
         }
+
         Some(self)
     }
 
@@ -198,6 +201,7 @@ mod tests {
             .unwrap()
             .and(&Pieces::same(1))
             .unwrap();
+
         assert_eq!(places(&pieces), [0, 1, 2, 4, 3, 5, 6, 7]);
         assert!(
             pieces
@@ -211,6 +215,7 @@ mod tests {
             pieces.part(3, 2).is_none(),
             "half an image has no order of its own"
         );
+
         assert!(!pieces.equals(&Pieces::same(8)));
     }
 

@@ -10,9 +10,8 @@ use super::header::FORM;
 use super::layout::{FileTensor, Named};
 use super::numbers::Dtype;
 use crate::atomic_file;
-use crate::memory;
-use crate::network::Parameters;
-use crate::network::param_tree::{Axes, join};
+use crate::params::param_tree::{Axes, join};
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A writer of safetensors files with several parts, such as a network and the scaler of its
@@ -82,9 +81,9 @@ impl Saver {
     /// a point as a prefix; with an empty name, they have no prefix.
     ///
     /// # Panics
-    /// If there is already a part with this name, or a tensor with one of the resulting names: next
-    /// to a network with an empty name and a layer `a`, a part named `a` can't have the same
-    /// tensors.
+    /// Panics if there is already a part with this name, or a tensor with one of the resulting
+    /// names: next to a network with an empty name and a layer `a`, a part named `a` can't have the
+    /// same tensors.
     pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
@@ -114,7 +113,7 @@ impl Saver {
                 Axes::EMPTY
             } else {
                 let len = tensor.layout.bytes(size_of::<T>());
-                let numbers = memory::parameter_bytes(part, first, len);
+                let numbers = params::parameter_bytes(part, first, len);
                 write(numbers, size, &tensor, data);
                 tensor.file_sizes()
             };
@@ -132,7 +131,7 @@ impl Saver {
     /// Adds a text to the metadata. Each key may be added once.
     ///
     /// # Panics
-    /// If the key is `shapewright`, which is the key of the version number of files.
+    /// Panics if the key is `shapewright`, which is the key of the version number of files.
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         assert!(
             key != FORM.0,
@@ -173,7 +172,7 @@ impl Saver {
     /// Writes the file atomically; see [files](crate#files).
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         save(path.as_ref(), &self.to_bytes())
     }

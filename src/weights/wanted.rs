@@ -3,12 +3,12 @@
 use super::order::{Followed, channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
 use super::wiring::{Reached, is_wired};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
-/// The number of times that a look-ahead may begin anew behind a layer of a wired list, where its
-/// ways part. It is bounded, as the number of ways is not.
+/// The largest number of paths that a look-ahead follows through a wired list. It is bounded, as
+/// the number of paths is not.
 const MOST_WAYS: usize = 32;
 
 /// Returns the order in which the readers of an output want their input features; `behind` is the
@@ -45,8 +45,8 @@ pub(super) const fn wanted_by(
 }
 
 /// Like [`wanted_by`], for a list in which a layer reads another output than the one before it.
-/// Layers that read an output directly or behind layers that pass it on are asked in order; the
-/// first that wants one decides.
+/// Layers that read an output directly or behind layers that pass it on are checked in order, and
+/// the first that requires an order decides.
 const fn wanted_in_wiring(
     layers: &[ParamField],
     output: usize,
@@ -112,7 +112,7 @@ const fn passes_on(layer: &LayerInfo, input: Dims) -> bool {
         FeatureOrder::View => true,
         FeatureOrder::Keeps => input.same(&layer.output),
         FeatureOrder::Channels => axes <= 1 && input.same(&layer.output),
-        // Of other than three axes it takes rows, too.
+        // With other than three axes, it also takes rows.
         FeatureOrder::Whole => axes != 3,
         FeatureOrder::Makes
         | FeatureOrder::Depends
@@ -236,10 +236,12 @@ impl Uses {
         let mut uses = Uses::NONE;
         let mut reached = Reached::only(output);
         let mut i = output;
+
         while i < layers.len() {
             let Some(layer) = &layers[i].layer else {
                 return uses;
             };
+
             if let Some(source) = reached.first_source(layer, i) {
                 let (own, passes_on) = Uses::of_layer(&layers[i], layer, source);
                 uses = uses.and(own);
@@ -247,8 +249,10 @@ impl Uses {
                     reached.add(i + 1);
                 }
             }
+
             i += 1;
         }
+
         if reached.has(layers.len()) {
             uses.and(behind)
         } else {
@@ -262,6 +266,7 @@ impl Uses {
         let input = layer.source_shape(source);
         let output = layer.output;
         let several = input.sizes().len() > 1;
+
         match layer.order {
             FeatureOrder::Keeps => (Uses::NONE, true),
             FeatureOrder::Joins => (Uses::NONE, output.sizes().len() > 1),

@@ -1,7 +1,7 @@
 //! The wiring of a list of layers, as far as the order of features depends on it.
 
 use super::order::input_of;
-use crate::network::param_tree::{LayerInfo, ParamField};
+use crate::params::param_tree::{LayerInfo, ParamField};
 use crate::tensor::Dims;
 
 /// Returns whether a layer of the list reads another output than the one before it.
@@ -72,8 +72,8 @@ impl LayerInfo {
 /// The largest number of a list's outputs in a [`Reached`].
 const MOST_OUTPUTS: usize = 1024;
 
-/// A set of outputs of a list. Those that it has no room for count as in it: whoever asks for the
-/// uses of an output gets too many rather than too few.
+/// A set of outputs of a list. Outputs that it has no room for count as members, so that an output
+/// has too many uses rather than too few.
 #[derive(Clone, Copy)]
 pub(super) struct Reached {
     bits: [u64; MOST_OUTPUTS / 64],

@@ -130,7 +130,7 @@ fn gradients<N: Trainable<Element = f64>>(
     let mut gradient = N::zeros();
     // `backward` must overwrite whatever the gradient holds.
     gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
-    let mut step = |backward: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
+    let mut step = |backward: &mut dyn FnMut(Pass<'_, '_, N>, &mut N), gradient: &mut N| {
         workspace.reseed(SEED);
         let mut pass = net.forward_train(x, workspace);
         pass.output_gradients_mut().copy_from_slice(weights);

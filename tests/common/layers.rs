@@ -194,7 +194,7 @@ impl<S: Shape, T: Element> Infer<S, S, T> for Round {
     }
 }
 
-/// 1 at the position of the first largest number, and 0 elsewhere. It has no backward pass.
+/// Gives 1 at the position of the first largest number, and 0 elsewhere. It has no backward pass.
 pub struct OneHot;
 
 impl<In: Shape> ShapeRule<In> for OneHot {

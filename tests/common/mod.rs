@@ -17,7 +17,7 @@ pub type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 /// One output of a network.
 pub type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
-/// A lock on the settings of the process, tier and threads. Dropping it restores them, also after a
+/// A lock on the settings of the process: tier and threads. Dropping it restores them, also after a
 /// panic.
 pub struct Settings(#[allow(dead_code)] MutexGuard<'static, ()>);
 
@@ -28,7 +28,7 @@ pub fn settings() -> Settings {
 }
 
 impl Settings {
-    /// Calls a function with every tier that this processor has, each in force.
+    /// Calls a function in every tier that this processor has.
     pub fn every_tier(&self, mut f: impl FnMut(Tier)) {
         for &tier in tier::supported_tiers() {
             tier::force_tier(tier).expect("a supported tier");
@@ -57,7 +57,7 @@ impl Drop for Settings {
 /// Runs the test of this name once more, in a process that can't spawn threads. Returns `true` in
 /// that process.
 ///
-/// There, threads ask for stacks that no system has the memory for.
+/// In that process, threads request stacks that no system has the memory for.
 pub fn without_threads(test: &str) -> bool {
     const STACK: &str = "RUST_MIN_STACK";
     const TOO_MUCH: &str = "1152921504606846976";

@@ -1,4 +1,4 @@
-//! CIFAR-10's files: what is read, and what is said about malformed ones.
+//! CIFAR-10's files: their contents, and the errors of malformed ones.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::common::folder;
 use shapewright::data::cifar::{self, Cifar10};
 use shapewright::data::{Place, ReadErrorKind};
 
-/// A record whose bytes are all different where it matters: by channel, row and column.
+/// Returns a record whose bytes depend on channel, row and column.
 fn record(label: u8) -> Vec<u8> {
     let mut record = vec![label];
     for channel in 0..3 {
@@ -30,12 +30,15 @@ fn planes_become_channels() {
         [3, 9]
     );
     assert_eq!(images.len(), 2);
+
     for (channel, row, column) in [(0, 0, 0), (0, 31, 31), (1, 5, 20), (2, 17, 3), (2, 0, 31)] {
         let at = [usize::from(row), usize::from(column), usize::from(channel)];
         assert_eq!(images[1][at], byte(channel, row, column), "{at:?}");
     }
+
     let (scaled, _) = cifar::batch_from::<f32>("", &file[..]).expect("two records");
     assert_eq!(scaled[0][[31, 31, 2]], 223.0 / 255.0);
+
     assert!(
         cifar::batch_from::<f32>("", &[][..])
             .expect("no records")
@@ -72,18 +75,21 @@ fn the_folder_is_read_in_order() {
         let file = record(number).repeat(usize::from(number));
         fs::write(folder.join(format!("data_batch_{number}.bin")), file).expect("a file");
     }
+
     let error = Cifar10::<f32>::read(&folder).expect_err("no test images");
     assert_eq!(
         (error.kind, error.path),
         (ReadErrorKind::Io, folder.join("test_batch.bin"))
     );
-    // As a download leaves it that failed at once.
+
+    // A download that fails at once leaves an empty file.
     fs::write(folder.join("test_batch.bin"), "").expect("a file");
     let error = Cifar10::<f32>::read(&folder).expect_err("no test images");
     assert_eq!(
         (error.kind, &*error.found),
         (ReadErrorKind::Length, "an empty file")
     );
+
     fs::write(folder.join("test_batch.bin"), record(0)).expect("a file");
     let data: Cifar10 = Cifar10::read(&folder).expect("the six files");
     let labels: Vec<_> = data

@@ -1,4 +1,4 @@
-//! Tables as comma-separated values: what is read, and what is said about every malformed line.
+//! Tables of comma-separated values: their contents, and the errors of malformed lines.
 #![cfg(feature = "csv")]
 
 use crate::common::reference::{cases, text};
@@ -50,13 +50,14 @@ fn features_and_classes_are_read() {
 }
 
 #[test]
-fn what_is_declared_is_declared_once() {
+fn duplicate_declarations_are_refused() {
     says(
         classes(&Csv::new().classes(["rose", "lily", "rose"]), FLOWERS),
         &[
             "t.csv: expected the classes to be declared once each, but found `rose` twice; declare it once",
         ],
     );
+
     let csv = Csv::new().one_hot("b", ["1", "2", "2"]);
     says(
         values(&csv, "y,a,b\n1,2,1\n"),
@@ -64,6 +65,7 @@ fn what_is_declared_is_declared_once() {
             "t.csv: expected the categories of `b` to be declared once each, but found `2` twice; declare it once",
         ],
     );
+
     let csv = Csv::new().one_hot("b", ["1"]).one_hot("b", ["2"]);
     says(
         values(&csv, "y,a,b\n1,2,1\n"),
@@ -140,7 +142,7 @@ fn nan_is_missing_as_declared_and_no_number_otherwise() {
     let wrong = |found| {
         format!("t.csv: line 2, column `a`: expected a number, but found `{found}`; {advice}")
     };
-    // By default, as pandas writes it and as Python prints it.
+    // By default, NaN is missing as pandas writes it and as Python prints it.
     for text in ["NaN", "nan"] {
         let table = format!("y,a,b\n1,{text},2\n");
         assert!(values(&Csv::new(), &table).expect(text).x[0][0].is_nan());
@@ -154,7 +156,7 @@ fn nan_is_missing_as_declared_and_no_number_otherwise() {
         says(values(&Csv::new(), &table), &[&wrong(text)]);
     }
 
-    // Among categories it is a name like any other.
+    // Among categories, it is a name like any other.
     let csv = Csv::new().missing(["-"]).one_hot("b", ["low"]);
     says(
         values(&csv, "y,a,b\n1,2,nan\n"),
@@ -184,6 +186,7 @@ fn categories_become_features() {
         .read_values_from("t.csv", &b"y,a,b\n1,2,high\n1,3, low \n1,4,?\n"[..], ["y"])
         .expect("a table");
     assert_eq!(table.columns, ["b=low", "b=high", "a"]);
+
     let bits = |x: &Tensor1<3>| {
         x.iter()
             .map(|x| if x.is_nan() { -1.0 } else { *x })
@@ -191,14 +194,16 @@ fn categories_become_features() {
     };
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [-1.0, -1.0, 4.0]]);
-    // What is declared is no missing value: `NA` may be North America.
+
+    // A declared category is not a missing value: `NA` may be North America.
     let csv_of_names = Csv::new().one_hot("b", ["NA", "NaN"]);
     let table: CsvValues<3, 1> = csv_of_names
         .read_values_from("t.csv", &b"y,a,b\n1,2,NA\n1,NA,NaN\n1,4,\n"[..], ["y"])
         .expect("a table");
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[2.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [4.0, -1.0, -1.0]]);
-    // What is no category is reported once, with those that are.
+
+    // A value that is no category is reported once, with the categories.
     let read = |csv: &Csv, text: &str| -> Result<CsvValues<3, 1>, ReadErrors> {
         csv.read_values_from("t.csv", text.as_bytes(), ["y"])
     };
@@ -210,6 +215,7 @@ fn categories_become_features() {
             "t.csv: line 3, column `a`: expected a number, but found `x`; correct it, or declare it with `missing` or `one_hot`",
         ],
     );
+
     let error =
         read(&csv.clone().one_hot("c", ["x"]), "y,a,b\n1,2,low\n").expect_err("no column `c`");
     assert!(
@@ -218,12 +224,14 @@ fn categories_become_features() {
             .contains("expected a column with the name `c`"),
         "{error}"
     );
-    // The size of the tensor counts all of them, in the order of the file as well.
+
+    // The size of the tensor counts all categories, also in the order of the file.
     let csv = Csv::new().one_hot("b", ["low", "high"]);
     assert_eq!(
         read(&csv, "b,y,a\nhigh,1,2\n").expect("a table").x[0].as_slice(),
         [0.0, 1.0, 2.0]
     );
+
     let error = read(&csv, "y,a\n1,2\n").expect_err("no column `b`");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Format);
     let error = values(&csv, "y,a,b\n1,2,low\n").expect_err("three features");
@@ -251,10 +259,12 @@ fn malformed_features_are_all_reported() {
         line(6, "a", "x\\ny"),
         line(8, "b", "6 7"),
     ];
+
     says(
         values(&Csv::new(), text),
         &lines.each_ref().map(String::as_str),
     );
+
     let error = values(&Csv::new(), text).expect_err("malformed");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Value);
     assert_eq!(
@@ -264,6 +274,7 @@ fn malformed_features_are_all_reported() {
             column: "a".into()
         }
     );
+
     let long =
         values(&Csv::new(), format!("y,a,b\n1,2,{}\n", "ü".repeat(1000))).expect_err("malformed");
     assert_eq!(&*long.errors[0].found, format!("`{}..`", "ü".repeat(40)));
@@ -280,6 +291,7 @@ fn lines_are_counted_as_editors_do() {
                 Place::Cell { line, .. } => line,
                 _ => panic!("{error}"),
             };
+
             assert_eq!(
                 error.errors.iter().map(line).collect::<Vec<_>>(),
                 [4, 6, 6, 10],
@@ -287,7 +299,8 @@ fn lines_are_counted_as_editors_do() {
             );
         }
     }
-    // More than one buffer of the reader.
+
+    // A file that is larger than the reader's buffer.
     let text = format!("y,a,b\r\n{}1,x,3\r\n", "1,2,3\r\n".repeat(5000));
     let error = values(&Csv::new(), text).expect_err("malformed");
     assert_eq!(
@@ -297,6 +310,7 @@ fn lines_are_counted_as_editors_do() {
             column: "a".into()
         }
     );
+
     let csv = Csv::new().columns(["y", "a", "b"]);
     let error = values(&csv, "\u{feff}1,x,3\n").expect_err("malformed");
     assert_eq!(
@@ -318,12 +332,14 @@ fn malformed_targets_are_reported() {
             &format!("t.csv: line 3, column `y`: expected a number, but found `high`; {advice}"),
         ],
     );
+
     says(
         classes(&Csv::new(), &format!("{FLOWERS}1,2,?\n")),
         &[
             "t.csv: line 5, column `kind`: expected the name of a class, but found `?`; leave out lines without one",
         ],
     );
+
     says(
         classes(&Csv::new().classes(["rose", "tulip"]), FLOWERS),
         &[
@@ -350,18 +366,21 @@ fn a_number_that_means_missing_is_no_target() {
 fn another_number_of_classes_is_refused() {
     let advice =
         "change the number of classes of the labels, or declare all of them with `classes`";
+
     says(
         classes(&Csv::new(), &format!("{FLOWERS}1,2,iris\n")),
         &[&format!(
             "t.csv: expected 2 classes in the column `kind`, but found 3: `iris`, `lily`, `rose`; {advice}"
         )],
     );
+
     says(
         classes(&Csv::new(), "a,b,kind\n"),
         &[&format!(
             "t.csv: expected 2 classes in the column `kind`, but found 0: none; {advice}"
         )],
     );
+
     assert_eq!(
         classes(&Csv::new().classes(["x", "y"]), "a,b,kind\n")
             .expect("no rows")
@@ -403,6 +422,7 @@ fn columns_that_are_not_there_are_reported() {
            correct the name, or set the `delimiter`",
         ],
     );
+
     says(
         values(&Csv::new(), "y,y,b\n1,2,3\n"),
         &[
@@ -424,6 +444,7 @@ fn columns_that_are_not_there_are_reported() {
            give each column a name of its own",
         ],
     );
+
     for (csv, what, name) in [
         (Csv::new().columns(["a", "y", "a"]), "columns", "a"),
         (Csv::new().features(["b", "b"]), "features", "b"),
@@ -436,6 +457,7 @@ fn columns_that_are_not_there_are_reported() {
             )],
         );
     }
+
     says(
         values(&Csv::new(), "y,a,b,c\n1,2,3,4\n"),
         &[
@@ -443,6 +465,7 @@ fn columns_that_are_not_there_are_reported() {
            change the size of the tensors, or choose columns with `features`",
         ],
     );
+
     says(
         values(&Csv::new(), ""),
         &[
@@ -454,6 +477,7 @@ fn columns_that_are_not_there_are_reported() {
 #[test]
 fn other_encodings_are_reported() {
     let advice = "save the file as UTF-8";
+
     says(
         values(&Csv::new(), b"y,a,b\n1,2\xff,3\n1,2,3\n1,2,\xfc\n"),
         &[
@@ -465,6 +489,7 @@ fn other_encodings_are_reported() {
             ),
         ],
     );
+
     says(
         values(&Csv::new(), b"y,\xff,b\n1,2,3\n"),
         &[&format!(
@@ -482,6 +507,7 @@ fn quotes_that_are_not_closed_are_reported_where_they_open() {
              end of the file; {advice}"
         )
     };
+
     let csv = Csv::new().features(["a", "b"]);
     says(
         values(&csv, "y,a,b,comment\n1,2,3,ok\n2,3,4,\"oops\n3,4,5,fine\n"),
@@ -491,7 +517,9 @@ fn quotes_that_are_not_closed_are_reported_where_they_open() {
     says(values(&csv, "y,a,b,comment\n1,2,3,\"ok"), &[&open(2)]);
     says(values(&csv, "y,a,b,\"comment\n1,2,3,ok\n"), &[&open(1)]);
     says(values(&csv, "y,a,b,c\n1,2,3,\"\n\n\"\"\n"), &[&open(2)]);
-    // A later quote closes it, before text that can't be there; what follows is read again.
+
+    // A later quote closes it, before text that is an error there. The lines after that are read
+    // again.
     let text = "y,a,b,comment\n1,2,3,\"oops\n1,2,3,\"fine\"\n1,x,3,ok\n";
     let stray = "write a quote that is text twice, close one that was left open, or read the file with `quotes(false)` \
                  if quotes are text in it";
@@ -536,7 +564,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
     assert_eq!(indices(&table.labels), [0, 1, 2]);
     assert_eq!(table.columns, ["size", "a \"b\" c"]);
 
-    // They are not a part of a number, though.
+    // But a quote is not a part of a number.
     says(
         values(&Csv::new(), "y,a,b\n1,2\",3\n"),
         &[
@@ -545,7 +573,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
         ],
     );
 
-    // Where quotes have no meaning, those at the beginning are text, too.
+    // If quotes have no meaning, those at the beginning are text as well.
     let csv = Csv::new().quotes(false);
     let table: CsvClasses<1, 2> = csv
         .read_classes_from("t.csv", &b"a,kind\n1,5\" pipe\n2,\"x\n"[..], "kind")
@@ -553,7 +581,7 @@ fn quotes_that_do_not_begin_a_field_are_text() {
     assert_eq!(table.classes, ["\"x", "5\" pipe"]);
 }
 
-/// One column of a table of three, as text.
+/// Returns one column of a table with three, as text.
 fn column(text: &str, name: &str, fields: &[String]) -> Result<Vec<String>, ReadErrors> {
     let mut classes = fields.to_vec();
     classes.sort();
@@ -603,6 +631,7 @@ fn quotes_are_read_as_python_reads_them() {
 fn blanks_around_quotes_do_not_count() {
     let text =
         "a, \"b\" ,kind\n1, \"2\", \"ro\"\"se, red\"\n3,\t\" 4 \" ,\"lily\n of the valley\" \n";
+
     for end in ["\n", "\r\n"] {
         let table = classes(&Csv::new(), &text.replace('\n', end)).expect("a table");
         assert_eq!(table.x, [[1.0, 2.0], [3.0, 4.0]].map(Tensor1::from));
@@ -612,7 +641,8 @@ fn blanks_around_quotes_do_not_count() {
         );
         assert_eq!(table.columns, ["a", "b"]);
     }
-    // The delimiter is no blank.
+
+    // The delimiter is not a blank.
     let csv = Csv::new().delimiter(b'\t');
     let table =
         values(&csv, "y\ta\tb\n1\t \"2\" \t\n\t\t\n").expect_err("a target that is missing");
@@ -636,6 +666,7 @@ fn lines_of_every_kind_are_read() {
             .map(|(x, y)| [y[0], x[0], x[1]])
             .collect::<Vec<_>>()
     };
+
     let expected = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
     for text in [
         "y,a,b\n1,2,3\n4,5,6",
@@ -647,12 +678,14 @@ fn lines_of_every_kind_are_read() {
     ] {
         assert_eq!(numbers(text), expected, "{text:?}");
     }
-    // An empty field in quotes is a row of a table with one column; an empty line is none.
+
+    // In a table with one column, an empty field in quotes is a row, and an empty line is not.
     let one: CsvValues<1, 0> = Csv::new()
         .read_values_from("", &b"a\n1\n\n\"\"\n2\n"[..], [])
         .expect("a table");
     assert_eq!((one.x.len(), one.x[1][0].is_nan()), (3, true));
-    // Both columns of one name are features; only by its name one can't be told from the other.
+
+    // Two columns with one name can both be features, but neither can be chosen by name.
     let table = values(&Csv::new(), "y,a,a\n1,2,3\n").expect("a table");
     assert_eq!(
         (table.x[0].as_slice(), &table.columns[..]),
@@ -662,18 +695,20 @@ fn lines_of_every_kind_are_read() {
 }
 
 #[test]
-fn what_is_no_text_is_reported() {
+fn files_that_are_not_text_are_reported() {
     let utf_16 = |text: &str| {
         text.encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect::<Vec<_>>()
     };
+
     says(
         values(&Csv::new(), utf_16("\u{feff}y,a,b\n1,2,3\n")),
         &[
             "t.csv: line 1: expected text in UTF-8, but found text in UTF-16; save the file as UTF-8",
         ],
     );
+
     let zero =
         "expected text, but found a byte of 0; save the file as UTF-8; in UTF-16, many bytes are 0";
     says(
@@ -684,6 +719,7 @@ fn what_is_no_text_is_reported() {
         values(&Csv::new(), "y,a,b\n1,2,3\n1,\0,3\n"),
         &[&format!("t.csv: line 3: {zero}")],
     );
+
     for delimiter in [b'"', b'\n', b'\r', 0, 0xe9] {
         let error =
             values(&Csv::new().delimiter(delimiter), "y,a,b\n1,2,3\n").expect_err("no delimiter");
@@ -691,7 +727,7 @@ fn what_is_no_text_is_reported() {
     }
 }
 
-/// Text that is made while it is read.
+/// Text that is generated while it is read.
 struct Repeated {
     start: &'static [u8],
     byte: u8,
@@ -713,29 +749,34 @@ impl std::io::Read for Repeated {
 #[test]
 fn lines_without_end_are_refused_before_they_fill_the_memory() {
     let limits = Limits::new().max_bytes(1 << 20);
+
     let of = |start: &'static str, byte, left| {
         let source = Repeated {
             start: start.as_bytes(),
             byte,
             left,
         };
+
         let read = || Csv::new().read_values_from::<2, 1, f32>("t.csv", source, ["y"]);
         let error = limits.within(read).expect_err("a line without end");
         let error = error.errors.into_iter().next().expect("an error");
         assert_eq!(error.kind, ReadErrorKind::Limit, "{error}");
         error
     };
-    // More bytes than a machine has: the end is never looked for.
+
+    // There are more bytes than a machine has, so the end of the line is not searched for.
     assert_eq!(of("", b',', usize::MAX).place, Place::Line(1));
     assert_eq!(of("y,a,b\n1,2,", b'3', usize::MAX).place, Place::Line(2));
     of("y,a,b\n1,2,\"", b'3', usize::MAX);
     of("y,a,b\n1,2,\"", b'\n', usize::MAX);
+
     // A line of few bytes with many fields.
     let text = of("", b',', 20_000).to_string();
     let expected = "t.csv: line 1: expected at most 1048576 bytes of memory to be needed for a file, but found a line of \
                     20000 fields; if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
     assert_eq!(text, expected);
-    // A limit of the program's own is for all rows together, too.
+
+    // A limit that the program sets also holds for all rows together.
     let rows = format!("y,a,b\n{}", "1,2,3\n".repeat(1000));
     let few = Limits::new().max_bytes(5000);
     assert_eq!(
@@ -745,6 +786,7 @@ fn lines_without_end_are_refused_before_they_fill_the_memory() {
             .kind,
         ReadErrorKind::Limit
     );
+
     assert_eq!(
         limits
             .within(|| values(&Csv::new(), &rows))
@@ -827,13 +869,16 @@ proptest! {
         let line = |row: &Vec<String>| row.iter().map(quote).collect::<Vec<_>>().join(",") + end;
         let text = format!("0,kind,0{end}{}", rows.iter().map(line).collect::<String>());
         let csv = Csv::new().features(Vec::<String>::new()).missing(Vec::<String>::new());
+
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let usual: Vec<String> =
             reader.records().map(|record| record.expect("three fields")[1].to_owned()).collect();
+
         let mut names: Vec<String> = usual.clone();
         names.sort();
         names.dedup();
         names.extend((names.len()..9).map(|i| format!("not there {i}")));
+
         let read = csv.classes(names).read_classes_from::<0, 9, f32>("", text.as_bytes(), "kind");
         let table = read.expect("a table");
         let found: Vec<_> = table.labels.iter().map(|label| table.classes[label.index()].clone()).collect();
@@ -851,7 +896,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(numbers in prop::collection::vec(any::<[f32; 3]>(), 0..20)) {
+    fn written_values_are_read_back(numbers in prop::collection::vec(any::<[f32; 3]>(), 0..20)) {
         prop_assume!(numbers.iter().flatten().all(|x| x.is_finite()));
         let text: String = numbers.iter().map(|[y, a, b]| format!("{y:?},{a:e},{b}\n")).collect();
         let table = values(&Csv::new(), format!("y,a,b\n{text}")).expect("a table");

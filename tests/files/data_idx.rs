@@ -1,4 +1,4 @@
-//! IDX files and MNIST's folder: what is read, and what is said about every malformed file.
+//! IDX files and MNIST's folder: their contents, and the errors of malformed files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
 use shapewright::tensor::{Rank1, Rank3};
 
-/// An IDX file of bytes.
+/// Returns an IDX file of bytes.
 fn file(sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, sizes.len() as u8];
     sizes
@@ -81,7 +81,7 @@ fn labels_are_counted_from_any_number() {
     let letters: Vec<u8> = (1..=26).rev().collect();
     fs::write(&path, file(&[26], &letters)).expect("a file");
     let name = path.display();
-    // 27 classes would be read, the first of which no sample is of.
+    // Labels of 27 classes would be read, without a sample of the first class.
     let text = format!(
         "{name}: byte 8: expected labels of 26 classes, from 0, but found label 26 at position 0; the file's labels are 1 \
          to 26: if the first class is 1, read them with `labels_counted_from(.., 1)`"
@@ -118,7 +118,7 @@ fn labels_are_counted_from_any_number() {
         Place::Byte(33),
         &text,
     );
-    // Counted from 0, without a sample of the first class: nothing says that 27 is wrong.
+    // Nothing shows that 27 classes, counted from 0, are wrong.
     assert!(idx::labels::<27>(&path).is_ok());
 }
 
@@ -144,6 +144,7 @@ fn other_formats_are_refused() {
 #[test]
 fn other_sizes_are_refused() {
     use ReadErrorKind::Shape;
+
     for sizes in [
         &[2, 3, 2][..],
         &[2, 6],
@@ -158,8 +159,10 @@ fn other_sizes_are_refused() {
         );
         is(images(&file(sizes, &[0; 64])), Shape, Place::Byte(4), &text);
     }
+
     let text = "some.idx: byte 4: expected images, but found the sizes [2]; read labels with `idx::labels`";
     is(images(&file(&[2], &[0, 0])), Shape, Place::Byte(4), text);
+
     // Sizes whose product is that of the tensor only after an overflow.
     let overflow = idx::images_from::<Rank1<0>, u8>("", &file(&[1, 1 << 31, 1 << 31, 4], &[])[..]);
     assert_eq!(overflow.expect_err("too large").kind, Shape);
@@ -175,6 +178,7 @@ fn files_that_were_cut_say_where_they_end() {
             (ReadErrorKind::Length, Place::Byte(len as u64))
         );
     }
+
     let text = "some.idx: byte 2: expected 4 bytes for the magic number from byte 0, but found the end of the file \
                 after 2 of them; copy or download the file again";
     is(
@@ -183,6 +187,7 @@ fn files_that_were_cut_say_where_they_end() {
         Place::Byte(2),
         text,
     );
+
     let text = "some.idx: byte 20: expected 12 bytes for the elements of the sizes [2, 2, 3] from byte 16, but \
                 found the end of the file after 4 of them; copy or download the file again";
     is(
@@ -191,7 +196,8 @@ fn files_that_were_cut_say_where_they_end() {
         Place::Byte(20),
         text,
     );
-    // What the sizes say is not believed before it is there: this would be 24 GB.
+
+    // No memory is reserved for sizes before the data is there: this would be 24 GB.
     is(
         images(&file(&[u32::MAX, 2, 3], &[])),
         ReadErrorKind::Length,
@@ -227,6 +233,7 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 fn gzipped_files_are_read_and_their_damage_found() {
     let packed = gzipped(&file(&[2, 2, 3], &[51; 12]));
     assert_eq!(images(&packed).expect("images")[1].as_slice(), [0.2; 6]);
+
     for len in 2..packed.len() {
         let error = images(&packed[..len]).expect_err("cut");
         assert_eq!(error.kind, ReadErrorKind::Format, "{len}: {error}");
@@ -237,6 +244,7 @@ fn gzipped_files_are_read_and_their_damage_found() {
             "{error}"
         );
     }
+
     // The checksum at the end is compared.
     let mut damaged = packed.clone();
     let checksum = damaged.len() - 8;
@@ -245,6 +253,7 @@ fn gzipped_files_are_read_and_their_damage_found() {
         images(&damaged).expect_err("damaged").kind,
         ReadErrorKind::Format
     );
+
     let error =
         images(&gzipped(&file(&[2, 2, 3], &[51; 11]))).expect_err("cut before it was packed");
     assert_eq!(
@@ -297,9 +306,11 @@ fn the_folder_of_mnist_is_read_in_both_namings() {
         "t10k-images-idx3-ubyte",
         "t10k-labels.idx1-ubyte",
     ];
+
     for (name, names) in [("usual", USUAL), ("dotted", dotted)] {
         let folder = folder(&format!("mnist-{name}"));
         write_mnist(&folder, names);
+
         let data: Mnist = Mnist::read(&folder).expect("the four files");
         assert_eq!((data.train_images.len(), data.test_images.len()), (3, 2));
         assert_eq!(
@@ -310,6 +321,7 @@ fn the_folder_of_mnist_is_read_in_both_namings() {
             (data.train_labels[0].index(), data.test_labels[0].index()),
             (1, 9)
         );
+
         let bytes = Mnist::<Rank1<784>, u8>::read(&folder).expect("the four files");
         assert_eq!(bytes.train_images[0][783], 255);
     }
@@ -374,17 +386,20 @@ fn the_real_mnist_is_read() {
         );
         return;
     }
+
     let data = Mnist::<Rank1<784>, u8>::read(&folder).expect("MNIST");
     assert_eq!(
         (data.train_images.len(), data.test_images.len()),
         (60_000, 10_000)
     );
+
     // The mean of the training pixels is known: 0.1307 of 255.
     let sum: u64 = Tensor::flatten(&data.train_images)
         .iter()
         .map(|&byte| u64::from(byte))
         .sum();
     assert!((sum as f64 / (60_000.0 * 784.0 * 255.0) - 0.1307).abs() < 5e-5);
+
     assert_eq!(
         data.train_labels[..5]
             .iter()
@@ -392,6 +407,7 @@ fn the_real_mnist_is_read() {
             .collect::<Vec<_>>(),
         [5, 0, 4, 1, 9]
     );
+
     let mut counts = [0; 10];
     data.test_labels
         .iter()
@@ -416,7 +432,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(count in 0..9usize, seed in any::<u64>()) {
+    fn written_values_are_read_back(count in 0..9usize, seed in any::<u64>()) {
         let pixels: Vec<Tensor2<3, 2, u8>> =
             (0..count).map(|i| Tensor::from_position(|j| (seed >> (8 * ((i + j) % 8))) as u8)).collect();
         let bytes = file(&[count as u32, 3, 2], Tensor::flatten(&pixels));

@@ -1,4 +1,4 @@
-//! Pictures in folders: their numbers, their classes, and what is said about files that are none.
+//! Pictures in folders: their numbers, their classes, and the errors of other files.
 #![cfg(feature = "images")]
 
 use std::fs;
@@ -11,12 +11,13 @@ use shapewright::data::images::{self, Images, Size};
 use shapewright::data::{ReadErrorKind, ReadErrors};
 use shapewright::prelude::*;
 
-/// A picture of three rows and two columns, with 60 times the row as red and the column as green.
+/// Returns a picture of three rows and two columns, with 60 times the row as red and the column as
+/// green.
 fn colours() -> RgbImage {
     RgbImage::from_fn(2, 3, |x, y| Rgb([60 * y as u8, x as u8, 7]))
 }
 
-/// Two classes: a picture in colours, and two grey ones.
+/// Writes two classes: a picture in colours, and two grey ones.
 fn write_two_classes(folder: &Path) {
     fs::create_dir(folder.join("b class"))
         .and_then(|()| fs::create_dir(folder.join("a")))
@@ -40,10 +41,12 @@ fn two_classes(folder: &Path, size: Size) -> Result<Images<3, 2, 3, 2>, ReadErro
 fn folders_are_classes_in_the_order_of_their_names() {
     let folder = folder("images-classes");
     write_two_classes(&folder);
-    // What does not count.
+
+    // These files do not count.
     fs::write(folder.join("README.txt"), "about").expect("a file");
     fs::write(folder.join("a/.hidden"), "").expect("a file");
     fs::create_dir(folder.join(".git")).expect("a folder");
+
     let read = two_classes(&folder, Size::Exact).expect("pictures");
     assert_eq!(read.classes, ["a", "b class"]);
     assert_eq!(
@@ -57,6 +60,7 @@ fn folders_are_classes_in_the_order_of_their_names() {
         read.paths,
         ["a/10.png", "a/2.PNG", "b class/x.png"].map(|path| folder.join(path))
     );
+
     assert_eq!(
         (read.images[0], read.images[1]),
         (Tensor::full(0.4), Tensor::full(0.2))
@@ -90,6 +94,7 @@ fn other_sizes_are_stretched_or_refused() {
     RgbImage::from_fn(8, 3, |x, _| Rgb([if x < 4 { 0 } else { 200 }; 3]))
         .save(&path)
         .expect("a picture");
+
     let error = two_classes(&folder, Size::Exact).expect_err("one is wide");
     assert_eq!(
         (error.errors.len(), error.errors[0].kind),
@@ -101,6 +106,7 @@ fn other_sizes_are_stretched_or_refused() {
         path.display()
     );
     assert_eq!(error.to_string(), text);
+
     let wide = two_classes(&folder, Size::Resize).expect("pictures").images[2];
     assert!(wide[[1, 0, 0]] < 0.2 && wide[[1, 1, 0]] > 0.6, "{wide:?}");
 }
@@ -114,6 +120,7 @@ fn files_that_are_no_pictures_are_all_named() {
     fs::write(folder.join("a/empty.jpeg"), "").expect("a file");
     fs::write(folder.join("a/notes.txt"), "notes").expect("a file");
     fs::create_dir(folder.join("b class/more.png")).expect("a folder");
+
     let error = two_classes(&folder, Size::Resize).expect_err("broken ones");
     let names: Vec<_> = error
         .errors
@@ -130,6 +137,7 @@ fn files_that_are_no_pictures_are_all_named() {
         ]
         .map(Path::new)
     );
+
     assert!(
         error
             .errors
@@ -138,12 +146,14 @@ fn files_that_are_no_pictures_are_all_named() {
             && !error.more,
         "{error}"
     );
+
     let text = format!(
         "{}: expected a PNG or JPEG file, but found a name that ends in \"txt\"; move it to another place, or convert it",
         folder.join("a/notes.txt").display()
     );
     assert_eq!(error.to_string().lines().nth(2), Some(&*text));
     assert_eq!(&*error.errors[3].found, "a folder");
+
     for i in 0..30 {
         fs::write(folder.join(format!("a/{i}.png")), "no picture").expect("a file");
     }
@@ -170,7 +180,7 @@ fn another_number_of_classes_is_refused() {
 }
 
 #[test]
-fn a_wrong_end_of_the_name_does_no_harm() {
+fn pictures_are_read_under_a_wrong_extension() {
     let path = folder("images-ends").join("really-a-png.jpg");
     colours()
         .save_with_format(&path, ImageFormat::Png)
@@ -186,20 +196,23 @@ fn a_jpeg_that_was_cut_is_refused() {
     });
     picture.save(&path).expect("a picture");
     let whole = fs::read(&path).expect("a picture");
+
     let read = |bytes: &[u8]| {
         fs::write(&path, bytes).expect("a file");
         images::read::<30, 40, 3, u8>(&path, Size::Exact)
     };
-    // A preview is a whole JPEG in a segment of its own; it does not make up for the end of the
-    // file.
+
+    // A preview is a whole JPEG in a segment of the file. Its end is not the end of the file.
     let length = (2 + whole.len() as u16).to_be_bytes();
     let preview = [&whole[..2], &[0xff, 0xe1], &length, &whole, &whole[2..]].concat();
+
     for whole in [&whole, &preview] {
         let image = read(whole).expect("a picture");
         assert_eq!(
             read(&[whole, &b"more"[..]].concat()).expect("what follows does not count"),
             image
         );
+
         for cut in [1, 2, 10, 100, 300] {
             let error = read(&whole[..whole.len() - cut]).expect_err("a cut picture");
             let text = "expected a PNG or JPEG file, but found a JPEG that ends before its end-of-image marker; copy or download \
@@ -214,7 +227,7 @@ fn a_jpeg_that_was_cut_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_an_error_and_not_waited_for() {
+fn pipes_and_devices_are_refused_without_waiting() {
     let folder = folder("images-pipes");
     write_two_classes(&folder);
     let pipe = folder.join("a/pipe.png");
@@ -223,7 +236,7 @@ fn what_is_no_regular_file_is_an_error_and_not_waited_for() {
         .status()
         .expect("mkfifo");
     assert!(made.success());
-    // Links count as what they lead to: a picture, a device, nothing.
+    // Links count as their targets: a picture, a device, nothing.
     let link = |to: &Path, name: &str| {
         std::os::unix::fs::symlink(to, folder.join(name)).expect("a link");
     };

@@ -1,5 +1,5 @@
-//! NumPy's files: what NumPy wrote is read, what is written is what NumPy writes, and malformed
-//! files are refused.
+//! NumPy's files: those of NumPy are read, written ones equal NumPy's, and malformed ones are
+//! refused.
 #![cfg(feature = "npy")]
 
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
 use shapewright::tensor::{Rank0, Rank1, Rank2, Rank3};
 
-/// A file that NumPy wrote.
+/// Returns the path of a file that NumPy wrote.
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/reference/npy")
@@ -25,7 +25,7 @@ fn bytes(name: &str) -> Vec<u8> {
     fs::read(file(name)).expect("a file that NumPy wrote")
 }
 
-/// The numbers that tests/reference/make_npy.py writes.
+/// Returns the numbers that tests/reference/make_npy.py writes.
 fn numbers<T: NpyNumber>(number: impl Fn(usize) -> T) -> Tensor3<2, 3, 4, T> {
     Tensor3::from_fn(|[a, b, c]| number(100 * a + 10 * b + c))
 }
@@ -33,6 +33,7 @@ fn numbers<T: NpyNumber>(number: impl Fn(usize) -> T) -> Tensor3<2, 3, 4, T> {
 #[test]
 fn arrays_of_every_kind_are_read() {
     type Whole = Rank3<2, 3, 4>;
+
     let float = numbers(|n| n as f32 + 0.5);
     for name in ["f32.npy", "f32_fortran.npy", "version_2.npy"] {
         assert_eq!(
@@ -43,6 +44,7 @@ fn arrays_of_every_kind_are_read() {
         let many: Vec<Tensor2<3, 4>> = npy::read_many(file(name)).expect(name);
         assert_eq!(Tensor::flatten(&many), float.as_slice(), "{name}");
     }
+
     assert_eq!(
         *npy::read::<Whole, f64>(file("f64_big.npy")).expect("f64"),
         numbers(|n| n as f64 + 0.1)
@@ -60,6 +62,7 @@ fn arrays_of_every_kind_are_read() {
         *npy::read::<Whole, bool>(file("bool.npy")).expect("bool"),
         numbers(|n| n % 2 == 1)
     );
+
     assert_eq!(
         *npy::read::<Rank0, f64>(file("scalar.npy")).expect("a scalar"),
         Tensor0::from(2.5)
@@ -136,15 +139,18 @@ fn labels_are_read_from_every_integer_type() {
 }
 
 #[test]
-fn what_is_written_is_what_numpy_writes() {
+fn files_are_written_as_numpy_writes_them() {
     let folder = folder("npy-written");
     let path = folder.join("a.npy");
     let written = || fs::read(&path).expect("a file");
+
     npy::write(&path, &numbers(|n| n as f32 + 0.5)).expect("a file");
     assert_eq!(written(), bytes("f32.npy"));
+
     let many: Vec<Tensor2<3, 4, u8>> = npy::read_many(file("u8.npy")).expect("u8");
     npy::write_many(&path, &many).expect("a file");
     assert_eq!(written(), bytes("u8.npy"));
+
     npy::write(&path, &numbers(|n| n % 2 == 1)).expect("a file");
     assert_eq!(written(), bytes("bool.npy"));
     npy::write(&path, &Tensor0::from(2.5f64)).expect("a file");
@@ -153,6 +159,7 @@ fn what_is_written_is_what_numpy_writes() {
     assert_eq!(written(), bytes("empty.npy"));
     npy::write(&path, &Tensor1::from([2i64, 0, 1])).expect("a file");
     assert_eq!(written(), bytes("i64.npy"));
+
     assert_eq!(
         fs::read_dir(&folder).expect("a folder").count(),
         1,
@@ -174,6 +181,7 @@ fn archives_are_read_and_written() {
             2
         );
         assert_eq!(npz.read_labels::<3>("i64").expect(name)[0].index(), 2);
+
         let error = npz.read::<Rank1<1>, f32>("f16").expect_err("f16");
         assert_eq!(
             (error.kind, &error.path),
@@ -190,6 +198,7 @@ fn archives_are_read_and_written() {
             &text,
         );
     }
+
     let folder = folder("npz-written");
     let path = folder.join("a.npz");
     let mut writer = NpzWriter::create(&path).expect("a file");
@@ -199,6 +208,7 @@ fn archives_are_read_and_written() {
     writer
         .add_many("y", &[Tensor1::from([1i32]), Tensor1::from([2])])
         .expect("an array");
+
     let error = writer.add("x", &Tensor0::from(1.0f32)).expect_err("twice");
     assert!(
         error
@@ -207,6 +217,7 @@ fn archives_are_read_and_written() {
         "{error}"
     );
     assert!(!path.exists());
+
     writer.finish().expect("a file");
     let mut npz = Npz::open(&path).expect("an archive");
     assert_eq!(npz.names(), ["x", "y"]);
@@ -218,7 +229,8 @@ fn archives_are_read_and_written() {
         npz.read_many::<_, i32>("y").expect("y"),
         [Tensor1::from([1]), Tensor1::from([2])]
     );
-    // A file that is not finished leaves the one before, and nothing beside it.
+
+    // A writer that is dropped unfinished leaves the file before, and no other one.
     let mut writer = NpzWriter::create(&path).expect("a file");
     writer.add("z", &Tensor1::from([1.5f32])).expect("an array");
     drop(writer);
@@ -258,6 +270,7 @@ fn other_shapes_are_refused() {
 fn other_types_are_refused() {
     let advice =
         "read it into tensors of that type, or convert it with `astype` before it is saved";
+
     for (name, found) in [
         ("f64_big", "float64, big-endian"),
         ("u8", "uint8"),
@@ -275,9 +288,11 @@ fn other_types_are_refused() {
             &text,
         );
     }
+
     let text = format!("a.npy: byte 20: expected integers, but found float32; {advice}");
     let found = npy::read_labels_from::<3>("a.npy", &bytes("f32.npy")[..]);
     is(found, ReadErrorKind::Type, Place::Byte(20), &text);
+
     let text = "a.npy: byte 20: expected the head {'descr': '<f4', 'fortran_order': False, 'shape': (..)}, with values like \
                 these, but found `[('a', '<i4'), ('b', '<f8')], 'fortran_o..`; \
                 write the file with `numpy.save`, as plain numbers of one type";
@@ -299,6 +314,7 @@ fn other_formats_are_refused() {
         Place::Byte(0),
         text,
     );
+
     let text = "a.npy: byte 6: expected version 1, 2 or 3 of the format, but found 9; copy or download the file again";
     is(
         one(b"\x93NUMPY\x09\x00"),
@@ -306,6 +322,7 @@ fn other_formats_are_refused() {
         Place::Byte(6),
         text,
     );
+
     let error = Npz::open(file("f32.npy")).expect_err("no archive");
     assert_eq!(
         (error.kind, &*error.expected),
@@ -323,7 +340,7 @@ fn other_formats_are_refused() {
     );
 }
 
-/// A file of version 1 with this head.
+/// Returns a file of version 1 with this header.
 fn with_head(head: &str, numbers: &[u8]) -> Vec<u8> {
     [
         b"\x93NUMPY\x01\x00",
@@ -344,6 +361,7 @@ fn heads_are_read_as_python_does() {
         let read = npy::read_from::<Rank1<2>, f32>("", &with_head(head, &[0; 8])[..]);
         assert_eq!(*read.expect(head), Tensor1::from([0.0, 0.0]));
     }
+
     for (head, at) in [
         ("", 0),
         ("{", 1),
@@ -392,6 +410,7 @@ fn files_that_were_cut_or_go_on_are_refused() {
             (ReadErrorKind::Length, Place::Byte(len as u64))
         );
     }
+
     let text = "a.npy: byte 130: expected 96 bytes for the numbers of the shape [2, 3, 4] from byte 128, but found the end of \
                 the file after 2 of them; copy or download the file again";
     is(
@@ -400,6 +419,7 @@ fn files_that_were_cut_or_go_on_are_refused() {
         Place::Byte(130),
         text,
     );
+
     let text = "a.npy: byte 224: expected the end of the file after the numbers of the shape [2, 3, 4], but found more bytes; \
                 copy or download the file again";
     is(
@@ -408,6 +428,7 @@ fn files_that_were_cut_or_go_on_are_refused() {
         Place::Byte(224),
         text,
     );
+
     let huge = with_head(
         "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9)}",
         &[0; 8],
@@ -422,6 +443,7 @@ fn damaged_archives_are_refused() {
         let mut npz = Npz::from_reader("a.npz", Cursor::new(bytes.to_vec()))?;
         npz.read::<Rank3<2, 3, 4>, f32>("f32")
     };
+
     for name in ["some.npz", "packed.npz"] {
         let whole = bytes(name);
         assert!(npz(&whole).is_ok());
@@ -433,6 +455,7 @@ fn damaged_archives_are_refused() {
             );
         }
     }
+
     // The checksum is compared.
     let mut damaged = bytes("some.npz");
     let at = damaged
@@ -440,6 +463,7 @@ fn damaged_archives_are_refused() {
         .position(|bytes| bytes == 0.5f32.to_le_bytes())
         .expect("the first number");
     damaged[at] ^= 1;
+
     let error = npz(&damaged).expect_err("damaged");
     assert_eq!(
         (error.kind, &*error.expected),
@@ -451,6 +475,7 @@ fn damaged_archives_are_refused() {
 fn files_that_cannot_be_written_are_named() {
     let folder = folder("npy-unwritable");
     let path = folder.join("none/a.npy");
+
     let error = npy::write(&path, &Tensor0::from(1.0f32)).expect_err("no folder");
     assert!(
         error
@@ -458,7 +483,8 @@ fn files_that_cannot_be_written_are_named() {
             .starts_with(&format!("{} cannot be written: ", path.display())),
         "{error}"
     );
-    // A folder is at the file's place: it stays, and nothing is left beside it.
+
+    // A folder in the place of the file stays, and no other file is left.
     let taken = folder.join("taken");
     fs::create_dir(&taken).expect("a folder");
     let error = npy::write(&taken, &Tensor0::from(1.0f32)).expect_err("a folder");
@@ -469,6 +495,7 @@ fn files_that_cannot_be_written_are_named() {
         "{error}"
     );
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
+
     assert!(npy::write("", &Tensor0::from(1.0f32)).is_err());
 }
 
@@ -500,7 +527,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(numbers in prop::collection::vec(any::<[f64; 6]>(), 0..9)) {
+    fn written_values_are_read_back(numbers in prop::collection::vec(any::<[f64; 6]>(), 0..9)) {
         let folder = std::env::temp_dir();
         let path = folder.join(format!("shapewright-round-trip-{}.npy", std::process::id()));
         let tensors: Vec<_> = numbers.iter().map(|x| Tensor1::from(*x)).collect();

@@ -14,7 +14,7 @@ network! { struct Net: [4] -> [3] { encoder: RoundingEncoder, Relu, Linear<_, 3,
 
 static INCLUDED: &Net = include_weights!("../reference/weights.safetensors" as Net);
 
-/// The outputs of `Net`, by way of the network that is trained.
+/// Returns the outputs of `Net`, computed by the network that is trained.
 fn wanted(net: &Trained, x: &Tensor1<4>) -> Tensor1<3> {
     let encoded = net.encoder.forward(x).map(|x| x.round().max(0.0));
     let scores: Vec<f32> = (0..3)
@@ -41,7 +41,7 @@ fn weights_of_training_are_those_of_inference() {
     assert_eq!(bits(loaded.params()), bits(INCLUDED.params()));
     assert_eq!(bits(loaded.params()), bits(trained.params()));
 
-    // The other way, through a file.
+    // The other way round, through a file.
     let path = folder("inference_only").join("net.safetensors");
     loaded.save(&path).expect("a file");
     let mut again = Trained::zeros();

@@ -1,4 +1,4 @@
-//! Weights to PyTorch and back, where a Python with torch and safetensors is: the one that
+//! Weights to PyTorch and back. This needs a Python with torch and safetensors: the one that
 //! `SHAPEWRIGHT_PYTHON` names, or `python3`.
 #![cfg(feature = "safetensors")]
 
@@ -65,11 +65,12 @@ macro_rules! images {
 images!(Images as f32);
 images!(Images64 as f64);
 
-/// An interpreter with what the script needs; a sentence if there is none. One that is named must
-/// do.
+/// Returns an interpreter with the packages that the script needs, or the reason why there is none.
+/// Panics if the interpreter that the variable names lacks them.
 fn python() -> Result<String, String> {
     let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
+
     let run = Command::new(&python)
         .args(["-c", "import torch, safetensors.torch"])
         .output();
@@ -83,16 +84,18 @@ fn python() -> Result<String, String> {
             .to_owned(),
         Err(error) => error.to_string(),
     };
+
     assert!(
         named.is_none(),
         "SHAPEWRIGHT_PYTHON={python} has no torch and safetensors: {error}"
     );
+
     Err(format!(
         "skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"
     ))
 }
 
-/// A network after a step that sets running statistics and leaves all else as it is.
+/// Returns a network after a step that changes nothing but running statistics.
 fn stepped<N: Trainable>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
     let mut gradient = N::zeros();
@@ -103,14 +106,15 @@ fn stepped<N: Trainable>() -> Box<N> {
     net
 }
 
-/// The network to a script and back; the script's name comes first, then its arguments after the
-/// folder.
+/// Hands a network to a script, which gets the folder and then its arguments, and checks its
+/// outputs and the weights that come back.
 fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[&str]) {
     net.save_with(
         folder.join("ours.safetensors"),
         &[("made by", "\"shapewright\"\n")],
     )
     .expect("a file");
+
     let path = format!(
         "{}/tests/reference/{}",
         env!("CARGO_MANIFEST_DIR"),
@@ -127,9 +131,11 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+
     let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
     let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let x = crate::common::tensors(&array(&outputs["x"]));
+
     let check = |net: &N, what: &str| {
         let mut y = vec![Tensor::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
@@ -141,6 +147,7 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
             tolerance,
         );
     };
+
     check(net, "ours");
     let mut theirs = N::zeros();
     theirs
@@ -149,7 +156,7 @@ fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[
     check(&theirs, "theirs");
 }
 
-/// Calls with an interpreter, if there is one, and with a folder of the test's own.
+/// Calls with an interpreter, if there is one, and with an empty folder.
 fn with_python(test: &str, f: impl FnOnce(&str, &Path)) {
     match python() {
         Err(reason) => println!("{reason}"),
@@ -178,6 +185,7 @@ fn pytorch_reads_our_weights_and_we_read_its() {
             &*stepped::<Net64>(),
             &["interchange.py", "dense"],
         );
+
         there_and_back(
             python,
             folder,
@@ -203,6 +211,7 @@ fn pytorch_refuses_what_it_computes_otherwise() {
         Gated::init(&mut shapewright::rng(1))
             .save(folder.join("ours.safetensors"))
             .expect("a file");
+
         let path = format!(
             "{}/tests/reference/interchange_gated.py",
             env!("CARGO_MANIFEST_DIR")
@@ -217,6 +226,7 @@ fn pytorch_refuses_what_it_computes_otherwise() {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
+
         let error = Gated::zeros()
             .load(folder.join("theirs.safetensors"))
             .unwrap_err()

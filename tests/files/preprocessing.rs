@@ -1,4 +1,4 @@
-//! Splits, batches, scaling and filling: against scikit-learn where it has the same.
+//! Splits, batches, scaling and filling, compared with scikit-learn where it has them.
 
 use crate::common::reference::{array, cases, number, text};
 use crate::common::{assert_close, tensors};
@@ -7,7 +7,7 @@ use shapewright::data::*;
 use shapewright::prelude::*;
 use shapewright::tensor::{Element, Rank1};
 
-/// Numbers of which some are missing.
+/// Returns numbers of which some are missing.
 fn with_missing(value: &Value) -> Vec<f64> {
     let numbers = value.as_array().expect("an array");
     numbers
@@ -28,17 +28,20 @@ fn check<S: Shape, T: Element>(case: &Value, key: &str, found: &[Tensor<S, T>], 
     let found = Tensor::flatten(found);
     let expected = with_missing(&case[key]);
     let what = format!("{key} of {}, {}", text(case, "name"), T::NAME);
+
     let missing: Vec<bool> = found.iter().map(|x| x.is_nan()).collect();
     assert_eq!(
         missing,
         expected.iter().map(|x| x.is_nan()).collect::<Vec<_>>(),
         "{what}"
     );
+
     let filled = |x: f64| if x.is_nan() { 0.0 } else { x };
     let found: Vec<T> = found
         .iter()
         .map(|&x| if x.is_nan() { T::zero() } else { x })
         .collect();
+
     assert_close(
         &what,
         &found,
@@ -134,7 +137,7 @@ fn features_that_hardly_differ_are_not_divided_by_zero() {
     assert_eq!(x, [Tensor1::zeros(); 10]);
 }
 
-/// No difference, square or sum of values leaves the range of `f64` where the result is in it.
+/// No difference, square or sum of values overflows an `f64` if the result does not.
 #[test]
 fn values_at_both_ends_of_the_range_are_scaled() {
     const MAX: f64 = f64::MAX;
@@ -172,7 +175,7 @@ fn values_at_both_ends_of_the_range_are_scaled() {
     assert!((x[0][0] / 1e308 - 1.0).abs() < 1e-15, "{x:?}");
     assert_eq!(x[1..], plain[1..]);
 
-    // A value far outside of the range that was fitted.
+    // A value far outside the fitted range.
     let mut x = [Tensor1::from([MAX])];
     let scaler = MinMaxScaler::fit(&[[-MAX], [-MAX / 2.0]].map(Tensor1::from)).expect("values");
     scaler.transform(&mut x);
@@ -184,10 +187,11 @@ fn values_at_both_ends_of_the_range_are_scaled() {
 }
 
 #[test]
-fn what_has_no_value_is_named() {
+fn features_without_values_are_named() {
     let none: [Tensor1<2>; 0] = [];
     let missing = [Tensor1::from([1.0, f32::NAN]); 3];
     let infinite = [[1.0, 2.0], [1.0, f32::NEG_INFINITY]].map(Tensor1::from);
+
     let errors = |x: &[Tensor1<2>]| {
         [
             StandardScaler::fit(x).expect_err("standard"),
@@ -196,6 +200,7 @@ fn what_has_no_value_is_named() {
             Imputer::median(x).expect_err("median"),
         ]
     };
+
     for error in errors(&none) {
         assert_eq!(
             error,
@@ -217,6 +222,7 @@ fn what_has_no_value_is_named() {
             "feature 1 of sample 1 is infinite; make it a number, or NaN if it is missing"
         );
     }
+
     let mut x = missing;
     Imputer::constant(-1.0).transform(&mut x);
     assert_eq!(x, [Tensor1::from([1.0, -1.0]); 3]);
@@ -245,18 +251,22 @@ fn stratified_folds_have_the_counts_of_scikit_learn() {
         .filter(|case| case["kind"] == "folds")
     {
         assert_eq!(number(case, "classes"), 4.0);
+
         let labels: Vec<Label<4>> = array(&case["labels"])
             .iter()
             .map(|&class| Label::new(class as usize).expect("a class"))
             .collect();
+
         let folds = number(case, "folds") as usize;
         let folds = stratified_k_fold(&labels, folds, &mut shapewright::rng(0)).expect("folds");
+
         let mut counts = vec![[0.0; 4]; folds.len()];
         for (fold, counts) in folds.iter().zip(&mut counts) {
             fold.validation
                 .iter()
                 .for_each(|&i| counts[labels[i].index()] += 1.0);
         }
+
         assert_eq!(
             counts.as_flattened(),
             array(&case["counts"]),
@@ -267,7 +277,7 @@ fn stratified_folds_have_the_counts_of_scikit_learn() {
     }
 }
 
-/// Each sample is validated on once, and trained on in all other folds.
+/// Checks that each sample is in one validation part, and in the training parts of all other folds.
 fn check_folds(folds: &[Fold], samples: usize) {
     let mut validated = vec![0; samples];
     for fold in folds {
@@ -286,6 +296,7 @@ fn folds_are_random_and_of_equal_length() {
         let cut = k_fold(samples, folds, &mut shapewright::rng(0)).expect("folds");
         assert_eq!(cut.len(), folds);
         check_folds(&cut, samples);
+
         let lengths: Vec<usize> = cut.iter().map(|fold| fold.validation.len()).collect();
         assert!(
             lengths
@@ -294,9 +305,11 @@ fn folds_are_random_and_of_equal_length() {
         );
         assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
     }
+
     let cut = |seed| k_fold(40, 4, &mut shapewright::rng(seed)).expect("folds");
     assert_eq!(cut(1), cut(1));
     assert_ne!(cut(1), cut(2));
+
     for (samples, folds) in [(10, 1), (10, 0), (2, 3)] {
         let error = k_fold(samples, folds, &mut shapewright::rng(0)).expect_err("no folds");
         assert_eq!(error, SplitError::Folds { folds, samples });
@@ -330,7 +343,7 @@ fn samples_without_bytes_are_repeated_at_once() {
     assert_eq!(repeat(&Tensor0::from(2.0), 3), [Tensor0::from(2.0); 3]);
 }
 
-/// No sample is in two parts; gives how many are in none.
+/// Checks that no sample is in two parts, and returns the number of those that are in none.
 fn check_parts(parts: &[Vec<usize>], samples: usize) -> usize {
     let mut all = parts.concat();
     assert!(parts.iter().all(|part| part.is_sorted()));
@@ -373,6 +386,7 @@ fn stratified_splits_share_each_class_out() {
             labels.extend(vec![Label::new(class).expect("a class"); count]);
         }
         rand::seq::SliceRandom::shuffle(&mut labels[..], &mut rng);
+
         for fractions in [
             [0.8, 0.1, 0.1],
             [0.6, 0.2, 0.2],
@@ -381,17 +395,20 @@ fn stratified_splits_share_each_class_out() {
         ] {
             let parts = stratified_split(&labels, fractions, &mut rng).expect("parts");
             let rest = check_parts(&parts, labels.len());
+
             let used: f64 = fractions.iter().sum();
             assert!(
                 (rest as f64 - (1.0 - used) * labels.len() as f64).abs() < 1.0,
                 "{classes:?} {fractions:?}"
             );
+
             for (part, fraction) in parts.iter().zip(fractions) {
                 let off = part.len() as f64 - fraction * labels.len() as f64;
                 assert!(
                     off.abs() < 1.0,
                     "{classes:?} {fractions:?}: a part is {off} off"
                 );
+
                 for (class, &count) in classes.iter().enumerate() {
                     let found = part.iter().filter(|&&i| labels[i].index() == class).count();
                     let off = found as f64 - fraction * count as f64;
@@ -403,6 +420,7 @@ fn stratified_splits_share_each_class_out() {
             }
         }
     }
+
     let labels = vec![Label::<2>::default(); 40];
     let draw =
         |seed| stratified_split(&labels, [0.5, 0.5], &mut shapewright::rng(seed)).expect("parts");
@@ -414,6 +432,7 @@ fn stratified_splits_share_each_class_out() {
 fn impossible_splits_are_refused() {
     let mut rng = shapewright::rng(0);
     let labels = vec![Label::<2>::default(); 4];
+
     for fractions in [
         [0.8, 0.3],
         [0.0, 1.0],
@@ -432,12 +451,14 @@ fn impossible_splits_are_refused() {
             );
         }
     }
+
     assert_eq!(
         split(4, [0.8, 0.3], &mut rng)
             .expect_err("too much")
             .to_string(),
         "the fractions [0.8, 0.3] are not parts of a whole; each must be above 0, and their sum at most 1"
     );
+
     let empty = SplitError::EmptyPart {
         part: 1,
         samples: 4,

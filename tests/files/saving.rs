@@ -1,5 +1,5 @@
-//! Files that are saved: through links and pipes, with the mode that they had, and without traces
-//! of processes that were killed.
+//! Saving files: through links and pipes, with the mode that they had, and without traces of killed
+//! processes.
 #![cfg(feature = "npy")]
 
 use std::fs;
@@ -106,7 +106,7 @@ fn pipes_get_the_bytes() {
         reading.join().expect("a thread"),
         fs::read(&file).expect("a file")
     );
-    // An archive, which is written back and forth.
+    // An archive, whose writer seeks.
     let archive = |path: &Path| {
         let mut writer = NpzWriter::create(path).expect("a file");
         writer
@@ -158,10 +158,12 @@ fn modes_are_kept() {
     let folder = folder("saving-modes");
     let path = folder.join("x.npy");
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o7777;
+
     for kept in [0o600, 0o640, 0o644, 0o660, 0o755, 0o200] {
         save(&path, 1.0);
         fs::set_permissions(&path, fs::Permissions::from_mode(kept)).expect("a file");
         let mut writer = NpzWriter::create(&path).expect("a file");
+
         let beside = names(&folder)
             .into_iter()
             .find(|name| name != "x.npy")
@@ -171,11 +173,13 @@ fn modes_are_kept() {
             kept,
             "{kept:o}, while it is written"
         );
+
         writer.add("x", &Tensor1::from([1.5f32])).expect("an array");
         writer.finish().expect("a file");
         assert_eq!(mode(&path), kept, "{kept:o}");
         fs::remove_file(&path).expect("the file");
     }
+
     // A new file has the mode that new files have.
     save(&path, 1.0);
     fs::write(folder.join("other"), "").expect("a file");
@@ -238,7 +242,7 @@ impl Writer {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args([
             "--exact",
-            "saving::what_killed_processes_left_is_removed",
+            "saving::files_of_killed_processes_are_removed",
             "--nocapture",
             "--test-threads=1",
         ]);
@@ -246,12 +250,14 @@ impl Writer {
             .env(Self::PLACE, place)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+
         let mut child = command.spawn().expect("a process");
         let lines = BufReader::new(child.stdout.as_mut().expect("its output")).lines();
         let begun = lines
             .map(|line| line.expect("a line"))
             .any(|line| line.ends_with("begun"));
         assert!(begun, "the process has begun its file");
+
         Writer(child)
     }
 
@@ -285,7 +291,7 @@ impl Writer {
 }
 
 #[test]
-fn what_killed_processes_left_is_removed() {
+fn files_of_killed_processes_are_removed() {
     if let Some(place) = std::env::var_os(Writer::PLACE) {
         return Writer::run(place.into());
     }
@@ -293,7 +299,7 @@ fn what_killed_processes_left_is_removed() {
     let path = folder.join("x.npy");
     save(&folder.join("other.npy"), 1.0);
 
-    // What a living process writes is not removed, and is there in the end.
+    // The file of a living process is not removed, and is complete in the end.
     let writer = Writer::start(&path);
     save(&path, 1.0);
     assert_eq!(names(&folder).len(), 3);
@@ -306,7 +312,7 @@ fn what_killed_processes_left_is_removed() {
     );
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);
 
-    // One after the other, and several at a time.
+    // Killed processes one after another, and several at a time.
     for _ in 0..2 {
         Writer::start(&path).kill();
         assert_eq!(names(&folder).len(), 3, "they do not become more");
@@ -324,7 +330,7 @@ fn what_killed_processes_left_is_removed() {
     has(&path, 3.0);
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);
 
-    // Something else with such a name is left alone.
+    // A folder with such a name is left alone.
     fs::create_dir(folder.join(".x.npy.0.tmp")).expect("a folder");
     save(&path, 4.0);
     assert_eq!(names(&folder), [".x.npy.0.tmp", "other.npy", "x.npy"]);

@@ -1,5 +1,4 @@
-//! Weight files: both ways, parts and names, what is wrong with a file, and files inside the
-//! program.
+//! Weight files: saving and loading, parts and names, damaged files, and files inside the program.
 #![cfg(feature = "safetensors")]
 
 use std::path::PathBuf;
@@ -28,7 +27,7 @@ fn net() -> Box<Net> {
     Net::init(&mut shapewright::rng(1))
 }
 
-/// A file's path in a folder of its own.
+/// Returns the path of a file in a folder of its own.
 fn place(name: &str) -> PathBuf {
     let folder =
         std::env::temp_dir().join(format!("shapewright-weights-{name}-{}", std::process::id()));
@@ -36,7 +35,7 @@ fn place(name: &str) -> PathBuf {
     folder.join("net.safetensors")
 }
 
-/// A file with this header and so many bytes of data.
+/// Returns a file with this header and these bytes of data.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend_from_slice(header.as_bytes());
@@ -44,7 +43,7 @@ fn file(header: &str, data: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Loading fails and leaves the network alone; the error.
+/// Returns the error of loading a file, and checks that the network stays as it was.
 #[track_caller]
 fn refused(bytes: &[u8]) -> LoadError {
     let mut network = net();
@@ -63,17 +62,21 @@ fn pytorchs_files_give_its_outputs() {
         "{}/tests/reference/weights.safetensors",
         env!("CARGO_MANIFEST_DIR")
     );
+
     fn check<N: Trainable>(path: &str, case: &serde_json::Value) {
         let mut net = N::zeros();
         net.load(path).expect("PyTorch's weights");
+
         let x = crate::common::tensors(&expected(case, "x"));
         let mut y = vec![Tensor::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
         let tolerance = tolerance::<N::Element>(case);
         crate::common::assert_close("y", Tensor::flatten(&y), &expected(case, "y"), tolerance);
     }
+
     check::<Net>(&path, case);
     check::<Net64>(&path, case);
+
     let loader = Loader::open(&path).expect("a file");
     assert_eq!(loader.metadata()["note"], "a \"quoted\" é");
     let tensors: Vec<_> = loader
@@ -102,9 +105,11 @@ fn all_types_of_floats_are_converted() {
             .expect("a file")
             .only(|name| name != "steps")
     };
+
     let (mut single, mut double) = (Net::zeros(), Net64::zeros());
     single.load_from(&loader()).expect("weights");
     double.load_from(&loader()).expect("weights");
+
     let numbers = |name: &str, outs: usize| -> Vec<f64> {
         let numbers = types[name].as_array().expect("numbers").iter();
         let numbers: Vec<f64> = numbers
@@ -116,6 +121,7 @@ fn all_types_of_floats_are_converted() {
             numbers
         }
     };
+
     let mut seen = 0;
     double.for_each_param(|name, sizes, values| {
         assert_eq!(
@@ -126,6 +132,7 @@ fn all_types_of_floats_are_converted() {
         seen += 1;
     });
     assert_eq!(seen, 3);
+
     single.for_each_param(|name, sizes, values| {
         let rounded: Vec<f32> = numbers(name, sizes.get(1).map_or(0, |&outs| outs))
             .iter()
@@ -133,7 +140,8 @@ fn all_types_of_floats_are_converted() {
             .collect();
         assert_eq!(bits(values), bits(&rounded), "{name}");
     });
-    // The network takes nothing else, under whatever name.
+
+    // The network takes no other tensor, whatever its name.
     let error = single.load_from(
         &Loader::open(&path)
             .expect("a file")
@@ -151,12 +159,13 @@ fn all_types_of_floats_are_converted() {
 }
 
 #[test]
-fn what_is_saved_is_loaded_bit_by_bit() {
+fn saving_and_loading_keeps_every_bit() {
     fn check<N: Trainable>(seed: u64) {
         let mut net = N::init(&mut shapewright::rng(seed));
         net.params_mut()[3] = N::Element::from_f64_lossy(-0.0);
         net.params_mut()[5] = num_traits::Float::infinity();
         let file = net.to_safetensors(&[]);
+
         // At an odd address, too.
         let moved: Vec<u8> = [0; 3].into_iter().chain(file.iter().copied()).collect();
         for bytes in [&file[..], &moved[3..]] {
@@ -167,8 +176,10 @@ fn what_is_saved_is_loaded_bit_by_bit() {
             assert_eq!(bits(other.params()), bits(net.params()));
         }
     }
+
     check::<Net>(1);
     check::<Net64>(2);
+
     // The bits of a NaN, too.
     let mut net = net();
     net.encoder.fc.weight[2][5] = f32::from_bits(0x7f80_0123);
@@ -185,10 +196,12 @@ fn files_have_the_layout_of_pytorch() {
     let mut two = Two::zeros();
     two.layer_0.weight = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
     two.layer_0.bias = [7.0, 8.0, 9.0];
+
     let numbers: Vec<u8> = [1f32, 4.0, 2.0, 5.0, 3.0, 6.0, 7.0, 8.0, 9.0]
         .iter()
         .flat_map(|x| x.to_le_bytes())
         .collect();
+
     let header = r#"{"__metadata__":{"shapewright":"1","a\"\u000a":"é\\"},"0.weight":{"dtype":"F32","shape":[3, 2],"data_offsets":[0,24]},"0.bias":{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}"#;
     let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
     let written = two.to_safetensors(&[("a\"\n", "é\\")]);
@@ -200,12 +213,14 @@ fn files_have_the_layout_of_pytorch() {
         Loader::from_bytes(&written).expect("a file").metadata()["a\"\n"],
         "é\\"
     );
+
     let halves = file(r#"{"__metadata__":{"a":"\ud83d\ude00\t\/"}}"#, &[]);
     assert_eq!(
         Loader::from_bytes(&halves).expect("a file").metadata()["a"],
         "\u{1f600}\t/"
     );
-    // Another order, other spaces, escapes.
+
+    // Another order, other spaces, and escapes.
     let header = "{\"0.\\u0062i\\u0061s\" : {\"shape\":[ 3 ],\n\"data_offsets\":[24,36],\"dtype\":\"F32\"} ,\t\
                   \"0.weight\":{\"dtype\":\"F32\",\"data_offsets\":[0,24],\"shape\":[3,2]}}   \r\n";
     let mut other = Two::zeros();
@@ -215,7 +230,7 @@ fn files_have_the_layout_of_pytorch() {
     assert_eq!(other.params(), two.params());
 }
 
-/// A layer with tensors of its own, two of them with other axes in files.
+/// A custom layer with several tensors, two of which have other axes in files.
 struct Own;
 
 #[derive(Clone, Copy, Parameters)]
@@ -304,13 +319,13 @@ fn layers_of_ones_own_say_how_files_have_them() {
     let mut other = WithOwn::zeros();
     other.load_from(&loader).expect("weights");
     assert_eq!(other.params(), net.params());
-    // As constants find them, too.
+    // Included weights are the same.
     const COUNT: usize = shapewright::emitted::count::<WithOwn>();
     let constant = shapewright::emitted::included::<WithOwn, COUNT>("own", &written);
     assert_eq!(constant.params(), net.params());
 }
 
-/// As many parts without numbers as nobody can walk through.
+/// More parts without numbers than any loop can visit.
 struct Hollow;
 
 #[derive(Clone, Copy, Parameters)]
@@ -402,7 +417,8 @@ fn parts_are_loaded_under_other_names() {
     let (old, fresh) = (net(), Net::init(&mut shapewright::rng(5)));
     let bytes = old.to_safetensors(&[]);
     let loader = || Loader::from_bytes(&bytes).expect("a file");
-    // One tensor alone, in the network.
+
+    // The bias alone.
     let mut new = fresh.clone();
     new.load_from(&loader().only(|name| name.ends_with("bias")))
         .expect("weights");
@@ -410,6 +426,7 @@ fn parts_are_loaded_under_other_names() {
         (new.encoder.fc.bias, new.encoder.fc.weight),
         (old.encoder.fc.bias, fresh.encoder.fc.weight)
     );
+
     // A nested network alone.
     let mut new = fresh.clone();
     new.encoder
@@ -419,7 +436,8 @@ fn parts_are_loaded_under_other_names() {
         (new.encoder.params(), new.layer_2),
         (old.encoder.params(), fresh.layer_2)
     );
-    // And out of its own file into the whole.
+
+    // A nested network's own file, into the whole network.
     let encoder = old.encoder.to_safetensors(&[]);
     let mut new = fresh.clone();
     let loader_of_encoder = Loader::from_bytes(&encoder)
@@ -431,6 +449,7 @@ fn parts_are_loaded_under_other_names() {
         (new.encoder.params(), new.layer_2),
         (old.encoder.params(), fresh.layer_2)
     );
+
     // Mistakes.
     let mut new = fresh.clone();
     let error = new.load_from(&loader().only(|name| name.starts_with("encode.")));
@@ -444,6 +463,7 @@ fn parts_are_loaded_under_other_names() {
         ),
         "{error:?}"
     );
+
     let error = new
         .load_from(&loader().rename(|_| "2.weight".to_owned()))
         .expect_err("names");
@@ -453,6 +473,7 @@ fn parts_are_loaded_under_other_names() {
             .contains("\n- `2.weight` is there more than once; "),
         "{error}"
     );
+
     assert_eq!(new.params(), fresh.params());
 }
 
@@ -512,6 +533,7 @@ fn damaged_files_are_refused() {
         );
     }
     refused(&[&whole[..], &[0]].concat());
+
     let tensor = |name: &str, offsets: &str| {
         format!(r#""{name}":{{"dtype":"F32","shape":[2],"data_offsets":{offsets}}}"#)
     };
@@ -567,7 +589,7 @@ fn damaged_files_are_refused() {
             &format!("{{{}}}", tensor("a", "[0,99999999999999999999]")),
             "too large",
         ),
-        // Numbers that a place in the file would wrap around with.
+        // Numbers that would wrap a position in the file.
         (
             &format!(
                 "{{{}}}",
@@ -607,22 +629,26 @@ fn damaged_files_are_refused() {
             "nothing else",
         ),
     ];
+
     for (header, what) in headers {
         let error = refused(&file(header, &[0; 8]));
         let LoadErrorKind::Damaged(found) = &error.kind else {
             panic!("{header}: {error}")
         };
+
         assert!(
             what.split('|').any(|what| found.contains(what)),
             "{header}: {error}"
         );
     }
+
     let two = |name, begin| {
         file(
             &format!("{{{},{}}}", tensor("a", "[4,12]"), tensor(name, begin)),
             &[0; 16],
         )
     };
+
     assert!(
         refused(&two("a", "[4,12]"))
             .to_string()
@@ -634,6 +660,7 @@ fn damaged_files_are_refused() {
             .contains("the same name")
     );
     assert!(refused(&two("b", "[8,16]")).to_string().contains("overlap"));
+
     assert!(
         refused(&file("{\"\u{e9}", &[])[..11])
             .to_string()
@@ -645,6 +672,7 @@ fn damaged_files_are_refused() {
             .to_string()
             .contains("longer than the file")
     );
+
     let mut not_text = file("{\"ab", &[0; 8]);
     not_text[10] = 0xff;
     assert!(
@@ -670,7 +698,7 @@ fn files_of_another_form_are_refused() {
         "the weights can't be read: the file has the form 2 of this crate's weight files, but this version reads 1; \
          read it with the version that wrote it"
     );
-    // Others have no number.
+    // Files of other programs have no version number.
     let others = file(r#"{"__metadata__":{"format":"pt"}}"#, &[]);
     assert!(Loader::from_bytes(&others).is_ok());
 }
@@ -692,7 +720,7 @@ fn constants_of_another_form_are_refused() {
 
 #[test]
 #[should_panic(expected = "take another key")]
-fn the_key_of_the_form_is_taken() {
+fn the_key_of_the_format_version_is_reserved() {
     net().to_safetensors(&[("shapewright", "1")]);
 }
 
@@ -701,6 +729,7 @@ fn files_are_written_whole_or_not_at_all() {
     let path = place("save");
     let folder = path.parent().expect("a folder");
     let (one, two) = (net(), Net::init(&mut shapewright::rng(8)));
+
     one.save(&path).expect("a file");
     two.save_with(&path, &[("epoch", "3")])
         .expect("a file in its place");
@@ -709,7 +738,8 @@ fn files_are_written_whole_or_not_at_all() {
     assert_eq!(read.params(), two.params());
     let files = || std::fs::read_dir(folder).expect("a folder").count();
     assert_eq!(files(), 1);
-    // A folder can't be replaced by a file; what was written beside goes.
+
+    // A folder can't be replaced by a file, and the temporary file is removed.
     let taken = folder.join("taken");
     std::fs::create_dir(&taken).expect("a folder");
     let error = one.save(&taken).expect_err("a folder is there");
@@ -721,6 +751,7 @@ fn files_are_written_whole_or_not_at_all() {
     assert_eq!(error.matches(&place).count(), 1, "{error}");
     assert_eq!(files(), 2);
     assert!(one.save(folder.join("no/such/folder")).is_err() && one.save("..").is_err());
+
     let missing = folder.join("missing");
     let error = read.load(&missing).expect_err("no file").to_string();
     assert!(
@@ -730,6 +761,7 @@ fn files_are_written_whole_or_not_at_all() {
         )),
         "{error}"
     );
+
     std::fs::write(&missing, "no weights").expect("a file");
     let error = read.load(&missing).expect_err("no weights").to_string();
     assert!(
@@ -739,6 +771,7 @@ fn files_are_written_whole_or_not_at_all() {
         )),
         "{error}"
     );
+
     assert_eq!(read.params(), two.params());
     std::fs::remove_dir_all(folder).expect("the folder goes");
 }
@@ -810,13 +843,16 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
         .part("scaler2", &scaler)
         .part("", &*net())
         .to_bytes();
+
     let loader = Loader::from_bytes(&file).expect("a file");
     let load = |loader: &Loader<'_>| loader.load::<f32, StandardScaler<Rank1<2>>>();
     assert_eq!(*load(&loader.part("scaler")).expect("a scaler"), scaler);
+
     let says = |error: LoadError, lines: &[&str]| {
         let LoadErrorKind::Differs(differences) = error.kind else {
             panic!("{error}")
         };
+
         assert_eq!(
             differences
                 .iter()
@@ -825,6 +861,7 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
             lines
         );
     };
+
     let (mean, std) = (
         "`scale.mean` is missing; the network takes [2]",
         "`scale.std` is missing; the network takes [2]",
@@ -833,12 +870,14 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
         load(&loader.part("scale")).expect_err("no such part"),
         &[mean, std],
     );
+
     let error = loader
         .part("scaler")
         .load::<f32, StandardScaler<Rank1<3>>>()
         .expect_err("another size");
     let shape = |name| format!("`scaler.{name}` has the shape [2], but the network takes [3]");
     says(error, &[&shape("mean"), &shape("std")]);
+
     let error = loader
         .part("scaler")
         .load::<f32, Imputer<Rank1<2>>>()
@@ -852,7 +891,9 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
             &unknown("std"),
         ],
     );
-    // A network without a name beside them is taken with `only`; names are whole there, too.
+
+    // A network without a name next to other parts is chosen with `only`, which gets the whole
+    // names.
     let mut other = Net::zeros();
     other
         .load_from(&loader)
@@ -862,10 +903,12 @@ fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
         .only(|name| !name.starts_with("scaler"));
     other.load_from(&loader).expect("weights");
     assert_eq!(bits(other.params()), bits(net().params()));
+
     assert!(matches!(
         load(&loader.part("scaler")).expect_err("left out").kind,
         LoadErrorKind::Nothing
     ));
+
     // Renamed first.
     let loader = Loader::from_bytes(&file)
         .expect("a file")
@@ -921,13 +964,15 @@ fn weights_can_be_a_part_of_the_program() {
     loaded.load(path).expect("weights");
     assert_eq!(bits(INCLUDED.params()), bits(loaded.params()));
     assert_eq!(std::ptr::from_ref(INCLUDED).addr() % 64, 0);
-    // Converted, and twice in one program.
+
+    // Weights can be included twice, and converted.
     let double = include_weights!("../reference/weights.safetensors" as Net64);
     let tensors = |net: &[&[f32]]| {
         net.iter()
             .flat_map(|tensor| bits(tensor))
             .collect::<Vec<_>>()
     };
+
     let mut doubles = Vec::new();
     double.for_each_param(|_, _, values| doubles.extend(bits(values)));
     let Encoder { fc, .. } = &loaded.encoder;
@@ -936,6 +981,7 @@ fn weights_can_be_a_part_of_the_program() {
         doubles,
         tensors(&[fc.weight.as_flattened(), &fc.bias, weight])
     );
+
     const PATH: &Net = include_weights!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/reference/weights.safetensors"
@@ -944,10 +990,11 @@ fn weights_can_be_a_part_of_the_program() {
 }
 
 mod mutated {
-    use super::{Loader, Net, Network, bits, net};
+    use super::{Loader, Net, Network, SaveLoad, bits, net};
     use proptest::prelude::*;
 
-    /// Whatever the bytes are: no panic, and after an error the network is as it was.
+    /// Loads arbitrary bytes. Checks that nothing panics, and that after an error the network is as
+    /// it was.
     fn load(bytes: &[u8]) {
         let mut network = net();
         let before = bits(network.params());
@@ -982,7 +1029,7 @@ mod mutated {
                     0 => { bytes.remove(place); }
                     1 => bytes.insert(place, byte),
                     2 => bytes[place] = byte,
-                    // Digits and signs of the header's own.
+                    // Digits and signs that occur in headers.
                     _ => bytes[place] = b"0123456789,:[]{}\"\\"[usize::from(byte) % 18],
                 }
             }

@@ -1,5 +1,4 @@
-//! The order of features in weight files: images have their channels last here and first in
-//! PyTorch.
+//! The order of features in weight files: in images, channels are last here and first in PyTorch.
 #![cfg(feature = "safetensors")]
 
 use std::collections::BTreeMap;
@@ -27,7 +26,7 @@ network! {
     }
 }
 
-// The same on what is flat from the beginning: nothing is to be exchanged.
+// The same layers on flat inputs, for which nothing is reordered.
 network! {
     struct OfFeatures: [FEATURES] -> [5] {
         Relu,
@@ -43,17 +42,19 @@ network! {
     }
 }
 
-/// The tensors of a file by their names.
+/// Returns the tensors of a file by their names.
 fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
     let data = &bytes[8 + header_len..];
+
     let tensors = header
         .as_object()
         .unwrap()
         .iter()
         .filter(|(name, _)| *name != "__metadata__");
     let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+
     tensors
         .map(|(name, entry)| {
             let sizes = entry["shape"]
@@ -69,6 +70,7 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
             let numbers = data[begin..end]
                 .chunks(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+
             (name.clone(), (sizes, numbers.collect()))
         })
         .collect()
@@ -87,7 +89,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     for (c, y, x) in (0..CHANNELS)
         .flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))))
     {
-        // Channels first there, last here.
+        // Channels are first in the file, and last here.
         let (there, here) = ((c * HEIGHT + y) * WIDTH + x, (y * WIDTH + x) * CHANNELS + c);
         for name in ["slopes.weight", "batch.running_mean", "layer.bias"] {
             assert_eq!(file[name].1[there], here as f32, "{name}");
@@ -97,7 +99,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
                 file["fc.weight"].1[o * FEATURES + there],
                 net.fc.weight[here][o]
             );
-            // Behind a dense layer the order is one's own.
+            // Behind a dense layer, the order is the same in both.
             assert_eq!(file["own.weight"].1[o], net.own.weight[o]);
         }
     }
@@ -112,8 +114,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     let constant = shapewright::emitted::included::<OfImages, COUNT>("net", &bytes);
     assert_eq!(constant.params(), slopes.params());
 
-    // The same numbers in memory for what was flat from the beginning: the file is the plain
-    // transpose.
+    // With the same numbers in memory and flat inputs, the file is the plain transpose.
     let mut flat = OfFeatures::zeros();
     flat.params_mut().copy_from_slice(slopes.params());
     let file = read(&flat.to_safetensors(&[]));
@@ -126,6 +127,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
 #[test]
 fn the_order_goes_into_blocks_and_nested_networks() {
     network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
+
     network! {
         struct Net: [2, 2, 2] -> [16] {
             Flatten,
@@ -135,10 +137,13 @@ fn the_order_goes_into_blocks_and_nested_networks() {
             both: Concat { inner: Inner, outer: { Tanh, fc: Linear<_, 8> } },
         }
     }
+
     let net = Net::init(&mut shapewright::rng(0));
     let bytes = net.to_safetensors(&[]);
     let file = read(&bytes);
-    // The second number there is the second pixel's first channel, the third number here.
+
+    // The second number in the file is the first channel of the second pixel, which is the third
+    // number here.
     let (there, here) = (1, 2);
     assert_eq!(
         file["block.fc.weight"].1[there],
@@ -153,8 +158,10 @@ fn the_order_goes_into_blocks_and_nested_networks() {
         file["both.inner.fc.weight"].1[there],
         net.both.inner.fc.weight[here][0]
     );
-    // What is added to features is in their order.
+
+    // What is added to features has their order.
     assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
+
     let mut loaded = Net::zeros();
     loaded
         .load_from(&Loader::from_bytes(&bytes).unwrap())
@@ -172,8 +179,10 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
             fc: Linear<_, 3>,
         }
     }
-    // A dense layer on the last axis is the same in PyTorch: nothing is exchanged.
+
+    // A dense layer on the last axis is the same in PyTorch, so nothing is reordered.
     network! { struct Read: [3, 2] -> [3] { Linear<_, 2>, Flatten, fc: Linear<_, 3> } }
+
     let (heard, read_) = (
         Heard::init(&mut shapewright::rng(0)),
         Read::init(&mut shapewright::rng(0)),
@@ -182,14 +191,15 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
         read(&heard.to_safetensors(&[])),
         read(&read_.to_safetensors(&[])),
     );
+
     assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
 }
 
 #[test]
 fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
-    /// The shape of `norm.weight` in the file, the places here that its numbers have, one after
-    /// another, and the marks in the file.
+    /// Returns the shape of `norm.weight` in the file, the position here of each of its numbers,
+    /// and the marks in the file.
     fn of<N: Trainable<Element = f32>>() -> (Vec<usize>, Vec<usize>, Vec<String>) {
         let mut net = N::zeros();
         net.for_each_param_mut(|name, _, numbers| {
@@ -210,7 +220,7 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
         )
     }
 
-    /// The places of numbers with the last of these axes first.
+    /// Returns the positions of numbers with the last of these axes first.
     fn last_first(sizes: &[usize]) -> Vec<usize> {
         let (channels, len) = (sizes[sizes.len() - 1], sizes.iter().product::<usize>());
         (0..channels)
@@ -240,7 +250,7 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
         [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 4, 4], first, [];
         [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, norm: RmsNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 4, 4], first, [];
         [4, 3] -> [2] { Conv1d<_, 4, 1>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], first, [];
-        // Sequences are as they are here, unless a layer works on their channels.
+        // Sequences have the same order as here, unless a layer works on their channels.
         [4] -> [2] { Embedding<7, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], same, [];
         [6] -> [2] { Embedding<7, 4>, norm: LayerNorm<_, _, NoBias>, Flatten, Linear<_, 2> }: [6, 4], same, [];
         [4, 4] -> [2] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], same, [];
@@ -252,16 +262,16 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
         [4, 4] -> [4, 4] { norm: LayerNorm<_, _>, Linear<_, 4> }: [4, 4], same, ["norm.channels_last"];
         [6, 4] -> [6, 4] { norm: LayerNorm<_, _>, Conv1d<_, 4, 1> }: [4, 6], first, [];
         [4, 4] -> [4, 4] { norm: LayerNorm<_, _>, Conv1d<_, 4, 1> }: [4, 4], first, ["norm.channels_last"];
-        // What a `Reshape` makes of features, too.
+        // The same holds for what a `Reshape` makes of features.
         [5] -> [2] { Linear<_, 24>, Reshape<6, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [6, 4], same, [];
         [5] -> [2] { Linear<_, 24>, Reshape<6, 4>, norm: LayerNorm<_, _>, Conv1d<_, 2, 6>, Flatten }: [4, 6], first, [];
         [5] -> [2] { Linear<_, 24>, Reshape<2, 3, 4>, norm: LayerNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 2, 3], first, [];
-        // A program that works over some axes has moved them.
+        // A program that normalizes some of the axes has moved the channels.
         [2, 4, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
             [4, 4], same, ["norm.channels_last"];
         [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
             [3, 4], same, [];
-        // It may have moved them back, or not yet.
+        // It may already have moved them back.
         [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, Linear<_, 4>, norm: LayerNorm<_, _, _>, GlobalAvgPool2d, Linear<_, 2> }:
             [4, 4, 4], first, ["norm.channels_last"];
         [2, 3, 3] -> [2] { Conv2d<_, 4, 1>, Linear<_, 4>, norm: LayerNorm<_, _, _>, GlobalAvgPool2d, Linear<_, 2> }:
@@ -271,7 +281,7 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
         [1, 1, 1] -> [1] { Linear<_, 1>, norm: LayerNorm<_, _, _>, Flatten }: [1, 1, 1], same, [];
     }
 
-    // A layer behind a nested network or a block moves the axes, perhaps before it.
+    // A layer behind a nested network or a block moves the axes, perhaps before the block.
     network! { struct Inner: [4, 4] -> [4, 4] { Linear<_, 4>, norm: LayerNorm<_, _> } }
     network! { struct Outer: [4, 4] -> [4, 4] { Residual { a: Inner }, Conv1d<_, 4, 1> } }
     network! { struct Stays: [4, 4] -> [4, 4] { Residual { a: Inner }, Linear<_, 4> } }
@@ -280,7 +290,7 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
     assert!(!read(&Stays::zeros().to_safetensors(&[])).contains_key("0.a.norm.channels_last"));
     assert!(read(&Block::zeros().to_safetensors(&[])).contains_key("0.norm.channels_last"));
 
-    // Without weights the axes are what they were.
+    // A normalization without weights keeps the order of the axes.
     network! { struct Plain: [6] -> [2] { Embedding<7, 4>, LayerNorm<_, _, NoAffine>, Flatten, fc: Linear<_, 2> } }
     let net = Plain::init(&mut shapewright::rng(0));
     assert_eq!(
@@ -289,7 +299,8 @@ fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
     );
 }
 
-/// Networks with one layer or block each behind a `Flatten`, and random ones, beside PyTorch.
+/// Networks with one layer or block each behind a `Flatten`, and random ones, compared with
+/// PyTorch.
 mod pytorch {
     use shapewright::emitted::{count, included};
     use shapewright::prelude::*;
@@ -299,13 +310,13 @@ mod pytorch {
 
     include!("../reference/order.rs");
 
-    /// The numbers that make_order.py has for a tensor.
+    /// Returns the numbers that make_order.py writes for a tensor.
     fn numbers(count: usize, seed: usize, low: f32) -> impl Iterator<Item = f32> {
         (0..count)
             .map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
     }
 
-    /// PyTorch's file of a case.
+    /// Returns PyTorch's file of a case.
     fn file(case: &serde_json::Value) -> Vec<u8> {
         let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
         let tensors = case["tensors"].as_object().unwrap();
@@ -321,6 +332,7 @@ mod pytorch {
             } else {
                 -0.5
             };
+
             let begin = data.len();
             for number in numbers(count, seed, low) {
                 let number = if name.ends_with("num_batches_tracked") {
@@ -330,16 +342,18 @@ mod pytorch {
                 };
                 data.extend(number.to_le_bytes());
             }
+
             let offsets = [begin, data.len()];
             let entry =
                 serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
             header.insert(name.clone(), entry);
         }
+
         let header = serde_json::to_vec(&header).unwrap();
         [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
     }
 
-    /// A file with marks of layers beside its tensors.
+    /// Returns a file with marks of layers in addition to its tensors.
     fn marked(file: &[u8], marks: &[String]) -> Vec<u8> {
         let header_len = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
         let mut header: serde_json::Map<_, _> =
@@ -357,8 +371,8 @@ mod pytorch {
         .concat()
     }
 
-    /// PyTorch's weights give its outputs, and are saved as they were; those that may give others
-    /// are refused.
+    /// PyTorch's weights give its outputs, and are saved as they were. Weights that may give other
+    /// outputs are refused.
     fn check<N: Trainable<Element = f32>, const COUNT: usize>(
         all: &[serde_json::Value],
         name: &str,
@@ -447,7 +461,7 @@ mod pytorch {
     }
 }
 
-/// Layers of which PyTorch's result depends on the order of features.
+/// Layers whose results depend on the order of features, which differs in PyTorch.
 mod refused {
     use shapewright::emitted::{count, included};
     use shapewright::prelude::*;
@@ -459,7 +473,8 @@ mod refused {
         tensor::{Element, Rank1},
     };
 
-    /// The marks in the file of a network, which it loads again and does not load without them.
+    /// Returns the marks in the file of a network. Checks that the network loads the file, but not
+    /// without the marks.
     fn marks<N: Trainable<Element = f32>, const COUNT: usize>() -> Vec<String> {
         let net = N::init(&mut shapewright::rng(4));
         let file = net.to_safetensors(&[]);
@@ -499,7 +514,7 @@ mod refused {
             }
             Err(other) => panic!("{other:?}"),
         }
-        // Who knows that a file without marks is this crate's can say so.
+        // A program that knows that such a file is this crate's can say so.
         same.load_from(&pytorchs.only(|name| !is_mark(name)))
             .expect("all but the marks");
         marks
@@ -515,22 +530,22 @@ mod refused {
     network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
 
     #[test]
-    fn what_depends_on_the_order_of_features_is_marked() {
+    fn layers_that_depend_on_the_feature_order_are_marked() {
         check! {
             [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> }: ["1.channels_last"];
             [2, 2, 3] -> [1] { Flatten, Gelu, norm: GroupNorm<2, _>, head: Linear<_, 1> }: ["norm.channels_last"];
             [2, 2, 3] -> [12, 2] { Flatten, embed: Embedding<3, 2> }: ["embed.channels_last"];
-            // Several in blocks and nested networks.
+            // Several marks, in blocks and nested networks.
             [2, 2, 3] -> [7] { Flatten, both: Concat { gated: Gated, fc: { Linear<_, 2>, Glu } } }:
                 ["both.gated.gate.channels_last"];
             [2, 2, 3] -> [12] { Flatten, Repeat<2> { n: GroupNorm<3, _> } }: ["1.0.n.channels_last"];
-            // What makes features behind it or before it makes them in one's own order.
+            // Behind or before a dense layer, the order of features is the same in both.
             [2, 2, 3] -> [6] { Flatten, Linear<_, 12>, Gated }: [];
             [12] -> [1] { Gated, Linear<_, 1> }: [];
             // One pixel, and one channel.
             [1, 1, 12] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
             [3, 4, 1] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
-            // Groups of one and of all do not ask for the order.
+            // With one group, or one feature in each, the order does not matter.
             [2, 2, 3] -> [12] { Flatten, GroupNorm<1, _>, GroupNorm<12, _> }: [];
         }
     }
@@ -544,30 +559,34 @@ mod refused {
                 [];
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: ["conv.channels_last"];
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Linear<_, 6>, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: [];
+
             // Two images of the same features.
             [12] -> [12] {
                 Concat { a: { Reshape<2, 2, 3>, conv: Conv2d<_, 1, 1>, Flatten }, b: { Reshape<2, 3, 2>, conv: Conv2d<_, 1, 1>, Flatten }, c: { Linear<_, 2> } },
             }: ["0.b.conv.channels_last", "0.channels_last"];
-            // An image has its channels first, whatever works on it; a square does not.
+
+            // An image has its channels first whatever layer works on it; a matrix does not.
             [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, fc: Linear<_, 2> }: ["fc.channels_last"];
             [2, 2, 6] -> [2, 2] { GlobalAvgPool2d, Reshape<2, 3>, fc: Linear<_, 2> }: [];
-            // Indices of an image, and of a sequence.
+
+            // An embedding of the indices of an image, and of a sequence.
             [2, 2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: ["embed.channels_last"];
             [2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: [];
         }
     }
 
     #[test]
-    fn what_may_have_been_moved_back_is_marked_where_that_matters() {
+    fn axes_that_may_have_been_moved_back_are_marked() {
         check! {
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
-            // What is made of flattened channels are other rows there.
+            // Rows that are made of flattened channels are other rows in PyTorch.
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
                 ["fc.channels_last", "head.channels_last"];
-            // The first that depends on it is asked.
+
+            // The first layer that depends on it has the mark.
             [2, 3, 4] -> [3] { Softmax, Flatten, Tanh, norm: BatchNorm1d<_>, head: Linear<_, 3> }:
                 ["norm.channels_last"];
             [2, 3, 4] -> [3] { LayerNorm, Flatten, Softmax, LayerNorm<_, NoAffine>, head: Linear<_, 3> }:
@@ -577,11 +596,15 @@ mod refused {
                 ["back.channels_last"];
             [2, 3, 4] -> [3] { LayerNorm, Reshape<3, 8>, fc: Linear<_, 2>, GlobalAvgPool1d, head: Linear<_, 3> }:
                 ["fc.channels_last"];
+
             // Nothing depends on it.
             [2, 3, 4] -> [24] { LayerNorm, Flatten, Tanh, Softmax }: [];
-            // What takes channels has them first; averages over all pixels are the same.
+
+            // A layer that takes channels has them first, and averages over all pixels are the
+            // same.
             [2, 3, 4] -> [3] { LayerNorm, last: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
             [2, 3, 4] -> [3] { LayerNorm, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+
             // One pixel, and one channel.
             [2, 3, 4] -> [3] { conv: Conv2d<_, 4, (2, 3)>, LayerNorm, Flatten, head: Linear<_, 3> }: [];
             [2, 3, 4] -> [3] { LayerNorm, Linear<_, 1>, Flatten, head: Linear<_, 3> }: [];
@@ -618,7 +641,9 @@ mod refused {
             [3, 3, 3] -> [3] { norm: RmsNorm<_, _, _>, Linear<_, 2>, GlobalAvgPool2d, head: Linear<_, 3> }:
                 ["norm.channels_last"];
             [5, 4] -> [3] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: [];
-            // Over some axes of an image, to whose end or near it a program has moved the channels.
+
+            // Normalizations over some axes of an image, for which a program has moved the channels
+            // to the end or near it.
             [2, 3, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
             [2, 4, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }:
                 ["norm.channels_last"];
@@ -641,7 +666,7 @@ mod refused {
             [6, 4] -> [3] { LayerNorm, Linear<_, 2>, Residual { Linear<_, 2> }, Flatten, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Linear<_, 4>, Conv1d<_, 4, 3, Pad<1>>, Flatten, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }: [];
-            // Moved for the convolution alone, or for all that follows?
+            // The axes may be moved for the convolution alone, or for all that follows.
             [6, 4] -> [3] { Linear<_, 4>, Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
             [6] -> [3] { Embedding<9, 4>, Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }:
@@ -657,7 +682,7 @@ mod refused {
         check! {
             [24] -> [3] { Reshape<2, 3, 4>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: ["0.channels_last"];
             [24] -> [3] { act: Tanh, Reshape<6, 4>, conv: Conv1d<_, 2, 1>, Flatten, head: Linear<_, 3> }: ["act.channels_last"];
-            // One channel, rows, and an order of one's own.
+            // One channel, rows, and features whose order is the same in both.
             [6] -> [3] { Reshape<2, 3, 1>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
             [24] -> [3] { Reshape<6, 4>, Linear<_, 2>, Flatten, head: Linear<_, 3> }: [];
             [24] -> [3] { Linear<_, 24>, Reshape<2, 3, 4>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
@@ -677,16 +702,19 @@ mod refused {
                 ["3.channels_last"];
             [2, 2, 3] -> [12] { flat: Flatten, fc: Linear<_, 12>, Concat <- (flat, fc), gate: Glu }: ["gate.channels_last"];
             [2, 2, 3] -> [12] { flat: Flatten, norm: LayerNorm, Add <- (norm, flat), Linear<_, 24>, Glu }: [];
+
             // Two images of the same features.
             [12] -> [8] {
                 a: Reshape<2, 2, 3>, Conv2d<_, 1, 1>, first: Flatten,
                 Reshape<2, 3, 2> <- input, b: Conv2d<_, 1, 1>, second: Flatten, Concat <- (first, second), Linear<_, 8>,
             }: ["a.channels_last", "b.channels_last"];
-            // Of two readers, the one that wants an order gets it.
+
+            // If one of two readers needs an order, the file has that order.
             [5] -> (kind: [2], picture: [2, 3, 2]) {
                 code: Linear<_, 36>, kind: Linear<_, 2>, Reshape<2, 3, 6> <- code, picture: Conv2d<_, 2, 1>,
             }: [];
-            // Features of which an image is made have another order than an image.
+
+            // Features that become an image have another order than an image.
             (v: [5], image: [2, 1, 2]) -> [2, 1, 2] { Linear<_, 8> <- v, Glu, made: Reshape<2, 1, 2>, sum: Add <- (made, image) }:
                 ["sum.channels_last"];
             (v: [5], words: [2, 1]) -> [2, 1, 2] {
@@ -702,14 +730,17 @@ mod refused {
                 ["head.channels_last"];
             [2, 3, 4] -> [3] { norm: LayerNorm, conv: Conv2d<_, 2, 1>, a: Flatten, b: Conv2d<_, 2, 1> <- input, c: Flatten, Add <- (a, c), head: Linear<_, 3> }:
                 [];
-            // A sequence that one reader takes channels of, and one that is read along the last axis.
+
+            // A sequence of which one reader takes channels, and one that is read along the last
+            // axis.
             [5, 4] -> [3] { conv: Conv1d<_, 2, 2>, a: Flatten, b: Flatten <- input, Concat <- (a, b), head: Linear<_, 3> }: [];
             [5, 4] -> [3] { fc: Linear<_, 2>, a: GlobalAvgPool1d, b: Flatten <- input, Concat <- (a, b), head: Linear<_, 3> }: [];
             [5, 4] -> [3] { fc: Linear<_, 4>, conv: Conv1d<_, 4, 1> <- input, Add <- (fc, conv), Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
             (x: [5, 4], y: [5, 4]) -> [3] { conv: Conv1d<_, 4, 1> <- x, Add <- (conv, y), Flatten, head: Linear<_, 3> }:
                 ["head.channels_last"];
-            // What is added to features that may have been moved back.
+
+            // Features are added to others whose axes may have been moved back.
             (image: [2, 3, 4], v: [5]) -> [24] { norm: LayerNorm <- image, flat: Flatten, fc: Linear<_, 24> <- v, sum: Add <- (fc, flat) }:
                 ["sum.channels_last"];
             [2, 3, 4] -> [24] { sum: Residual { LayerNorm, Flatten, shortcut: { GlobalAvgPool2d, Linear<_, 24> } } }:
@@ -733,16 +764,19 @@ mod refused {
             [2] -> [2, 1, 2] { Linear<_, 8>, Glu, Reshape<2, 1, 2>, Identity, sum: Residual { Relu } }: ["sum.channels_last"];
             [2] -> [2, 1, 2] { inner: Halves }: ["inner.channels_last"];
             [2, 2, 3] -> [2, 2, 3] { Flatten, Linear<_, 12>, Residual { Linear<_, 12> }, Tanh, Reshape<2, 2, 3> }: [];
-            // One channel, one pixel, and what is flattened again.
+
+            // One channel, one pixel, and images that are flattened again.
             [2] -> [2, 2, 1] { Linear<_, 8>, Glu, Reshape<2, 2, 1> }: [];
             [2] -> [1, 1, 4] { Linear<_, 8>, Glu, Reshape<1, 1, 4> }: [];
             [2] -> [3] { inner: Halves, Flatten, Linear<_, 3> }: [];
-            // Rows are what is written.
+
+            // Rows are rows in PyTorch as well.
             [2] -> [2, 2] { Linear<_, 8>, Glu, Reshape<2, 2> }: [];
             [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Reshape<6, 4> }: [];
             [2, 3, 4] -> [6, 4] { Conv2d<_, 4, 1>, Flatten, rows: Reshape<6, 4> }: ["rows.channels_last"];
             [2, 3, 4] -> [2, 3, 4] { LayerNorm, Flatten, image: Reshape<2, 3, 4> }: ["image.channels_last"];
             [2, 3, 4] -> [2, 3, 4] { LayerNorm, Linear<_, 4> }: [];
+
             // One of several outputs.
             [2] -> (image: [2, 1, 2], kind: [2]) { code: Linear<_, 8>, Glu, image: Reshape<2, 1, 2>, kind: Linear<_, 2> <- code }:
                 ["image.channels_last"];
@@ -751,7 +785,8 @@ mod refused {
             [2] -> ([2, 1, 2], [1]) { pair: Split { a: { Linear<_, 4>, Reshape<2, 1, 2> }, b: { Linear<_, 1> } } }: [];
             [2] -> [3] { Split { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 1> } }, Flatten, Linear<_, 3> }: [];
             [2, 3, 4] -> ([2, 3, 4], [6, 4]) { Split { a: { Conv2d<_, 4, 1> }, b: { Conv2d<_, 4, 1>, Reshape<6, 4> } } }: [];
-            // Images of features, side by side, follow one another in PyTorch.
+
+            // Images of features that are side by side here follow one another in PyTorch.
             [2] -> [3] {
                 both: Concat { a: { Linear<_, 8>, Glu, Reshape<2, 1, 2> }, b: { Linear<_, 8>, Glu, Reshape<2, 1, 2> } },
                 Flatten, head: Linear<_, 3>,
@@ -819,7 +854,7 @@ mod refused {
         }
     }
 
-    /// A layer of one's own, of 12 features, that says what becomes of them, and its parameters.
+    /// A custom layer on 12 features that declares its feature order, and its parameters.
     macro_rules! own {
         ($name:ident, $order:ident, { $($field:tt)* }) => {
             struct $name;
@@ -864,7 +899,7 @@ mod refused {
     own!(Sorted, Depends, { pub factor: T, });
     own!(Summed, Mixes, { pub factor: T, });
 
-    /// A layer of one's own that reads two outputs of 12 features.
+    /// A custom layer that reads two outputs of 12 features.
     macro_rules! own_of_two {
         ($name:ident, $order:ident, { $($field:tt)* }) => {
             struct $name;
@@ -956,7 +991,8 @@ fn weights_in_the_program_have_the_same_order() {
     loaded.load(path).unwrap();
     assert_eq!(IN_THE_PROGRAM.params(), loaded.params());
     let file = read(&std::fs::read(path).unwrap());
-    // The file's second feature is the first channel's second pixel, and the third one here.
+    // The second feature in the file is the second pixel of the first channel, which is the third
+    // feature here.
     assert_eq!(
         loaded.encoder.fc.weight[2][0],
         file["encoder.fc.weight"].1[1]

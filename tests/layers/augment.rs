@@ -1,5 +1,5 @@
-//! Random changes to images: what each transform promises, and that draws depend on seed, epoch and
-//! index alone.
+//! Random changes to images: the properties of each transform, and draws that depend on seed, epoch
+//! and index alone.
 
 use crate::common::bits;
 use proptest::prelude::*;
@@ -34,8 +34,9 @@ const MODES: [Interpolation; 2] = [Interpolation::Nearest, Interpolation::Biline
 
 fn identities_keep_every_bit<const H: usize, const W: usize, const C: usize, T: Element>() {
     let mut image: Tensor3<H, W, C, T> = image(3);
-    // Values out of range and a negative zero show what is only nearly nothing.
+    // Values out of range and a negative zero reveal a change that is nearly none.
     (image[[0, 0, 0]], image[[H - 1, W - 1, C - 1]]) = (T::from_f64_lossy(-2.5), -T::zero());
+
     let same = |list: &dyn Augment<Rank3<H, W, C>, T>, what: &str| {
         for seed in 0..4 {
             let (mut changed, mut scratch) = (image, Tensor::full(T::nan()));
@@ -43,6 +44,7 @@ fn identities_keep_every_bit<const H: usize, const W: usize, const C: usize, T: 
             assert_eq!(bits(changed.as_slice()), bits(image.as_slice()), "{what}");
         }
     };
+
     same(&(), "an empty list");
     same(&RandomHorizontalFlip::new(0.0), "no flip");
     same(&RandomVerticalFlip::new(0.0), "no flip");
@@ -59,6 +61,7 @@ fn identities_keep_every_bit<const H: usize, const W: usize, const C: usize, T: 
         "not applied",
     );
     same(&Normalize::new([0.0; C], [1.0; C]), "nothing to normalize");
+
     for mode in MODES {
         same(&RandomRotation::new(0.0).interpolation(mode), "no rotation");
         same(
@@ -69,6 +72,7 @@ fn identities_keep_every_bit<const H: usize, const W: usize, const C: usize, T: 
             &RandomRotation::between(-720.0, -720.0).interpolation(mode),
             "two whole turns",
         );
+
         let affine = RandomAffine::new(0.0)
             .translate(0.0, 0.0)
             .scale(1.0, 1.0)
@@ -88,8 +92,10 @@ fn parameters_that_do_nothing_keep_every_bit() {
 fn turns_and_flips_fit_together() {
     let image: Tensor3<6, 6, 3> = image(1);
     let (flip, flop) = (RandomHorizontalFlip::new(1.0), RandomVerticalFlip::new(1.0));
+
     assert_eq!(augmented((flip, flip), 0, &image), image);
     assert_eq!(augmented((flop, flop), 0, &image), image);
+
     assert_eq!(
         augmented(flip, 0, &image),
         Tensor3::from_fn(|[y, x, c]| image[[y, 5 - x, c]])
@@ -98,19 +104,22 @@ fn turns_and_flips_fit_together() {
         augmented(flop, 0, &image),
         Tensor3::from_fn(|[y, x, c]| image[[5 - y, x, c]])
     );
+
     for mode in MODES {
         let turn = |degrees| RandomRotation::between(degrees, degrees).interpolation(mode);
         assert_eq!(
             augmented(turn(180.0), 0, &image),
             augmented((flip, flop), 0, &image)
         );
-        // Counterclockwise: what is on the right comes to the top.
+
+        // Counterclockwise: the right side comes to the top.
         let quarter = augmented(turn(90.0), 0, &image);
         assert_eq!(quarter, Tensor3::from_fn(|[y, x, c]| image[[x, 5 - y, c]]));
         assert_eq!(
             augmented((turn(90.0), turn(90.0), turn(90.0), turn(90.0)), 0, &image),
             image
         );
+
         // `RandomAffine` turns the other way, as torchvision's.
         let clockwise = RandomAffine::between(-90.0, -90.0).interpolation(mode);
         assert_eq!(augmented(clockwise, 0, &image), quarter);
@@ -118,7 +127,7 @@ fn turns_and_flips_fit_together() {
 }
 
 #[test]
-fn a_probability_is_how_often() {
+fn transforms_apply_with_their_probability() {
     let image = Tensor3::<1, 2, 1>::from([[[0.0], [1.0]]]);
     for p in [0.1, 0.5, 0.9] {
         let mut augmenter = Augmenter::new(RandomHorizontalFlip::new(p), 5);
@@ -135,7 +144,7 @@ fn a_probability_is_how_often() {
     }
 }
 
-/// Where one bright pixel of an image went: rows and columns.
+/// Returns how far the bright pixel of an image has moved: rows and columns.
 fn shift(image: &Tensor3<9, 9, 1>) -> [isize; 2] {
     let at = image.iter().position(|&x| x == 1.0).expect("the pixel") as isize;
     [at / 9 - 4, at % 9 - 4]
@@ -146,6 +155,7 @@ fn shifts_move_whole_pixels_and_reach_their_ends() {
     let mut x: Tensor3<9, 9, 1> = image(2);
     x = x.map(|x| 0.9 * x);
     x[[4, 4, 0]] = 1.0;
+
     let expect = |y: &Tensor3<9, 9, 1>, fill: f32| {
         let [down, right] = shift(y);
         let at = |row: usize, column: usize| {
@@ -157,9 +167,11 @@ fn shifts_move_whole_pixels_and_reach_their_ends() {
                 fill
             }
         };
+
         assert_eq!(*y, Tensor3::from_fn(|[row, column, _]| at(row, column)));
         [down, right]
     };
+
     for mode in MODES {
         let affine = RandomAffine::new(0.0)
             .translate(0.34, 0.2)
@@ -168,6 +180,7 @@ fn shifts_move_whole_pixels_and_reach_their_ends() {
         let shifts: Vec<_> = (0..300)
             .map(|seed| expect(&augmented(affine, seed, &x), 0.25))
             .collect();
+
         let most = [0, 1].map(|axis| shifts.iter().map(|shift| shift[axis]).max().unwrap());
         let least = [0, 1].map(|axis| shifts.iter().map(|shift| shift[axis]).min().unwrap());
         assert_eq!(
@@ -176,9 +189,11 @@ fn shifts_move_whole_pixels_and_reach_their_ends() {
             "parts of 9 rounded to pixels"
         );
     }
+
     let shifts: Vec<_> = (0..300)
         .map(|seed| expect(&augmented(RandomCrop::<3>::new().fill(0.5), seed, &x), 0.5))
         .collect();
+
     for axis in [0, 1] {
         for by in -3..=3 {
             let count = shifts.iter().filter(|shift| shift[axis] == by).count();
@@ -199,11 +214,13 @@ fn crops_are_parts_of_the_image() {
         middle,
         Tensor3::from_fn(|[y, x, c]| photo[[y + 2, x + 2, c]])
     );
+
     let mut places = std::collections::BTreeSet::new();
     for seed in 0..400 {
         let mut part = Tensor3::<3, 4, 3>::zeros();
         let crop = RandomCrop::<1>::new().padding_mode(PaddingMode::Edge);
         crop.crop(&photo, &mut part, &mut shapewright::rng(seed));
+
         let place = (-1..=5)
             .flat_map(|top| (-1..=6).map(move |left| (top, left)))
             .find(|(top, left)| {
@@ -214,6 +231,7 @@ fn crops_are_parts_of_the_image() {
             });
         places.insert(place.expect("the part is somewhere"));
     }
+
     assert_eq!(places.len(), 7 * 8, "{places:?}");
 }
 
@@ -243,12 +261,14 @@ fn rectangles_have_their_size_and_shape() {
             .ratio(0.5, 2.0)
             .value(0.75);
         let erased = augmented(erasing, seed, &image);
+
         let hit = |y, x| {
             assert_eq!(erased[[y, x, 0]], erased[[y, x, 1]]);
             erased[[y, x, 0]] == 0.75
         };
         let rows: Vec<usize> = (0..32).filter(|&y| (0..24).any(|x| hit(y, x))).collect();
         let columns: Vec<usize> = (0..24).filter(|&x| (0..32).any(|y| hit(y, x))).collect();
+
         let (height, width) = (rows.len(), columns.len());
         assert!(
             rows[height - 1] - rows[0] + 1 == height
@@ -258,6 +278,7 @@ fn rectangles_have_their_size_and_shape() {
             erased.iter().filter(|&&x| x != 0.5).count(),
             2 * height * width
         );
+
         let (area, ratio) = (
             (height * width) as f64 / (32.0 * 24.0),
             height as f64 / width as f64,
@@ -268,8 +289,10 @@ fn rectangles_have_their_size_and_shape() {
             "{height} x {width}"
         );
     }
+
     let noise = augmented(RandomErasing::new(1.0).random_value(), 1, &image);
     assert!(noise.iter().any(|&x| x < 0.0), "normal numbers");
+
     // No rectangle of such a shape is smaller than the image.
     let impossible = RandomErasing::new(1.0).scale(1.0, 1.0);
     assert_eq!(augmented(impossible, 0, &image), image);
@@ -289,7 +312,7 @@ proptest! {
             let y = augmented(affine.interpolation(mode).fill(fill), seed, &x);
             prop_assert!(y.iter().all(|y| (-1e-6..=1.000_001).contains(y)), "{y:?}");
         }
-        // What is the same everywhere stays so, between the pixels and at the border.
+        // A constant image stays constant, between the pixels and at the border.
         let flat = Tensor3::<7, 10, 3>::full(fill as f32);
         let affine = RandomAffine::new(degrees).translate(0.3, 0.3).scale(0.5, 2.0).interpolation(Interpolation::Bilinear);
         prop_assert_eq!(augmented(affine.fill(fill), seed, &flat), flat);
@@ -324,12 +347,14 @@ fn draws_depend_on_seed_epoch_and_index_alone() {
             GaussianNoise::new(0.1),
         )
     };
+
     let x: Tensor3<8, 8, 1> = image(6);
     let run = |seed, epoch, index| {
         let mut y = x;
         Augmenter::new(list(), seed).augment(epoch, index, &mut y);
         y
     };
+
     let mut augmenter = Augmenter::new(list(), 9);
     let mut backwards: Vec<_> = (0..20)
         .rev()
@@ -342,6 +367,7 @@ fn draws_depend_on_seed_epoch_and_index_alone() {
     backwards.reverse();
     let forwards: Vec<_> = (0..20).map(|index| run(9, 2, index)).collect();
     assert_eq!(forwards, backwards);
+
     let elsewhere: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..20)
             .map(|index| scope.spawn(move || run(9, 2, index)))
@@ -352,12 +378,14 @@ fn draws_depend_on_seed_epoch_and_index_alone() {
             .collect()
     });
     assert_eq!(forwards, elsewhere);
+
     for (i, y) in forwards.iter().enumerate() {
         assert!(
             forwards[..i].iter().all(|other| other != y),
             "two samples got the same"
         );
     }
+
     assert_ne!(run(9, 2, 0), run(9, 3, 0));
     assert_ne!(run(9, 2, 0), run(8, 2, 0));
 }
@@ -378,7 +406,7 @@ fn functions_and_nested_lists_are_transforms() {
     );
 }
 
-/// Ranges of transforms are checked where they are made.
+/// Settings of transforms are checked when they are made.
 #[test]
 fn settings_out_of_their_ranges_panic() {
     fn refused<T>(make: impl FnOnce() -> T + std::panic::UnwindSafe, sentence: &str) {
@@ -386,6 +414,7 @@ fn settings_out_of_their_ranges_panic() {
         let text = *payload.downcast::<&str>().expect("a message");
         assert!(text.contains(sentence), "{text}");
     }
+
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         refused(
             || RandomErasing::new(0.5).value(bad),
@@ -405,9 +434,10 @@ fn settings_out_of_their_ranges_panic() {
             || RandomAffine::new(10.0).fill(bad),
             "the fill of a transform",
         );
-        refused(|| MixUp::new(bad), "the alpha of `MixUp`");
+        refused(|| MixUp::new(bad), "the alpha of `MixUp` is finite");
         refused(|| ColorJitter::new().brightness(bad), "`ColorJitter`");
-        refused(|| GaussianNoise::new(bad), "`GaussianNoise`");
+        refused(|| GaussianNoise::new(bad), "`GaussianNoise` is finite");
+        refused(|| RandomRotation::new(bad), "from -x to x is finite");
         refused(|| RandomHorizontalFlip::new(bad), "`RandomHorizontalFlip`");
         refused(|| RandomApply::new((), bad), "`RandomApply`");
     }

@@ -66,6 +66,7 @@ fn names_are_those_of_the_fields() {
     net.heads.wide.last.bias = [3.0; 6];
     net.heads.narrow.bias = [4.0; 4];
     net.down.shortcut.layer_0.weight[9] = [5.0; 10];
+
     let (mut names, mut found) = (Vec::new(), Vec::new());
     net.for_each_param(|name, sizes, values| {
         names.push(format!("{name} {sizes:?}"));
@@ -82,6 +83,7 @@ fn names_are_those_of_the_fields() {
             "down.shortcut.0.weight"
         ]
     );
+
     for name in [
         "blocks.0.fc1.weight [32, 48]",
         "blocks.2.1.0.bias [48]",
@@ -93,9 +95,11 @@ fn names_are_those_of_the_fields() {
             "{name} in {names:?}"
         );
     }
+
     let text = format!("{net:?}");
     assert!(text.contains("wide") && text.contains("shortcut") && !text.contains("padding"));
     assert!(*net.clone() == *net);
+
     // All numbers are trained or padding.
     let mut numbers = 0;
     net.for_each_param(|_, _, values| numbers += values.len());
@@ -110,10 +114,12 @@ fn tables_have_the_layers_inside() {
             .find(|line| line.trim_start().starts_with(name))
             .unwrap_or_else(|| panic!("{name} in\n{text}"))
     };
+
     assert!(row("blocks: Repeat<3>").contains("[32]"));
     assert!(row("out: Linear<_, 48>").starts_with("      out"), "{text}");
     assert!(row("wide.last: Linear<_, 6>").contains("[6]"));
     assert!(row("shortcut.Linear<_, 10, NoBias>").contains("100"));
+
     let inner = Deep::LAYERS[3].inner;
     let net = Deep::init(&mut shapewright::rng(0));
     assert_eq!(
@@ -172,15 +178,18 @@ fn a_block_trains_and_parts_have_names() {
         .state::<Deep>()
         .freeze(layer!(Deep, blocks))
         .freeze(layer!(Deep, heads.wide.last));
+
     let before = net.clone();
     let (mut gradient, mut workspace) = (Deep::zeros(), Deep::workspace());
     let mut losses = Vec::new();
+
     for _ in 0..200 {
         let mut pass = net.forward_train(&x, &mut workspace);
         losses.push(pass.loss(&Mse, &targets));
         pass.backward(&mut gradient);
         adam.step(&mut net, &gradient);
     }
+
     assert!(losses[199] < 0.5 * losses[0], "{losses:?}");
     assert_eq!(net.blocks[2].fc1.weight, before.blocks[2].fc1.weight);
     assert_eq!(net.heads.wide.last.bias, before.heads.wide.last.bias);

@@ -75,7 +75,7 @@ both! {
         Split { a: Linear<_, 3>, b: { Linear<_, 3>, BatchNorm1d<_> } },
         first_of_both: self::First,
     }
-    // Nothing here stands directly behind one of those layers but the last.
+    // Only the last normalization directly follows a layer into which it can be folded.
     Stay StayFolded Stay64 Stay64Folded [4, 4, 3] [2] {
         before: BatchNorm2d<_>,
         Conv2d<_, 4, 2>,
@@ -93,7 +93,7 @@ both! {
     }
 }
 
-/// The sum of two vectors: a layer of one's own.
+/// The sum of two vectors, as a custom layer.
 struct First;
 
 mod own_layer {
@@ -128,7 +128,7 @@ mod own_layer {
     }
 }
 
-/// A network whose parameters and statistics are all random.
+/// Returns a network with random parameters and statistics.
 fn trained<N: Trainable>(seed: u64) -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(seed));
     let mut next = seed;
@@ -146,7 +146,7 @@ fn trained<N: Trainable>(seed: u64) -> Box<N> {
     net
 }
 
-/// The largest difference of the outputs, as a part of the largest output.
+/// Returns the largest difference of the outputs, relative to the largest output.
 fn difference<N: Foldable>(net: &N) -> f64 {
     let x: Vec<Tensor<N::Input, N::Element>> = random(5, 77);
     let (mut y, mut same) = (vec![Tensor::zeros(); 5], vec![Tensor::zeros(); 5]);
@@ -166,7 +166,7 @@ fn difference<N: Foldable>(net: &N) -> f64 {
 }
 
 #[test]
-fn outputs_are_the_same() {
+fn a_folded_network_has_the_same_outputs() {
     fn check<N: Foldable + Trainable, D: Foldable + Trainable>() {
         for seed in [1, 100, 1000] {
             let (single, double) = (
@@ -186,7 +186,7 @@ fn outputs_are_the_same() {
     check::<Stay, Stay64>();
 }
 
-/// The layers with those inside of blocks.
+/// Returns the layers, including those inside blocks.
 fn layers(all: &[LayerSummary]) -> Vec<&str> {
     all.iter()
         .flat_map(|layer| [vec![layer.layer], layers(layer.inner)].concat())
@@ -194,7 +194,7 @@ fn layers(all: &[LayerSummary]) -> Vec<&str> {
 }
 
 both! {
-    // A normalization is kept where others read what it reads, also through a `Dropout`.
+    // A normalization is kept if other layers read its source as well, also through a `Dropout`.
     Read ReadFolded Read64 Read64Folded [5, 5, 2] [3] {
         conv: Conv2d<_, 4, 3, Pad<1>, NoBias>,
         norm: BatchNorm2d<_>,
@@ -270,7 +270,7 @@ fn sources_are_those_of_the_original() {
 }
 
 #[test]
-fn what_is_folded_is_gone() {
+fn folded_layers_are_gone() {
     assert_eq!(
         layers(PlainFolded::LAYERS),
         [
@@ -284,12 +284,14 @@ fn what_is_folded_is_gone() {
             "Softplus",
         ]
     );
+
     // Weight and bias of each normalization that has them are gone, and each layer without a bias
     // has one now.
     assert_eq!(
         PlainFolded::PARAMS,
         Plain::PARAMS - 2 * (6 + 12 + 8 + 5) + 12 + 12 + 8 + 5
     );
+
     assert!(!BlocksFolded::summary().to_string().contains("Norm"));
     assert!(!BlocksFolded::summary().to_string().contains("Dropout"));
     assert_eq!(

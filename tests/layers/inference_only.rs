@@ -69,7 +69,7 @@ fn lists_of_layers() {
             round(),
         ])
     });
-    // Two buffers of six numbers that alternate, and a position.
+    // Two alternating buffers of six numbers, and a position.
     assert_eq!(Net::WORKSPACE_BYTES, 2 * 8 * 6 + 8);
 }
 

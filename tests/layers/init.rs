@@ -1,4 +1,4 @@
-//! Initial values: their distributions, against what PyTorch draws from and at fixed seeds.
+//! Initial values: their distributions, compared with PyTorch's, and their numbers at fixed seeds.
 
 use crate::common::reference::{cases, number, text};
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn statistics<T: Element>(numbers: &[T]) -> [f64; 4] {
     ]
 }
 
-/// The numbers, on the heap.
+/// Returns a buffer of many numbers on the heap.
 fn many() -> Box<[[f64; 400]; 400]> {
     vec![[0.0; 400]; 400].try_into().expect("400 rows")
 }
@@ -40,8 +40,8 @@ fn uniform_numbers_fill_their_range() {
     assert_eq!(statistics(x.as_flattened()), [2.0, 0.0, 2.0, 2.0]);
 }
 
-/// The parts of the numbers that lie within 1, 2 and 3 standard deviations, and the third and
-/// fourth moments.
+/// Checks the shares of the numbers within 1, 2 and 3 standard deviations, and the third and fourth
+/// moments.
 #[test]
 fn normal_numbers_are_normal() {
     let mut x = many();
@@ -56,14 +56,17 @@ fn normal_numbers_are_normal() {
         (-0.5..0.0).contains(&low) && (4.0..4.5).contains(&high),
         "{low} {high}"
     );
+
     let z: Vec<f64> = x.iter().map(|x| (x - 2.0) / 0.5).collect();
     for (most, part) in [(1.0, 0.682_689), (2.0, 0.954_5), (3.0, 0.997_3)] {
         let inside = z.iter().filter(|z| z.abs() <= most).count() as f64 / z.len() as f64;
         assert!((inside - part).abs() < 0.003, "{inside} within {most}");
     }
+
     let moment = |power: i32| z.iter().map(|z| z.powi(power)).sum::<f64>() / z.len() as f64;
     assert!(moment(3).abs() < 0.03 && (moment(4) - 3.0).abs() < 0.1);
-    // Neighbours have nothing to do with each other.
+
+    // Neighbours are not correlated.
     let together = z.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / z.len() as f64;
     assert!(together.abs() < 0.01);
 }
@@ -71,6 +74,7 @@ fn normal_numbers_are_normal() {
 #[test]
 fn truncated_normal_numbers_stay_in_their_window() {
     let mut x = many();
+
     // Mean and standard deviation of the truncated distribution, from `scipy.stats.truncnorm`.
     for (mean, std, a, b, wanted_mean, wanted_std) in [
         (0.0, 1.0, -2.0, 2.0, 0.0, 0.879_626),
@@ -80,6 +84,7 @@ fn truncated_normal_numbers_stay_in_their_window() {
     ] {
         init::truncated_normal(&mut *x, mean, std, a, b, &mut shapewright::rng(3));
         let [found_mean, found_std, low, high] = statistics(x.as_flattened());
+
         assert!(
             (found_mean - wanted_mean).abs() < 0.003,
             "mean {found_mean} from {a} to {b}"
@@ -90,6 +95,7 @@ fn truncated_normal_numbers_stay_in_their_window() {
         );
         assert!(a <= low && high <= b, "{low} to {high}");
     }
+
     init::truncated_normal(&mut *x, 3.0, 0.0, -1.0, 1.0, &mut shapewright::rng(3));
     assert_eq!(statistics(x.as_flattened()), [1.0, 0.0, 1.0, 1.0]);
 }
@@ -106,14 +112,14 @@ fn nonlinearity(case: &Value) -> Nonlinearity {
     }
 }
 
-/// Draws until there are enough numbers; the seed is fixed, so whether they are close enough is no
-/// matter of luck.
+/// Draws until there are enough numbers. The seed is fixed, so the result does not vary.
 fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
     let (rng, std, function) = (
         &mut shapewright::rng(5),
         number(case, "std"),
         text(case, "function"),
     );
+
     let mut numbers = Vec::new();
     while numbers.len() < 20_000 {
         let mut weight = zeros;
@@ -124,6 +130,7 @@ fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
                 Mode::FanOut
             }
         };
+
         match function {
             "xavier_uniform" => init::xavier_uniform(&mut weight, number(case, "gain"), rng),
             "xavier_normal" => init::xavier_normal(&mut weight, number(case, "gain"), rng),
@@ -135,12 +142,14 @@ fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
         }
         numbers.extend_from_slice(weight.as_slice());
     }
+
     let [mean, found, low, high] = statistics(&numbers);
     assert!(
         mean.abs() < 0.02 * std && (found / std - 1.0).abs() < 0.02,
         "{}: {found}, not {std}",
         case["name"]
     );
+
     let bound = 3.0_f64.sqrt() * std;
     if function.ends_with("uniform") {
         let fits = |end: f64| end <= bound * (1.0 + 1e-12) && end > bound * 0.999;
@@ -202,6 +211,7 @@ fn gains_are_pytorchs() {
 fn check_orthogonal<T: Element, W: Weight<T>>(weight: &W, gain: f64, tolerance: f64) {
     let (rows, cols) = (W::LEN / W::OUT, W::OUT);
     let numbers = weight.as_slice();
+
     let at = |vector: usize, i: usize| {
         let place = if rows >= cols {
             i * cols + vector
@@ -210,6 +220,7 @@ fn check_orthogonal<T: Element, W: Weight<T>>(weight: &W, gain: f64, tolerance: 
         };
         numbers[place].to_f64().expect("a number")
     };
+
     for a in 0..rows.min(cols) {
         for b in 0..=a {
             let dot: f64 = (0..rows.max(cols)).map(|i| at(a, i) * at(b, i)).sum();
@@ -248,9 +259,11 @@ fn orthogonal_weights_are_orthogonal() {
 fn orthogonal_weights_have_no_direction() {
     let (rng, count) = (&mut shapewright::rng(6), 4000);
     let (mut sums, mut squares, mut turned) = ([[0.0; 2]; 2], [[0.0; 2]; 2], 0);
+
     for _ in 0..count {
         let mut w = [[0.0_f64; 2]; 2];
         init::orthogonal(&mut w, 1.0, rng);
+
         for i in 0..2 {
             for j in 0..2 {
                 sums[i][j] += w[i][j] / f64::from(count);
@@ -259,6 +272,7 @@ fn orthogonal_weights_have_no_direction() {
         }
         turned += i32::from(w[0][0] * w[1][1] - w[0][1] * w[1][0] < 0.0);
     }
+
     assert!(
         sums.as_flattened().iter().all(|sum| sum.abs() < 0.05),
         "{sums:?}"
@@ -277,7 +291,7 @@ network! { struct Net: [6] -> [3] { fc1: Linear<_, 5>, Tanh, fc2: Linear<_, 3> }
 
 /// PyTorch's `nn.Linear` calls `kaiming_uniform_` with a slope of `sqrt(5)`.
 #[test]
-fn the_default_of_linear_is_a_kaiming_one() {
+fn the_default_of_linear_is_kaiming_uniform() {
     let mut net = Net::init(&mut shapewright::rng(7));
     let default = net.fc1.weight;
     let slope = Nonlinearity::LeakyRelu(5.0_f64.sqrt());
@@ -296,7 +310,7 @@ fn the_default_of_linear_is_a_kaiming_one() {
     }
 }
 
-/// What lies between the layers of a network stays zero.
+/// The padding between the layers of a network stays zero.
 #[test]
 fn a_whole_network_can_be_set() {
     let mut net = Net::init(&mut shapewright::rng(8));
@@ -322,6 +336,7 @@ fn the_numbers_of_a_seed_are_fixed() {
     assert_eq!(x, [0.772_699_8, 0.212_367_83, -1.069_603_1, 0.254_225_55]);
     init::uniform(&mut x, -1.0, 1.0, rng);
     assert_eq!(x, [-0.584_565_8, 0.866_694_45, 0.119_078_994, 0.700_059_9]);
+
     let mut w = [[0.0_f32; 2]; 2];
     init::orthogonal(&mut w, 1.0, rng);
     assert_eq!(w, [[0.301_465_7, -0.953_477], [-0.953_477, -0.301_465_7]]);
@@ -357,6 +372,7 @@ fn weights_without_elements_have_initial_values() {
         init::truncated_normal(&mut weight, 0.0, 1.0, -2.0, 2.0, rng);
         init::constant(&mut weight, 1.0);
     }
+
     check([[0.0; 0]; 0]);
     check([[0.0; 0]; 3]);
     check([[0.0; 3]; 0]);
@@ -378,12 +394,12 @@ fn bounds_are_in_order() {
 
 #[test]
 #[should_panic(expected = "both are finite, and the second is not negative")]
-fn a_standard_deviation_is_not_negative() {
+fn a_negative_standard_deviation_is_refused() {
     init::normal(&mut [0.0_f32; 2], 0.0, -1.0, &mut shapewright::rng(0));
 }
 
 #[test]
 #[should_panic(expected = "the gain is NaN")]
-fn a_gain_is_a_number() {
+fn a_gain_of_nan_is_refused() {
     init::orthogonal(&mut [[0.0_f32; 2]; 2], f64::NAN, &mut shapewright::rng(0));
 }

@@ -1,4 +1,5 @@
-//! The memory that layers ask for: all classes, number types and lengths, whatever it held before.
+//! The memory that layers ask for: all classes, number types and lengths, with any earlier
+//! contents.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -16,7 +17,7 @@ use shapewright::{
     tensor::{Element, Number},
 };
 
-/// Implements what these layers have in common: they keep the shape and learn nothing.
+/// Implements the common traits of these layers, which keep the shape and learn nothing.
 macro_rules! layers {
     ($([$($generics:tt)*] $layer:ty;)*) => { $(
         impl<In: Shape, $($generics)*> ShapeRule<In> for $layer {
@@ -35,13 +36,14 @@ layers! {
     [const MODE: usize] Seen<MODE>;
     [const CHUNK: usize] Shared<CHUNK>;
     [const CLASS: usize, const BYTES: usize] Greedy<CLASS, BYTES>;
+    [] Generous;
 }
 
 /// Doubles its inputs, and checks the memory of every class: pieces of several number types and odd
 /// lengths, filled with patterns that depend on the sample, and read when all have been written.
 struct Mixed;
 
-/// A number of a type, made from a pattern.
+/// A number that is made from a pattern.
 trait Pattern: Number {
     fn of(pattern: u64) -> Self;
 }
@@ -57,7 +59,7 @@ macro_rules! patterns {
 }
 patterns!(u8, i8, i16, u32, i64, f32, f64, usize);
 
-/// A pattern that depends on everything.
+/// Returns a pattern that depends on the sample, the piece and the position.
 fn pattern<S: Shape, T: Element>(x: &Tensor<S, T>, piece: u64, i: usize) -> u64 {
     let first = x.as_slice()[0].to_f64().expect("a number").to_bits();
     (first ^ (piece << 32) ^ i as u64)
@@ -83,7 +85,7 @@ fn each<N: Pattern, S: Shape, T: Element>(
     }
 }
 
-/// Pieces of memory, each of which is written before the first is read.
+/// Takes pieces of memory, writes all of them, and then checks what they hold.
 macro_rules! pieces {
     ($x:expr, $from:expr, $count:expr, [$($name:ident: $t:ty, $len:expr;)*]) => {
         let x = $x;
@@ -117,13 +119,13 @@ impl Mixed {
         x: &[Tensor<S, T>],
         mut memory: ThreadMemory<'_>,
     ) {
-        // For the calling thread, not for each sample.
+        // This memory is per thread, not per sample.
         let x = &x[..1];
         pieces!(x, memory, 1, [a: i16, 33; b: u8, 1; c: T, S::LEN; d: i64, 9; e: f32, 17;]);
         assert!(a.as_ptr().addr().is_multiple_of(64) && e.as_ptr().addr().is_multiple_of(64));
     }
 
-    /// Checks what the step before has left, and leaves something.
+    /// Checks the state that the step before has left, and changes it.
     fn state(mut state: StateMemory<'_>) {
         let count = state.take::<u8>(1);
         let flags = state.take::<i16>(33);
@@ -137,18 +139,20 @@ impl Mixed {
         count[0] += 1;
     }
 
-    /// Writes the cache, or reads what was written.
+    /// Writes the cache, or checks what was written.
     fn cache<S: Shape, T: Element>(
         x: &[Tensor<S, T>],
         mut cache: ActivationStore<'_>,
         write: bool,
     ) {
         assert_eq!(cache.count(), x.len());
+
         let a = cache.take::<u8>(3);
         let b = cache.take::<i16>(5);
         let c = cache.take::<f64>(S::LEN);
         let d = cache.take::<f32>(1);
         let e = cache.take::<u32>(S::LEN);
+
         if write {
             each(x, 1, &mut *a, |to, value| *to = value);
             each(x, 2, &mut *b, |to, value| *to = value);
@@ -156,6 +160,7 @@ impl Mixed {
             each(x, 4, &mut *d, |to, value| *to = value);
             each(x, 5, &mut *e, |to, value| *to = value);
         }
+
         pieces!(@read x, [a b c d e]);
     }
 }
@@ -280,7 +285,7 @@ fn dirty() {
 
 const BATCHES: [usize; 8] = [0, 1, 2, 3, 63, 64, 65, 1000];
 
-/// The outputs of all ways to compute, and what training gives, as bits.
+/// Returns the bits of the outputs of every way to compute, and of the results of training.
 fn results<N: Trainable>(batch: usize, before: impl Fn(&mut Workspace<N>)) -> Vec<u64> {
     let net = N::init(&mut shapewright::rng(1));
     let x: Vec<In<N>> = random(batch, 2);
@@ -319,7 +324,7 @@ fn results<N: Trainable>(batch: usize, before: impl Fn(&mut Workspace<N>)) -> Ve
     results
 }
 
-/// Checks that neither threads nor what memory held before change a result.
+/// Checks that neither threads nor earlier contents of memory change a result.
 fn check<N: Trainable>(settings: &Settings, batches: &[usize]) {
     for &batch in batches {
         let mut wanted = None;
@@ -353,17 +358,19 @@ fn pieces_of_all_types_do_not_overlap() {
         Concat { a: { Mixed, Linear<_, 3>, Mixed }, b: Mixed, Linear<_, 1> },
         Mixed,
     } }
+
     let settings = settings();
     check::<Single>(&settings, &BATCHES);
     check::<Several>(&settings, &BATCHES);
     check::<Double>(&settings, &BATCHES);
     check::<Blocks>(&settings, &BATCHES);
+
     // The sum of the states of all layers: 64 bytes for flags and sums, 128 for numbers of 2 bytes.
     assert_eq!(Single::STATE_BYTES, 64 + 128 + 64);
     assert_eq!(Blocks::STATE_BYTES, 12 * Single::STATE_BYTES);
 }
 
-/// Enough work to be cut between threads, on few samples at a time and on all.
+/// Checks layers with enough work to be cut between threads, on few samples at a time and on all.
 #[test]
 fn pieces_of_all_types_are_those_of_their_thread() {
     network! { struct Wide: [33] -> [9] {
@@ -386,7 +393,7 @@ fn gradients_with_all_classes_of_memory() {
     check_network::<Net>(3);
 }
 
-/// The threads that have memory are those of the beginning of a pass.
+/// The number of threads may change within a pass. Its memory is for those of the beginning.
 #[test]
 fn the_number_of_threads_changes_within_a_pass() {
     network! { struct Net: [33] -> [9] { Mixed, Linear<_, 600>, Relu, Mixed, Shared<0>, Linear<_, 9> } }
@@ -415,7 +422,7 @@ fn the_number_of_threads_changes_within_a_pass() {
 /// memory of all parts.
 struct Shared<const CHUNK: usize>;
 
-/// The memory that the parts of one call had, and those of their own.
+/// The memory that the parts of a call had.
 static PARTS: Mutex<Vec<Range<usize>>> = Mutex::new(Vec::new());
 
 /// The number of bytes of each part.
@@ -496,7 +503,7 @@ impl<S: Shape, T: Element, const CHUNK: usize> Train<S, S, T> for Shared<CHUNK> 
 #[test]
 fn parts_of_shared_work_have_memory_of_their_own() {
     network! { struct Net: [3] -> [3] { Shared<0>, Residual { Linear<_, 3>, Shared<0> } } }
-    // The first layer alone would not be cut, as nothing says how much work it is.
+    // The first layer alone would not be cut, as it declares no work.
     network! { struct Heavy: [3] -> [3] { Shared<0>, Dirt } }
     let settings = settings();
     check_shares::<Net>(&settings);
@@ -536,7 +543,7 @@ fn check_shares<N: Trainable>(settings: &Settings) {
             net.forward_batch(&x, &mut y);
             results.extend(bits(Tensor::flatten(&y)));
 
-            // Two layers, one after another, in the same memory.
+            // Two consecutive layers share memory.
             let each = ranges.len() / 2;
             assert!(each >= 1 && each <= parts);
             for ranges in ranges.chunks(each) {
@@ -550,7 +557,7 @@ fn check_shares<N: Trainable>(settings: &Settings) {
     });
 }
 
-/// Keeps the largest and the smallest number of samples that it is given at a time.
+/// A layer that records the number of its calls and of their samples.
 struct Seen<const MODE: usize>;
 
 /// For each mode, the number of calls and the largest number of samples of one.
@@ -570,7 +577,7 @@ impl<const MODE: usize> Seen<MODE> {
         let (calls, most) = &SEEN[MODE];
         calls.store(0, Relaxed);
         most.store(0, Relaxed);
-        net.forward_train(&x, &mut N::workspace());
+        let _ = net.forward_train(&x, &mut N::workspace());
         (calls.load(Relaxed), most.load(Relaxed))
     }
 }
@@ -602,7 +609,7 @@ impl<S: Shape, T: Element, const MODE: usize> Train<S, S, T> for Seen<MODE> {
 
 #[test]
 fn layers_say_how_many_samples_they_want() {
-    // Samples of 64 KiB, of which few are better.
+    // Of samples of 64 KiB, a few at a time are faster.
     network! { struct Auto: [16384] -> [16384] { Seen<0> } }
     network! { struct Few: [16384] -> [16384] { Seen<1> } }
     network! { struct All: [16384] -> [16384] { Seen<2> } }
@@ -622,19 +629,19 @@ fn layers_say_how_many_samples_they_want() {
         let (calls, most) = Seen::<1>::in_training::<Between>(20);
         assert!(calls > 2 && most < 20, "{calls} {most}");
 
-        // A block hands on what the layers within it want.
+        // A block passes on what its layers want.
         assert_eq!(Seen::<2>::in_training::<Block>(20), (2, 20));
         let (calls, most) = Seen::<1>::in_training::<Block>(20);
         assert!(calls > 1 && most < 20, "{calls} {most}");
     });
-    // The whole batch also where there are several threads.
+    // It gets the whole batch with several threads as well.
     settings.every_threads(&[2, 4], |_| {
         assert_eq!(Seen::<3>::in_training::<Whole>(20), (1, 20));
     });
 }
 
-/// Takes a number of bytes of a class of memory: for each sample in inference, for the thread, for
-/// each sample in training. It has asked for three numbers of 4 bytes.
+/// Takes a number of bytes of one class of memory: per sample in inference, per thread, or per
+/// sample in training. It has asked for three numbers of 4 bytes.
 struct Greedy<const CLASS: usize, const BYTES: usize>;
 
 impl<S: Shape, T: Element, const CLASS: usize, const BYTES: usize> Infer<S, S, T>
@@ -668,7 +675,23 @@ impl<S: Shape, T: Element, const CLASS: usize, const BYTES: usize> Train<S, S, T
     fn backward_input(_: BackwardInput<'_, Self, S, S, T>) {}
 }
 
-/// The sentence of a panic, if there is one.
+/// Asks for much memory of every class, and takes none.
+struct Generous;
+
+impl<S: Shape, T: Element> Infer<S, S, T> for Generous {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const NEEDS: Needs = Needs::NONE.per_sample::<f32>(300).per_thread::<f32>(300);
+
+    fn forward(_: Forward<'_, Self, S, S, T>) {}
+}
+
+impl<S: Shape, T: Element> Train<S, S, T> for Generous {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(_: BackwardInput<'_, Self, S, S, T>) {}
+}
+
+/// Returns the message of a panic, if there is one.
 fn panic_of(f: impl FnOnce() + Send + 'static) -> Option<String> {
     let panic = std::thread::spawn(f).join().err()?;
     Some(*panic.downcast::<String>().expect("a sentence"))
@@ -680,6 +703,10 @@ fn a_layer_has_the_memory_that_it_asked_for() {
     network! { struct Sample: [2] -> [2] { Greedy<0, 17> } }
     network! { struct Thread: [2] -> [2] { Greedy<1, 65> } }
     network! { struct Cache: [2] -> [2] { Greedy<2, 17>, Linear<_, 2> } }
+    // The memory that another layer asks for does not help.
+    network! { struct SampleBeside: [2] -> [2] { Generous, Greedy<0, 17> } }
+    network! { struct ThreadBeside: [2] -> [2] { Generous, Residual { Generous, Greedy<1, 65> } } }
+    network! { struct CacheBeside: [2] -> [2] { Generous, Greedy<2, 17>, Linear<_, 2> } }
 
     fn infer<N: Network<Element = f32>>() {
         let mut y = Tensor::zeros_vec(3);
@@ -687,10 +714,10 @@ fn a_layer_has_the_memory_that_it_asked_for() {
         N::zeros().forward(&Tensor::zeros());
     }
     fn train<N: Trainable<Element = f32>>() {
-        N::zeros().forward_train(&Tensor::zeros_vec(3), &mut N::workspace());
+        let _ = N::zeros().forward_train(&Tensor::zeros_vec(3), &mut N::workspace());
     }
 
-    // As many threads as have memory: a layer must not take that of another.
+    // With several threads, a layer must not take the memory of another thread.
     let settings = settings();
     settings.every_threads(&[1, 4], |_| {
         assert_eq!(panic_of(infer::<Modest>), None);
@@ -705,13 +732,17 @@ fn a_layer_has_the_memory_that_it_asked_for() {
         };
         // 24 bytes for each of three samples.
         assert_eq!(panic_of(infer::<Sample>), sentence(72, 48));
+        assert_eq!(panic_of(infer::<SampleBeside>), sentence(72, 48));
         assert_eq!(panic_of(infer::<Thread>), sentence(128, 64));
+        assert_eq!(panic_of(infer::<ThreadBeside>), sentence(128, 64));
         assert_eq!(panic_of(train::<Thread>), sentence(128, 64));
+        assert_eq!(panic_of(train::<ThreadBeside>), sentence(128, 64));
         let cache = format!(
             "a layer takes 24 bytes of the cache for each sample, and 16 are left of those that \
              it asked for; `TRAIN_NEEDS` {way_out}"
         );
-        assert_eq!(panic_of(train::<Cache>), Some(cache));
+        assert_eq!(panic_of(train::<Cache>).as_ref(), Some(&cache));
+        assert_eq!(panic_of(train::<CacheBeside>), Some(cache));
     });
 }
 
@@ -719,7 +750,7 @@ fn a_layer_has_the_memory_that_it_asked_for() {
 fn work_is_cut_into_as_many_parts_as_have_memory() {
     network! { struct Singles: [2] -> [2] { Shared<1> } }
     fn train() {
-        Singles::zeros().forward_train(&Tensor::zeros_vec(100), &mut Singles::workspace());
+        let _ = Singles::zeros().forward_train(&Tensor::zeros_vec(100), &mut Singles::workspace());
     }
     fn infer() {
         Singles::zeros().forward_batch(&Tensor::zeros_vec(50), &mut Tensor::zeros_vec(50));

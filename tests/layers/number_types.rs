@@ -15,7 +15,7 @@ use shapewright::tensor::{BF16, Dims, Element, F16, Number, Rank0, Rank1, Rank2,
 /// A linear layer with 8-bit weights and a scale for each output, for inference.
 pub struct Quantized<const I: usize, const O: usize>;
 
-/// The same layer, through which gradients pass. Nothing trains it.
+/// The same layer with a backward pass for its inputs. It is not trained.
 pub struct QuantizedInside<const I: usize, const O: usize>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
@@ -93,7 +93,7 @@ impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Train<In
     fn backward_params(_: BackwardParams<'_, Self, In, Out, T>) {}
 }
 
-/// Multiplies by a learned number, and keeps tensors of all number types on its shelf.
+/// Multiplies by a learned number, and holds tensors of all number types.
 pub struct Shelf;
 
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
@@ -117,7 +117,7 @@ pub struct ShelfParams<T: Element> {
     pub none: Buffer<Rank1<0>, i8, T>,
 }
 
-/// Calls with each of a shelf's buffers.
+/// Calls a macro with each buffer of a shelf.
 macro_rules! with_buffers {
     ($params:expr, $call:ident) => {{
         let params = $params;
@@ -137,7 +137,7 @@ macro_rules! with_buffers {
     }};
 }
 
-/// A number as its bytes, the first one first.
+/// Conversions of a number from and to its bytes, in little-endian order.
 trait Bytes: Number {
     fn of_bytes(bytes: [u8; 8]) -> Self;
     fn bytes(self) -> Vec<u8>;
@@ -185,6 +185,7 @@ impl<T: Element> ShelfParams<T> {
             0x3f80_0000,
             0x8000_0000,
         ];
+
         let mut next = 0;
         let mut number = || {
             let mut bytes = [0; 8];
@@ -195,6 +196,7 @@ impl<T: Element> ShelfParams<T> {
             next += 3;
             bytes
         };
+
         macro_rules! fill {
             ($buffer:expr, $t:ty) => {
                 $buffer
@@ -202,6 +204,7 @@ impl<T: Element> ShelfParams<T> {
                     .for_each(|x| *x = <$t as Bytes>::of_bytes(number()))
             };
         }
+
         with_buffers!(&mut *self, fill);
     }
 
@@ -383,7 +386,7 @@ fn set<const I: usize, const O: usize, T: Element>(
     params.bias = core::array::from_fn(|o| T::from_f64_lossy(0.1 * o as f64 - 0.2));
 }
 
-/// A network whose buffers are filled.
+/// Returns a network whose buffers are filled.
 fn mixed() -> Box<Mixed> {
     let mut net = Mixed::init(&mut shapewright::rng(1));
     set(&mut net.inside, 3);
@@ -403,7 +406,7 @@ fn everywhere() -> Box<Everywhere> {
     net
 }
 
-/// The bytes of all tensors of other types in the network `everywhere`.
+/// Returns the bytes of all tensors of other types in the network `everywhere`.
 fn buffers(net: &Everywhere) -> Vec<Vec<u8>> {
     let of = |weight: &[i8]| weight.iter().map(|w| *w as u8).collect::<Vec<u8>>();
     let mut all = vec![
@@ -422,7 +425,7 @@ fn buffers(net: &Everywhere) -> Vec<Vec<u8>> {
     all
 }
 
-/// What a quantized layer computes, in `f64`.
+/// Computes a quantized layer in `f64`.
 fn reference<const I: usize, const O: usize, T: Element>(
     params: &QuantizedParams<I, O, T>,
     x: &[f64],
@@ -670,7 +673,7 @@ fn check_optimizer<O: Optimizer + Sync>(optimizer: O) {
     let zeros = buffers(&Everywhere::zeros());
     assert!(state.states().all(|state| buffers(state) == zeros));
 
-    // A snapshot goes on in the same way.
+    // A state that is restored from a snapshot continues in the same way.
     let mut other = state.clone();
     let mut copy = net.to_boxed();
     other.restore(&state.snapshot()).expect("the same network");
@@ -734,7 +737,7 @@ fn a_trainer_leaves_the_bits_of_buffers_alone_and_resumes() {
         .on_step(stop)
         .fit(&mut resumed, &x, &y)
         .expect("a training");
-    // The file has the bits: the network here has none.
+    // The bits come from the file, as this network does not have them.
     let mut resumed = Everywhere::init(&mut shapewright::rng(7));
     trainer(4)
         .checkpoint(&path)
@@ -779,7 +782,7 @@ fn a_group_with_padding_is_no_slice() {
     layer!(Mixed, inside).of(&mixed());
 }
 
-/// Numbers that fill whole numbers of the network are part of its slice.
+/// Buffers that fill whole numbers of the network's type are part of its slice.
 #[test]
 fn without_padding_the_parameters_are_a_slice() {
     network! { struct Whole: [4] -> [2] { fc: Quantized<_, 2>, shelf: Quantized<2, 2> } }
@@ -791,7 +794,7 @@ fn without_padding_the_parameters_are_a_slice() {
     assert_eq!(net.fc.weight.as_slice()[..4], [1, 0, -128, 127]);
     assert_eq!(net.params()[2..4], net.fc.scale);
 
-    // With padding, exclusive access gives it zeros.
+    // If there is padding, exclusive access sets it to zeros.
     let mut net = mixed();
     let before = net.shelf.bytes();
     let first = net.first;

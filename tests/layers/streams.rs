@@ -8,7 +8,7 @@ use crate::common::{In, Out, bits, random};
 use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::{
-    State,
+    InferenceWorkspace, State,
     ext::{
         BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
         ShapeRule, Train,
@@ -17,7 +17,7 @@ use shapewright::{
     with_flushed_denormals,
 };
 
-/// Adds half of the input of `K` steps ago. The state is the last `K` inputs and a position.
+/// Adds half of the input `K` steps ago. The state is the last `K` inputs and a position.
 struct Delay<const K: usize>;
 
 /// The mean of all inputs so far, summed in `f64` whatever the network computes in.
@@ -138,7 +138,7 @@ impl<S: Shape, T: Element> Infer<S, S, T> for Smooth {
     }
 }
 
-/// In training each sample is the first of a stream.
+/// In training, each sample is the first of a stream.
 impl<S: Shape, T: Element> Train<S, S, T> for Smooth {
     const READS_OUTPUT: bool = false;
 
@@ -197,12 +197,12 @@ fn smooth(params: &SmoothParams<f64>) -> Naive {
 
 const STEPS: usize = 11;
 
-/// The outputs of a stream, by [`Network::step`].
+/// Returns the outputs of a stream, by [`Network::step`].
 fn outputs<N: Network>(net: &N, x: &[In<N>], state: &mut State<N>) -> Vec<Out<N>> {
     x.iter().map(|x| net.step(x, state)).collect()
 }
 
-/// Everything that holds for the streams of any network.
+/// Checks everything that holds for the streams of any network, and returns the outputs of one.
 #[track_caller]
 fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
     assert_eq!(size_of::<State<N>>(), N::STATE_BYTES);
@@ -215,7 +215,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
     let same = |a: &[Out<N>], b: &[Out<N>]| bits(Tensor::flatten(a)) == bits(Tensor::flatten(b));
     assert!(!same(&y, &other_y));
 
-    // A state goes back to the beginning, and `step_into` continues what `step` began.
+    // A reset state begins anew, and `step_into` continues what `step` began.
     state.reset();
     let mut again = outputs(net, &x[..5], &mut state);
     for x in &x[5..] {
@@ -232,7 +232,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
     outputs(net, &other_x, &mut copy);
     assert!(same(&outputs(net, &x[4..], &mut state), &y[4..]));
 
-    // Two streams in turn, with calls outside of any stream in between.
+    // Two alternating streams, with calls outside of any stream in between.
     let (mut state, mut other) = (N::state(), N::state());
     let mut batch = vec![Out::<N>::zeros(); STEPS];
     for step in 0..STEPS {
@@ -245,7 +245,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
         net.forward_batch(&x, &mut batch);
     }
 
-    // Outside of streams each sample is the first of one.
+    // Outside of streams, each sample is the first of one.
     for (x, from_batch) in x.iter().zip(&batch) {
         let first = net.step(x, &mut N::state());
         assert!(same(&[net.forward(x)], &[first]), "forward");
@@ -259,7 +259,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
         );
     }
 
-    // The scope of flushed denormal numbers, which takes another way through the memory.
+    // In a scope of flushed denormal numbers, which takes another code path.
     let flushed = with_flushed_denormals(|| outputs(net, &x, &mut N::state()));
     assert!(same(&flushed, &y), "with flushed denormals");
     y
@@ -269,7 +269,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
 #[track_caller]
 fn check<N: Network<Element = f64>>(reference: impl Fn(&N) -> Naive) {
     let mut net = N::init(&mut shapewright::rng(5));
-    // Each repetition smooths in a way of its own.
+    // Each repetition smooths with another coefficient.
     let mut a = 0.9;
     net.for_each_param_mut(|name, _, values| {
         if name.ends_with(".a") {
@@ -291,12 +291,12 @@ fn check<N: Network<Element = f64>>(reference: impl Fn(&N) -> Naive) {
     }
 }
 
-/// The bytes of a state with `len` numbers of 8 bytes.
+/// Returns the bytes of a state with `len` numbers of 8 bytes.
 const fn line(len: usize) -> usize {
     (8 * len).next_multiple_of(64)
 }
 
-/// The bytes of the states of the layers, on `len` numbers.
+/// The bytes of the layers' states, on `len` numbers.
 const fn delay_bytes(steps: usize, len: usize) -> usize {
     line(steps * len) + 64
 }
@@ -358,6 +358,7 @@ fn residuals_with_a_shortcut() {
         },
         Delay<1>,
     } }
+
     check::<Net>(|net| {
         let block = &net.block;
         let body = chain([delay(3), dense(&block.fc.weight, &block.fc.bias)]);
@@ -368,6 +369,7 @@ fn residuals_with_a_shortcut() {
         ]);
         chain([sum(body, shortcut), delay(1)])
     });
+
     assert_eq!(
         Net::STATE_BYTES,
         delay_bytes(3, 3) + mean_bytes(3) + line(5) + delay_bytes(1, 5)
@@ -385,6 +387,7 @@ fn concatenations() {
         },
         Delay<4>,
     } }
+
     check::<Net>(|net| {
         let block = &net.layer_1;
         chain([
@@ -400,6 +403,7 @@ fn concatenations() {
             delay(4),
         ])
     });
+
     let inside = 2 * delay_bytes(2, 3) + line(3) + mean_bytes(4);
     assert_eq!(Net::STATE_BYTES, mean_bytes(3) + inside + delay_bytes(4, 9));
 }
@@ -412,6 +416,7 @@ fn splits() {
         // A layer of any shape keeps one state for both.
         Delay<2>,
     } }
+
     check::<Net>(|net| {
         let a = &net.layer_1.a;
         chain([
@@ -423,6 +428,7 @@ fn splits() {
             delay(2),
         ])
     });
+
     let inside = mean_bytes(3) + delay_bytes(3, 2) + line(3);
     assert_eq!(
         Net::STATE_BYTES,
@@ -437,6 +443,7 @@ fn repetitions() {
         blocks: Repeat<3> { Delay<2>, smooth: Smooth, fc: Linear<_, 3>, Tanh, RunningMean },
         RunningMean,
     } }
+
     check::<Net>(|net| {
         let block = |index: usize| {
             let block = &net.blocks[index];
@@ -448,8 +455,10 @@ fn repetitions() {
                 running_mean(),
             ])
         };
+
         chain([delay(1), block(0), block(1), block(2), running_mean()])
     });
+
     let each = delay_bytes(2, 3) + line(3) + mean_bytes(3);
     assert_eq!(
         Net::STATE_BYTES,
@@ -483,20 +492,24 @@ fn middle(net: &Middle) -> Naive {
 #[test]
 fn nested_networks() {
     check::<Middle>(middle);
+
     check::<Outer>(|net| {
         let block = |index: usize| {
             let block = &net.blocks[index];
             let rest = chain([middle(&block.rest.middle), running_mean()]);
             chain([inner(&block.inner), sum(rest, identity())])
         };
+
         let ends = (middle(&net.first), middle(&net.second));
         chain([ends.0, delay(1), block(0), block(1), ends.1])
     });
+
     assert_eq!(Inner::STATE_BYTES, delay_bytes(1, 3) + line(3));
     assert_eq!(
         Middle::STATE_BYTES,
         mean_bytes(3) + Inner::STATE_BYTES + delay_bytes(2, 3)
     );
+
     let each = Inner::STATE_BYTES + Middle::STATE_BYTES + mean_bytes(3);
     assert_eq!(
         Outer::STATE_BYTES,
@@ -521,9 +534,11 @@ fn streams_of_any_size() {
     network! { struct Odd: [3, 5] -> [3, 7] {
         Delay<3>, Repeat<2> { Smooth, Linear<_, 5>, RunningMean }, Linear<_, 7>, Relu, Delay<1>
     } }
+
     fn check<N: Network>() {
         check_streams(&*N::init(&mut shapewright::rng(2)));
     }
+
     check::<Medium>();
     check::<Large>();
     check::<Images>();
@@ -647,4 +662,37 @@ fn a_layer_has_the_state_that_it_asked_for() {
     assert_eq!(step::<Second>(), sentence(64, 0));
     assert_eq!(step::<TooLong>(), sentence(128, 64));
     assert_eq!(step::<Unasked>(), sentence(64, 0));
+}
+
+/// States and outputs that are larger than the stack.
+#[test]
+fn large_states_live_on_the_heap() {
+    network! { struct Line: [300, 300, 1] -> [300, 300, 1] { Delay<2> } }
+
+    let stream = || {
+        let net = Line::zeros();
+        let x = Tensor3::full_boxed(2.0);
+        let mut y = Tensor3::zeros_boxed();
+        let mut workspace = InferenceWorkspace::boxed();
+        let mut state = Line::state_boxed();
+        let mut outputs = Vec::new();
+        for _ in 0..2 {
+            net.step_into(&*x, &mut *y, &mut state);
+            outputs.push(y[[299, 299, 0]]);
+        }
+
+        let mut other = state.to_boxed();
+        net.step_into_with(&*x, &mut *y, &mut other, &mut workspace);
+        outputs.push(y[[299, 299, 0]]);
+        state.reset();
+        net.step_into(&*x, &mut *y, &mut state);
+        outputs.push(y[[299, 299, 0]]);
+        other.clone_from(&state);
+        net.step_into(&*x, &mut *y, &mut other);
+        outputs.push(y[[299, 299, 0]]);
+        assert_eq!(outputs, [2.0, 2.0, 3.0, 2.0, 2.0]);
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024);
+    let thread = thread.spawn(stream).expect("a thread");
+    thread.join().expect("no overflow");
 }

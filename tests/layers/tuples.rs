@@ -151,11 +151,11 @@ fn gradients_pass_through_tuples() {
     assert_eq!(gradient.sum.head.bias, [1.0, 0.0]);
 }
 
-/// Layers that work number by number, on a tuple and on the same numbers as one vector.
+/// Element-wise layers, on a tuple and on the same numbers as one vector.
 mod number_by_number {
     use super::*;
 
-    /// Whether a network of a tuple gives what one of features gives, and has its gradients.
+    /// Checks that a network on a tuple has the outputs and gradients of one on features.
     fn check<Tuple, Flat>(layer: &str)
     where
         Tuple: Trainable<Element = f64, Output = Rank1<7>>,
@@ -234,7 +234,7 @@ mod number_by_number {
         reshape: Reshape<7>;
     }
 
-    /// An activation of one's own, for whatever comes in.
+    /// A custom activation for inputs of any shape.
     pub(super) struct Twice;
 
     impl<In: Shape> ShapeRule<In> for Twice {
@@ -269,11 +269,13 @@ fn activations_work_on_every_part_of_a_tuple() {
         0.5_f32.tanh(),
         (-1.0_f32).tanh(),
     ];
+
     let close = |y: &Tensor1<4>| {
         y.iter()
             .zip(wanted)
             .all(|(y, wanted)| (y - wanted).abs() < 1e-6)
     };
+
     let net = AfterSplit::zeros();
     assert!(close(&net.forward(&x)), "{:?}", net.forward(&x));
     assert!(close(
@@ -303,9 +305,9 @@ four_times! {
     { Flatten }
 }
 
-/// The shape behind each layer names the first that is the same. Were it written with the one before
-/// it, the compiler would follow all of them for each layer, for half a minute; a name that needs
-/// the one before it would nest too deep.
+/// The shape after each layer is named by the first shape that is equal. If it were named by the
+/// one before it, the compiler would follow the whole chain for each layer, which takes half a
+/// minute, and the names would nest too deep.
 #[test]
 fn tuples_go_through_a_hundred_layers() {
     let net = AfterManyLayers::zeros();
@@ -355,7 +357,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn they_give_what_they_give_on_features() {
+    fn blocks_on_tuples_compute_what_blocks_on_features_compute() {
         let tuples = OfTuples::init(&mut shapewright::rng(3));
         let mut features = OfFeatures::zeros();
         features.params_mut().copy_from_slice(tuples.params());
@@ -373,7 +375,7 @@ mod blocks_behind_a_split {
     }
 
     #[test]
-    fn their_gradients_are_right() {
+    fn blocks_on_tuples_have_the_right_gradients() {
         crate::common::gradient::check_network::<OfTuples>(3);
         crate::common::gradient::check_network::<Joined>(3);
         crate::common::gradient::check_network::<Parts>(3);

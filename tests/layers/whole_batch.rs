@@ -1,4 +1,4 @@
-//! Layers that look at the whole batch, and what they measure beside what is trained.
+//! Layers that look at the whole batch, and their statistics.
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
@@ -10,8 +10,7 @@ use shapewright::{
     tensor::{Element, Rank1},
 };
 
-/// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in
-/// inference.
+/// Subtracts the mean of the batch from each feature, and in inference a running mean.
 struct Center<const N: usize>;
 
 #[derive(Clone, Copy, Debug, Parameters)]
@@ -140,7 +139,7 @@ fn the_whole_batch_is_seen_at_every_number_of_threads() {
     }
     set_threads(0);
 
-    // The gradient of the loss as differences have it, also through the means.
+    // The gradient agrees with central differences, also through the means.
     for (index, &slope) in gradient.params().iter().enumerate().step_by(37) {
         let statistic = net.to_boxed();
         let mut places = Vec::new();
@@ -228,7 +227,7 @@ network! {
     }
 }
 
-/// Statistics that are not those of any batch.
+/// Returns a network whose statistics are not those of any batch.
 fn deep() -> Box<Deep> {
     let mut net = Deep::init(&mut shapewright::rng(1));
     let mut next = 0.3;
@@ -253,13 +252,13 @@ fn points(count: usize) -> Vec<Tensor1<3, f64>> {
         .collect()
 }
 
-/// A network's outputs in inference.
+/// Returns the outputs of a network in inference.
 fn inferred(net: &Deep, x: &[Tensor1<3, f64>]) -> Vec<Tensor1<2, f64>> {
     x.iter().map(|x| net.forward(x)).collect()
 }
 
-/// A network that is in inference mode as a whole has the gradients of the function that it is in
-/// inference.
+/// If the whole network is in inference mode, its gradients are those of the function that
+/// inference computes.
 #[test]
 fn inference_mode_is_the_function_of_inference() {
     let (mut net, x) = (deep(), points(6));
@@ -304,7 +303,7 @@ fn inference_mode_is_the_function_of_inference() {
         };
         let slope = (at(middle + 1e-5) - at(middle - 1e-5)) / 2e-5;
         at(middle);
-        // What is measured does not change.
+        // Statistics have no gradient.
         let wanted = if statistic { 0.0 } else { slope };
         assert!(
             (gradient.params()[place] - wanted).abs() < 1e-8,
@@ -326,8 +325,8 @@ fn inference_mode_is_the_function_of_inference() {
     }
 }
 
-/// What is frozen normalizes with its running statistics; dropout within it goes on unless it is
-/// asked to stop.
+/// Frozen normalizations use their running statistics. Dropout in a frozen part still drops, unless
+/// it is told not to.
 #[test]
 fn frozen_normalizations_use_their_running_statistics() {
     let (mut net, x) = (deep(), points(8));
@@ -347,7 +346,7 @@ fn frozen_normalizations_use_their_running_statistics() {
         .epochs(3)
         .param_groups(frozen);
     let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks));
-    // Before the steps, the loss of training is that of evaluation.
+    // Before the first step, the loss of training is that of evaluation.
     let still = trainer
         .validate(&x, &y)
         .schedule(|_: u64| 0.0)
@@ -383,7 +382,7 @@ fn frozen_normalizations_use_their_running_statistics() {
     assert_ne!(net.first.bias, before.first.bias);
 }
 
-/// Which layers a workspace has in inference mode, one by one.
+/// Each layer of a workspace can be in inference mode by itself.
 #[test]
 fn each_part_has_a_mode_of_its_own() {
     let (net, x) = (deep(), points(8));
@@ -416,12 +415,12 @@ fn each_part_has_a_mode_of_its_own() {
 
     workspace.follow(&state().freeze(layer!(Deep, norm)));
     assert!(close(&normalized(&mut workspace), &with_running()));
-    // Its statistics are what counts.
+    // A normalization is in inference mode if all its statistics are frozen.
     workspace.follow(&state().freeze(layer!(Deep, norm.weight)));
     assert_eq!(normalized(&mut workspace), by_batch);
     workspace.follow(&state().freeze(layer!(Deep, norm.running_mean)));
     assert_eq!(normalized(&mut workspace), by_batch);
-    // One after the other is as both together.
+    // Freezing the statistics one after another has the same effect.
     let state_of_both = state()
         .freeze(layer!(Deep, norm.running_mean))
         .freeze(layer!(Deep, norm.running_var));
@@ -434,8 +433,8 @@ fn each_part_has_a_mode_of_its_own() {
     workspace.train_all();
     assert_eq!(normalized(&mut workspace), by_batch);
 
-    // Below what is trained; a network that is trained from a layer within it is trained as a
-    // whole.
+    // Layers below the trained ones are in inference mode. A nested network that is trained from
+    // one of its layers is trained as a whole.
     workspace.train_from(layer!(Deep, body.norm));
     assert!(close(&normalized(&mut workspace), &with_running()));
     let mut below = Deep::workspace();
@@ -444,7 +443,7 @@ fn each_part_has_a_mode_of_its_own() {
     workspace.train_from(layer!(Deep, norm));
     assert_eq!(normalized(&mut workspace), by_batch);
 
-    // One of several blocks: its normalization, and its dropout if that is asked for.
+    // One of several blocks: its normalization, and on request its dropout.
     workspace.train_all();
     workspace.follow(&state().freeze(layer!(Deep, blocks[1])));
     let mut other = Deep::workspace();

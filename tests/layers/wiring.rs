@@ -13,7 +13,7 @@ mod bilinear {
     use shapewright::prelude::*;
     use shapewright::tensor::{Dims, Element, Rank1};
 
-    /// `y[i] = a[i] * (w[i][0] * b[0] + w[i][1] * b[1] + ..)`: `b` says how much of `a` passes.
+    /// `y[i] = a[i] * (w[i][0] * b[0] + w[i][1] * b[1] + ..)`: `b` decides how much of `a` passes.
     pub struct Bilinear<const A: usize, const B: usize>;
 
     /// The parameters of [`Bilinear`].
@@ -23,7 +23,7 @@ mod bilinear {
         pub weight: [[T; B]; A],
     }
 
-    /// What it reads.
+    /// The shapes of the two sources.
     pub type Two<const A: usize, const B: usize> = (Rank1<A>, Rank1<B>);
 
     impl<X: Sources, const A: usize, const B: usize> ShapeRule<Inputs<X>> for Bilinear<A, B> {
@@ -43,7 +43,7 @@ mod bilinear {
         }
     }
 
-    /// The product of a row of weights and `b`.
+    /// Returns the product of a row of weights and `b`.
     fn gate<T: Element, const B: usize>(weight: &[T; B], b: &Tensor1<B, T>) -> T {
         weight
             .iter()
@@ -54,7 +54,7 @@ mod bilinear {
     impl<T: Element, const A: usize, const B: usize> Infer<Inputs<Two<A, B>>, Rank1<A>, T>
         for Bilinear<A, B>
     {
-        // An output depends on its place in `a`, and on all of `b` in its order.
+        // An output depends on its position in `a`, and on the order of `b`.
         const ORDER: FeatureOrder = FeatureOrder::Depends;
         const MULTIPLY_ADDS: usize = A * (B + 1);
 
@@ -126,8 +126,8 @@ network! {
 }
 
 network! {
-    /// Every kind of second reader: of the input, of a layer fused with `Relu`, of a layer in
-    /// place, of a view, twice by one layer.
+    /// Every kind of output with a second reader: the input, a layer fused with `Relu`, a layer in
+    /// place, a view, and an output that one layer reads twice.
     struct Readers: [3, 2] -> [6] as f64 {
         Flatten,
         fc: Linear<_, 6>,
@@ -357,6 +357,7 @@ fn tables_tell_what_layers_read() {
             "output (value, policy)",
         ]
     );
+
     let summary = Ends::summary().to_string();
     let lines: Vec<&str> = summary.lines().collect();
     assert_eq!(lines[0], "Ends: ([3], [2]) -> ([1], [2]), f64");

@@ -17,16 +17,20 @@ fn log_softmax_before_cross_entropy_does_no_harm() {
     logarithms.fc = plain.fc;
     let x: Vec<Tensor1<6>> = random(5, 2);
     let labels = [0, 3, 1, 1, 2].map(|i| Label::<4>::new(i).expect("a class"));
+
     let mut w = Plain::workspace();
     let mut v = Logarithms::workspace();
     let mut g = Plain::zeros();
     let mut h = Logarithms::zeros();
+
     let mut pass = plain.forward_train(&x, &mut w);
     let one = pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut g);
+
     let mut pass = logarithms.forward_train(&x, &mut v);
     let other = pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut h);
+
     assert!((one - other).abs() < 1e-6);
     assert!(
         g.params()

@@ -22,21 +22,23 @@ fn assert_normal<T: Element>(what: &str, numbers: &[T]) {
     }
 }
 
-/// Some steps with gradients, then `steps` without any.
+/// Makes some steps with gradients, then `steps` with gradients of zero.
 fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64, steps: usize) {
     let mut net = N::init(&mut shapewright::rng(1));
     let mut state = optimizer.state::<N>();
     let mut gradient = N::zeros();
+
     for step in 0..3 {
         for (i, g) in gradient.params_mut()[..N::PARAMS].iter_mut().enumerate() {
             *g = N::Element::from_f64_lossy(size * ((i + step) as f64).sin());
         }
         state.step(&mut net, &gradient);
     }
+
     gradient.params_mut().fill(num_traits::zero());
     for step in 0..steps {
         state.step(&mut net, &gradient);
-        // Also those in between, but not all of them: it takes long.
+        // Checking after every step would take too long.
         if step % 50 == 0 || step + 1 == steps {
             state
                 .states()
@@ -46,12 +48,13 @@ fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64,
     }
 }
 
-/// All optimizers, with settings under which all that decays becomes denormal in these steps, but
-/// for Adagrad's sum.
+/// Checks all optimizers, with settings under which their states would become denormal in these
+/// steps, except for Adagrad's sum.
 fn every_optimizer_decays<N: Trainable>(size: f64, steps: usize) {
     macro_rules! all {
         ($($optimizer:expr),* $(,)?) => { $( decays::<N>(stringify!($optimizer), $optimizer, size, steps); )* };
     }
+
     all! {
         Sgd::new(0.1).momentum(0.9),
         Sgd::new(0.1).momentum(0.9).nesterov(true),
@@ -85,7 +88,7 @@ fn no_optimizer_state_becomes_denormal_in_f64() {
     every_optimizer_decays::<Double>(1e-140, 3000);
 }
 
-/// The small gradients of saturated units, whose squares and products would be denormal.
+/// Gradients of saturated units are so small that their squares and products would be denormal.
 #[test]
 fn no_optimizer_state_becomes_denormal_under_small_gradients() {
     let settings = settings();
@@ -96,6 +99,7 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
                 net.params_mut()[..18].fill(weight);
                 let mut gradient = Single::zeros();
                 gradient.params_mut()[..19].fill(size);
+
                 macro_rules! all {
                     ($($optimizer:expr),* $(,)?) => { $(
                         let mut net = net.to_boxed();
@@ -108,6 +112,7 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
                         }
                     )* };
                 }
+
                 all! {
                     Sgd::new(1e-3).momentum(0.9), Adam::new(1e-3), Adam::new(1e-3).amsgrad(true), AdamW::new(1e-3),
                     NAdam::new(1e-3), RAdam::new(1e-3), Adamax::new(1e-3), Adagrad::new(1e-2), Adadelta::new(1.0),
@@ -121,12 +126,14 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
 #[test]
 fn running_statistics_do_not_become_denormal() {
     network! { struct Norm: [2] -> [2] { norm: BatchNorm1d<2> } }
+
     let mut net = Norm::init(&mut shapewright::rng(0));
     let mut workspace = Norm::workspace();
     (net.norm.running_mean, net.norm.running_var) = ([1.0, -1e-30], [1.0, 1e-20]);
     let mut gradient = Norm::zeros();
     let mut state = Sgd::new(0.1).state::<Norm>();
     let silence = [Tensor1::zeros(); 4];
+
     for _ in 0..1200 {
         net.forward_train(&silence, &mut workspace)
             .backward(&mut gradient);
@@ -134,6 +141,7 @@ fn running_statistics_do_not_become_denormal() {
         assert_normal("running_mean", &net.norm.running_mean);
         assert_normal("running_var", &net.norm.running_var);
     }
+
     assert_eq!(
         (net.norm.running_mean, net.norm.running_var),
         ([0.0; 2], [0.0; 2])
@@ -172,12 +180,14 @@ fn gradients_of_losses_are_not_denormal() {
     network! { struct Scores: [4] -> [4] { Identity } }
     network! { struct Logs: [4] -> [4] { LogSoftmax } }
     network! { struct Yes: [4] -> [4] { Sigmoid } }
+
     let settings = settings();
     settings.every_tier(|_| {
         let x = [[0.0, -88.0, -95.0, -103.0], [0.0, -86.5, -87.2, 3e-37]].map(Tensor1::from);
         let labels = [Label::<4>::new(0).unwrap(); 2];
         let near = [[1e-38, -88.0, -95.0, -103.0], [2e-38, -86.5, -87.2, 2.9e-37]].map(Tensor1::from);
         let ones = [Tensor1::from([1e-37; 4]); 2];
+
         macro_rules! check {
             ($network:ident, $($loss:expr, $targets:expr);*) => { $(
                 let net = $network::zeros();
@@ -187,12 +197,14 @@ fn gradients_of_losses_are_not_denormal() {
                 for gradient in pass.output_gradients_mut() {
                     assert_normal(stringify!($loss), gradient.as_slice());
                 }
+
                 // And through the layer.
                 let mut nothing = $network::zeros();
                 let dx = pass.backward_with_input(&mut nothing);
                 dx.iter().for_each(|dx| assert_normal(stringify!($loss), dx.as_slice()));
             )* };
         }
+
         check!(Scores,
             CrossEntropy, labels; BceWithLogits, ones; Mse, near; Huber::default(), near; SmoothL1::default(), near;
             Mae, near; PoissonNll, ones);
@@ -208,7 +220,7 @@ fn flushes() -> bool {
 
 network! { struct Deep: [64] -> [8] { fc1: Linear<_, 128>, Relu, fc2: Linear<_, 64>, Tanh, head: Linear<_, 8> } }
 
-/// With weights of all sizes down to denormal ones.
+/// Returns a network with weights of all sizes down to denormal ones.
 fn faded() -> Box<Deep> {
     let mut net = Deep::init(&mut shapewright::rng(3));
     for (i, p) in net.params_mut().iter_mut().enumerate() {
@@ -243,21 +255,26 @@ fn bits_of_step(x: &[Tensor1<64>]) -> Vec<u32> {
 fn a_scope_flushes_in_network_calls_alone() {
     network! { struct Line: [1] -> [1] { fc: Linear<_, 1, NoBias> } }
     network! { struct Line64: [1] -> [1] as f64 { fc: Linear<_, 1, NoBias> } }
+
     let mut line = Line::zeros();
     let mut line64 = Line64::zeros();
     (line.fc.weight, line64.fc.weight) = ([[1e-40]], [[1e-310]]);
+
     let outside = line.forward(&Tensor1::from([1.0]))[0];
     assert!(outside.is_subnormal());
     with_flushed_denormals(|| {
         assert_eq!(line.forward(&Tensor1::from([1.0]))[0], 0.0);
         assert_eq!(line64.forward(&Tensor1::from([1.0]))[0], 0.0);
         assert!(!flushes(), "what the program does itself");
+
         let mut y = [Tensor1::zeros()];
         line.forward_batch(&[Tensor1::from([1.0])], &mut y);
         assert_eq!(y[0][0], 0.0);
+
         let small = Tensor2::from([[1e-20_f32]]);
         assert_eq!(small.matmul(&small)[[0, 0]], 0.0);
     });
+
     assert_eq!(line.forward(&Tensor1::from([1.0]))[0], outside);
 }
 
@@ -284,18 +301,21 @@ fn a_scope_ends_with_a_panic_in_a_call() {
     let net = faded();
     let x = random::<_, f32>(2, 1);
     let mut workspace = Deep::workspace();
+
     with_flushed_denormals(|| {
         net.forward_train(&x, &mut workspace)
             .loss(&Probe(false), &[true; 2])
     });
     net.forward_train(&x, &mut workspace)
         .loss(&Probe(false), &[false; 2]);
+
     let result = catch_unwind(AssertUnwindSafe(|| {
         with_flushed_denormals(|| {
             net.forward_train(&x, &mut workspace)
                 .loss(&Probe(true), &[true; 2])
         });
     }));
+
     assert!(result.is_err() && !flushes());
     net.forward_train(&x, &mut workspace)
         .loss(&Probe(false), &[false; 2]);
@@ -305,6 +325,7 @@ fn a_scope_ends_with_a_panic_in_a_call() {
 fn a_scope_gives_the_same_bits_at_every_number_of_threads() {
     let settings = settings();
     let x = random::<_, f32>(128, 5);
+
     settings.every_tier(|tier| {
         let mut want = None;
         for count in [1, 2, 3, 7] {
@@ -316,25 +337,29 @@ fn a_scope_gives_the_same_bits_at_every_number_of_threads() {
                 "{tier}, {count} threads"
             );
         }
+
         // Workers that were made within the scope do not stay in it.
         let outside = bits_of_step(&x);
         threads::set_threads(1);
         assert_eq!(bits_of_step(&x), outside, "{tier}");
         threads::set_threads(0);
-        // Something is denormal, and the scope does change it.
+
+        // The computation has denormal numbers, and the scope changes them.
         if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             assert_ne!(want.unwrap(), outside);
         }
     });
 }
 
-/// Trials of a search on threads of their own are in the scope of the search.
+/// Trials that run on other threads are in the scope of the search.
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn trials_follow_the_scope() {
     use shapewright::search::{Outcome, Search};
+
     let net = faded();
     let x = random::<_, f32>(1, 1);
+
     let report = with_flushed_denormals(|| {
         Search::new(0..6).threads(3).run(|_, _| {
             let mut workspace = Deep::workspace();
@@ -344,6 +369,7 @@ fn trials_follow_the_scope() {
             Ok(f64::from(loss))
         })
     });
+
     assert!(
         report
             .trials

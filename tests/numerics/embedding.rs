@@ -74,12 +74,14 @@ network! { struct Padded: [3] -> [2] {
     embed: Embedding<4, 2, PaddingIdx<1>>, Flatten, head: Linear<_, 2>
 } }
 
-/// PyTorch's draws differ, so what is checked is the distribution; 4 standard errors are allowed.
+/// PyTorch draws other numbers, so the distribution is checked, to 4 standard errors.
 #[test]
 fn initial_values_are_standard_normal_and_zero_for_the_padding() {
     network! { struct Large: [1] -> [1, 50] { embed: Embedding<200, 50, PaddingIdx<7>> } }
+
     let net = Large::init(&mut shapewright::rng(1));
     assert_eq!(net.embed.weight[7], [0.0; 50]);
+
     let others: Vec<f64> = net
         .embed
         .weight
@@ -89,6 +91,7 @@ fn initial_values_are_standard_normal_and_zero_for_the_padding() {
         .map(|&w| w.into())
         .collect();
     assert_eq!(others.len(), 199 * 50);
+
     let n = others.len() as f64;
     let mean = others.iter().sum::<f64>() / n;
     let variance = others.iter().map(|w| w * w).sum::<f64>() / n;
@@ -98,7 +101,7 @@ fn initial_values_are_standard_normal_and_zero_for_the_padding() {
     );
 }
 
-/// Also with optimizers that move parameters without a gradient.
+/// Checks the padding with optimizers that move parameters without a gradient as well.
 fn padding_stays_zero(optimizer: impl Optimizer + Sync) {
     let mut net = Padded::init(&mut shapewright::rng(2));
     let mut gradient = Padded::zeros();
@@ -106,17 +109,21 @@ fn padding_stays_zero(optimizer: impl Optimizer + Sync) {
     gradient.embed.weight = [[5.0; 2]; 4];
     let mut state: OptimizerState<_, Padded> = optimizer.state();
     let x = [[1.0, 1.0, 2.0], [0.0, 1.0, 1.0]].map(Tensor1::from);
+
     for _ in 0..3 {
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.loss(&Mse, &[Tensor1::from([3.0, -3.0]); 2]);
         pass.backward(&mut gradient);
+
         assert_eq!(
             (gradient.embed.weight[1], gradient.embed.weight[3]),
             ([0.0; 2], [0.0; 2])
         );
         assert!(gradient.embed.weight[0] != [0.0; 2] && gradient.embed.weight[2] != [0.0; 2]);
+
         state.step(&mut net, &gradient);
     }
+
     assert_eq!(net.embed.weight[1], [0.0; 2]);
 }
 
@@ -127,7 +134,7 @@ fn the_padding_has_no_gradient_and_stays_zero() {
     padding_stays_zero(Sgd::new(0.1).momentum(0.9).weight_decay(0.1));
 }
 
-/// Inputs that are no index, which an `Index` rules out and other numbers do not.
+/// Checks inputs that are not indices, which are possible if they are not made with `Index`.
 fn no_index_is_read<N>(of: impl Fn(&N) -> Vec<Vec<N::Element>>)
 where
     N: Trainable<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,
@@ -135,6 +142,7 @@ where
     let number = N::Element::from_f64_lossy;
     let net = N::init(&mut shapewright::rng(3));
     let rows = of(&net);
+
     let wrong = [
         -1.0,
         -1e-9,
@@ -149,11 +157,13 @@ where
         f64::INFINITY,
         f64::NEG_INFINITY,
     ];
+
     for wrong in wrong.map(number) {
         let x = [Tensor::from([number(3.0), wrong, number(-0.0)])];
         let mut gradient = N::zeros();
         let mut workspace = N::workspace();
         let mut pass = net.forward_train(&x, &mut workspace);
+
         let y = pass.outputs()[0];
         let y: Vec<&[N::Element]> = y.as_slice().chunks(2).collect();
         assert_eq!((y[0], y[2]), (&rows[3][..], &rows[0][..]));
@@ -162,6 +172,7 @@ where
             bits(net.forward(&x[0]).as_slice()),
             bits(pass.outputs()[0].as_slice())
         );
+
         pass.output_gradients_mut()[0] = Tensor::ones();
         assert_eq!(pass.backward_with_input(&mut gradient)[0], Tensor::zeros());
         let sum: N::Element = gradient.params().iter().copied().sum();
@@ -174,7 +185,7 @@ where
 }
 
 #[test]
-fn what_is_no_index_gives_nan_and_has_no_gradient() {
+fn invalid_indices_give_nan_and_no_gradient() {
     network! { struct Single: [3] -> [3, 2] { embed: Embedding<4, 2> } }
     network! { struct Double: [3] -> [3, 2] as f64 { embed: Embedding<4, 2> } }
     no_index_is_read::<Single>(|net| net.embed.weight.iter().map(|row| row.to_vec()).collect());
@@ -184,12 +195,15 @@ fn what_is_no_index_gives_nan_and_has_no_gradient() {
 #[test]
 fn the_trainer_names_the_layer_that_was_given_no_index() {
     network! { struct Net: [2] -> [1] { embed: Embedding<4, 2>, Flatten, Linear<_, 8>, Relu, Linear<_, 1> } }
+
     let x = [Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])];
     let y = [Tensor1::zeros(); 2];
     let mut net = Net::init(&mut shapewright::rng(0));
+
     let error = Net::trainer(Sgd::new(0.1), Mse)
         .fit(&mut net, &x, &y)
         .expect_err("a loss of NaN");
+
     let cause = NonFinite::Index {
         layer: "embed: Embedding<4, 2>",
     };
@@ -201,6 +215,7 @@ fn the_trainer_names_the_layer_that_was_given_no_index() {
             cause
         }
     );
+
     let sentence = "the loss is not finite: it began in the outputs of `embed: Embedding<4, 2>`; it gives NaN for a \
                     number that is no index of it (make inputs with `Index`) (at step 1, in epoch 1)";
     assert_eq!(error.to_string(), sentence);
@@ -222,17 +237,20 @@ fn step<N: Trainable>(x: &[In<N>]) -> [Vec<u64>; 4] {
     let g: Vec<Out<N>> = random(x.len(), 2);
     let mut workspace = N::workspace();
     let mut gradient = N::zeros();
+
     // All memory is there after a pass, and then full of NaN.
     net.forward_train(x, &mut workspace)
         .backward_with_input(&mut gradient);
     workspace.fill_with(N::Element::nan());
     gradient.for_each_param_mut(|_, _, values| values.fill(N::Element::nan()));
+
     let mut pass = net.forward_train(x, &mut workspace);
     let outputs = bits(Tensor::flatten(pass.outputs()));
     pass.output_gradients_mut().copy_from_slice(&g);
     let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
     assert!(dx.iter().all(|&bits| bits == 0));
     let first = bits(gradient.params());
+
     let mut pass = net.forward_train(x, &mut workspace);
     pass.output_gradients_mut().copy_from_slice(&g);
     pass.backward_accumulate(&mut gradient);
@@ -246,6 +264,7 @@ fn the_number_of_threads_does_not_matter() {
             let x = indices::<N>(batch, count, 5);
             threads::set_threads(1);
             let one = step::<N>(&x);
+
             for count in [2, 3] {
                 threads::set_threads(count);
                 assert!(
@@ -256,6 +275,7 @@ fn the_number_of_threads_does_not_matter() {
             }
         }
     }
+
     let settings = settings();
     settings.every_tier(|_| check::<Large>(1501));
     check::<Large64>(1501);

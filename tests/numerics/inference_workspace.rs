@@ -54,7 +54,7 @@ fn bits_are_those_of_forward_in_every_tier_and_at_every_number_of_threads() {
 }
 
 #[test]
-fn it_has_the_bytes_that_the_network_says() {
+fn a_workspace_has_the_bytes_that_the_network_declares() {
     fn bytes<N: Network>() -> [usize; 2] {
         let bytes = N::WORKSPACE_BYTES.next_multiple_of(64);
         [size_of::<InferenceWorkspace<N>>(), bytes]

@@ -17,7 +17,7 @@ fn label<const N: usize>(class: usize) -> Label<N> {
     Label::new(class % N).expect("a class")
 }
 
-/// From 0.02 to 0.98.
+/// Returns tensors of numbers from 0.02 to 0.98.
 fn probabilities<S: Shape>(count: usize, seed: u64) -> Vec<Tensor<S, f64>> {
     random(count, seed)
         .iter()
@@ -52,19 +52,24 @@ fn classes() {
         for smoothing in [0.0, 0.2, 1.0] {
             let loss = CrossEntropy.reduction(reduction).label_smoothing(smoothing);
             let weighted = loss.class_weights([0.5, 2.0, 1.0, 3.0]);
+
             let labels: Vec<Label<4>> = (0..6).map(label).collect();
             check_loss::<Rank1<4>, _>(&loss, &labels);
             check_loss::<Rank1<4>, _>(&weighted, &labels);
+
             let labels: Vec<_> = (0..4).map(|i| [some(i), some(i + 2)]).collect();
             check_loss::<Rank2<2, 4>, _>(&loss.optional_labels(), &labels);
             check_loss::<Rank2<2, 4>, _>(&weighted.optional_labels(), &labels);
+
             let labels: Vec<_> = (0..2)
                 .map(|i| [[some(i)], [some(i + 1)], [some(i + 2)]])
                 .collect();
             check_loss::<Rank3<3, 1, 4>, _>(&weighted.optional_labels(), &labels);
+
             let labels = [[[[label(3), label(1)]], [[label(0), label(2)]]]];
             check_loss::<Rank4<2, 1, 2, 4>, _>(&loss, &labels);
         }
+
         let loss = Nll
             .reduction(reduction)
             .class_weights([0.5, 2.0, 1.0, 3.0])
@@ -90,6 +95,7 @@ fn distributions() {
     for reduction in REDUCTIONS {
         check_loss::<Rank2<2, 3>, _>(&KlDiv.reduction(reduction), &probabilities(4, 5));
         check_loss::<Rank2<2, 3>, _>(&KlDiv.log_target(true).reduction(reduction), &random(4, 5));
+
         let poisson = PoissonNll.reduction(reduction).full(true);
         let counts: Vec<Tensor1<5, f64>> = random(4, 5)
             .iter()
@@ -101,6 +107,7 @@ fn distributions() {
             probabilities(4, 6),
             &counts,
         );
+
         let outputs = core::iter::zip(random(4, 6), probabilities(4, 7))
             .map(Tensor::from)
             .collect();
@@ -121,10 +128,12 @@ fn similarity_and_order() {
                 &MarginRanking.margin(margin).reduction(reduction),
                 &signs(4, 5),
             );
+
             let targets = [1.0, -1.0, 1.0, -1.0, -1.0];
             let loss = CosineEmbedding.margin(margin).reduction(reduction);
             check_loss::<(Rank1<3>, Rank1<3>), _>(&loss, &targets);
         }
+
         for loss in [
             TripletMargin,
             TripletMargin.swap(true),
@@ -140,10 +149,12 @@ fn without_a_label_the_mean_is_nan_and_the_gradient_zero() {
     let outputs = [Tensor1::from([0.5_f32, -1.0, f32::NAN]); 70];
     let targets = [None; 70];
     let mut gradients = [Tensor1::full(f32::NAN); 70];
+
     for smoothing in [0.0, 0.1] {
         let loss = CrossEntropy.optional_labels().label_smoothing(smoothing);
         assert!(loss.loss(&outputs, &targets, &mut gradients).is_nan());
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
+
         gradients.fill(Tensor1::full(f32::NAN));
         assert_eq!(
             loss.reduction(Reduction::Sum)
@@ -152,6 +163,7 @@ fn without_a_label_the_mean_is_nan_and_the_gradient_zero() {
         );
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
     }
+
     gradients.fill(Tensor1::full(f32::NAN));
     assert!(
         Nll.optional_labels()
@@ -171,15 +183,19 @@ fn missing_labels_do_not_count() {
     ];
     let without = [with[0], with[2]];
     let labels = [label::<3>(1), label(2)];
+
     let loss = CrossEntropy
         .class_weights([1.0, 0.5, 3.0])
         .label_smoothing(0.1);
+
     let mut some = [Tensor1::zeros(); 3];
     let mut all = [Tensor1::zeros(); 2];
+
     let expected = loss.loss(&without, &labels, &mut all);
     let found =
         loss.optional_labels()
             .loss(&with, &[Some(labels[0]), None, Some(labels[1])], &mut some);
+
     assert_eq!(
         (found, some),
         (expected, [all[0], Tensor1::zeros(), all[1]])
@@ -192,6 +208,7 @@ fn nan_goes_into_every_loss() {
         for position in 0..S::LEN {
             let mut output = Tensor::full(T::from_f64_lossy(0.25));
             output.as_mut_slice()[position] = T::nan();
+
             let value = loss.loss(
                 &[output],
                 core::slice::from_ref(&target),
@@ -204,9 +221,11 @@ fn nan_goes_into_every_loss() {
             );
         }
     }
+
     fn every<T: Element>() {
         let half = Tensor1::<2, T>::full(T::from_f64_lossy(0.5));
         let minus = Tensor1::<2, T>::full(-T::one());
+
         check("Mae", Mae, half);
         check("Huber", Huber, half);
         check("SmoothL1", SmoothL1, half);
@@ -230,6 +249,7 @@ fn nan_goes_into_every_loss() {
             label::<2>(0),
         );
     }
+
     every::<f32>();
     every::<f64>();
 }
@@ -246,7 +266,7 @@ fn outputs_that_are_not_probabilities_make_bce_nan() {
     }
 }
 
-/// Says that it gives probabilities, as a layer of a user's own can.
+/// A custom layer that declares its outputs to be probabilities.
 struct Halves;
 
 impl<In: Shape> ShapeRule<In> for Halves {
@@ -278,19 +298,24 @@ network! { struct Guess: [2] -> [3] as f64 { Linear<_, 3>, Halves } }
 #[test]
 fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
     let (x, targets): (Vec<Tensor1<2, f64>>, _) = (random(5, 1), probabilities(5, 2));
+
     let yes = Yes::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = yes.fc;
+
     let mut yes_gradient = Yes::zeros();
     let mut logits_gradient = Logits3::zeros();
     let mut yes_workspace = Yes::workspace();
     let mut logits_workspace = Logits3::workspace();
+
     let mut pass = yes.forward_train(&x, &mut yes_workspace);
     let one = pass.loss(&Bce, &targets);
     pass.backward(&mut yes_gradient);
+
     let mut pass = logits.forward_train(&x, &mut logits_workspace);
     let other = pass.loss(&BceWithLogits, &targets);
     pass.backward(&mut logits_gradient);
+
     assert!((one - other).abs() < 1e-12);
     for (one, other) in yes_gradient.params().iter().zip(logits_gradient.params()) {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
@@ -302,19 +327,23 @@ fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
 fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     let x: Vec<Tensor1<2, f64>> = random(5, 1);
     let targets = [0, 2, 1, 1, 0].map(|class| (class > 0).then(|| label(class)));
+
     let likely = Likely::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = likely.fc;
+
     let mut likely_gradient = Likely::zeros();
     let mut logits_gradient = Logits3::zeros();
     let mut likely_workspace = Likely::workspace();
     let mut logits_workspace = Logits3::workspace();
+
     let mut pass = likely.forward_train(&x, &mut likely_workspace);
     let one = pass.loss(
         &Nll.optional_labels().class_weights([1.0, 2.0, 0.5]),
         &targets,
     );
     pass.backward(&mut likely_gradient);
+
     let mut pass = logits.forward_train(&x, &mut logits_workspace);
     let other = pass.loss(
         &CrossEntropy
@@ -323,6 +352,7 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
         &targets,
     );
     pass.backward(&mut logits_gradient);
+
     assert!((one - other).abs() < 1e-12);
     for (one, other) in likely_gradient
         .params()
@@ -331,7 +361,8 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
     }
-    // It does nothing to what it gives.
+
+    // `CrossEntropy` does not change log probabilities.
     let loss = likely
         .forward_train(&x, &mut likely_workspace)
         .loss(&CrossEntropy, &[label(1); 5]);
@@ -385,7 +416,7 @@ const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 const LN_2: f64 = core::f64::consts::LN_2;
 
-/// Equal, infinities and NaN included, but for rounding.
+/// Asserts that two numbers are equal but for rounding, infinities and NaN included.
 #[track_caller]
 fn assert_is(what: &str, found: f64, wanted: f64) {
     let same = if wanted.is_finite() {
@@ -396,7 +427,7 @@ fn assert_is(what: &str, found: f64, wanted: f64) {
     assert!(same, "{what}: {found}, not {wanted}");
 }
 
-/// Value and gradient of the sum over one sample.
+/// Asserts the value and the gradient of a loss of one sample.
 #[track_caller]
 fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
     name: &str,
@@ -416,8 +447,8 @@ fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
     }
 }
 
-/// Losses element by element: output, target, value and gradient of each. Vectors of elements have
-/// them all at once.
+/// Checks losses of single elements: output, target, value and gradient of each. They are also
+/// checked together, as vectors.
 fn check_elements<T: Element>() {
     fn rows<T: Element, L>(name: &str, loss: L, rows: &[[f64; 4]])
     where
@@ -474,7 +505,7 @@ fn check_elements<T: Element>() {
     rows::<T, _>("Huber", Huber.reduction(sum), &straight(0.5));
     rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &nan);
     rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &straight(0.5));
-    // So small that its curve is infinite, in f32 or in both.
+    // So small that its inverse is infinite, in f32 or in both types.
     for beta in [0.0, 1e-42, 1e-310] {
         rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &nan);
         rows::<T, _>(
@@ -571,6 +602,11 @@ fn check_elements<T: Element>() {
             [-INF, -INF, 0.0, 0.0],
             [-INF, 0.0, INF, -1.0],
             [0.0, NAN, NAN, NAN],
+            [0.5, 1e4, INF, -INF],
+            [0.0, 1e4, INF, -INF],
+            [2e4, 1e4, -INF, -INF],
+            [1e4, 1e4, 0.0, -INF],
+            [0.0, INF, INF, -INF],
         ],
     );
 
@@ -635,7 +671,7 @@ fn check_elements<T: Element>() {
     );
 }
 
-/// Losses on two or three numbers or vectors: outputs, target, value and gradients.
+/// Checks losses of two or three numbers or vectors: outputs, target, value and gradients.
 fn check_tuples<T: Element>() {
     type Pair = (Rank1<1>, Rank1<1>);
     type Rows<'a> = &'a [([f64; 2], f64, f64, [f64; 2])];
@@ -743,7 +779,7 @@ fn check_tuples<T: Element>() {
     }
 }
 
-/// Losses on classes: logits, label, value and gradient. With many classes and with few.
+/// Checks losses of classes: logits, label, value and gradient, with few and with many classes.
 fn check_classes<T: Element>() {
     let sum = Reduction::Sum;
     let third = 1.0 / 3.0;
@@ -800,7 +836,7 @@ fn check_classes<T: Element>() {
             &[twice],
         );
 
-        // Classes that cannot be, in addition.
+        // More classes, all of them impossible.
         let mut many = [-INF; 300];
         many[..3].copy_from_slice(&x);
         let mut wanted = [0.0; 300];
@@ -896,8 +932,8 @@ fn check_classes<T: Element>() {
     );
 }
 
-/// Outputs without elements, or without classes, have an empty loss: nothing is cut into chunks of no
-/// length.
+/// Outputs without elements or without classes have a loss of 0: nothing is cut into chunks of
+/// length 0.
 #[test]
 fn outputs_without_elements_have_a_loss() {
     fn check<S: Shape, L: Loss<S, f32>>(loss: &L, targets: &[L::Target]) {
@@ -921,7 +957,7 @@ fn outputs_without_elements_have_a_loss() {
     check::<Rank3<2, 0, 3>, _>(&Nll.reduction(sum), &[[[], []]; 2]);
 }
 
-/// As many groups of labels as tensors, also where a group has none.
+/// There are as many groups of labels as tensors, also if a group has no labels.
 #[test]
 fn tensors_without_elements_have_groups_of_no_labels() {
     let rows = Label::<3>::from_tensors(&[Tensor2::<0, 2, u8>::zeros(); 2]);

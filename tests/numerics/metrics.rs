@@ -20,8 +20,10 @@ fn without_samples_nothing_is_defined() {
             "{name}"
         );
     }
+
     type Scores = Tensor1<3>;
     type Class = Label<3>;
+
     empty::<Scores, Class>(Accuracy::new(), 1);
     empty::<Scores, Class>(TopKAccuracy::new(2), 1);
     empty::<Scores, Class>(BalancedAccuracy::new(), 1);
@@ -150,6 +152,7 @@ fn nan_is_the_largest_score_of_a_class() {
             "{classes:?}"
         );
     }
+
     assert_eq!(TopKAccuracy::new(2).of(&outputs, &labels(&[2, 1])), Ok(1.0));
 }
 
@@ -157,6 +160,7 @@ fn nan_is_the_largest_score_of_a_class() {
 fn nan_gives_nan_where_numbers_are_summed() {
     let nan = [Tensor0::from(f32::NAN); 2];
     let zero = [Tensor0::from(0.0); 2];
+
     assert!(
         MeanSquaredError::new()
             .of(&nan, &zero)
@@ -174,6 +178,7 @@ fn nan_gives_nan_where_numbers_are_summed() {
     );
     assert!(R2Score::new().of(&nan, &zero).is_ok_and(f64::is_nan));
     assert!(R2Score::new().of(&zero, &nan).is_ok_and(f64::is_nan));
+
     let outputs = [Tensor1::from([f32::NAN, 0.0])];
     for given in [Outputs::Logits, Outputs::Probabilities] {
         // The score of the right class, and that of the other one.
@@ -474,12 +479,14 @@ fn a_trainer_measures_at_the_end_of_each_epoch() {
         .iter()
         .map(|x| Label::new(usize::from(x[0] > 0.0)).expect("a class"))
         .collect();
+
     let mut net = Small::init(&mut shapewright::rng(0));
     let history = Small::trainer(Adam::new(0.05), CrossEntropy)
         .epochs(15)
         .metric(Accuracy::new())
         .fit(&mut net, &inputs, &classes)
         .expect("a training");
+
     let accuracies: Vec<f64> = history
         .epochs
         .iter()
@@ -488,6 +495,7 @@ fn a_trainer_measures_at_the_end_of_each_epoch() {
     let last = net
         .evaluate(&inputs, &classes)
         .expect("a label for each input");
+
     assert_eq!(accuracies.last().copied(), last.accuracy().ok());
     assert!(
         accuracies[14] > 0.9 && accuracies[0] < accuracies[14],

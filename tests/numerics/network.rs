@@ -40,7 +40,7 @@ fn keys<N: Trainable>(net: &N) -> Vec<String> {
 fn constants_are_those_worked_out_by_hand() {
     // fc1: 4 * 10 + 10; the last one: 10 * 3.
     assert_eq!((Small::PARAMS, Small::MACS), (50 + 30, 40 + 30));
-    // Between the layers ten numbers; while training also their gradients, the output and its
+    // Ten numbers between the layers; in training also their gradients, the output and its
     // gradient. Each buffer is a multiple of 8 bytes for each sample.
     assert_eq!(
         (Small::WORKSPACE_BYTES, Small::TRAIN_WORKSPACE_BYTES),
@@ -49,13 +49,14 @@ fn constants_are_those_worked_out_by_hand() {
     assert_eq!(size_of::<Small>(), 4 * 80);
     assert_eq!((align_of::<Small>(), align_of::<Outer>()), (64, 64));
 
-    // Linear on the last axis, twelve rows of it, in f64.
+    // A `Linear` on twelve rows, in f64.
     network! { struct Rows: [3, 4, 2] -> [12] as f64 { Linear<_, 7>, Relu, Gelu, Linear<_, 1>, Flatten } }
     assert_eq!(
         (Rows::PARAMS, Rows::MACS),
         (2 * 7 + 7 + 7 + 1, 12 * 2 * 7 + 12 * 7)
     );
-    // Two buffers in turn for inference; two activations and two gradients of 84 for training.
+    // Two alternating buffers for inference; two activations and two gradients of 84 numbers for
+    // training.
     assert_eq!(
         (Rows::WORKSPACE_BYTES, Rows::TRAIN_WORKSPACE_BYTES),
         (8 * 2 * 84, 8 * (4 * 84 + 2 * 12))
@@ -89,6 +90,7 @@ fn parameters_have_the_names_of_their_layers() {
         keys(&*Small::zeros()),
         ["fc1.weight [4, 10]", "fc1.bias [10]", "2.weight [10, 3]"]
     );
+
     let nested = [
         "encoder.fc.weight [6, 5]",
         "encoder.fc.bias [5]",
@@ -100,6 +102,7 @@ fn parameters_have_the_names_of_their_layers() {
         "head.bias [2]",
     ];
     assert_eq!(keys(&*Outer::zeros()), nested);
+
     let mut net = Outer::zeros();
     let mut names = Vec::new();
     net.for_each_param_mut(|name, sizes, values| {
@@ -136,6 +139,7 @@ fn padding<N: Trainable>(net: &N) -> Vec<usize> {
 fn flat_parameters_are_contiguous() {
     // 80 numbers are 5 lines of 64 bytes.
     assert_eq!(padding(&*Small::zeros()), [0; 0]);
+
     let mut small = Small::zeros();
     assert_eq!(small.params().as_ptr().cast(), &raw const *small);
     small
@@ -151,12 +155,14 @@ fn flat_parameters_are_contiguous() {
         ),
         (12.0, 49.0, 79.0)
     );
+
     // Encoder has 35 of 48 numbers, Small2 30 of 32, the head the first 8 of the last 16.
     let wanted: Vec<usize> = (35..48).chain(78..80).chain(88..96).collect();
     assert_eq!(
         (padding(&*Outer::zeros()), Outer::zeros().params().len()),
         (wanted, 96)
     );
+
     // A nested network that does not come first begins at a multiple of 64 bytes.
     network! { struct Late: [4] -> [5] { Linear<_, 6>, Reshape<2, 3>, encoder: Encoder } }
     let wanted: Vec<usize> = (30..32).chain(67..80).collect();
@@ -167,6 +173,7 @@ fn flat_parameters_are_contiguous() {
 #[test]
 fn padding_stays_zero_and_is_no_parameter() {
     network! { struct Late: [4] -> [5] { Linear<_, 6>, Reshape<2, 3>, encoder: Encoder } }
+
     fn train<O: Optimizer + Sync>(optimizer: O) {
         let mut net = Late::init(&mut shapewright::rng(2));
         let padding = padding(&*net);
@@ -174,20 +181,24 @@ fn padding_stays_zero_and_is_no_parameter() {
             net.params().iter().filter(|&&x| x == 0.0).count(),
             padding.len()
         );
+
         let mut gradient = Late::zeros();
         let mut workspace = Late::workspace();
         let mut state = optimizer.state::<Late>();
         let x: Vec<Tensor1<4>> = crate::common::random(6, 1);
+
         for _ in 0..3 {
             let mut pass = net.forward_train(&x, &mut workspace);
             pass.loss(&Mse, &[Tensor1::ones(); 6]);
             pass.backward_accumulate(&mut gradient);
             state.step(&mut net, &gradient);
+
             for i in &padding {
                 assert_eq!((net.params()[*i], gradient.params()[*i]), (0.0, 0.0));
             }
         }
     }
+
     train(Sgd::new(0.1).momentum(0.9).weight_decay(0.1));
     train(Adam::new(0.1).weight_decay(0.1));
     train(NAdam::new(0.1).weight_decay(0.1));
@@ -251,11 +262,13 @@ fn derived_traits_and_clone_are_kept() {
 fn sizes_may_be_constants_and_expressions() {
     const INPUT: usize = 6;
     const HIDDEN: usize = 2 * INPUT;
+
     mod sizes {
         pub const fn half(n: usize) -> usize {
             n / 2
         }
     }
+
     network! {
         struct Sized: [INPUT / 3, 3] -> [sizes::half(8)] {
             Reshape<{ INPUT }>,
@@ -264,6 +277,7 @@ fn sizes_may_be_constants_and_expressions() {
             last: Linear<{ 2 * INPUT + 1 }, { sizes::half(8) }, NoBias>,
         }
     }
+
     assert_eq!(Sized::PARAMS, 6 * 12 + 12 + 12 * 13 + 13 + 13 * 4);
     let y: Tensor1<4> = Sized::zeros().forward(&Tensor2::<2, 3>::ones());
     assert_eq!(y, Tensor1::zeros());
@@ -290,12 +304,14 @@ fn networks_in_modules_have_the_visibility_that_is_written() {
 fn the_same_seed_gives_the_same_parameters() {
     network! { #[derive(Debug, PartialEq)] struct Pinned: [3] -> [2] { Linear<_, 2>, Linear<_, 2, NoBias> } }
     network! { struct PinnedDouble: [3] -> [2] as f64 { Linear<_, 2> } }
+
     let net = Pinned::init(&mut shapewright::rng(42));
     assert_eq!(net, Pinned::init(&mut shapewright::rng(42)));
     assert_ne!(
         net.params(),
         Pinned::init(&mut shapewright::rng(43)).params()
     );
+
     // Other numbers here mean that weights made by an earlier version can't be made again from
     // their seed.
     let bits: Vec<u32> = net.params()[..6].iter().map(|x| x.to_bits()).collect();
@@ -305,6 +321,7 @@ fn the_same_seed_gives_the_same_parameters() {
             1052365246, 3193322110, 1057950318, 1047384908, 1051559320, 1037063792
         ]
     );
+
     const DOUBLE: [u64; 2] = [4600209555309965150, 13820077549629019258];
     let double = PinnedDouble::init(&mut shapewright::rng(42));
     assert_eq!(
@@ -314,6 +331,7 @@ fn the_same_seed_gives_the_same_parameters() {
             .collect::<Vec<_>>(),
         DOUBLE
     );
+
     // One generator after the other: the second network differs.
     let mut rng = shapewright::rng(42);
     assert_eq!(Pinned::init(&mut rng), net);
@@ -325,16 +343,19 @@ fn initial_values_are_uniform_as_in_pytorch() {
     fn check<N: Trainable>(fan_in: usize) {
         let net = N::init(&mut shapewright::rng(9));
         let bound = 1.0 / (fan_in as f64).sqrt();
+
         net.for_each_param(|name, _, values| {
             let values: Vec<f64> = values
                 .iter()
                 .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
                 .collect();
+
             let n = values.len() as f64;
             assert!(
                 values.iter().all(|x| x.abs() <= bound * (1.0 + 1e-6)),
                 "{name} leaves its bounds"
             );
+
             let mean = values.iter().sum::<f64>() / n;
             let square = values.iter().map(|x| x * x).sum::<f64>() / n;
             // Five standard deviations of the mean, and of the mean square, of n uniform numbers.
@@ -342,6 +363,7 @@ fn initial_values_are_uniform_as_in_pytorch() {
                 mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),
                 "{name} has the mean {mean}"
             );
+
             let off = square - bound * bound / 3.0;
             assert!(
                 off.abs() < 5.0 * bound * bound * (4.0 / 45.0 / n).sqrt(),
@@ -349,16 +371,20 @@ fn initial_values_are_uniform_as_in_pytorch() {
             );
         });
     }
+
     network! { struct Single: [100] -> [200] { Linear<_, 200> } }
     network! { struct Double: [3, 64] -> [3, 150] as f64 { Linear<_, 150> } }
+
     check::<Single>(100);
     check::<Double>(64);
+
     fn zeros<N: Trainable>() -> bool {
         N::zeros()
             .params()
             .iter()
             .all(|&x| x == N::Element::from_f64_lossy(0.0))
     }
+
     assert!(zeros::<Single>() && zeros::<Double>());
 }
 
@@ -386,23 +412,27 @@ fn one_sample_has_the_same_bits_on_any_number_of_threads() {
         let net = N::init(&mut shapewright::rng(1));
         let x = &random::<N::Input, N::Element>(1, 2)[0];
         let mut outputs = Vec::new();
+
         settings.every_threads(&[1, 2, 3, 7], |_| {
             let y = net.forward(x);
             assert!(y.iter().any(|&y| y != num_traits::zero()));
             outputs.push(bits(y.as_slice()));
         });
+
         outputs
     }
+
     let settings = settings();
     settings.every_tier(|_| {
         let outputs = outputs::<OneSample>(&settings);
         assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
     });
+
     let outputs = outputs::<OneDoubleSample>(&settings);
     assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-/// One sample goes other ways than a batch, and must come to the same.
+/// A single sample takes other code paths than a batch, with the same result.
 #[test]
 fn one_sample_gives_what_it_gives_in_a_batch() {
     let net = OneSample::init(&mut shapewright::rng(1));
@@ -416,7 +446,8 @@ fn one_sample_gives_what_it_gives_in_a_batch() {
 network! { struct Images: [8, 8, 16] -> [10] { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
 network! { struct DoubleImages: [8, 8, 16] -> [10] as f64 { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
 
-/// In batches of one length, a sample has the same bits wherever it is and whatever is beside it.
+/// In batches of one length, the outputs of a sample have the same bits at any position and beside
+/// any other samples.
 #[test]
 fn an_output_does_not_depend_on_the_others_of_its_batch() {
     fn check<N: Trainable>(settings: &Settings) {
@@ -453,7 +484,7 @@ fn an_output_does_not_depend_on_the_others_of_its_batch() {
     check::<DoubleImages>(&settings);
 }
 
-/// Parameters of layers that have none, with a name each.
+/// Named parameters without numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 struct Nothing {

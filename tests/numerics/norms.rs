@@ -27,7 +27,7 @@ fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
     let mut gradient = Images::zeros();
     let mut workspace = Images::workspace();
     workspace.reserve(x.len());
-    // What memory holds before does not matter.
+    // Earlier contents of memory do not matter.
     workspace.fill_with(f32::NAN);
     let mut pass = net.forward_train(x, &mut workspace);
     let outputs = bits(Tensor::flatten(pass.outputs()));
@@ -73,20 +73,24 @@ fn results<N: Trainable>(batch: usize) -> [Vec<f64>; 3] {
         Tensor::from_position(|i| N::Element::from_f64_lossy(number(720 * sample + i)))
     };
     let x: Vec<Tensor<N::Input, N::Element>> = (0..batch).map(input).collect();
+
     let mut gradient = N::zeros();
     let mut workspace = N::workspace();
     let mut pass = net.forward_train(&x, &mut workspace);
+
     let wide = |x: &[N::Element]| {
         x.iter()
             .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
             .collect()
     };
+
     let y: Vec<f64> = wide(Tensor::flatten(pass.outputs()));
     for (i, g) in pass.output_gradients_mut().iter_mut().enumerate() {
         *g = Tensor::from_position(|j| {
             N::Element::from_f64_lossy(((i * 31 + j * 17) % 64) as f64 / 32.0 - 1.0)
         });
     }
+
     let dx = wide(Tensor::flatten(pass.backward_with_input(&mut gradient)));
     [y, dx, wide(gradient.params())]
 }
@@ -111,17 +115,20 @@ fn large_batches_are_as_exact_as_small_ones() {
 
 network! { struct Features: [3] -> [3] { norm: BatchNorm1d<_> } }
 
-/// PyTorch refuses it; here it gives the bias, and the running variance stays.
+/// PyTorch refuses a batch of one value. Here it gives the bias, and the running variance stays.
 #[test]
 fn a_single_value_has_no_variance() {
     let mut net = Features::init(&mut shapewright::rng(0));
     net.norm.bias = [0.5, 1.0, 2.0];
     net.norm.running_var = [3.0; 3];
+
     let mut gradient = Features::zeros();
     let mut workspace = Features::workspace();
     let x = [Tensor1::from([4.0, -2.0, 1000.0])];
+
     let mut pass = net.forward_train(&x, &mut workspace);
     assert_eq!(pass.outputs()[0], Tensor1::from([0.5, 1.0, 2.0]));
+
     pass.output_gradients_mut()[0] = Tensor1::ones();
     let dx = pass.backward_with_input(&mut gradient);
     assert!(dx[0].iter().all(|dx| dx.abs() < 1e-4), "{dx:?}");
@@ -129,6 +136,7 @@ fn a_single_value_has_no_variance() {
         (gradient.norm.weight, gradient.norm.bias),
         ([0.0; 3], [1.0; 3])
     );
+
     Sgd::new(0.0).state::<Features>().step(&mut net, &gradient);
     assert_eq!(net.norm.running_var, [3.0; 3]);
     assert_eq!(
@@ -151,7 +159,7 @@ fn empty_batches_change_nothing() {
     assert_eq!(net.params(), before.params());
 }
 
-/// The running statistics come to be those of the data, and inference then does what training did.
+/// The running statistics approach those of the data, so that inference computes what training did.
 #[test]
 fn inference_becomes_what_training_was() {
     let mut net = Features::init(&mut shapewright::rng(0));
@@ -161,6 +169,7 @@ fn inference_becomes_what_training_was() {
         .into_iter()
         .map(|x| x * 4.0 + 7.0)
         .collect();
+
     let mut state = Adam::new(0.0).state::<Features>();
     let mut trained = Vec::new();
     for _ in 0..200 {
@@ -169,6 +178,7 @@ fn inference_becomes_what_training_was() {
         pass.backward(&mut gradient);
         state.step(&mut net, &gradient);
     }
+
     for (x, trained) in x.iter().zip(trained) {
         assert!(
             (net.forward(x) - trained)
@@ -176,6 +186,7 @@ fn inference_becomes_what_training_was() {
                 .all(|off| off.abs() < 0.01)
         );
     }
+
     assert_eq!(net.norm.num_batches_tracked, 200.0);
 }
 
@@ -194,6 +205,7 @@ fn names_sizes_and_initial_values() {
         }
         names.push(format!("{name} {sizes:?}"));
     });
+
     let wanted = [
         "first.weight [24]",
         "first.bias [24]",
@@ -216,6 +228,7 @@ fn names_sizes_and_initial_values() {
         "head.bias [4]",
     ];
     assert_eq!(names, wanted);
+
     let trained = 2 * 24 + 2 * 6144 + 2 * 24 + 2 * 24 + 3 * 24 + 4 * 6144 + 4;
     assert_eq!(
         Images::PARAMS,
@@ -235,6 +248,7 @@ network! {
 fn a_bare_name_means_the_defaults() {
     let defaults = Defaults::init(&mut shapewright::rng(0));
     let written = Written::init(&mut shapewright::rng(0));
+
     for x in random::<_, f32>(5, 4) {
         let (small, mut defaults, mut written) =
             (x * 1e-3, defaults.to_boxed(), written.to_boxed());
@@ -242,11 +256,13 @@ fn a_bare_name_means_the_defaults() {
             bits(defaults.forward(&small).as_slice()),
             bits(written.forward(&small).as_slice())
         );
+
         let run = [small];
         let mut v = Defaults::workspace();
         let mut w = Written::workspace();
         let mut g = Defaults::zeros();
         let mut h = Written::zeros();
+
         defaults.forward_train(&run, &mut v).backward(&mut g);
         written.forward_train(&run, &mut w).backward(&mut h);
         Sgd::new(0.1).state::<Defaults>().step(&mut defaults, &g);
@@ -262,6 +278,7 @@ fn whole_channels_are_dropped() {
     let net = Dropped::zeros();
     let mut workspace = Dropped::workspace();
     let x = vec![Tensor3::full(2.0); 200];
+
     let mut kept = 0;
     let outputs = net.forward_train(&x, &mut workspace).outputs().to_vec();
     for y in &outputs {
@@ -274,6 +291,7 @@ fn whole_channels_are_dropped() {
         );
         kept += pixels[0].iter().filter(|&&y| y != 0.0).count();
     }
+
     // 18,200 expected; the deviation is 74.
     assert!(
         (kept as i64 - 18_200).abs() < 300,
@@ -283,6 +301,7 @@ fn whole_channels_are_dropped() {
         outputs.windows(2).any(|pair| pair[0] != pair[1]),
         "samples drop their own channels"
     );
+
     let next = net.forward_train(&x, &mut workspace);
     assert!(next.outputs() != outputs, "every step draws anew");
 }

@@ -30,6 +30,7 @@ fn tensors() {
     let tall = Tensor2::<THIRD, 3>::full_boxed(0.1);
     let flat = Tensor2::<3, THIRD>::full_boxed(0.1);
     let ones = Tensor1::<20_000_000>::full_boxed(1.0);
+
     settings().every_tier(|_| {
         assert_exact("mean", tenths.mean(), f64::from(0.1_f32));
         assert_exact(
@@ -46,7 +47,8 @@ fn tensors() {
     });
 }
 
-/// The mean loss of equal samples is the loss of one of them, and their sum so many times that.
+/// Checks that the mean loss of equal samples is the loss of one of them, and that the sum is
+/// `MANY` times that.
 fn check_loss<S: Shape, L: Loss<S, f32>>(
     what: &str,
     loss: impl Fn(Reduction) -> L,
@@ -70,6 +72,7 @@ fn check_loss<S: Shape, L: Loss<S, f32>>(
 fn losses_of_numbers() {
     let zero = Tensor0::from(0.1);
     let one = Tensor0::from(1.0);
+
     check_loss("Mae", |reduction| Mae.reduction(reduction), zero, one);
     check_loss("Mse", |reduction| Mse.reduction(reduction), zero, one);
     check_loss("Huber", |reduction| Huber.reduction(reduction), zero, one);
@@ -112,6 +115,7 @@ fn losses_of_numbers() {
 fn losses_of_classes() {
     let thirds = Tensor1::from([-3.0_f32.ln(); 3]);
     let label = Label::<3>::new(1).expect("a class");
+
     check_loss(
         "CrossEntropy",
         |reduction| CrossEntropy.reduction(reduction),
@@ -119,6 +123,7 @@ fn losses_of_classes() {
         label,
     );
     check_loss("Nll", |reduction| Nll.reduction(reduction), thirds, label);
+
     let weights = [0.3; 3];
     // The mean is over the weights.
     let sum_of = |reduction: Reduction| {
@@ -128,11 +133,13 @@ fn losses_of_classes() {
             weights
         }
     };
+
     let weighted = |reduction| {
         CrossEntropy
             .class_weights(sum_of(reduction))
             .reduction(reduction)
     };
+
     let outputs = vec![thirds; MANY];
     let loss: f32 = weighted(Reduction::Sum).loss(
         &outputs,
@@ -140,6 +147,7 @@ fn losses_of_classes() {
         &mut vec![Tensor::zeros(); MANY],
     );
     assert_exact("weighted", loss, 0.3 * 3.0_f64.ln() * MANY as f64);
+
     let smoothed = |reduction| CrossEntropy.label_smoothing(0.3).reduction(reduction);
     check_loss(
         "smoothed CrossEntropy",
@@ -147,6 +155,7 @@ fn losses_of_classes() {
         Tensor1::from([0.0, 1.0, 3.0]),
         label,
     );
+
     let optional = |reduction| Nll.optional_labels().reduction(reduction);
     check_loss("Nll with optional labels", optional, thirds, Some(label));
 }
@@ -156,6 +165,7 @@ fn losses_of_tuples() {
     type Pair = (Rank1<1>, Rank1<1>);
     let pair = |a: f32, b: f32| Tensor::<Pair>::from((Tensor1::from([a]), Tensor1::from([b])));
     let target = Tensor1::from([1.0]);
+
     check_loss(
         "GaussianNll",
         |reduction| GaussianNll.reduction(reduction),
@@ -168,6 +178,7 @@ fn losses_of_tuples() {
         pair(0.1, 0.7),
         target,
     );
+
     let plane = |a: [f32; 2], b: [f32; 2]| Tensor::from((Tensor1::from(a), Tensor1::from(b)));
     check_loss(
         "CosineEmbedding",
@@ -175,6 +186,7 @@ fn losses_of_tuples() {
         plane([1.0, 0.0], [1.0, 1.0]),
         1.0,
     );
+
     let triplet = Tensor::from((target, Tensor1::from([1.3]), Tensor1::from([1.7])));
     check_loss(
         "TripletMargin",
@@ -209,6 +221,7 @@ fn metrics_of_many_samples() {
     let outputs = vec![Tensor1::from([0.1_f32, 0.7]); MANY];
     let targets = vec![Tensor1::zeros(); MANY];
     let [a, b] = [0.1_f32, 0.7_f32].map(f64::from);
+
     let exact = |name: &str, found: Result<f64, MetricError>, expected: f64| {
         let found = found.expect(name);
         assert!(
@@ -216,6 +229,7 @@ fn metrics_of_many_samples() {
             "{name}: {found}, should be {expected}"
         );
     };
+
     exact(
         "MSE",
         MeanSquaredError::new().of(&outputs, &targets),
@@ -231,12 +245,13 @@ fn metrics_of_many_samples() {
         RootMeanSquaredError::new().of(&outputs, &targets),
         (a + b) / 2.0,
     );
+
     let labels = vec![Label::<2>::new(0).expect("a class"); MANY];
     let log_loss = LogLoss::new(Outputs::Probabilities).of(&outputs, &labels);
     exact("log loss", log_loss, -a.ln());
 }
 
-/// Far from zero, where an `f64` near the mean is off by 6e-5.
+/// Checks targets far from zero, where the rounding error of an `f64` is 6e-5.
 #[test]
 fn targets_far_from_zero() {
     let far = 1e12;
@@ -287,7 +302,7 @@ fn scalers_of_many_samples() {
     );
 }
 
-/// The gradient by the parameters, which are 0.1, for inputs `x` and gradients of the outputs of
+/// Returns the gradient of the parameters, which are 0.1, for inputs of `x` and output gradients of
 /// 0.1.
 fn gradient<N: Trainable<Element = f32>>(batch: usize, x: f32) -> Box<N> {
     let mut net = N::zeros();
@@ -312,9 +327,11 @@ fn gradients_over_many_places() {
     network! { struct Slope: [1024] -> [1024] { act: PRelu<1> } }
     network! { struct Norm: [1024, 2] -> [1024, 2] { norm: LayerNorm<2> } }
     network! { struct Words: [1024] -> [1024, 2] { embed: Embedding<3, 2> } }
+
     const BATCH: usize = MANY / 1024;
     let tenth = f64::from(0.1_f32);
     let places = MANY as f64;
+
     let check = |what: &str, params: &[f32], weight: usize, bias: usize| {
         // Within blocks of 512 equal terms, roundings go the same way.
         let expected = tenth * tenth * places;
@@ -325,6 +342,7 @@ fn gradients_over_many_places() {
         );
         assert_exact(what, params[bias], tenth * places);
     };
+
     settings().every_tier(|_| {
         check("1 x 1", gradient::<OneByOne>(BATCH, 0.1).params(), 0, 6);
         check("3 x 3", gradient::<Kernel>(BATCH, 0.1).params(), 8, 18);
@@ -357,12 +375,14 @@ fn gradients_over_many_places() {
 #[test]
 fn norms_of_gradients() {
     network! { struct Wide: [1024] -> [1024] { fc: Linear<_, 1024> } }
+
     let mut net = Wide::zeros();
     let mut gradient = Wide::zeros();
     net.params_mut().fill(0.1);
     gradient.params_mut().fill(0.1);
     let tenth = f64::from(0.1_f32);
     let count = Wide::PARAMS as f64;
+
     assert_exact(
         "norm",
         clip_grad_norm(&mut *gradient, 1e9).expect("a norm"),

@@ -18,6 +18,7 @@ fn shapes_say_their_sizes() {
         (24, &[2, 3, 4][..])
     );
     assert_eq!(Tensor2::<0, 3>::LEN, 0);
+
     let dims = Rank4::<5, 6, 7, 8>::DIMS;
     assert_eq!(
         (dims.rank(), dims.size(2), dims.size(9), dims.last()),
@@ -33,6 +34,7 @@ fn shapes_say_their_sizes() {
         dims.same(&dims) && !dims.same(&dims.with_last(9)) && !Rank1::<1>::DIMS.same(&Rank0::DIMS)
     );
     assert_eq!((Dims::UNKNOWN.len(), Dims::UNKNOWN.sizes().len()), (0, 0));
+
     assert_eq!(size_of::<Tensor4<2, 3, 4, 5, f64>>(), 8 * 120);
 }
 
@@ -41,6 +43,7 @@ fn constructors_fill_row_after_row() {
     assert_eq!(Tensor2::<2, 2>::zeros(), Tensor2::from([[0.0; 2]; 2]));
     assert_eq!(Tensor2::<2, 2>::ones(), Tensor2::full(1.0));
     assert_eq!(Tensor1::<3, bool>::default(), Tensor1::from([false; 3]));
+
     let counted = Tensor3::<2, 2, 2, u8>::from_position(|i| i as u8);
     assert_eq!(counted, Tensor3::from([[[0, 1], [2, 3]], [[4, 5], [6, 7]]]));
     assert_eq!(
@@ -51,16 +54,19 @@ fn constructors_fill_row_after_row() {
         *Tensor3::<2, 2, 2, u8>::from_fn_boxed(|[i, j, k]| (4 * i + 2 * j + k) as u8),
         counted
     );
+
     assert_eq!(Tensor0::<i32>::from_fn(|[]| 7), Tensor0::from(7));
     assert_eq!(
         Tensor1::<3, usize>::from_fn(|[i]| i * i).as_slice(),
         [0, 1, 4]
     );
+
     let last = |[i, j, k, l]: [usize; 4]| 1000 * i + 100 * j + 10 * k + l;
     assert_eq!(
         Tensor4::<2, 3, 4, 5, usize>::from_fn(last).as_slice()[119],
         1234
     );
+
     assert_eq!(
         Tensor2::<0, 3>::from_fn(|_| unreachable!("no elements")).sum(),
         0.0
@@ -72,6 +78,7 @@ fn slices_of_the_right_length_are_tensors() {
     type Matrix = Tensor2<2, 3>;
     let numbers = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     let matrix = Matrix::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+
     assert_eq!(Matrix::from_slice(&numbers), Ok(matrix));
     assert_eq!(
         Matrix::from_slice_boxed(&numbers).map(|boxed| *boxed),
@@ -81,20 +88,24 @@ fn slices_of_the_right_length_are_tensors() {
         Matrix::over(&numbers).expect("the length").as_slice(),
         &numbers
     ));
+
     for wrong in [&numbers[..5], &[0.0; 7], &[]] {
         let error = LengthError {
+            row: None,
             dims: Matrix::DIMS,
             found: wrong.len(),
         };
         assert_eq!(Matrix::from_slice(wrong), Err(error.clone()));
         assert_eq!(Matrix::over(wrong), Err(error.clone()));
         assert_eq!(Matrix::from_slice_boxed(wrong), Err(error.clone()));
+
         let text = format!(
             "a tensor of shape [2, 3] takes 6 elements, but the slice has {}",
             wrong.len()
         );
         assert_eq!(error.to_string(), text);
     }
+
     assert_eq!(Tensor0::from_slice(&[2.5]), Ok(Tensor0::from(2.5)));
 }
 
@@ -103,20 +114,24 @@ fn elements_are_read_and_changed_by_index() {
     let mut t = Tensor4::<2, 1, 2, 2>::zeros();
     t[[1, 0, 1, 0]] = 5.0;
     assert_eq!((t.as_slice()[6], t.as_array()[1][0][1][0]), (5.0, 5.0));
+
     let mut scalar = Tensor0::from(3);
     scalar[[]] += 1;
     assert_eq!(scalar[[]], 4);
+
     let mut vector = Tensor1::from([1, 2, 3]);
     vector[1] = 7;
     vector[[2]] = 8;
     vector.as_mut_array()[0] = 6;
     assert_eq!(vector, Tensor1::from([6, 7, 8]));
+
     for x in &mut vector {
         *x *= 2;
     }
     assert_eq!(vector.iter().sum::<i32>(), 42);
     assert_eq!(vector.as_ref(), [12, 14, 16]);
     assert_eq!(Tensor::flatten(&[vector, vector]), [12, 14, 16, 12, 14, 16]);
+
     let outside = std::panic::catch_unwind(|| Tensor2::<2, 3>::zeros()[[0, 3]]);
     assert!(
         outside.is_err(),
@@ -139,10 +154,12 @@ fn map_and_zip_change_the_type() {
 fn operators_work_element_by_element() {
     let a = Tensor1::from([1.0, -2.0, 8.0]);
     let b = Tensor1::from([4.0, 2.0, -0.5]);
+
     assert_eq!(&a + &b, Tensor1::from([5.0, 0.0, 7.5]));
     assert_eq!(a - b, Tensor1::from([-3.0, -4.0, 8.5]));
     assert_eq!(a * b, Tensor1::from([4.0, -4.0, -4.0]));
     assert_eq!(&a / &b, Tensor1::from([0.25, -1.0, -16.0]));
+
     assert_eq!(
         (&a + 1.0, a - 1.0),
         (
@@ -164,17 +181,20 @@ fn operators_work_element_by_element() {
             Tensor1::from([-1.0, 2.0, -8.0])
         )
     );
+
     let mut c = a;
     c += &b;
     c -= 1.0;
     c *= b;
     c /= 2.0;
     assert_eq!(c, Tensor1::from([8.0, -1.0, -1.625]));
+
     c -= a;
     c /= &a;
     c += 1.0;
     c *= &a;
     assert_eq!(c, Tensor1::from([8.0, -1.0, -1.625]));
+
     assert_eq!(a.dot(&b), 4.0 - 4.0 - 4.0);
 }
 
@@ -190,9 +210,11 @@ fn reductions_keep_nan_and_take_the_first_of_equals() {
         (t.sum_rows(), t.sum_columns()),
         (Tensor1::from([6.0, -2.0, 2.5]), Tensor1::from([4.0, 2.5]))
     );
+
     let with_nan = Tensor1::from([1.0, f32::NAN, 9.0, f32::NAN]);
     assert!(with_nan.max().is_nan() && with_nan.min().is_nan() && with_nan.sum().is_nan());
     assert_eq!((with_nan.argmax(), with_nan.argmin()), (1, 1));
+
     let infinite = Tensor1::from([f64::NEG_INFINITY, f64::INFINITY]);
     assert_eq!(
         (infinite.argmax(), infinite.argmin(), infinite.max()),
@@ -202,6 +224,7 @@ fn reductions_keep_nan_and_take_the_first_of_equals() {
         (Tensor0::from(2.0).max(), Tensor0::from(2.0).argmax()),
         (2.0, 0)
     );
+
     let none = Tensor1::<0>::zeros();
     assert_eq!(
         (none.sum(), none.product(), none.max(), none.min()),
@@ -273,6 +296,7 @@ fn printing_nests_rows_and_elides_the_middle() {
         "1.5 1.50 Tensor [] i32 2"
     );
     assert_eq!(format!("{}", Tensor1::<0>::zeros()), "[]");
+
     let t = Tensor3::<2, 2, 2, u8>::from_position(|i| i as u8);
     assert_eq!(
         format!("{t:?}"),
@@ -282,10 +306,12 @@ fn printing_nests_rows_and_elides_the_middle() {
         format!("{:5.1}", Tensor1::from([1.0, -20.0])),
         "[  1.0, -20.0]"
     );
+
     let all = format!("{}", Tensor1::<1000, usize>::from_position(|i| i));
     assert!(all.contains("500") && !all.contains("..."));
     let long = Tensor1::<1001, usize>::from_position(|i| i);
     assert_eq!(format!("{long}"), "[0, 1, 2, ..., 998, 999, 1000]");
+
     let tall = Tensor2::<1000, 7, usize>::from_position(|i| i);
     let text = format!("{tall}");
     assert_eq!(text.lines().count(), 7);
@@ -316,6 +342,7 @@ fn arrays_and_generic_arrays_become_tensors_and_back() {
 fn tuples_are_tensors_side_by_side() {
     type Pair = (Rank2<2, 2>, Rank1<3>);
     type Nested = (Rank0, Pair, Rank1<0>, Rank1<2>);
+
     assert_eq!(
         (Tensor::<Nested>::LEN, size_of::<Tensor<Nested, f64>>()),
         (10, 80)
@@ -324,6 +351,7 @@ fn tuples_are_tensors_side_by_side() {
         Tensor::<Nested>::DIMS.to_string(),
         "([], ([2, 2], [3]), [0], [2])"
     );
+
     let a = Tensor2::from([[1, 2], [3, 4]]);
     let b = Tensor1::from([5, 6, 7]);
     let mut both: Tensor<Pair, i64> = (a, b).into();
@@ -331,8 +359,10 @@ fn tuples_are_tensors_side_by_side() {
         (both.as_slice(), both.parts()),
         (&[1, 2, 3, 4, 5, 6, 7][..], (&a, &b))
     );
+
     both.parts_mut().1[2] = 9;
     assert_eq!(both.as_slice()[6], 9);
+
     let nested = Tensor::<Nested, i64>::from((8.into(), both, [].into(), [10, 11].into()));
     assert_eq!(nested.as_slice(), [8, 1, 2, 3, 4, 5, 6, 9, 10, 11]);
     assert_eq!(nested.parts().1.parts().0, &a);
@@ -381,6 +411,7 @@ proptest! {
 fn softmax_is_over_the_last_axis() {
     let x = Tensor2::from([[0.0, 2.0_f64.ln(), 5.0_f64.ln()], [7.0, 7.0, 7.0]]);
     let wanted = [0.125, 0.25, 0.625, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0];
+
     crate::common::assert_close("softmax", x.softmax().as_slice(), &wanted, 1e-15);
     crate::common::assert_close(
         "log_softmax",
@@ -388,6 +419,7 @@ fn softmax_is_over_the_last_axis() {
         &wanted.map(f64::ln),
         1e-15,
     );
+
     let single = x.map(|x| x as f32);
     crate::common::assert_close("softmax", single.softmax().as_slice(), &wanted, 1e-6);
     crate::common::assert_close(
@@ -396,6 +428,7 @@ fn softmax_is_over_the_last_axis() {
         &wanted.map(f64::ln),
         1e-6,
     );
+
     assert_eq!(
         Tensor2::<2, 0>::zeros().softmax(),
         Tensor2::<2, 0>::zeros().log_softmax()

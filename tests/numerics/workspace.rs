@@ -1,4 +1,4 @@
-//! What is left in memory, the number of threads and how a batch is cut do not change results.
+//! Earlier contents of memory, the number of threads and the cut of a batch do not change results.
 
 use crate::common::layers::{Scale, Swish};
 use crate::common::{In, Out, bits, random, settings};
@@ -14,7 +14,7 @@ use shapewright::{
 };
 
 network! { pub struct Inner: [24] -> [24] { fc: Linear<_, 24>, Tanh, Dropout(0.2) } }
-// Every kind of layer, large enough to be cut over threads from five samples on.
+// Every kind of layer, large enough to be cut over threads for five or more samples.
 network! { struct Net: [64] -> [8] {
     Dropout(0.1), fc: Linear<_, 768>, Relu, Linear<_, 24>, Gelu, inner: Inner, Swish, scale: Scale<_>,
     Reshape<4, 6>, Softmax, Linear<_, 6, NoBias>, Sigmoid, Dropout(0.3), Relu, Flatten, Linear<_, 8>, Linear<_, 8>
@@ -23,10 +23,11 @@ network! { struct Double: [64] -> [8] as f64 {
     fc: Linear<_, 768>, Relu, Dropout, Linear<_, 16>, Gelu, Linear<_, 8>, Linear<_, 8>, Tanh
 } }
 
-/// How long the batches are: below, at and above the lengths where work is cut.
+/// Lengths of batches: below, at and above those where work is cut.
 const BATCHES: [usize; 6] = [1, 5, 6, 64, 65, 67];
 
-/// Everything that some steps compute: losses, input gradients and the parameters at the end.
+/// Returns everything that some steps compute: outputs, input gradients and the parameters at the
+/// end.
 fn train<N: Trainable>(
     workspace: &mut Workspace<N>,
     batches: &[usize],
@@ -35,10 +36,12 @@ fn train<N: Trainable>(
     let (mut net, mut gradient) = (N::init(&mut shapewright::rng(3)), N::zeros());
     let mut adam = Adam::new(0.01).state::<N>();
     workspace.reseed(11);
+
     let mut results = Vec::new();
     for (step, &batch) in batches.iter().enumerate() {
         let (x, g): (Vec<In<N>>, Vec<Out<N>>) = (random(batch, step as u64), random(batch, 99));
         before(workspace);
+
         let mut pass = net.forward_train(&x, workspace);
         results.extend(bits(Tensor::flatten(pass.outputs())));
         pass.output_gradients_mut().copy_from_slice(&g);
@@ -47,6 +50,7 @@ fn train<N: Trainable>(
         )));
         adam.step(&mut net, &gradient);
     }
+
     results.extend(bits(net.params()));
     results
 }
@@ -57,8 +61,7 @@ fn infer<N: Trainable>(net: &N, x: &[In<N>]) -> Vec<u64> {
     bits(Tensor::flatten(&y))
 }
 
-/// What is left in the memory of a pass: bytes of zero, bytes of 0xff (a NaN), a NaN, a large
-/// number.
+/// Earlier contents of memory: bytes of zero, bytes of 0xff (a NaN), a NaN, a large number.
 fn dirt<T: Element>() -> [T; 4] {
     let all_ones = if size_of::<T>() == 4 {
         f64::from(f32::from_bits(u32::MAX))
@@ -90,13 +93,13 @@ fn old_memory_does_not_matter<N: Trainable>() {
 }
 
 #[test]
-fn what_the_workspace_held_before_does_not_matter() {
+fn earlier_contents_of_a_workspace_do_not_change_training() {
     settings().every_tier(|_| old_memory_does_not_matter::<Net>());
     old_memory_does_not_matter::<Double>();
 }
 
 #[test]
-fn what_the_scratch_of_inference_held_before_does_not_matter() {
+fn earlier_contents_of_scratch_do_not_change_inference() {
     settings().every_tier(|_| {
         let net = Net::init(&mut shapewright::rng(3));
         // In a thread of its own the scratch is new.
@@ -104,11 +107,13 @@ fn what_the_scratch_of_inference_held_before_does_not_matter() {
             let clean = std::thread::scope(|scope| {
                 scope.spawn(|| infer(&*net, &x)).join().expect("inference")
             });
+
             for value in dirt() {
                 // Leaves the value in all of the scratch that the next call uses.
                 let mut dirty = Net::zeros();
                 dirty.params_mut()[..Net::PARAMS].fill(value);
                 infer(&*dirty, &vec![Tensor1::full(value); batch]);
+
                 assert!(
                     infer(&*net, &x) == clean,
                     "a batch of {batch} depends on {value} in the scratch"
@@ -122,15 +127,18 @@ fn what_the_scratch_of_inference_held_before_does_not_matter() {
 fn a_batch_is_the_same_after_others() {
     let net = Net::init(&mut shapewright::rng(3));
     let mut workspace = Net::workspace();
+
     let run = |workspace: &mut Workspace<Net>, batch: usize| {
         let (x, targets) = (random(batch, 5), random::<_, f32>(batch, 6));
         let mut gradient = Net::zeros();
         workspace.reseed(2);
+
         let mut pass = net.forward_train(&x, workspace);
         let loss = pass.loss(&Mse, &targets);
         let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
         (loss.to_bits(), dx, bits(gradient.params()))
     };
+
     let _settings = settings();
     for batch in [3, 67, 1, 64, 5, 67, 2] {
         assert!(
@@ -138,6 +146,7 @@ fn a_batch_is_the_same_after_others() {
             "a batch of {batch}"
         );
     }
+
     let empty = run(&mut workspace, 0);
     assert!(
         empty.1.is_empty() && empty.2.iter().all(|&bits| bits == 0),
@@ -165,8 +174,10 @@ fn threads_do_not_matter<N: Trainable>() {
         "{} is not cut over threads",
         N::NAME
     );
+
     let net = N::init(&mut shapewright::rng(3));
     let x: Vec<In<N>> = random(130, 1);
+
     let run = |count| {
         threads::set_threads(count);
         let steps = train(
@@ -182,6 +193,7 @@ fn threads_do_not_matter<N: Trainable>() {
                 .collect::<Vec<_>>(),
         )
     };
+
     let one = run(1);
     for count in [2, 3] {
         let (steps, outputs) = run(count);
@@ -217,6 +229,7 @@ fn threads_do_not_matter_to_large_layers() {
     network! { struct Wide: [300] -> [400] { Linear<_, 400> } }
     // Cut in two, the weight gradient has a part of one row.
     network! { struct Few: [3] -> [500] { Linear<_, 500> } }
+
     let settings = settings();
     settings.every_tier(|tier| {
         let run = |count| {
@@ -226,6 +239,7 @@ fn threads_do_not_matter_to_large_layers() {
                 train(&mut Few::workspace(), &[200], |_| {}),
             )
         };
+
         let one = run(1);
         for count in [2, 3] {
             let found = run(count);
@@ -242,10 +256,12 @@ fn threads_do_not_matter_to_products_of_matrices() {
         let mut c = Tensor2::<M, N, T>::zeros_boxed();
         let number =
             |[i, j]: [usize; 2]| T::from_f64_lossy(((7 * i + 13 * j) % 41) as f64 * 0.37 - 7.0);
+
         Tensor2::<M, K, T>::from_fn_boxed(number)
             .matmul_into(&*Tensor2::from_fn_boxed(number), &mut c);
         bits(c.as_slice())
     }
+
     let settings = settings();
     settings.every_tier(|tier| {
         let run = |count| {
@@ -256,6 +272,7 @@ fn threads_do_not_matter_to_products_of_matrices() {
                 product::<3, 700, 510, f64>(),
             ]
         };
+
         let one = run(1);
         [2, 3]
             .iter()
@@ -267,6 +284,7 @@ fn threads_do_not_matter_to_products_of_matrices() {
 fn two_halves_accumulate_to_the_whole() {
     network! { struct Plain: [24] -> [3] { Linear<_, 30>, Tanh, scale: Scale<_>, Inner30, Linear<_, 3> } }
     network! { struct Inner30: [30] -> [9] { Linear<_, 9>, Relu } }
+
     let net = Plain::init(&mut shapewright::rng(3));
     let x: Vec<Tensor1<24>> = random(20, 1);
     let targets: Vec<Label<3>> = (0..20)
@@ -274,6 +292,7 @@ fn two_halves_accumulate_to_the_whole() {
         .collect();
     let (mut workspace, mut whole, mut halves) =
         (Plain::workspace(), Plain::zeros(), Plain::zeros());
+
     let loss = CrossEntropy.reduction(Reduction::Sum);
     let _settings = settings();
     let mut part = |range: std::ops::Range<usize>, gradient: &mut Plain, accumulate: bool| {
@@ -286,10 +305,12 @@ fn two_halves_accumulate_to_the_whole() {
         }
         value
     };
+
     let all = part(0..20, &mut whole, false);
     let first = part(0..12, &mut halves, false);
     let second = part(12..20, &mut halves, true);
     assert!((all - first - second).abs() < 1e-5 * all);
+
     let wanted: Vec<f64> = whole.params().iter().map(|&x| f64::from(x)).collect();
     crate::common::assert_close("the sum of two halves", halves.params(), &wanted, 1e-6);
     assert!(wanted.iter().any(|&x| x.abs() > 0.1));
@@ -299,18 +320,22 @@ fn two_halves_accumulate_to_the_whole() {
 #[test]
 fn dropout_depends_on_seed_and_step_alone() {
     network! { struct Noise: [200] -> [200] { Dropout(0.25) } }
+
     let net = Noise::zeros();
     let x = vec![Tensor1::ones(); 50];
     let mut workspace = Noise::workspace();
+
     let mut step = |seed: Option<u64>| {
         seed.into_iter().for_each(|seed| workspace.reseed(seed));
         let pass = net.forward_train(&x, &mut workspace);
         Tensor::flatten(pass.outputs()).to_vec()
     };
+
     let (first, second) = (step(Some(4)), step(None));
     assert_ne!(first, second);
     assert_ne!(step(Some(5)), first);
     assert_eq!((step(Some(4)), step(None)), (first.clone(), second));
+
     // Samples differ, 10000 draws hit the probability to 4 standard deviations, and the mean is
     // kept.
     assert_ne!(first[..200], first[200..400]);
@@ -320,6 +345,7 @@ fn dropout_depends_on_seed_and_step_alone() {
         "{dropped} dropped"
     );
     assert!(first.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
+
     // Inference drops nothing.
     assert_eq!(net.forward(&x[0]), x[0]);
 }

@@ -13,6 +13,7 @@ macro_rules! activations {
             let settings = settings();
             let cases = cases("activations_more.json");
             let mut checked = 0;
+
             $(
                 let layer = stringify!($($layer)*).replace(' ', "");
                 for case in cases.iter().filter(|case| text(case, "layer") == layer) {
@@ -34,6 +35,7 @@ macro_rules! activations {
                     checked += 1;
                 }
             )*
+
             assert_eq!((checked, checked), (46, cases.len()));
         }
     };

@@ -84,8 +84,8 @@ network! {
     }
 }
 
-/// The axes of the weights, and the features of the flattened sequence, are turned on the way in
-/// and back on the way out.
+/// The axes of the weights and the features of the flattened sequence are reordered when a file is
+/// read, and back when it is written.
 #[cfg(feature = "safetensors")]
 #[test]
 fn pytorchs_files_give_its_outputs() {
@@ -151,7 +151,7 @@ fn summaries_count_multiply_adds() {
     );
 }
 
-/// The most that the initial values can be is the inverse root of what one output sees.
+/// The bound of the initial values is the inverse square root of the inputs of one output.
 #[test]
 fn initial_values_are_pytorchs() {
     network! {
@@ -160,6 +160,7 @@ fn initial_values_are_pytorchs() {
             up: ConvTranspose2d<_, 64, 2, Groups<2>, Pad<1>>,
         }
     }
+
     let net = Wide::init(&mut shapewright::rng(3));
     net.for_each_param(|name, _, values| {
         let fan_in = if name.starts_with("conv") {
@@ -204,9 +205,11 @@ fn threads_change_no_bit() {
             Linear<_, 4>,
         }
     }
+
     let settings = settings();
     let net = Wide::init(&mut shapewright::rng(1));
     let x = crate::common::random::<<Wide as Network>::Input, f32>(20, 2);
+
     let mut first = None;
     settings.every_threads(&[1, 2, 3, 7], |threads| {
         let mut workspace = Wide::workspace();
@@ -215,6 +218,7 @@ fn threads_change_no_bit() {
         pass.output_gradients_mut()
             .copy_from_slice(&crate::common::random(20, 3));
         let dx = crate::common::bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+
         let mut y = vec![Tensor::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
         let all = (
@@ -222,6 +226,7 @@ fn threads_change_no_bit() {
             dx,
             crate::common::bits(gradient.params()),
         );
+
         assert!(
             *first.get_or_insert_with(|| all.clone()) == all,
             "{threads} threads"

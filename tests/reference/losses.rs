@@ -95,6 +95,7 @@ where
 
 fn check_pairs<T: Element>(case: &Value) {
     let numbers = array(&case["target"]);
+
     match text(case, "kind") {
         "GaussianNLLLoss" => {
             let loss = set!(case, GaussianNll, full, epsilon);

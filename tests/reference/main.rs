@@ -1,4 +1,4 @@
-//! Layers, losses, metrics, optimizers and schedules beside the values that PyTorch and scikit-learn give.
+//! Layers, losses, metrics, optimizers and schedules, compared with PyTorch and scikit-learn.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! Metrics against scikit-learn, in f32 and f64, and fed in one batch and in several.
+//! Metrics against scikit-learn, in f32 and f64, on one batch and on several.
 
 use crate::common::reference::{array, cases, number, text};
 use crate::common::{assert_close, tensors};
@@ -16,8 +16,8 @@ fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {
     );
 }
 
-/// The metric's value, fed at once and in batches of three with a reset before; `None` if it is not
-/// defined.
+/// Returns the value of a metric, updated once and in batches of three after a reset; `None` if it
+/// is not defined.
 #[track_caller]
 fn fed<O, G, M: Measures<O, G> + Clone>(metric: M, outputs: &[O], targets: &[G]) -> Option<f64> {
     let mut parts = metric.clone();
@@ -215,6 +215,7 @@ fn metrics_of_order_are_those_of_scikit_learn() {
         let scores = array(&case["scores"]);
         let single: Vec<f32> = scores.iter().map(|&score| score as f32).collect();
         let positive: Vec<bool> = array(&case["positive"]).iter().map(|&x| x == 1.0).collect();
+
         check(case, RocAuc::new(), &scores, &positive, &case["auc"]);
         check(case, RocAuc::new(), &single, &positive, &case["auc"]);
         check(

@@ -84,7 +84,7 @@ norms! { batches_are_normalized_as_by_pytorch, check_batch_norm, true, 9:
     [BatchNorm2d<_, NoAffine>(0.25, 1.0)] [4, 4, 3];
 }
 
-/// Inference with the statistics before, and a step of training.
+/// Checks inference with the initial statistics, and a step of training.
 fn check_batch_norm<N: Trainable>(case: &Value) {
     let close = |what: &str, found: &[N::Element], key: &str| {
         let what = format!(
@@ -121,7 +121,7 @@ fn check_batch_norm<N: Trainable>(case: &Value) {
     let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
     assert_eq!(Tensor::flatten(&one_by_one), Tensor::flatten(&y));
 
-    // As in inference while other layers train.
+    // In inference mode while other layers train.
     let mut workspace = N::workspace();
     let mut gradient = N::zeros();
     workspace.eval(layer!(N));
@@ -169,8 +169,7 @@ fn check_batch_norm<N: Trainable>(case: &Value) {
     });
 }
 
-/// The state_dict of a model of normalizations, with a count in I64, in the orders of axes of
-/// images.
+/// The state_dict of a model of normalizations on images, with a count in I64.
 #[cfg(feature = "safetensors")]
 mod files {
     use super::*;

@@ -32,12 +32,15 @@ fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Syn
     let mut gradient = N::zeros();
     set(&mut *net, &array(&file["params"]));
     let mut state = optimizer.state::<N>();
+
     let gradients = array(&file["grads"]);
     let after = array(&case["after"]);
     assert_eq!(after.len(), 10 * N::PARAMS);
+
     for (numbers, after) in gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
         set(&mut *gradient, numbers);
         state.step(&mut net, &gradient);
+
         let what = format!(
             "{} in {}, step {}",
             text(case, "name"),
@@ -59,7 +62,8 @@ fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Syn
     }
 }
 
-/// Sets the options that a case has; those that the optimizer has not are missed in the count.
+/// Sets the options that a case has, and counts them, so that an option that the optimizer lacks is
+/// noticed.
 macro_rules! with {
     ($optimizer:expr, $options:expr, $($key:literal => $method:ident $kind:ident),*) => {{
         let mut optimizer = $optimizer;
@@ -86,11 +90,13 @@ macro_rules! with {
 fn check<N: Trainable>(file: &Value, case: &Value) {
     let options = &case["options"];
     let lr = options["lr"].as_f64().expect("lr");
+
     macro_rules! run {
         ($optimizer:ident, $($options:tt)*) => {
             run::<N>(file, case, with!($optimizer::new(lr), options, $($options)*))
         };
     }
+
     match text(case, "kind") {
         "SGD" => run!(Sgd, "momentum" => momentum number, "nesterov" => nesterov switch,
             "weight_decay" => weight_decay number, "maximize" => maximize switch),
@@ -141,8 +147,10 @@ fn check_clip<N: Trainable>(file: &Value, case: &Value) {
     let after = array(&case["after"]);
     let norms = array(&case["norms"]);
     let limit = number(case, "limit");
+
     let mut gradient = N::zeros();
     assert_eq!((norms.len(), after.len()), (10, 10 * N::PARAMS));
+
     let rows = gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS));
     for (norm, (numbers, after)) in norms.into_iter().zip(rows) {
         set(&mut *gradient, numbers);
@@ -153,6 +161,7 @@ fn check_clip<N: Trainable>(file: &Value, case: &Value) {
             }
             _ => clip_grad_value(&mut *gradient, limit),
         }
+
         let what = format!("clipped by {} to {limit}", case["kind"]);
         assert_close(
             &what,
@@ -181,13 +190,16 @@ fn check_average<N: Trainable>(file: &Value, case: &Value) {
         "ema_corrected" => WeightAverage::ema_corrected(decay),
         _ => WeightAverage::swa(),
     };
+
     let models = array(&file["grads"]);
     let after = array(&case["after"]);
     let mut net = N::zeros();
     assert_eq!(after.len(), 10 * N::PARAMS);
+
     for (numbers, after) in models.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
         set(&mut *net, numbers);
         average.update(&net);
+
         let what = format!("{}, update {}", text(case, "name"), average.updates());
         assert_close(
             &what,
@@ -195,10 +207,12 @@ fn check_average<N: Trainable>(file: &Value, case: &Value) {
             after,
             tolerance::<N::Element>(),
         );
+
         if average.updates() == 1 {
             assert_eq!(average.network().params(), net.params());
         }
-        // Taken out and put back, it goes on.
+
+        // An average that is taken out and put back continues.
         let kept = average.network().to_boxed();
         let updates = average.updates();
         average.update(&N::zeros());
@@ -223,7 +237,7 @@ fn a_decay_beyond_one_is_refused() {
     WeightAverage::<Single>::ema_corrected(1.0);
 }
 
-/// Many steps: NAdam's product of momenta is worked out anew in each.
+/// After many steps, NAdam's product of momenta, which each step computes anew, is still right.
 #[test]
 fn the_momenta_of_nadam_may_be_cut_off() {
     for (decay, beta1) in [(4e-3, 0.9), (1e3, 0.99), (0.0, 0.5)] {
@@ -231,18 +245,21 @@ fn the_momenta_of_nadam_may_be_cut_off() {
         let mut net = Double::zeros();
         let mut gradient = Double::zeros();
         gradient.params_mut().fill(1.0);
+
         // All gradients are 1, and so is the deviation with a beta2 of 0; m is 1 - beta1^step.
         let nadam = NAdam::new(1.0)
             .betas(beta1, 0.0)
             .epsilon(0.0)
             .momentum_decay(decay);
         let mut state = nadam.state::<Double>();
+
         for step in 1..6000 {
             let mu = |step: i32| beta1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(step) * decay));
             product *= mu(step);
             let gradient_rate = (1.0 - mu(step)) / (1.0 - product);
             let moment_rate = mu(step + 1) / (1.0 - product * mu(step + 1));
             let wanted = -gradient_rate - moment_rate * (1.0 - beta1.powi(step));
+
             net.params_mut()[0] = 0.0;
             state.step(&mut net, &gradient);
             assert!(
@@ -258,18 +275,22 @@ fn the_momenta_of_nadam_may_be_cut_off() {
 #[test]
 fn threads_do_not_change_a_bit() {
     network! { struct Wide: [300] -> [301] { Linear<_, 301> } }
+
     fn run(optimizer: impl Optimizer + Sync) -> Vec<u32> {
         let mut net = Wide::init(&mut shapewright::rng(1));
         let gradient = Wide::init(&mut shapewright::rng(2));
         let mut state = optimizer.state::<Wide>();
         let mut average = WeightAverage::<Wide>::ema(0.75);
+
         for _ in 0..3 {
             state.step(&mut net, &gradient);
             average.update(&net);
         }
+
         let both = net.params().iter().chain(average.network().params());
         both.map(|x| x.to_bits()).collect()
     }
+
     let settings = settings();
     let mut all: Vec<Vec<Vec<u32>>> = Vec::new();
     settings.every_threads(&[1, 2, 3, 7], |_| {
@@ -286,6 +307,7 @@ fn threads_do_not_change_a_bit() {
             run(Lion::new(0.1)),
         ]);
     });
+
     assert!(all.iter().all(|bits| *bits == all[0]));
     assert!(
         all[0].windows(2).all(|pair| pair[0] != pair[1]),

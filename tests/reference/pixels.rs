@@ -32,7 +32,7 @@ fn check_loss<S: Shape, T: Element, L: Loss<S, T>>(case: &Value, loss: &L, targe
     );
 }
 
-/// With and without `optional_labels`, if there is a label everywhere.
+/// Checks a loss with `optional_labels`, and without if every pixel has a label.
 macro_rules! check_losses {
     ($case:ident, $loss:expr, $out:ty, $element:ty, $labels:ident, $optional:ident, $weights:ident) => {{
         let loss = $loss.reduction(match text($case, "reduction") {
@@ -184,7 +184,7 @@ fn the_class_of_a_pixel_is_its_largest_score() {
 
 network! { struct Pixels: [4, 3, 2] -> [4, 3, 5] { Linear<_, 5> } }
 
-/// A pixel without a label is as if it were not there, in the loss and in what is counted.
+/// A pixel without a label counts neither in the loss nor in the metrics.
 #[test]
 fn pixels_without_a_label_do_not_count_in_an_evaluation() {
     let net = Pixels::init(&mut shapewright::rng(0));

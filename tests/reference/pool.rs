@@ -13,6 +13,7 @@ macro_rules! pools {
             let settings = settings();
             let cases = cases("pool.json");
             let mut checked = 0;
+
             $({
                 network! { struct Single: [$($input),*] -> [$($output),*] { $($layer)* } }
                 network! { struct Double: [$($input),*] -> [$($output),*] as f64 { $($layer)* } }
@@ -28,6 +29,7 @@ macro_rules! pools {
                     }
                 }
             })*
+
             assert_eq!(checked, cases.len());
         }
     };
@@ -95,14 +97,17 @@ fn ties_and_nan_go_where_pytorch_sends_them() {
         Tensor2::from([1.0, nan, 3.0, nan, 2.0, low, low, 0.0, -0.0, 0.0, 5.0, 5.0].map(|x| [x])),
         Tensor2::from([low, low, low, low, 0.0, -0.0, -1.0, nan, nan, 1.0, low, 2.0].map(|x| [x])),
     ];
+
     let net = Four::zeros();
     let mut workspace = Four::workspace();
     let mut gradient = Four::zeros();
+
     settings().every_tier(|_| {
         let mut pass = net.forward_train(&x, &mut workspace);
         let y = Tensor::flatten(pass.outputs()).to_vec();
         assert!(y[0].is_nan() && y[4].is_nan() && y[5].is_nan());
         assert_eq!(bits(&[y[1], y[2], y[3]]), bits(&[2.0_f32, 5.0, low]));
+
         pass.output_gradients_mut().fill(Tensor2::ones());
         let dx = pass.backward_with_input(&mut gradient);
         assert_eq!(

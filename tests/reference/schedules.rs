@@ -79,6 +79,7 @@ fn cyclic(options: &Options) -> CyclicLr {
         options.number("base_momentum", 0.8),
         options.number("max_momentum", 0.9),
     );
+
     match options.get("step_size_down") {
         Some(down) => schedule.step_size_down(down.as_u64().expect("a whole number")),
         None => schedule,
@@ -110,6 +111,7 @@ fn check(case: &Value) {
         asked: 0.into(),
     };
     let lr = |schedule: &dyn Fn(u64) -> f64| check_close(case, "lr", schedule);
+
     match text(case, "kind") {
         "StepLR" => {
             let schedule =
@@ -189,8 +191,8 @@ fn check(case: &Value) {
             );
             lr(&|step| schedule.lr(step));
         }
-        // Beyond `t_max` PyTorch's cosine, which follows from the learning rate before, forgets the
-        // other factor; the product goes on.
+        // After `t_max`, PyTorch's cosine, which is computed from the learning rate before, forgets
+        // the other factor. The product keeps it.
         "chain_cosine" => {
             let schedule = CosineAnnealingLr::new(0.1, 20).times(ExponentialLr::new(1.0, 0.95));
             let wanted = array(&case["lr"]);
@@ -225,6 +227,7 @@ fn check(case: &Value) {
         }
         other => panic!("no schedule {other}"),
     }
+
     assert_eq!(
         options.asked.get(),
         case["options"].as_object().expect("options").len(),
@@ -413,17 +416,17 @@ fn settings_out_of_their_ranges_panic() {
     refused(&|| OneCycleLr::new(0.5, 0).lr(0), "a total_steps of 0");
     refused(&|| PolynomialLr::new(0.1, 0).lr(0), "a total_iters of 0");
     refused(&|| LinearLr::new(0.1, 0).lr(0), "a total_iters of 0");
-    // PyTorch's has the factor for ever then.
+    // PyTorch would apply the factor for ever.
     refused(
         &|| ConstantLr::new(0.1).total_iters(0).lr(0),
         "a total_iters of 0",
     );
 }
 
-/// A threshold is the same distance above and below zero.
+/// A relative threshold is a share of the absolute value, above and below zero.
 #[test]
 fn relative_thresholds_are_parts_of_the_size() {
-    // Each counts as one without progress, so that the second is one too many.
+    // With a patience of 0, each epoch without progress reduces the learning rate.
     let plateau = |mode, part| {
         ReduceLrOnPlateau::new()
             .mode(mode)
@@ -431,6 +434,7 @@ fn relative_thresholds_are_parts_of_the_size() {
             .factor(0.5)
             .threshold(Threshold::Relative(part))
     };
+
     for mode in [PlateauMode::Min, PlateauMode::Max] {
         let mut constant = plateau(mode, 1e-4);
         assert_eq!(
@@ -438,6 +442,7 @@ fn relative_thresholds_are_parts_of_the_size() {
             [1.0, 0.5, 0.5],
             "{mode:?}"
         );
+
         let mut zero = plateau(mode, 0.1);
         assert_eq!(
             [0.0, 0.0].map(|metric| zero.step(1.0, metric)),
@@ -445,18 +450,21 @@ fn relative_thresholds_are_parts_of_the_size() {
             "{mode:?}"
         );
     }
+
     let mut falling = plateau(PlateauMode::Min, 0.1);
     // 10 % better than -0.9 is -0.99.
     assert_eq!(
         [-0.9, -0.98, -0.995, -1.0].map(|metric| falling.step(1.0, metric)),
         [1.0, 0.5, 1.0, 0.5]
     );
+
     let mut rising = plateau(PlateauMode::Max, 0.1);
     assert_eq!(
         [-0.9, -0.85, -0.80, -0.5].map(|metric| rising.step(1.0, metric)),
         [1.0, 0.5, 1.0, 1.0]
     );
-    // Nothing is better than the worst there is.
+
+    // No value is worse than infinity, so that the first one makes no progress.
     let mut worst = plateau(PlateauMode::Min, 0.1);
     assert_eq!(
         [f64::INFINITY, 5.0, 4.6].map(|metric| worst.step(1.0, metric)),

@@ -115,10 +115,12 @@ fn check_optimizer<N: Trainable, O: Optimizer + Sync>(case: &Value, optimizer: O
             *value = N::Element::from_f64_lossy(x);
         }
     };
+
     let mut net = N::zeros();
     let mut gradient = N::zeros();
     set(&mut net, &array(&case["params"]));
     let mut state: OptimizerState<O, N> = optimizer.state();
+
     let gradients = array(&case["grads"]);
     let after = expected(case, "after");
     let steps = gradients
@@ -126,9 +128,11 @@ fn check_optimizer<N: Trainable, O: Optimizer + Sync>(case: &Value, optimizer: O
         .zip(after.chunks(N::PARAMS))
         .enumerate();
     assert_eq!(steps.len() as f64, number(case, "steps"));
+
     for (step, (numbers, after)) in steps {
         set(&mut gradient, numbers);
         state.step(&mut net, &gradient);
+
         let what = what::<N::Element>(case, &format!("step {step}"));
         assert_close(
             &what,
@@ -164,7 +168,7 @@ fn optimizers_are_those_of_pytorch() {
     }
 }
 
-/// Trains as the case says; `step` is the loss of one batch and its gradient.
+/// Trains as the case says. `step` returns the loss of a batch and computes its gradient.
 fn check_training<N: Trainable, O: Optimizer + Sync>(
     case: &Value,
     optimizer: O,
@@ -173,6 +177,7 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
     let mut net = N::zeros();
     let mut gradient = N::zeros();
     let mut workspace = N::workspace();
+
     net.for_each_param_mut(|name, sizes, values| {
         let numbers = parameter(name, sizes, array(&case["initial"][name]));
         values
@@ -180,6 +185,7 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
             .zip(numbers)
             .for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
     });
+
     let mut state = optimizer.state::<N>();
     let (x, target): (Vec<In<N>>, _) = (tensors(&array(&case["x"])), array(&case["target"]));
     let batch = number(case, "batch") as usize;
@@ -191,6 +197,7 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
         losses.push(step(&net, x, target, &mut workspace, &mut gradient));
         state.step(&mut net, &gradient);
     }
+
     assert_eq!(losses.len() as f64, number(case, "steps"));
     let tolerance = tolerance::<N::Element>(case);
     assert_close(
@@ -199,12 +206,14 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
         &expected(case, "losses"),
         tolerance,
     );
+
     let mut parameters = 0;
     net.for_each_param(|name, sizes, values| {
         let wanted = parameter(name, sizes, array(&case["final_f64"][name]));
         assert_close(&what::<N::Element>(case, name), values, &wanted, tolerance);
         parameters += 1;
     });
+
     assert_eq!(
         parameters,
         case["initial"]
@@ -214,7 +223,7 @@ fn check_training<N: Trainable, O: Optimizer + Sync>(
     );
 }
 
-/// One step with a loss, which is taken by value because it is one of the unit-like constants.
+/// Computes a loss and its gradient. The loss is taken by value because it is a constant.
 macro_rules! step {
     ($loss:expr, $targets:expr) => {
         |net, x, target, workspace, gradient| {

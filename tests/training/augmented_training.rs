@@ -1,4 +1,4 @@
-//! Training with augmentation: the same run whatever the threads, the order, and interruptions.
+//! Training with augmentation: threads, order and interruptions do not change a run.
 
 use std::sync::Mutex;
 
@@ -97,6 +97,7 @@ fn without_threads_it_is_the_same_training() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("without_threads_it_is_the_same_training");
     let augmented = || text(run(trainer().augment(list()).mixup(MixUp::new(0.4))));
+
     if crate::common::without_threads("augmented_training::without_threads_it_is_the_same_training")
     {
         let _settings = settings();
@@ -110,6 +111,7 @@ fn without_threads_it_is_the_same_training() {
         );
         return;
     }
+
     assert_eq!(
         std::fs::read_to_string(file).expect("the other's run"),
         augmented()
@@ -139,13 +141,15 @@ fn every_sample_gets_what_its_epoch_and_index_say() {
         .augment((list(), record))
         .fit(&mut net, &x, &labels)
         .expect("a training");
-    // The order of a training without augmentation, by the documented generator.
+
+    // The order is that of a training without augmentation, by the documented generator.
     let mut order = shapewright::rng(5);
     rand::Rng::next_u64(&mut order);
     let positions: Vec<usize> = (0..COUNT).collect();
     let mut batches = Batches::new(&x, &positions, 16);
     let mut expected = Vec::new();
     let mut augmenter = Augmenter::new(list(), 5);
+
     for epoch in 1..=3 {
         batches.shuffle(&mut order);
         while let Some((images, positions)) = batches.next_batch() {
@@ -156,6 +160,7 @@ fn every_sample_gets_what_its_epoch_and_index_say() {
             }
         }
     }
+
     assert!(*seen.lock().unwrap() == expected);
 }
 
@@ -164,16 +169,19 @@ fn validation_and_metrics_see_samples_as_they_are() {
     let (x, labels) = samples();
     let black = |image: &mut Image, _: &mut SampleRng| *image = Image::full(0.0);
     let mut net = Net::init(&mut shapewright::rng(1));
+
     let history = trainer()
         .augment(black)
         .validate(&x, &labels)
         .metric(Accuracy::new())
         .fit(&mut net, &x, &labels)
         .expect("a training");
+
     let (mut outputs, mut gradients) =
         (vec![Tensor1::zeros(); COUNT], vec![Tensor1::zeros(); COUNT]);
     net.forward_batch(&x, &mut outputs);
     let loss = CrossEntropy.loss(&outputs, &labels, &mut gradients);
+
     let last = history.last().expect("an epoch");
     assert!((last.validation_loss.expect("a loss") - f64::from(loss)).abs() < 1e-5);
     assert!(
@@ -187,6 +195,7 @@ fn a_training_that_was_interrupted_goes_on_with_the_same_bits() {
     let path = folder("augmented-checkpoint").join("net.checkpoint");
     let changed = || trainer().augment(list()).mixup(MixUp::new(0.4));
     let whole = run(changed());
+
     for stop_at in [1, 3, 5, 7, 12] {
         let stop = StopHandle::new();
         let stopping = changed()
@@ -199,6 +208,7 @@ fn a_training_that_was_interrupted_goes_on_with_the_same_bits() {
                 }
                 std::ops::ControlFlow::Continue(())
             });
+
         let cut = run(stopping);
         assert_ne!(cut.0, whole.0);
         assert_eq!(
@@ -208,6 +218,7 @@ fn a_training_that_was_interrupted_goes_on_with_the_same_bits() {
         );
         std::fs::remove_file(&path).expect("the checkpoint");
     }
+
     let (x, labels) = samples();
     run(changed().epochs(1).checkpoint(&path));
     let error = trainer()
@@ -242,14 +253,14 @@ fn a_panic_of_a_transform_goes_on_in_the_training() {
 network! { #[derive(Clone)] struct Logits: [SIDE, SIDE, 1] -> [3] { Flatten, fc: Linear<_, 3> } }
 network! { struct LogProbabilities: [SIDE, SIDE, 1] -> [3] { Flatten, fc: Linear<_, 3>, LogSoftmax } }
 
-/// One step by the trainer, and by hand on soft targets, for both ends of the part that samples
-/// keep.
+/// A step by the trainer equals one by hand on soft targets, for the smallest and the largest share
+/// that samples keep.
 #[test]
 fn mixup_trains_on_mixed_targets() {
     let (x, labels) = samples();
     let start = Logits::init(&mut shapewright::rng(1));
-    // So large an alpha gives a half, so small a one everything or nothing: then each sample is a
-    // whole one.
+    // A large alpha gives shares of a half, and a small one shares of 0 or 1, so that each sample
+    // is unmixed.
     for (alpha, lambda) in [(1e12, 0.5), (1e-9, 1.0)] {
         let mut net = start.clone();
         let trainer = Logits::trainer(Sgd::new(1.0), CrossEntropy)

@@ -1,4 +1,4 @@
-//! Checkpoints: a training that goes on is, in every bit, the one that was not interrupted.
+//! Checkpoints: a resumed training has every bit of one that was not interrupted.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -57,8 +57,8 @@ fn samples<N: Trainable>(count: usize, seed: u64) -> Sample<N> {
     (x, y)
 }
 
-/// All that a checkpoint has: Adam with a schedule, an average, early stopping, accumulated
-/// gradients.
+/// Everything that a checkpoint can hold: Adam with a schedule, an average, early stopping,
+/// accumulated gradients.
 fn trainer<'a, N, O>(optimizer: O, valid: &'a Sample<N>) -> On<'a, N, O>
 where
     N: Trainable<Ends = shapewright::emitted::Values>,
@@ -78,7 +78,7 @@ where
 type On<'a, N, O> =
     Trainer<'a, N, O, shapewright::loss::Mse, Tensor<<N as Network>::Output, Of<N>>>;
 
-/// Bits of what a training leaves behind.
+/// Returns the bits of a training's results.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     params: Vec<u64>,
@@ -101,8 +101,8 @@ fn outcome<N: Trainable>(net: &N, mut history: History) -> Outcome {
     }
 }
 
-/// Interrupts at each of the steps, and goes on from the file; goes on from what was there when the
-/// power failed, too.
+/// Interrupts at each of the steps and resumes from the file. Also resumes from the file that a
+/// power failure would leave.
 fn check<N, O>(
     name: &str,
     optimizer: O,
@@ -140,7 +140,7 @@ fn check<N, O>(
             assert!(history.interrupted);
             assert_eq!(history.epochs.len() as u64, (stop - 1) / STEPS);
         }
-        // What the network has does not matter.
+        // The parameters of the network before resuming do not matter.
         let mut net = N::init(&mut shapewright::rng(99));
         let history = trainer()
             .checkpoint(path)
@@ -160,7 +160,7 @@ fn check<N, O>(
     }
     fs::remove_file(&path).expect("a checkpoint");
     resume(&path, &[2, 3, 7, 8, 9]);
-    // A training that has ended is what it was.
+    // Resuming a training that has ended changes nothing.
     resume(&path, &[]);
 
     // The power fails in the step after each epoch.
@@ -188,6 +188,7 @@ const ALL: [u64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 #[test]
 fn a_resumed_training_is_the_whole_one_in_every_bit() {
     let schedule = || CosineAnnealingLr::new(0.05, 16).warm_up(3, 0.1);
+
     settings().every_threads(&[1, 2], |threads| {
         check::<Small, _>(
             &format!("f32-{threads}"),
@@ -200,6 +201,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
                     .early_stopping(9)
             },
         );
+
         check::<Double, _>(
             &format!("f64-{threads}"),
             Adam::new(0.05),
@@ -211,6 +213,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
                     .early_stopping(9)
             },
         );
+
         check::<Wide, _>(
             &format!("wide-{threads}"),
             Adam::new(0.01),
@@ -229,23 +232,27 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
 fn other_settings_resume_in_every_bit() {
     check::<Small, _>("plain", Sgd::new(0.05), &[6], |trainer| trainer);
     check::<Broad, _>("broad", Sgd::new(0.05), &[6, 8], |trainer| trainer);
+
     check::<Small, _>(
         "plateau",
         Sgd::new(0.5).momentum(0.9),
         &[4, 9, 13],
         |trainer| {
             trainer.schedule(ReduceLrOnPlateau::new().patience(0).factor(0.5).threshold(
-                // Always worse than the best but for a large step: reduces again and again.
+                // Nearly every loss counts as no progress, so that the learning rate is reduced
+                // again and again.
                 shapewright::schedule::Threshold::Relative(0.5),
             ))
         },
     );
+
     check::<Small, _>("swa", AdamW::new(0.05), &[4, 9, 13], |trainer| {
         trainer
             .average(WeightAverage::swa())
             .average_from(2)
             .schedule(ExponentialLr::new(0.1, 0.5).by_epoch())
     });
+
     check::<Small, _>("parts", NAdam::new(0.05), &[5], |trainer| {
         trainer.param_groups(|state: OptimizerState<_, Small>| {
             state
@@ -253,6 +260,7 @@ fn other_settings_resume_in_every_bit() {
                 .scale(layer!(Small, out), 0.3)
         })
     });
+
     // The learning rate that a closure changes is kept.
     check::<Small, _>("adjust", Lion::new(0.05), &[5], |trainer| {
         trainer.adjust(|lion, _| lion.lr *= 0.9)
@@ -261,8 +269,8 @@ fn other_settings_resume_in_every_bit() {
 
 #[test]
 fn early_stopping_resumes_with_its_best() {
-    // It is spoilt from the second epoch on: the best is the first, and the training ends after the
-    // third.
+    // The training gets worse from the second epoch: the first is the best, and the training ends
+    // after the third.
     check::<Small, _>("stopping", Sgd::new(0.05), &[3, 4, 5, 9, 11], |trainer| {
         trainer
             .early_stopping(2)
@@ -276,9 +284,11 @@ fn a_training_goes_on_for_more_epochs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let trainer = || trainer::<Small, _>(Adam::new(0.02), &valid);
     let net = || Small::init(&mut shapewright::rng(4));
+
     let mut whole = net();
     let mut parts = net();
     let expected = trainer().epochs(9).fit(&mut whole, &x, &y).unwrap();
+
     for epochs in [2, 3, 9] {
         let history = trainer()
             .epochs(epochs)
@@ -300,11 +310,13 @@ fn a_training_goes_on_for_more_epochs() {
 fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
     let path = folder("checkpoint-every").join("run.checkpoint");
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
+
     let seen = std::cell::RefCell::new(Vec::new());
     let look = |_: &shapewright::train::Epoch, _: &Small| {
         seen.borrow_mut().push(fs::read(&path).ok());
         ControlFlow::Continue(())
     };
+
     let trainer = trainer::<Small, _>(Adam::new(0.02), &valid)
         .epochs(5)
         .checkpoint_every(2)
@@ -313,8 +325,9 @@ fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
         .on_epoch(look)
         .fit(&mut Small::zeros(), &x, &y)
         .unwrap();
+
     let seen = seen.into_inner();
-    // Each is seen in the next epoch.
+    // Each checkpoint is seen in the next epoch.
     assert!(seen[0].is_none() && seen[1].is_none() && seen[2].is_some());
     assert!(seen[2] == seen[3] && seen[3] != seen[4] && seen[4] != fs::read(&path).ok());
     assert_eq!(
@@ -324,7 +337,7 @@ fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
     );
 }
 
-/// A small checkpoint, and what wants to go on from it.
+/// A small checkpoint, and the data of trainings that try to resume from it.
 struct Try {
     path: PathBuf,
     data: Sample<Tiny>,
@@ -358,7 +371,8 @@ impl Try {
             .resume(true)
     }
 
-    /// The error of a training that can't go on, which leaves the network and the file as they are.
+    /// Returns the error of a training that can't resume, and checks that it leaves the network and
+    /// the file as they are.
     #[track_caller]
     fn error<N, O>(&self, trainer: On<'_, N, O>) -> CheckpointError
     where
@@ -369,12 +383,15 @@ impl Try {
         let mut net = N::init(&mut shapewright::rng(5));
         let before = bits(net.params());
         let file = fs::read(&self.path).ok();
+
         let error = trainer
             .epochs(3)
             .fit(&mut net, &x, &y)
             .expect_err("it should not go on");
+
         assert_eq!(bits(net.params()), before);
         assert_eq!(fs::read(&self.path).ok(), file);
+
         let TrainError::Checkpoint(checkpoint) = error else {
             panic!("{error}")
         };
@@ -389,10 +406,12 @@ impl Try {
         O: Optimizer + Sync,
     {
         let error = self.error(trainer);
+
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let what = what.to_owned();
         let expected = text(here);
         let found = text(there);
+
         assert_eq!(
             error.kind,
             CheckpointErrorKind::Differs {
@@ -438,14 +457,14 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
         more.ends_with("take a whole copy of it, or begin anew without `resume`"),
         "{more}"
     );
-    // Words in another order have another sum.
+    // Words in another order have another checksum.
     let mut swapped = whole.clone();
     let middle = whole.len() / 16 * 8;
     swapped[middle..][..16].rotate_left(8);
     assert_ne!(swapped, whole);
     refused(&swapped);
 
-    // Without `resume` it is only a file to write to.
+    // Without `resume` the file is overwritten.
     let (x, y) = &tried.data;
     tried
         .trainer::<Tiny, _>(Adam::new(0.1))
@@ -458,7 +477,7 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
         .unwrap();
 }
 
-/// A file that has been changed, with the sum over it that makes it pass for whole.
+/// Returns a changed file with the checksum that makes it pass for whole.
 fn with_right_sum(mut file: Vec<u8>) -> Vec<u8> {
     const HEAD: usize = 48;
     let len = file.len() as u64;
@@ -480,7 +499,7 @@ fn settings_end(file: &[u8]) -> usize {
     (0..2 * word(48)).fold(56, |at, _| at + 8 + word(at).next_multiple_of(8))
 }
 
-/// Changes every word of the state of one training, one by one, and goes on from what comes out.
+/// Changes every word of a training's state, one by one, and resumes from each result.
 fn change_every_word<N, O>(
     name: &str,
     optimizer: O,
@@ -552,7 +571,7 @@ fn crafted_checkpoints_with_a_right_sum_go_on_or_are_refused() {
 fn counters_that_no_training_reaches_are_refused() {
     let tried = Try::new("checkpoint-counters");
     let whole = fs::read(&tried.path).unwrap();
-    // Behind the settings and the network of 4 numbers: the learning rate, then the optimizer's
+    // After the settings and the network of 4 numbers come the learning rate and the optimizer's
     // steps.
     let rate = whole
         .windows(8)
@@ -671,7 +690,7 @@ fn the_checkpoint_of_another_training_is_refused() {
         "{error}"
     );
 
-    // More samples, which `error` does not give.
+    // With more samples, which `error` does not use.
     let (x, y) = samples::<Tiny>(5, 1);
     let error = tiny()
         .fit(&mut Tiny::zeros(), &x, &y)
@@ -717,7 +736,7 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     };
     assert!(!begun.get(), "it is found out before the first step");
 
-    // A folder in the place of the file: nothing is trained that could not be kept.
+    // A folder in the place of the file is an error before the first step.
     fs::remove_file(&tried.path).unwrap();
     fs::create_dir(&tried.path).unwrap();
     for resume in [false, true] {
@@ -730,7 +749,7 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
         assert!(error.to_string().ends_with(text), "{error}");
         assert!(!begun.get());
     }
-    // One that the user may not write, though it could be replaced. Some users may write
+    // So is a file that the user may not write, although it could be replaced. Some users may write
     // everything.
     fs::remove_dir(&tried.path).unwrap();
     fs::write(&tried.path, "").unwrap();
@@ -765,6 +784,7 @@ fn a_handle_stops_after_the_step_that_runs() {
         }
         ControlFlow::Continue(())
     };
+
     let mut net = Small::init(&mut shapewright::rng(4));
     let before = bits(net.params());
     let history = trainer::<Small, _>(Adam::new(0.1), &valid)
@@ -772,12 +792,14 @@ fn a_handle_stops_after_the_step_that_runs() {
         .on_step(on_step)
         .fit(&mut net, &x, &y)
         .unwrap();
+
     assert_eq!(
         (history.interrupted, history.epochs.len(), steps.get()),
         (true, 1, 6)
     );
     assert_ne!(bits(net.params()), before);
-    // It stays so.
+
+    // The handle keeps stopping.
     let mut net = Small::init(&mut shapewright::rng(4));
     let history = trainer::<Small, _>(Adam::new(0.1), &valid)
         .stop_handle(&stop)
@@ -793,7 +815,7 @@ fn a_handle_stops_after_the_step_that_runs() {
     );
 }
 
-/// Checkpoints that an earlier state of this crate wrote, before some types got other names. They
+/// Checkpoints that an earlier version of this crate wrote, before some types were renamed. They
 /// were interrupted in the second of three epochs.
 #[cfg(target_endian = "little")]
 mod written_before {
@@ -868,7 +890,7 @@ mod written_before {
     }
 
     #[test]
-    fn one_with_schedules_in_sequence_goes_on() {
+    fn old_checkpoints_with_schedules_in_sequence_resume() {
         let adam = Adam::new(0.01).betas(0.8, 0.99).amsgrad(true);
         check("sequential", adam, |trainer| {
             trainer
@@ -882,7 +904,7 @@ mod written_before {
     }
 
     #[test]
-    fn one_with_a_plateau_and_groups_goes_on() {
+    fn old_checkpoints_with_a_plateau_and_groups_resume() {
         let rmsprop = RmsProp::new(0.01).momentum(0.5);
         check("plateau", rmsprop, |trainer| {
             trainer

@@ -9,7 +9,7 @@ network! { struct Net: [3] -> [2] { fc1: Linear<_, 3>, Relu, body: Body, Linear<
 
 const STEPS: usize = 4;
 
-/// The network after some steps, with the same gradients for all.
+/// Makes some steps, with the same gradients in every call.
 fn train<O: Optimizer + Sync>(mut state: OptimizerState<O, Net>, net: &mut Net) {
     for step in 0..STEPS {
         let gradient = Net::init(&mut shapewright::rng(10 + step as u64));
@@ -23,7 +23,7 @@ fn after<O: Optimizer + Sync>(state: OptimizerState<O, Net>) -> Box<Net> {
     net
 }
 
-/// Asserts that some parts are those of one network and all others those of another one.
+/// Asserts that some parts are those of `inside` and all others those of `outside`.
 #[track_caller]
 fn assert_parts(net: &Net, parts: &[ParamGroup<Net>], inside: &Net, outside: &Net) {
     let mut expected = outside.to_boxed();
@@ -44,12 +44,14 @@ fn assert_parts(net: &Net, parts: &[ParamGroup<Net>], inside: &Net, outside: &Ne
 fn parts_have_their_own_learning_rate() {
     let plain = |lr: f64| after(Adam::new(lr).state());
     let parts = [layer!(Net, fc1), layer!(Net, body.out.bias)];
+
     let state = Adam::new(0.1)
         .state::<Net>()
         .scale(parts[0], 0.5)
         .scale(parts[1], 0.5);
     assert_parts(&after(state), &parts, &plain(0.05), &plain(0.1));
-    // The last factor counts, also for a part of a part and for what contains it.
+
+    // The last factor counts, also for a part of a part and for a part that contains it.
     let state = Adam::new(0.1)
         .state::<Net>()
         .scale(layer!(Net, body.fc.weight), 7.0);
@@ -62,6 +64,7 @@ fn parts_have_their_own_learning_rate() {
         &plain(0.05),
         &plain(0.1),
     );
+
     let state = Adam::new(0.1).state::<Net>().scale(layer!(Net), 0.5);
     assert_eq!(bits(after(state).params()), bits(plain(0.05).params()));
 }
@@ -69,6 +72,7 @@ fn parts_have_their_own_learning_rate() {
 #[test]
 fn parts_can_be_left_out_of_the_weight_decay() {
     let part = layer!(Net, layer_3.bias);
+
     fn check<O: Optimizer + Sync>(part: ParamGroup<Net>, with: O, without: O) {
         let state = with.clone().state::<Net>().no_decay(part);
         assert_parts(
@@ -78,6 +82,7 @@ fn parts_can_be_left_out_of_the_weight_decay() {
             &after(with.state()),
         );
     }
+
     check(
         part,
         AdamW::new(0.1).weight_decay(0.5),
@@ -98,7 +103,7 @@ fn parts_can_be_left_out_of_the_weight_decay() {
     check(part, Lion::new(0.1).weight_decay(0.5), Lion::new(0.1));
 }
 
-/// Every optimizer has the learning rate that schedules and parts change.
+/// Schedules and parts change the learning rate of every optimizer.
 #[test]
 fn every_learning_rate_is_scaled() {
     fn check<O: Optimizer + Sync>(small: O, large: O) {
@@ -111,6 +116,7 @@ fn every_learning_rate_is_scaled() {
             &after(large.state()),
         );
     }
+
     check(Sgd::new(0.025), Sgd::new(0.1));
     check(AdamW::new(0.025), AdamW::new(0.1));
     check(NAdam::new(0.025), NAdam::new(0.1));
@@ -137,8 +143,7 @@ fn frozen_parts_do_not_change() {
     assert!(net.params().iter().all(|x| x.is_finite()));
 }
 
-/// A part that was frozen from the beginning begins as if no step had been made: moments and their
-/// corrections. Layers of a `Repeat` by their index, also where backward ends within it.
+/// Layers of a `Repeat` can be frozen by their index, also where backward ends within it.
 #[test]
 fn repeated_layers_can_be_frozen_one_by_one() {
     network! {
@@ -147,9 +152,11 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             head: Linear<_, 2>,
         }
     }
+
     let x = crate::common::random::<shapewright::tensor::Rank1<3>, f32>(20, 1);
     let y = crate::common::random(20, 2);
     let first = Deep::init(&mut shapewright::rng(3));
+
     let train = |parts: fn(OptimizerState<Sgd, Deep>) -> OptimizerState<Sgd, Deep>| {
         let mut net = first.to_boxed();
         Deep::trainer(Sgd::new(0.1), Mse)
@@ -159,6 +166,7 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             .expect("a training");
         net
     };
+
     let all = train(|state| state);
     let none = &first;
     let some = train(|state| {
@@ -166,6 +174,7 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             .freeze(layer!(Deep, blocks[0]))
             .freeze(layer!(Deep, blocks[1].layer_0.out.bias))
     });
+
     assert_eq!(some.blocks[0].layer_0.fc, none.blocks[0].layer_0.fc);
     assert_eq!(
         some.blocks[1].layer_0.out.bias,
@@ -175,6 +184,7 @@ fn repeated_layers_can_be_frozen_one_by_one() {
         all.blocks[1].layer_0.out.bias,
         none.blocks[1].layer_0.out.bias
     );
+
     assert_eq!(some.blocks[1].layer_0.fc, all.blocks[1].layer_0.fc);
     assert_eq!(
         some.blocks[1].layer_0.out.weight,
@@ -194,12 +204,14 @@ fn thawed_parts_begin_anew() {
         for step in 0..3 {
             state.step(&mut net, &Net::init(&mut shapewright::rng(step)));
         }
+
         train(state.thaw(part), &mut net);
         assert_eq!(
             bits(part.of(&net)),
             bits(part.of(&after(optimizer.state())))
         );
     }
+
     check(Adam::new(0.1));
     check(NAdam::new(0.1));
     check(RAdam::new(0.1).betas(0.9, 0.9));
@@ -232,6 +244,7 @@ fn norms_that_are_not_finite_are_errors() {
         let mut gradient = Net::init(&mut shapewright::rng(1));
         gradient.body.fc.weight[1][2] = bad;
         let before = bits(gradient.params());
+
         let error = clip_grad_norm(&mut *gradient, 1.0).unwrap_err();
         assert!(error.norm.is_nan() == bad.is_nan() && !error.norm.is_finite());
         assert!(
@@ -241,7 +254,8 @@ fn norms_that_are_not_finite_are_errors() {
         );
         assert_eq!(bits(gradient.params()), before);
     }
-    // Squares that no f32 holds, and a gradient of nothing.
+
+    // A gradient of zeros, and one whose squares do not fit in an f32.
     let mut gradient = Net::zeros();
     assert_eq!(clip_grad_norm(&mut *gradient, 1.0), Ok(0.0));
     gradient.fc1.bias = [3e30, 4e30, 0.0];
@@ -263,11 +277,13 @@ fn penalties_are_added_with_their_slopes() {
     network! { struct Double: [3] -> [2] as f64 { fc1: Linear<_, 40>, Linear<_, 2> } }
     let mut net = Double::init(&mut shapewright::rng(1));
     let begin = Double::init(&mut shapewright::rng(2));
+
     for part in [layer!(Double), layer!(Double, fc1.weight)] {
         for penalty in [l1_penalty::<Double>, l2_penalty::<Double>] {
             let mut gradient = begin.to_boxed();
             let value = penalty(&net, part, 0.3, &mut gradient);
             assert!(value > 0.0);
+
             // Central differences are exact for both, away from 0.
             for i in (0..Double::PARAMS).step_by(7) {
                 let middle = net.params()[i];
@@ -276,8 +292,10 @@ fn penalties_are_added_with_their_slopes() {
                     net.params_mut()[i] = x;
                     penalty(&net, part, 0.3, &mut ignored)
                 };
+
                 let slope = (at(middle + 1e-4) - at(middle - 1e-4)) / 2e-4;
                 at(middle);
+
                 let found = gradient.params()[i] - begin.params()[i];
                 assert!(
                     (found - slope).abs() < 1e-9,
@@ -286,8 +304,21 @@ fn penalties_are_added_with_their_slopes() {
             }
         }
     }
+
     net.params_mut().fill(0.0);
     let mut gradient = Double::zeros();
     assert_eq!(l1_penalty(&*net, layer!(Double), 1.0, &mut *gradient), 0.0);
     assert!(gradient.params().iter().all(|&g| g == 0.0));
+}
+
+#[test]
+#[should_panic(
+    expected = "a parameter group is 1..100 of the 16 numbers of `Line`; name it with \
+                           `layer!`"
+)]
+fn a_group_outside_of_its_network_is_refused() {
+    network! { struct Line: [1] -> [1] { fc: Linear<_, 1> } }
+    _ = Sgd::new(0.1)
+        .state::<Line>()
+        .freeze(shapewright::optim::ParamGroup::new(|_| 1..100));
 }

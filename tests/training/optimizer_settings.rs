@@ -1,4 +1,4 @@
-//! Settings of optimizers are in their ranges, or it is said which is not.
+//! Settings of optimizers out of their ranges are reported by name.
 
 use shapewright::prelude::*;
 use shapewright::{optim::SettingError, train::TrainError};
@@ -11,7 +11,7 @@ const BELOW_ONE: &str = "from 0 to less than 1";
 #[track_caller]
 fn wrong(optimizer: impl Optimizer, setting: &'static str, value: f64, expected: &'static str) {
     let error = optimizer.check().expect_err("a wrong setting");
-    // As texts, because NaN is not equal to itself.
+    // Compared as texts, because NaN is not equal to itself.
     assert_eq!(
         format!("{error:?}"),
         format!("{:?}", SettingError::new(setting, value, expected))
@@ -27,6 +27,7 @@ fn each_setting_has_its_range() {
                 $(wrong($optimizer::new(0.1).$option(value), stringify!($option), value, FROM_ZERO);)*
             )*};
         }
+
         from_zero! {
             Sgd: momentum dampening weight_decay;
             Adam: epsilon weight_decay;
@@ -40,6 +41,7 @@ fn each_setting_has_its_range() {
             Lion: weight_decay;
         }
     }
+
     for value in [-0.1, 1.0, 2.0, f64::NAN] {
         macro_rules! betas {
             ($($optimizer:ident)*) => {$(
@@ -47,8 +49,10 @@ fn each_setting_has_its_range() {
                 wrong($optimizer::new(0.1).betas(0.9, value), "second beta", value, BELOW_ONE);
             )*};
         }
+
         betas!(Adam AdamW NAdam RAdam Adamax Lion);
     }
+
     for value in [-0.1, 1.1, f64::NAN] {
         wrong(Adadelta::new(1.0).rho(value), "rho", value, "from 0 to 1");
         wrong(
@@ -101,7 +105,7 @@ fn the_ends_of_the_ranges_are_in_them() {
 }
 
 #[test]
-fn a_trainer_refuses_what_is_out_of_range() {
+fn a_trainer_refuses_settings_out_of_their_ranges() {
     let mut net = Line::zeros();
     let x = [Tensor1::from([1.0])];
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
@@ -115,11 +119,12 @@ fn a_trainer_refuses_what_is_out_of_range() {
 
 #[test]
 #[should_panic(expected = "the optimizer's `lr` is -0.1, but must be a number from 0 up")]
-fn no_state_begins_with_what_is_out_of_range() {
+fn states_refuse_settings_out_of_their_ranges() {
     Sgd::new(-0.1).state::<Line>();
 }
 
-/// Without an epsilon, a gradient of 0 is no step, and one whose square underflows a finite one.
+/// Without an epsilon, a gradient of 0 makes no step, and one whose square underflows makes a
+/// finite step.
 #[test]
 fn no_step_divides_by_zero() {
     fn check<T: shapewright::tensor::Element>(name: &str, step: impl Fn(f64) -> f64) {
@@ -174,6 +179,7 @@ fn written_settings_stay_as_they_are() {
             assert_eq!($optimizer.written_settings(), $text);
         )* };
     }
+
     check! {
         Sgd::new(0.1).momentum(0.9).nesterov(true) =>
             "Sgd { lr: 0.1, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.0, maximize: false }";

@@ -17,7 +17,8 @@ fn go<O: Optimizer + Sync>(state: &mut OptimizerState<O, Net>, net: &mut Net, st
     }
 }
 
-/// Some steps with frozen layers, then a copy of the state goes on as the state itself.
+/// Makes some steps with frozen layers, and checks that a copy of the state continues as the state
+/// itself does.
 fn check<O: Optimizer + Sync>(optimizer: O) {
     let settings = |state: OptimizerState<O, Net>| state.scale(layer!(Net, fc2.weight), 0.5);
     let mut state = settings(optimizer.clone().state()).freeze(layer!(Net, fc1));
@@ -37,7 +38,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
             .map(|memory| memory.params())
             .eq(parts.states.iter().copied())
     );
-    // Written down, and read in another place, where something went on before.
+    // Restores a copy of the snapshot into a state that has made other steps.
     let states: Vec<Vec<f32>> = parts.states.iter().map(|memory| memory.to_vec()).collect();
     let read = OptimizerSnapshot {
         states: states.iter().map(|m| &m[..]).collect(),
@@ -47,7 +48,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     let mut copy = net.to_boxed();
     go(&mut other, &mut net.to_boxed(), 2);
     other.restore(&read).expect("parts of the same optimizer");
-    // It was frozen twice, in settings that are not restored.
+    // Restoring does not change which layers are frozen.
     other = other.thaw(layer!(Net));
     assert_eq!(other.steps(), 5);
 
@@ -81,11 +82,12 @@ fn a_restored_state_goes_on_in_every_bit() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn snapshots_of_another_size_are_refused() {
     let mut state = Adam::new(0.1).state::<Net>();
     let mut net = Net::init(&mut shapewright::rng(1));
     go(&mut state, &mut net, 2);
     let before = state.clone();
+
     let numbers = [0.0; LEN + 1];
     let parts = |states: &[usize], missed: &[(usize, u64)]| OptimizerSnapshot {
         steps: 7,
@@ -95,6 +97,7 @@ fn what_does_not_fit_is_refused() {
             .collect(),
         states: states.iter().map(|&len| &numbers[..len]).collect(),
     };
+
     let missed = Err(StateError::SkippedSteps { len: LEN });
     for (parts, wanted) in [
         (
@@ -136,6 +139,7 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(state.restore(&parts), wanted);
         assert_eq!(state.snapshot(), before.snapshot());
     }
+
     let error = StateError::Length {
         memory: 1,
         expected: LEN,
@@ -146,6 +150,7 @@ fn what_does_not_fit_is_refused() {
             .to_string()
             .starts_with("the network has 64 numbers, but memory 1 of the state has 3")
     );
+
     assert_eq!(state.restore(&parts(&[LEN; 2], &[])), Ok(()));
     assert_eq!(
         state.restore(&parts(&[LEN; 2], &[(9, 7), (LEN, 0)])),
@@ -192,6 +197,7 @@ fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
         gradients: 4,
     }
     .state::<Net>();
+
     state.step(&mut net, &gradient);
     let remembered: Vec<_> = state
         .states()

@@ -1,5 +1,4 @@
-//! Pictures: that they are files of their format and size, and that what they show is where it
-//! should be.
+//! Pictures: their format, their size, and the positions of what they show.
 #![cfg(feature = "plots")]
 
 use std::fs;
@@ -48,12 +47,12 @@ impl Picture {
             .expect("three bytes")
     }
 
-    /// The rows of a column, from one row to before another, that have a colour.
+    /// Returns which of these rows have a colour in a column.
     fn rows(&self, x: usize, rows: core::ops::Range<usize>, colour: [u8; 3]) -> Vec<usize> {
         rows.filter(|&y| self.pixel(x, y) == colour).collect()
     }
 
-    /// Columns and rows of all pixels of a colour.
+    /// Returns the columns and rows of all pixels of a colour.
     fn all(&self, colour: [u8; 3]) -> Vec<(usize, usize)> {
         let places = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
         places
@@ -62,7 +61,7 @@ impl Picture {
     }
 }
 
-/// Epochs with these training losses and nothing else.
+/// Returns a history with these training losses and nothing else.
 fn history(losses: &[f64]) -> History {
     let epoch = |(i, &loss): (usize, &f64)| Epoch {
         epoch: i + 1,
@@ -79,7 +78,7 @@ fn history(losses: &[f64]) -> History {
     }
 }
 
-// Where the plot of the first panel lies.
+// The edges of the first panel's plot.
 const LEFT: usize = 150;
 const RIGHT: usize = 1550;
 const TOP: usize = 20;
@@ -94,9 +93,11 @@ fn a_falling_loss_falls() {
     let folder = folder("plots-falling");
     let path = folder.join("curve.png");
     let losses: Vec<f64> = (0..11).map(|i| 1.0 - f64::from(i) / 10.0).collect();
+
     history(&losses).draw(&path).expect("a picture");
     let picture = Picture::read(&path);
     assert_eq!((picture.width, picture.height), (1600, 600));
+
     let mut last = 0;
     // The legend is at the right.
     for (i, loss) in losses.iter().enumerate().take(8).skip(1) {
@@ -108,16 +109,20 @@ fn a_falling_loss_falls() {
             rows.iter().all(|&row| (row as f64 - expected).abs() < 5.0),
             "{rows:?}, not {expected}"
         );
+
         assert!(rows[0] > last);
         last = rows[0];
     }
+
     assert!(picture.all(VERMILLION).is_empty() && picture.all(GREEN).is_empty());
+
     // The numbers at the axes and the names of the axes.
     let ink = picture.all(INK);
     assert!(
         ink.iter().any(|&(x, y)| x < LEFT - 60 && y < BOTTOM)
             && ink.iter().any(|&(_, y)| y > BOTTOM + 40)
     );
+
     assert_eq!(
         fs::read_dir(&folder).expect("a folder").count(),
         1,
@@ -133,10 +138,12 @@ fn validation_metrics_and_the_restored_epoch_are_drawn() {
         epoch.validation_loss = Some(2.0);
         epoch.metrics = vec![("accuracy".to_owned(), i as f64 / 10.0)];
     }
+
     history.restored = Some(4);
     history.draw(&path).expect("a picture");
     let picture = Picture::read(&path);
     assert_eq!((picture.width, picture.height), (1600, 1200));
+
     let at = column(6, 11);
     // From 0.95 to 2.05.
     let row = |value: f64| BOTTOM as f64 - (BOTTOM - TOP) as f64 * (value - 0.95) / 1.1;
@@ -147,12 +154,14 @@ fn validation_metrics_and_the_restored_epoch_are_drawn() {
             "{rows:?}"
         );
     }
+
     let second = 600 + TOP..600 + BOTTOM;
     let rows = [3, 6, 9].map(|epoch| picture.rows(column(epoch, 11), second.clone(), GREEN)[0]);
     assert!(
         rows[0] > rows[1] && rows[1] > rows[2],
         "accuracy rises: {rows:?}"
     );
+
     for panel in [TOP..BOTTOM, second] {
         let dashes = picture.rows(column(4, 11), panel.clone(), INK).len();
         assert!((200..400).contains(&dashes), "{dashes}");
@@ -161,18 +170,20 @@ fn validation_metrics_and_the_restored_epoch_are_drawn() {
 }
 
 #[test]
-fn what_is_not_finite_is_a_gap() {
+fn losses_that_are_not_finite_leave_gaps() {
     let path = folder("plots-gaps").join("curve.png");
     let mut losses = [1.0; 11];
     (losses[3], losses[5], losses[6]) = (f64::NAN, f64::INFINITY, f64::NEG_INFINITY);
     history(&losses).draw(&path).expect("a picture");
     let picture = Picture::read(&path);
+
     for (i, loss) in losses.iter().enumerate().take(9).skip(1) {
-        // A line may end a pixel before, and its last one may be pale.
+        // A line may end a pixel early, and its last pixel may be pale.
         let at = column(i + 1, 11);
         let drawn = (at - 3..=at + 3).any(|x| !picture.rows(x, TOP..BOTTOM, BLUE).is_empty());
         assert_eq!(drawn, loss.is_finite(), "epoch {}", i + 1);
     }
+
     // The fifth has no neighbours, so it is a dot; between the second and the third there is a
     // line.
     assert!(
@@ -200,8 +211,10 @@ fn metrics_that_share_a_name_are_curves_of_their_own() {
             metric("loss", 0.25),
         ];
     }
+
     history.draw(&path).expect("a picture");
     let text = fs::read_to_string(&path).expect("text");
+
     for name in ["F1", "F1 2", "loss"] {
         assert!(text.contains(&format!(">\n{name}\n")), "{name}: {text}");
     }
@@ -216,8 +229,10 @@ fn an_svg_has_names_as_text() {
     let path = folder("plots-svg").join("curve.svg");
     let mut history = history(&[1.0, 0.5]);
     history.epochs[1].metrics = vec![("a<b & \"c\"\n".to_owned(), 0.5)];
+
     history.draw(&path).expect("a picture");
     let text = fs::read_to_string(&path).expect("text");
+
     assert!(
         text.starts_with("<svg width=\"1600\" height=\"1200\""),
         "{}",
@@ -229,13 +244,14 @@ fn an_svg_has_names_as_text() {
         "{text}"
     );
     assert!(!text.contains("restored"));
+
     let count = |part| text.matches(part).count();
     assert_eq!(count("<text"), count("</text>"));
     assert!(text.contains("<polyline") && text.contains("#0072B2"));
 }
 
 #[test]
-fn what_cannot_be_drawn_is_an_error_and_leaves_nothing() {
+fn a_failed_drawing_leaves_no_file() {
     let folder = folder("plots-errors");
     let good = history(&[1.0, 0.5]);
     for name in ["curve.pdf", "curve", "png", "curve.png.gz"] {
@@ -269,7 +285,7 @@ fn what_cannot_be_drawn_is_an_error_and_leaves_nothing() {
             && error.to_string().matches("curve.svg").count() == 1,
         "{error}"
     );
-    // A folder with something in it stands where the file should be.
+    // A folder that is not empty is in the place of the file.
     fs::create_dir_all(folder.join("taken.png/full")).expect("a folder");
     let error = good
         .draw(folder.join("taken.png"))
@@ -294,11 +310,13 @@ fn one_epoch_and_strange_numbers_of_epochs_are_drawn() {
             .rows(middle, TOP..BOTTOM, BLUE)
             .is_empty()
     );
+
     for epoch in [0, 1 << 31, usize::MAX] {
         one.epochs[0].epoch = epoch;
         one.restored = Some(epoch);
         one.draw(&path).expect("a picture");
     }
+
     let mut two = history(&[0.25, 0.5]);
     (two.epochs[0].epoch, two.epochs[1].epoch) = (usize::MAX, 3);
     two.draw(&path).expect("a picture");
@@ -431,12 +449,14 @@ fn a_grid_has_every_pixel() {
     let colours = Tensor3::<12, 16, 3, f64>::from_fn(|[row, column, channel]| {
         [row as f64 / 11.0, column as f64 / 15.0, 0.5][channel]
     });
+
     let mut grid = ImageGrid::new().columns(2).scale(SCALE);
     grid.add(&grey, Caption::right("7777"))
         .add(&colours, Caption::wrong("8888"))
         .add(&grey, "");
     assert_eq!(grid.len(), 3);
     grid.save(&path).expect("a picture");
+
     let picture = Picture::read(&path);
     let width = 16 * SCALE;
     let height = 12 * SCALE;
@@ -445,6 +465,7 @@ fn a_grid_has_every_pixel() {
         (picture.width, picture.height),
         (8 + 2 * (width + 8), 8 + 2 * (height + line + 8))
     );
+
     let byte = |x: f64| (x * 255.0).round() as u8;
     let mut painted = 0;
     for (left, top, colour) in [
@@ -469,6 +490,7 @@ fn a_grid_has_every_pixel() {
         }
     }
     assert_eq!(painted, 3 * width * height);
+
     // Captions: green under the first, red under the second, centred; nothing under the third,
     // nothing elsewhere.
     for (colour, left) in [(GREEN, 8), (VERMILLION, 8 + width + 8)] {
@@ -479,6 +501,7 @@ fn a_grid_has_every_pixel() {
         };
         assert!(places.iter().all(inside), "{places:?}");
     }
+
     let rest = (8 + width + 8..picture.width)
         .flat_map(|x| (8 + height + line..picture.height).map(move |y| (x, y)));
     assert!(rest.into_iter().all(|(x, y)| picture.pixel(x, y) == WHITE));
@@ -488,6 +511,7 @@ fn a_grid_has_every_pixel() {
 fn ranges_of_a_grid() {
     let path = folder("plots-ranges").join("grid.png");
     let values = [-2.0, 0.0, 2.0, 6.0, f32::NAN, f32::INFINITY];
+
     let draw = |grid: ImageGrid| {
         let mut grid = grid.scale(1);
         grid.add_slice(&values, [1, 6, 1], "").expect("an image");
@@ -499,20 +523,24 @@ fn ranges_of_a_grid() {
             picture.pixel(8 + 6 + 8, 8),
         )
     };
+
     let grey = |byte| [byte; 3];
     let nan = [255, 0, 255];
+
     let (first, second) = draw(ImageGrid::new().range(-2.0, 2.0));
     assert_eq!(
         first,
         [grey(0), grey(128), grey(255), grey(255), nan, grey(255)]
     );
     assert_eq!(second, grey(159));
+
     let (first, second) = draw(ImageGrid::new().range_of_each());
     assert_eq!(
         first,
         [grey(0), grey(64), grey(128), grey(255), nan, grey(255)]
     );
     assert_eq!(second, grey(0), "an image of one value is black");
+
     let (first, _) = draw(ImageGrid::new());
     assert_eq!(first[..4], [grey(0), grey(0), grey(255), grey(255)]);
 }
@@ -521,6 +549,7 @@ fn ranges_of_a_grid() {
 fn titles_and_captions_have_room() {
     let path = folder("plots-room").join("grid.png");
     let image = Tensor3::<4, 4, 1>::zeros();
+
     let size = |title: &str, caption: &str| {
         let mut grid = ImageGrid::new().title(title).scale(1).columns(3);
         grid.add(&image, caption).add(&image, "");
@@ -531,18 +560,22 @@ fn titles_and_captions_have_room() {
         assert_eq!(picture.all([0; 3]).len(), 2 * 16 + 1);
         (picture.width, picture.height)
     };
+
     let bare = size("", "");
     assert_eq!(bare, (8 + 3 * (4 + 8), 8 + 4 + 8));
+
     let (width, height) = size("", "a long caption");
     assert!(width > bare.0 + 3 * 60 && height == bare.1 + 23);
+
     let (width, height) = size("a title that is longer than the images", "");
     assert!(width > 250 && height == bare.1 + 33);
 }
 
 #[test]
-fn what_is_no_image_is_refused() {
+fn invalid_images_are_refused() {
     let path = folder("plots-refused").join("grid.png");
     let mut grid = ImageGrid::new();
+
     for (count, sizes) in [
         (5, [2, 3, 1]),
         (0, [0, 3, 1]),
@@ -556,7 +589,9 @@ fn what_is_no_image_is_refused() {
         assert!(matches!(error, PlotError::Pixels { .. }), "{error}");
     }
     assert!(grid.is_empty());
+
     grid.add(&Tensor3::<2, 2, 1>::zeros(), "x");
+
     for (low, high) in [
         (1.0, 1.0),
         (2.0, 1.0),
@@ -570,6 +605,7 @@ fn what_is_no_image_is_refused() {
             .expect_err("no range");
         assert!(matches!(error, PlotError::Range { .. }), "{error}");
     }
+
     for scale in [20_000, usize::MAX] {
         let error = grid
             .clone()
@@ -578,6 +614,7 @@ fn what_is_no_image_is_refused() {
             .expect_err("too large");
         assert!(matches!(error, PlotError::TooLarge { .. }), "{error}");
     }
+
     let error = grid
         .save(path.with_extension("svg"))
         .expect_err("pixels are no vectors");
@@ -585,10 +622,34 @@ fn what_is_no_image_is_refused() {
         error.to_string().ends_with("let its name end in .png"),
         "{error}"
     );
+
     assert_eq!(
         fs::read_dir(path.parent().expect("a folder"))
             .expect("a folder")
             .count(),
         0
     );
+}
+
+/// Cells of 0 take neither time nor place in the file, and a picture that is too large is refused
+/// before it is drawn.
+#[test]
+fn a_confusion_matrix_of_many_classes_and_few_samples() {
+    const CLASSES: usize = 20_000;
+    let class = |number| Label::<CLASSES>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(3), class(19_999));
+    let folder = folder("plots-few-samples");
+    let error = matrix
+        .draw(folder.join("confusion.png"))
+        .expect_err("too large");
+    assert!(matches!(error, PlotError::TooLarge { .. }), "{error}");
+
+    let class = |number| Label::<1000>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(3), class(999));
+    let path = folder.join("confusion.svg");
+    matrix.draw(&path).expect("a picture");
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    assert!(bytes < 500_000, "{bytes}");
 }

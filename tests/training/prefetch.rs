@@ -1,4 +1,4 @@
-//! Batches made on another thread: order, ends, panics, and threads that end.
+//! Batches that are made on another thread: order, end, panics, and the end of the threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::thread;
 
 use shapewright::data::{Prefetch, Refill};
 
-/// Something of which it is counted how many there are.
+/// A value whose living instances are counted.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -43,12 +43,12 @@ fn items_come_in_order_whatever_the_room() {
 }
 
 #[test]
-fn the_end_is_the_end() {
+fn an_ended_iterator_stays_ended() {
     let mut one = Prefetch::new(1, [7]);
     assert_eq!([one.next(), one.next(), one.next()], [Some(7), None, None]);
 }
 
-/// Takes a message, or fails after a time that is far longer than it can take.
+/// Receives a message, or fails after a time that is far longer than it should take.
 fn expect<T>(messages: &Receiver<T>) -> T {
     messages
         .recv_timeout(std::time::Duration::from_secs(60))
@@ -60,7 +60,7 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
     let (made, seen) = channel();
     let source = (0..).inspect(move |i| made.send(*i).expect("the test listens"));
     let mut items = Prefetch::new(2, source);
-    // Nothing was asked for yet: two wait, and one more is in the maker's hands.
+    // Nothing has been requested yet: two items wait, and the other thread holds a third one.
     assert_eq!([expect(&seen), expect(&seen), expect(&seen)], [0, 1, 2]);
     thread::sleep(std::time::Duration::from_millis(20));
     assert!(
@@ -72,7 +72,7 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
 }
 
 #[test]
-fn it_is_made_on_another_thread_from_borrowed_data() {
+fn items_are_made_on_another_thread_from_borrowed_data() {
     let data = [1, 2, 3, 4, 5];
     let here = thread::current().id();
     thread::scope(|scope| {
@@ -134,7 +134,7 @@ fn dropping_early_ends_the_thread_and_drops_everything() {
             (0, 1)
         );
     }
-    // A panic of an item that nobody asked for is nobody's.
+    // The panic of an item that nobody requested is ignored.
     let (about_to, seen) = channel();
     let items = Prefetch::new(
         1,
@@ -160,6 +160,7 @@ fn buffers_are_used_again_in_turn() {
         let places = buffers
             .each_ref()
             .map(|buffer: &Vec<usize>| buffer.as_ptr());
+
         let mut batches = Refill::scoped(scope, buffers, |batch| {
             let Some(chunk) = chunks.next() else {
                 return false;
@@ -168,6 +169,7 @@ fn buffers_are_used_again_in_turn() {
             batch.extend(chunk);
             true
         });
+
         let mut all = Vec::new();
         let mut round = 0;
         while let Some(batch) = batches.next_batch() {
@@ -175,6 +177,7 @@ fn buffers_are_used_again_in_turn() {
             all.append(&mut batch.clone());
             round += 1;
         }
+
         assert_eq!((all, round), (data.clone(), 15));
         assert!(batches.next_batch().is_none());
     });
@@ -196,7 +199,7 @@ impl Drop for Grenade {
 }
 
 #[test]
-fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
+fn a_payload_whose_drop_panics_is_ignored() {
     let (about_to, seen) = channel();
     let items = Prefetch::new(
         1,
@@ -211,10 +214,8 @@ fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
 
 #[test]
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-fn where_no_thread_can_be_spawned_items_are_made_here() {
-    if !crate::common::without_threads(
-        "prefetch::where_no_thread_can_be_spawned_items_are_made_here",
-    ) {
+fn without_threads_the_caller_makes_the_items() {
+    if !crate::common::without_threads("prefetch::without_threads_the_caller_makes_the_items") {
         return;
     }
     let here = thread::current().id();
@@ -238,7 +239,7 @@ fn where_no_thread_can_be_spawned_items_are_made_here() {
             let Some(number) = numbers.next() else {
                 return false;
             };
-            // The buffers come back in turn.
+            // The buffers are used again in turn.
             assert_eq!(batch.0, if number > 3 { number - 3 } else { 0 });
             batch.0 = number;
             true

@@ -1,5 +1,4 @@
-//! Search for hyperparameters: what is tried, in which order it comes back, what is stopped, and
-//! what fails.
+//! Search for hyperparameters: candidates, the order of results, pruning, and failures.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -66,12 +65,14 @@ fn a_grid_has_every_combination_once_in_order() {
         (3, "b", 0.5),
     ];
     assert_eq!(search.candidates(), expected);
+
     assert_eq!(Search::grid((1..=4,), |(x,)| x).candidates(), [1, 2, 3, 4]);
     assert!(
         Search::grid(([1, 2], [0; 0]), |point| point)
             .candidates()
             .is_empty()
     );
+
     let search = Search::grid(
         (
             [0, 1],
@@ -97,19 +98,23 @@ fn a_grid_has_every_combination_once_in_order() {
 fn random_numbers_have_their_distributions() {
     let mut draw = Draw::new(1);
     const N: usize = 20_000;
+
     let quarter = |mut below: Box<dyn FnMut() -> bool + '_>| {
         let share = (0..N).filter(|_| below()).count() as f64 / N as f64;
         assert!((share - 0.25).abs() < 0.015, "{share}");
     };
+
     let mut copy = draw.clone();
     quarter(Box::new(|| draw.uniform(-3.0, 5.0) < -1.0));
     // A quarter of the four orders of magnitude.
     quarter(Box::new(|| draw.log_uniform(1e-5, 1e-1) < 1e-4));
     quarter(Box::new(|| draw.integer(7, 14) <= 8));
     quarter(Box::new(|| draw.choice(&["a", "b", "c", "d"]) == "c"));
+
     let seen: HashSet<usize> = (0..500).map(|_| draw.integer(3, 6)).collect();
     assert_eq!(seen, HashSet::from([3, 4, 5, 6]));
     assert_eq!(draw.integer(9, 9), 9);
+
     for (low, high) in [
         (2.0, 2.0),
         (0.1, 0.1 + f64::EPSILON),
@@ -121,9 +126,11 @@ fn random_numbers_have_their_distributions() {
         }
     }
     assert!(copy.uniform(f64::MIN, f64::MAX).is_finite());
+
     // The bits of the first numbers: they must not change between versions.
     let first = Draw::new(0).log_uniform(1e-4, 1e-1);
     assert_eq!(first, 0.0009412951133534265, "{first:e}");
+
     let candidates = |seed| {
         Search::random(10, seed, |draw| draw.uniform(0.0, 1.0))
             .candidates()
@@ -143,6 +150,7 @@ fn draws_that_cannot_be_are_refused_in_a_sentence() {
             .unwrap_or_default();
         assert!(said.contains(text), "{said}");
     }
+
     says("no numbers from 2 to 1", |draw| _ = draw.uniform(2.0, 1.0));
     says("two finite ends", |draw| {
         _ = draw.uniform(0.0, f64::INFINITY)
@@ -170,7 +178,7 @@ network! {
 }
 
 #[test]
-fn what_panics_when_it_is_dropped_or_written_fails_its_own_trial() {
+fn panics_in_drop_or_display_fail_their_own_trial() {
     struct Grenade;
     impl Drop for Grenade {
         fn drop(&mut self) {
@@ -213,13 +221,14 @@ fn what_panics_when_it_is_dropped_or_written_fails_its_own_trial() {
     }
 }
 
-/// A search over a training, on so many threads.
+/// Returns the report of a search over trainings, on `count` threads.
 fn training(count: usize) -> SearchReport<(f64, usize)> {
     let x = crate::common::random::<_, f32>(48, 1);
     let y: Vec<_> = x
         .iter()
         .map(|x: &Tensor1<2>| Tensor1::from([x[0] * x[1]]))
         .collect();
+
     Search::random(9, 3, |draw| {
         (draw.log_uniform(1e-4, 1e-1), draw.choice(&[8, 16]))
     })
@@ -262,7 +271,7 @@ fn trials_run_together_and_each_on_one_thread() {
     held.every_threads(&[4], |_| {
         let here = AtomicUsize::new(0);
         let report = Search::new(0..3).threads(3).run(|_, _| {
-            // None gets further before all are here.
+            // No trial continues before all of them have started.
             here.fetch_add(1, Ordering::Relaxed);
             let begin = Instant::now();
             while here.load(Ordering::Relaxed) < 3 {
@@ -273,6 +282,7 @@ fn trials_run_together_and_each_on_one_thread() {
             }
             Ok(threads::threads() as f64)
         });
+
         assert!(
             report
                 .trials
@@ -281,7 +291,8 @@ fn trials_run_together_and_each_on_one_thread() {
             "{report}"
         );
         assert_eq!(threads::threads(), 4, "as before");
-        // One trial at a time has the processors for itself.
+
+        // A single trial at a time may use all processors.
         let report = Search::new(0..2)
             .threads(1)
             .run(|_, _| Ok(threads::threads() as f64));
@@ -313,12 +324,14 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 _ => Ok(10.0 - i as f64),
             }
         });
+
         let failed = |text: &str| Outcome::Failed(text.to_owned());
         let outcomes: Vec<_> = report
             .trials
             .iter()
             .map(|trial| (trial.number, trial.outcome.clone()))
             .collect();
+
         let expected = [
             (7, Outcome::Finished(3.0)),
             (0, Outcome::Finished(10.0)),
@@ -337,6 +350,7 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 failed("there are no training samples; give at least one"),
             ),
         ];
+
         assert_eq!(outcomes, expected);
         assert!(
             report
@@ -345,6 +359,7 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                 .all(|trial| trial.epochs() == 1 && trial.params == trial.number)
         );
     }
+
     let report = Search::new([1, 2]).run(|_, _| Err("no".into()));
     assert_eq!(report.best(), None);
     assert_eq!(Search::new([0; 0]).run(|_, _| Ok(0.0)).best(), None);
@@ -356,18 +371,17 @@ fn the_median_stops_what_is_behind() {
         warmup_epochs,
         min_trials,
     };
-    // Of 1, 2, 3 the median is 2: 2 goes on, 2.5 does not, and then the median of 1, 2, 3, 2 is 2
-    // still.
+    // The median of 1, 2, 3 is 2: 2 continues, 2.5 does not. The median of 1, 2, 3, 2 is still 2.
     let values = flat(&[1.0, 2.0, 3.0, 2.0, 2.5, 2.1], 4);
     let run = |rule| ends(&curves(&values, |search| search.pruning(rule)));
     assert_eq!(run(median(0, 3)), (vec![0, 1, 2, 3], vec![(4, 1), (5, 1)]));
     assert_eq!(run(median(2, 3)), (vec![0, 1, 2, 3], vec![(4, 3), (5, 3)]));
     assert_eq!(run(median(4, 3)).0.len(), 6);
-    // After 1 the median is 1: everything else is behind.
+    // After the trial with 1, the median is 1, and all other trials are worse.
     assert_eq!(run(median(0, 1)).0, [0]);
     assert_eq!(run(median(0, 0)), run(median(0, 1)));
     assert_eq!(run(Median::default()).1, [(5, 1)]);
-    // Of two, it is the mean.
+    // The median of two values is their mean.
     assert_eq!(
         ends(&curves(&flat(&[1.0, 2.0, 1.6], 2), |s| s.pruning(median(0, 2)))).1,
         [(2, 1)]
@@ -377,7 +391,7 @@ fn the_median_stops_what_is_behind() {
         []
     );
 
-    // It is the best value so far that counts, and the others' at the same epoch.
+    // The best value so far is compared with those of the others at the same epoch.
     let values = [
         vec![5.0, 3.0, 1.0],
         vec![5.0, 3.0, 1.0],
@@ -385,7 +399,7 @@ fn the_median_stops_what_is_behind() {
     ];
     let report = curves(&values, |search| search.pruning(median(0, 2)));
     assert_eq!(ends(&report), (vec![0, 1], vec![(2, 3)]));
-    // NaN is behind everything.
+    // NaN is worse than everything.
     let report = curves(
         &[vec![1e300], vec![f64::NAN, 0.0], vec![f64::INFINITY]],
         |s| s.pruning(median(0, 1)),
@@ -397,16 +411,16 @@ fn the_median_stops_what_is_behind() {
 fn successive_halving_lets_the_best_go_on() {
     let halving = |min_epochs, factor| SuccessiveHalving { min_epochs, factor };
     let run = |values: &[f64], rule| ends(&curves(&flat(values, 9), |search| search.pruning(rule)));
-    // The first goes on, and so does each that is better than all before.
+    // The first trial continues, and so does each one that is better than all before it.
     assert_eq!(
         run(&[5.0, 4.0, 3.0, 2.0, 1.0], halving(1, 2)).0,
         [0, 1, 2, 3, 4]
     );
-    // The second of four is in the better half at epoch 1, but not at 2, where only one more has
-    // been.
+    // The last of four is in the better half at epoch 1, but not at 2, which only one other has
+    // reached.
     let worse = run(&[1.0, 2.0, 3.0, 1.5], halving(1, 2));
     assert_eq!(worse, (vec![0], vec![(1, 1), (2, 1), (3, 2)]));
-    // The second of six is in the better third at each rung where six have been.
+    // The last of six is in the better third at each rung that all six have reached.
     assert_eq!(
         run(&[1.0, 2.0, 3.0, 4.0, 5.0, 1.5], halving(3, 3)).1,
         [(1, 3), (2, 3), (3, 3), (4, 3), (5, 9)]
@@ -422,8 +436,8 @@ fn successive_halving_lets_the_best_go_on() {
         (vec![1], vec![(0, 2), (2, 2)])
     );
 
-    // Where not every epoch reports, the first report at or after the rung counts, and one report
-    // may pass several.
+    // If not every epoch reports, the first report at or after a rung counts for it, and one report
+    // may count for several rungs.
     let rule = SuccessiveHalving {
         min_epochs: 2,
         factor: 2,
@@ -450,12 +464,14 @@ fn a_stop_reaches_the_trainer() {
         .iter()
         .map(|x: &Tensor1<2>| Tensor1::from([x[0]]))
         .collect();
+
     struct AtThree;
     impl Pruning for AtThree {
         fn stops(&self, number: usize, trials: &[Reported]) -> bool {
             trials[number].values.len() == 3
         }
     }
+
     let epochs = AtomicUsize::new(0);
     let report = Search::new([0.1, 0.2])
         .pruning(AtThree)
@@ -465,10 +481,11 @@ fn a_stop_reaches_the_trainer() {
                 .on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))
                 .fit(&mut *Net::init(&mut shapewright::rng(0)), &x, &y)?;
             epochs.fetch_add(history.epochs.len(), Ordering::Relaxed);
-            // Once told to stop, always.
+            // After a stop, every report says to stop.
             assert_eq!(trial.report(20, 0.0), ControlFlow::Break(()));
             Ok(0.0)
         });
+
     assert_eq!(epochs.into_inner(), 6);
     assert!(
         report
@@ -478,6 +495,7 @@ fn a_stop_reaches_the_trainer() {
         "{:?}",
         report.trials
     );
+
     // An error is an error, also after a stop.
     let report = Search::new([()]).pruning(AtThree).run(|_, trial| {
         (1..9).any(|epoch| trial.report(epoch, 1.0).is_break());
@@ -525,22 +543,22 @@ proptest! {
                 Outcome::Failed(_) => prop_assert!(false),
             }
         }
-        // Those that finished are sorted by value, and of equal ones the first is first.
+        // Finished trials are sorted by value, and equal ones by number.
         let finished: Vec<_> = report.trials.iter().filter_map(|trial| match trial.outcome {
             Outcome::Finished(value) => Some((value, trial.number)),
             _ => None,
         }).collect();
         prop_assert!(finished.is_sorted());
         prop_assert_eq!(report.best().map(|best| best.number), finished.first().map(|&(_, number)| number));
-        // Those that were pruned follow, the latest first.
+        // Pruned trials follow, the longest first.
         let pruned: Vec<_> = report.trials[finished.len()..].iter().map(|trial| (usize::MAX - trial.epochs(), trial.value())).collect();
         prop_assert!(pruned.is_sorted(), "{:?}", pruned);
-        // The first trial is never stopped: it has nobody to be compared with.
+        // The first trial is never stopped, as there is nothing to compare it with.
         prop_assert!(report.trials.iter().all(|trial| trial.number > 0 || matches!(trial.outcome, Outcome::Finished(_))));
         numbers.sort_unstable();
         prop_assert_eq!(numbers, (0..values.len()).collect::<Vec<_>>());
 
-        // Upside down, everything is the same.
+        // Maximizing the negated values gives the same results.
         let negated: Vec<Vec<f64>> = values.iter().map(|curve| curve.iter().map(|&value| -value).collect()).collect();
         let mirrored = curves(&negated, |search| set(search).maximize());
         prop_assert_eq!(ends(&mirrored), ends(&report));
@@ -559,16 +577,19 @@ proptest! {
         #[derive(Debug)]
         #[allow(dead_code)]
         struct Settings { name: String, list: Vec<char>, rate: f64 }
+
         let search = Search::new(texts.iter().map(|text| {
             Settings { name: text.clone(), list: text.chars().collect(), rate: 0.25 }
         }));
         let report = search.threads(1).run(|settings, _| if settings.list.len() > 3 { Err(settings.name.clone().into()) } else { Ok(1.0) });
+
         let csv = report.to_csv();
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         prop_assert_eq!(
             reader.headers().unwrap(),
             &csv::StringRecord::from(vec!["trial", "value", "epochs", "seconds", "name", "list", "rate", "outcome", "error"])
         );
+
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(rows.len(), texts.len());
         for (row, trial) in rows.iter().zip(&report.trials) {
@@ -593,7 +614,7 @@ fn table<P: std::fmt::Debug>(mut report: SearchReport<P>) -> Vec<String> {
 }
 
 #[test]
-fn tables_are_read_with_ease() -> Result<(), Box<dyn Error>> {
+fn tables_have_columns_for_candidates_and_outcomes() -> Result<(), Box<dyn Error>> {
     #[derive(Debug)]
     #[allow(dead_code)]
     enum Candidate {
@@ -658,7 +679,7 @@ fn tables_are_read_with_ease() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A candidate's field may be called like one of the table's own columns.
+/// A candidate's field may have the name of one of the table's own columns.
 #[test]
 fn columns_have_names_of_their_own() {
     #[derive(Debug)]
@@ -668,14 +689,17 @@ fn columns_have_names_of_their_own() {
         value: f64,
         error: u8,
     }
+
     let candidates = [Settings {
         epochs: 7,
         value: 0.5,
         error: 3,
     }];
+
     let report = Search::new(candidates).run(|_, _| Ok(1.25));
     let csv = report.to_csv();
     let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+
     let header = [
         "trial",
         "value",

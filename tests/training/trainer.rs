@@ -1,4 +1,4 @@
-//! Training over epochs: what it does, in which order, and how it ends.
+//! Training over epochs: its steps, their order, and its end.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -56,15 +56,17 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
 }
 
 #[test]
-fn whoever_gathers_the_batches_the_bits_are_the_same() {
+fn gathering_on_other_threads_changes_no_bit() {
     // Batches large enough to wake a worker, and an odd last one.
     network! { struct Wide: [500] -> [1] { Linear<_, 8>, Tanh, Dropout(0.1), Linear<_, 1> } }
+
     let uniform = rand::distr::Uniform::new(-1.0, 1.0).unwrap();
     let mut rng = shapewright::rng(3);
     let x: Vec<Tensor1<500>> = (0..1999)
         .map(|_| Tensor::random(uniform, &mut rng))
         .collect();
     let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+
     let run = || {
         let mut net = Wide::init(&mut shapewright::rng(4));
         let trainer = Wide::trainer(Adam::new(0.01), Mse)
@@ -75,25 +77,28 @@ fn whoever_gathers_the_batches_the_bits_are_the_same() {
         trainer.fit(&mut net, &x, &y).unwrap();
         net.params().to_vec()
     };
+
     let first = run();
     for threads in [1, 2, 3] {
         set_threads(threads);
         assert_eq!(run(), first, "on {threads} threads");
     }
-    // Only one of them is helped at a time.
+
+    // Other threads help only one of the trainings at a time.
     std::thread::scope(|scope| {
         let others: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
         others
             .into_iter()
             .for_each(|other| assert_eq!(other.join().unwrap(), first));
     });
+
     set_threads(0);
 }
 
 #[test]
 fn an_epoch_goes_through_every_sample_once() {
     let (x, _) = samples(50, 2);
-    // The step of plain gradient descent on a sum is the sum of the steps, if they are small.
+    // A small step of plain gradient descent on a sum is the sum of the steps.
     let y: Vec<_> = x.iter().map(|_| Tensor1::from([1.0])).collect();
     network! { struct Linear1: [2] -> [1] { fc: Linear<_, 1> } }
     let mut net = Linear1::zeros();
@@ -127,7 +132,7 @@ fn the_history_has_what_was_asked_for() {
     assert_eq!(history.restored, None);
     let last = history.last().unwrap();
     assert_eq!((last.epoch, last.steps), (4, 12));
-    // The loss is the same thing, taken on the way.
+    // The metric of the validation samples is their loss.
     let [(name, value)] = &last.metrics[..] else {
         panic!("{:?}", last.metrics)
     };
@@ -185,7 +190,8 @@ fn early_stopping_goes_back_to_the_best() {
     let ((x, y), (vx, vy)) = (samples(40, 1), samples(20, 2));
     let kept = RefCell::new(Vec::new());
     let mut net = net();
-    // A learning rate that grows until it spoils everything.
+
+    // The learning rate grows until the network gets worse.
     let history = Net::trainer(Sgd::new(0.0), Mse)
         .epochs(200)
         .batch_size(10)
@@ -199,6 +205,7 @@ fn early_stopping_goes_back_to_the_best() {
         })
         .fit(&mut net, &x, &y)
         .unwrap();
+
     let kept = kept.into_inner();
     let best = history.restored.unwrap();
     assert!(history.epochs.len() < 200, "it never stopped");
@@ -208,7 +215,7 @@ fn early_stopping_goes_back_to_the_best() {
 }
 
 #[test]
-fn what_cannot_be_written_is_named() {
+fn histories_that_cannot_be_written_are_named() {
     let nowhere = crate::common::folder("no-history").join("no-folder/history.csv");
     let error = History::default()
         .save(&nowhere)
@@ -239,10 +246,11 @@ fn an_observer_can_stop() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
+fn data_and_settings_that_do_not_match_are_refused() {
     let (x, y) = samples(10, 1);
     let before = net();
     let mut net = net();
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .fit(&mut net, &x, &y[..9])
         .unwrap_err();
@@ -250,6 +258,7 @@ fn what_does_not_fit_together_is_refused() {
         error.to_string(),
         "the training samples have 10 inputs but 9 targets; give one target for each input"
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .fit(&mut net, &[], &[] as &[Tensor1<1>])
         .unwrap_err();
@@ -259,6 +268,7 @@ fn what_does_not_fit_together_is_refused() {
             samples: "training"
         }
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .validate(&[], &[])
         .fit(&mut net, &x, &y)
@@ -269,6 +279,7 @@ fn what_does_not_fit_together_is_refused() {
             samples: "validation"
         }
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .early_stopping(2)
         .fit(&mut net, &x, &y)
@@ -277,6 +288,7 @@ fn what_does_not_fit_together_is_refused() {
         error.to_string().contains("give them with `validate`"),
         "{error}"
     );
+
     let error = Net::trainer(Adam::new(0.01), Mse)
         .batch_size(0)
         .fit(&mut net, &x, &y)
@@ -287,6 +299,7 @@ fn what_does_not_fit_together_is_refused() {
             .contains("`batch_size` is 0, but must be at least 1"),
         "{error}"
     );
+
     assert_eq!(net.params(), before.params());
 }
 
@@ -329,8 +342,7 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
         "{far}"
     );
 
-    // The outputs grow by some digits in each step, and their squares are the first to be too
-    // large.
+    // The outputs grow by some digits in each step, and their squares overflow first.
     network! { struct Line: [2] -> [1] { Linear<_, 1> } }
     let large = vec![Tensor1::from([10.0, 0.0]); 8];
     let error = Line::trainer(Sgd::new(1.0), Mse)
@@ -383,8 +395,7 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     );
 }
 
-/// A loss of one's own, whose value and slope are what a function says of the output and the
-/// target.
+/// A custom loss, whose value and slope a function computes from the output and the target.
 struct Own<F>(F);
 
 impl<F: Fn(f32, f32) -> (f32, f32)> Loss<Rank1<1>, f32> for Own<F> {
@@ -423,7 +434,7 @@ fn assert_cause<T: std::fmt::Debug>(
 /// A mistake in the last step is found before the training returns and before the checkpoint is
 /// written.
 #[test]
-fn the_last_step_is_looked_at_too() {
+fn the_last_step_is_checked_too() {
     network! { struct Line: [2] -> [1] { fc: Linear<_, 1> } }
     let name = |name: &str| name.to_owned();
     let folder =
@@ -434,7 +445,7 @@ fn the_last_step_is_looked_at_too() {
     let far = [Tensor1::from([1e10]); 4];
     let mut net = Line::init(&mut shapewright::rng(0));
 
-    // A setting did it.
+    // The learning rate is the cause.
     let huge = Line::trainer(Sgd::new(1e30), Mse).checkpoint(&path);
     let cause = NonFinite::Parameter {
         name: name("fc.weight"),
@@ -443,7 +454,7 @@ fn the_last_step_is_looked_at_too() {
     assert_cause(huge.fit(&mut net, &x, &far), 1, 1, cause);
     assert!(!path.exists(), "no checkpoint of what is not finite");
 
-    // Nor is one written if the training is interrupted.
+    // No checkpoint is written if the training is interrupted.
     let mut net = Line::init(&mut shapewright::rng(0));
     let interrupted = Line::trainer(Sgd::new(1e30), Mse)
         .batch_size(1)
@@ -456,7 +467,7 @@ fn the_last_step_is_looked_at_too() {
     assert_cause(interrupted.fit(&mut net, &x, &far), 1, 1, cause);
     assert!(!path.exists(), "no checkpoint of what is not finite");
 
-    // That of the epoch before stays as it was.
+    // The checkpoint of the epoch before stays as it was.
     let mut net = Line::init(&mut shapewright::rng(0));
     let schedule = |step: u64| if step == 1 { 1e38 } else { 1e-3 };
     let second = Line::trainer(Sgd::new(1.0), Mse)
@@ -483,7 +494,7 @@ fn the_last_step_is_looked_at_too() {
     );
     std::fs::remove_dir_all(folder).unwrap();
 
-    // The squares of a gradient that is finite itself.
+    // The gradient is finite, but its squares are not.
     let mut net = Line::init(&mut shapewright::rng(0));
     let squares =
         Line::trainer(Adam::new(0.1), Own(|y: f32, _: f32| (y, 1e30))).fit(&mut net, &x, &far);
@@ -507,7 +518,8 @@ fn gradients_that_are_not_finite_have_a_cause() {
         net.params_mut().fill(1.0);
         net
     };
-    // The loss's own: found before the step is made.
+
+    // The gradient of the loss itself: it is found before the step is made.
     for slope in [f32::NAN, f32::INFINITY] {
         let mut net = net();
         let before = net.params().to_vec();
@@ -516,7 +528,8 @@ fn gradients_that_are_not_finite_have_a_cause() {
         assert_cause(result, 1, 1, NonFinite::LossGradient);
         assert_eq!(net.params(), before);
     }
-    // Made so on the way back, for optimizers that hide it in their own ways.
+
+    // A gradient that becomes infinite in backward, which each optimizer hides in another way.
     fn check<O: Optimizer + Sync>(
         optimizer: O,
         mut net: Box<Deep>,
@@ -525,6 +538,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
     ) {
         net.body.weight = [[1e-30]];
         net.head.weight = [[1e30]];
+
         let result = Deep::trainer(optimizer, Own(|y: f32, _: f32| (y, 1e20))).fit(&mut net, x, y);
         let Err(TrainError::NotFinite {
             cause: NonFinite::Gradient { name },
@@ -536,6 +550,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
         };
         assert_eq!(name, "body.bias");
     }
+
     check(Sgd::new(0.1), net(), &x, &y);
     check(Sgd::new(0.1).momentum(0.9), net(), &x, &y);
     check(Adam::new(0.1), net(), &x, &y);
@@ -548,7 +563,7 @@ fn gradients_that_are_not_finite_have_a_cause() {
     check(Lion::new(0.1), net(), &x, &y);
 }
 
-/// A layer of one's own that is not defined below zero.
+/// A custom layer that is not defined below zero.
 struct Root;
 
 impl<S: Shape> ShapeRule<S> for Root {
@@ -573,15 +588,17 @@ impl InPlace for Root {
     }
 }
 
-/// Large inputs are told from large parameters.
+/// The error distinguishes large inputs from large parameters.
 #[test]
 fn the_cause_of_an_infinite_loss_is_what_is_large() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
     let y = [Tensor1::from([0.0]); 4];
     let mut net = Deep::init(&mut shapewright::rng(0));
+
     let train = |net: &mut Deep, x: f32| {
         Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y)
     };
+
     assert_cause(
         train(&mut net, 1e30),
         1,
@@ -590,6 +607,7 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
             largest: 1e30_f32.into(),
         },
     );
+
     net.head.weight[2] = [3e30];
     let name = "head.weight".to_owned();
     let largest = 3e30_f32.into();
@@ -603,7 +621,8 @@ fn the_cause_of_an_infinite_loss_is_what_is_large() {
             lr: 0.1,
         },
     );
-    // A layer of one's own that is not defined there is itself to blame.
+
+    // A custom layer that is not defined there is the cause itself.
     network! { struct Odd: [1] -> [1] { fc: Linear<_, 4>, odd: Root, head: Linear<_, 1> } }
     let mut net = Odd::init(&mut shapewright::rng(0));
     net.fc.bias = [-1.0; 4];
@@ -624,6 +643,7 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
     network! { struct Line: [1] -> [1] { Linear<_, 1> } }
     let x = [Tensor1::from([1.0]); 4];
     let y = [Tensor1::from([0.0]); 4];
+
     let fit = |vx: f32, vy: f32| {
         let mut net = Line::init(&mut shapewright::rng(0));
         let vx = [x[0], Tensor1::from([vx])];
@@ -634,6 +654,7 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
             .validate(&vx, &vy)
             .fit(&mut net, &x, &y)
     };
+
     assert_cause(
         fit(1.0, f32::NAN),
         1,
@@ -646,24 +667,35 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
         1,
         NonFinite::ValidationLoss { inputs: true },
     );
+    assert_cause(
+        fit(1e30, 1.0),
+        1,
+        1,
+        NonFinite::LargeValidationInputs {
+            largest: f64::from(1e30_f32),
+        },
+    );
     assert_eq!(fit(1.0, 1.0).expect("a training").epochs.len(), 3);
 }
 
-/// Statistics of a batch that no f32 holds are not taken in.
+/// Statistics of a batch that do not fit in an f32 are not taken over, and end the training.
 #[test]
 fn statistics_stay_finite() {
     network! {
         struct Net: [2, 2, 1] -> [1] { norm: BatchNorm2d<_>, Flatten, fc: Linear<_, 1> }
     }
+
     let mut x = [Tensor3::from([[[1.0], [2.0]], [[3.0], [4.0]]]); 6];
     let y = [Tensor1::from([0.5]); 6];
     x[4] = Tensor3::full(1e25);
+
     for accumulate in [1, 2] {
         let mut net = Net::init(&mut shapewright::rng(0));
         let trainer = Net::trainer(Sgd::new(0.01), Mse)
             .batch_size(2)
             .epochs(2)
             .accumulate(accumulate);
+
         let error = trainer.fit(&mut net, &x, &y).unwrap_err();
         let name = "norm.running_var".to_owned();
         assert!(

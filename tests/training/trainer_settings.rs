@@ -59,7 +59,7 @@ fn trainer<'a, O: Optimizer + Sync>(optimizer: O) -> On<'a, O> {
         .seed(5)
 }
 
-/// Returns the parameters after a training on 37 samples.
+/// Returns the parameters after training on 37 samples.
 fn trained<O: Optimizer + Sync>(trainer: On<'_, O>) -> Vec<f64> {
     let ((x, y), mut net) = (samples(37, 1), net());
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
@@ -78,22 +78,25 @@ fn by_hand<O: Optimizer + Sync>(
     let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
     workspace.reseed(rng.next_u64());
     let mut batches = Batches::new(&x, &y, 10);
+
     for _ in 0..EPOCHS {
         batches.shuffle(&mut rng);
         while let Some((x, y)) = batches.next_batch() {
             let mut pass = net.forward_train(x, &mut workspace);
             pass.loss(&Mse, y);
             pass.backward(&mut gradient);
+
             let step = state.steps();
             change(step, &net, &mut state, &mut gradient);
             state.step(&mut net, &gradient);
             after(step, &net);
         }
     }
+
     net.params().to_vec()
 }
 
-/// By hand, with a learning rate for each step.
+/// Trains by hand, with a learning rate for each step.
 fn with_lr(lr: impl Fn(u64) -> f64) -> Vec<f64> {
     by_hand(
         Adam::new(1.0).state(),
@@ -113,7 +116,7 @@ fn schedules_set_the_learning_rate_by_step_or_by_epoch() {
     assert_eq!(by_epoch, with_lr(|step| schedule().lr(step / STEPS)));
     let function = trained(trainer(Adam::new(9.0)).schedule(|step: u64| 0.1 / (step + 1) as f64));
     assert_eq!(function, with_lr(|step| 0.1 / (step + 1) as f64));
-    // `adjust` comes after it.
+    // `adjust` runs after the schedule.
     let adjusted = trainer(Adam::new(9.0))
         .schedule(schedule())
         .adjust(|adam, _| adam.lr *= 0.5);
@@ -124,6 +127,7 @@ fn schedules_set_the_learning_rate_by_step_or_by_epoch() {
 fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
     let ((x, y), (vx, vy)) = (samples(37, 1), samples(9, 2));
     let plateau = || ReduceLrOnPlateau::new().patience(1).factor(0.5);
+
     let lrs = RefCell::new(Vec::new());
     let watch = |step: &Step, _: &Net| {
         if step.step % STEPS == 1 {
@@ -131,18 +135,21 @@ fn a_plateau_of_the_validation_loss_reduces_the_learning_rate() {
         }
         ControlFlow::Continue(())
     };
-    // Far too large: the loss goes up and down.
+
+    // The learning rate is far too large, so that the loss goes up and down.
     let trainer = trainer(Sgd::new(0.9))
         .epochs(20)
         .validate(&vx, &vy)
         .schedule(plateau())
         .on_step(watch);
     let history = trainer.fit(&mut net(), &x, &y).unwrap();
+
     let (mut lr, mut by_hand, mut expected) = (0.9, plateau(), Vec::new());
     for epoch in &history.epochs {
         expected.push(lr);
         lr = by_hand.step(lr, epoch.validation_loss.unwrap());
     }
+
     assert_eq!(*lrs.borrow(), expected);
     assert!(lr < 0.9, "the learning rate was never reduced");
 }
@@ -184,7 +191,7 @@ fn gradients_are_clipped_and_penalties_added() {
         l2_penalty(net, layer!(Net), 0.02, gradient);
     });
     assert_eq!(trained(penalties), expected);
-    // Both together: penalties, then values, then the norm.
+    // All together: penalties, then clipping by value, then by norm.
     let all = trainer(Sgd::new(0.3))
         .clip_grad_norm(0.1)
         .clip_grad_value(0.05)
@@ -205,28 +212,32 @@ fn parts_are_frozen_and_backward_ends_above_them() {
             .freeze(layer!(Net, fc2.bias))
             .scale(layer!(Net, out), 0.5)
     };
+
     let seen = RefCell::new(0.0);
     let watch = |step: &Step, _: &Net| {
         *seen.borrow_mut() = step.gradient_norm.unwrap();
         ControlFlow::Continue(())
     };
+
     let frozen = trainer(AdamW::new(0.1))
         .param_groups(parts)
         .clip_grad_norm(0.01)
         .l2_penalty(layer!(Net), 0.1);
     let frozen = trained(frozen.on_step(watch));
+
     let (norm, head) = (RefCell::new(0.0), layer!(Net, out));
     let expected = by_hand(
         parts(AdamW::new(0.1).state()),
         |_, net, _, gradient| {
             l2_penalty(net, layer!(Net), 0.1, gradient);
-            // Frozen parts do not count for the norm.
+            // Frozen parts do not count towards the norm.
             (gradient.fc1.weight, gradient.fc1.bias) = Default::default();
             gradient.fc2.bias = Default::default();
             *norm.borrow_mut() = clip_grad_norm(gradient, 0.01).unwrap();
         },
         |_, _| (),
     );
+
     assert_eq!((&frozen, seen), (&expected, norm));
     let begin = net();
     assert_eq!(
@@ -240,6 +251,7 @@ fn parts_are_frozen_and_backward_ends_above_them() {
 fn accumulated_batches_are_one_large_batch() {
     network! { struct Plain: [3] -> [1] as f64 { fc1: Linear<_, 8>, Tanh, Linear<_, 1> } }
     let (x, y) = samples(37, 1);
+
     let run = |batch_size: usize, accumulate: usize| {
         let mut net = Plain::init(&mut shapewright::rng(4));
         let seen = RefCell::new(Vec::new());
@@ -248,6 +260,7 @@ fn accumulated_batches_are_one_large_batch() {
             ControlFlow::Continue(())
         };
         let progress = RefCell::new(Vec::new());
+
         let trainer = Plain::trainer(Sgd::new(0.3).momentum(0.9), Mse)
             .epochs(EPOCHS)
             .batch_size(batch_size);
@@ -258,17 +271,20 @@ fn accumulated_batches_are_one_large_batch() {
             .accumulate(accumulate)
             .fit(&mut net, &x, &y)
             .unwrap();
+
         let epochs: Vec<_> = history
             .epochs
             .iter()
             .map(|epoch| (epoch.steps, epoch.epoch))
             .collect();
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.loss).collect();
+
         (
             (progress.into_inner(), epochs),
             [net.params().to_vec(), seen.into_inner(), losses],
         )
     };
+
     // The last batch has 7 samples, or 5 and 2, or 4 and 3.
     let (steps, large) = run(10, 1);
     assert_eq!(steps.1, [(4, 1), (8, 2), (12, 3)]);
@@ -280,6 +296,7 @@ fn accumulated_batches_are_one_large_batch() {
             steps: 12
         }
     );
+
     for (batch_size, accumulate) in [(5, 2), (2, 5), (1, 10)] {
         let (small_steps, small) = run(batch_size, accumulate);
         assert_eq!(small_steps, steps);
@@ -294,7 +311,7 @@ fn accumulated_batches_are_one_large_batch() {
     }
 }
 
-/// Trains with an average; the parameters of each epoch, as the observer sees them, and the
+/// Trains with an average. Returns the parameters of each epoch, as the observer sees them, and the
 /// validation losses.
 fn averaged(trainer: On<'_, Sgd>) -> (Vec<f64>, Vec<Vec<f64>>, Vec<f64>) {
     let ((x, y), (vx, vy), mut net) = (samples(37, 1), samples(9, 2), net());
@@ -329,12 +346,14 @@ fn averages_are_validated_and_become_the_network() {
             .sum::<f64>()
             / 9.0
     };
+
     for (average, from, by_epoch) in [
         (WeightAverage::<Net>::ema(0.7), 1, false),
         (WeightAverage::ema_corrected(0.7), 2, false),
         (WeightAverage::swa(), 2, true),
     ] {
         let (mut expected, mut seen) = (average.clone(), Vec::new());
+
         by_hand(
             Sgd::new(0.2).state(),
             |_, _, _, _| (),
@@ -355,10 +374,12 @@ fn averages_are_validated_and_become_the_network() {
                 }
             },
         );
+
         let trainer = trainer(Sgd::new(0.2))
             .average(average)
             .average_from(from as usize);
         let (net, epochs, losses) = averaged(trainer);
+
         assert_eq!(bits(&net), bits(expected.network().params()));
         for ((epoch, loss), expected) in epochs.iter().zip(losses).zip(&seen) {
             assert_eq!(bits(epoch), bits(expected.params()));
@@ -385,6 +406,7 @@ fn early_stopping_keeps_the_best_average() {
 #[test]
 fn an_observer_of_steps_interrupts_within_an_epoch() {
     let ((x, y), mut net) = (samples(37, 1), net());
+
     let steps = RefCell::new(Vec::new());
     let watch = |step: &Step, net: &Net| {
         steps
@@ -396,10 +418,12 @@ fn an_observer_of_steps_interrupts_within_an_epoch() {
             ControlFlow::Continue(())
         }
     };
+
     let history = trainer(Sgd::new(0.2))
         .on_step(watch)
         .fit(&mut net, &x, &y)
         .unwrap();
+
     assert_eq!((history.interrupted, history.epochs.len()), (true, 1));
     let steps = steps.into_inner();
     assert_eq!(
@@ -416,11 +440,13 @@ fn an_observer_of_steps_interrupts_within_an_epoch() {
 fn settings_that_make_no_sense_are_refused() {
     let ((x, y), mut net) = (samples(37, 1), net());
     let before = net.params().to_vec();
+
     let mut reason = |trainer: On<'_, Sgd>| match trainer.fit(&mut net, &x, &y) {
         Err(error @ (TrainError::Setting(_) | TrainError::Combination { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let plain = || trainer(Sgd::new(0.1));
+
     assert!(
         reason(plain().schedule(ReduceLrOnPlateau::new())).contains("give them with `validate`")
     );
@@ -442,12 +468,13 @@ fn settings_that_make_no_sense_are_refused() {
         reason(plain().average_from(2))
             .contains("`average_from` needs an average of the parameters; give it with `average`")
     );
+
     assert_eq!(net.params(), before);
 }
 
-/// Every number that a trainer is told has a range, and the error names the setting.
+/// Every number that a trainer takes has a range, and the error names the setting.
 #[test]
-fn each_number_has_its_range() {
+fn each_numeric_setting_has_its_range() {
     let ((x, y), mut net) = (samples(37, 1), net());
     let before = net.params().to_vec();
     let mut refused =
@@ -490,7 +517,7 @@ fn each_number_has_its_range() {
             "scale",
         );
         refused(trainer(Sgd::new(bad)), optimizer, "lr");
-        // What is only known when the step comes.
+        // These settings are only known at the step.
         refused(plain().schedule(move |_| bad), schedule, "lr");
         refused(plain().adjust(move |sgd, _| sgd.lr = bad), optimizer, "lr");
         refused(
@@ -502,8 +529,8 @@ fn each_number_has_its_range() {
     assert_eq!(net.params(), before);
 }
 
-/// A schedule whose learning rate is wrong at some step ends the training there, with the steps
-/// before made.
+/// A schedule whose learning rate is wrong at some step ends the training there. The steps before
+/// it have been made.
 #[test]
 fn a_learning_rate_is_checked_at_each_step() {
     let ((x, y), mut net) = (samples(37, 1), net());
@@ -520,11 +547,12 @@ fn a_learning_rate_is_checked_at_each_step() {
     assert!(net.params().iter().all(|x| x.is_finite()));
 }
 
-/// Functions without an error to return panic, as an optimizer's step does.
+/// Functions that return no error panic, as an optimizer's step does.
 #[test]
 fn free_functions_refuse_settings_out_of_their_ranges() {
     fn refused(call: impl FnOnce(&mut Net), setting: &str) {
         let mut gradient = net();
+
         let call = AssertUnwindSafe(|| call(&mut gradient));
         let message = *catch_unwind(call)
             .expect_err(setting)
@@ -533,6 +561,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
         assert!(message.contains(setting), "{message}");
         assert_eq!(gradient.params(), net().params());
     }
+
     let network = net();
     for bad in [-1.0, f64::NAN, f64::NEG_INFINITY] {
         refused(
@@ -543,6 +572,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
             |gradient| clip_grad_value(gradient, bad),
             "clip_grad_value's `clip_value` is",
         );
+
         let part = layer!(Net, out);
         refused(
             |gradient| _ = l1_penalty(&*network, part, bad, gradient),
@@ -552,6 +582,7 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
             |gradient| _ = l2_penalty(&*network, part, bad, gradient),
             "l2_penalty's `lambda` is",
         );
+
         refused(
             |net| Sgd::new(0.1).state().scale(part, bad).step(net, &network),
             "optimizer's `scale` is",
@@ -563,13 +594,14 @@ fn free_functions_refuse_settings_out_of_their_ranges() {
         };
         refused(step, "optimizer's `lr` is");
     }
-    // Infinity bounds nothing, and gives the norm.
+
+    // With infinity, nothing is clipped, and the norm is returned.
     let mut gradient = net();
     let norm = clip_grad_norm(&mut *gradient, f64::INFINITY).expect("a norm");
     assert!(norm > 0.0 && gradient.params() == network.params());
 }
 
-/// The columns of a history have names of their own.
+/// The columns of a history have unique names.
 #[test]
 fn each_metric_has_a_name_of_its_own() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
@@ -615,7 +647,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(epoch.metrics[1].0, "again");
     assert_eq!(epoch.metrics[0].1, epoch.metrics[1].1);
 
-    // A history that was made by hand numbers them.
+    // In a history that was made by hand, equal names are numbered.
     let metrics = ["loss", "a", "a", "a 2"]
         .map(|name| (name.to_owned(), 0.5))
         .to_vec();
@@ -636,7 +668,7 @@ fn each_metric_has_a_name_of_its_own() {
         history.to_json()
     );
 
-    // An epoch may have metrics that the first has not.
+    // An epoch may have metrics that the first one lacks.
     let mut other = history.epochs[0].clone();
     other.metrics = vec![("b".to_owned(), 0.25), ("a".to_owned(), 0.75)];
     let history = History {
@@ -655,7 +687,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
-/// A plateau watches the validation loss, or a metric that is named.
+/// A plateau watches the validation loss, or a named metric.
 #[test]
 fn a_plateau_watches_a_metric() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
@@ -694,7 +726,7 @@ fn a_plateau_watches_a_metric() {
                 .expect("the metric");
             lr = by_hand.step(lr, *value);
         }
-        // The network gets better, so that only the wrong way round reduces the learning rate.
+        // The network improves, so that only the wrong mode reduces the learning rate.
         assert_eq!(
             lr < 0.2,
             (mode, metric) == (PlateauMode::Max, "mae"),
@@ -717,14 +749,16 @@ fn a_plateau_watches_a_metric() {
 
 #[test]
 fn norms_that_are_not_finite_end_the_training() {
-    let ((x, y), mut net) = (samples(37, 1), net());
-    // The loss is finite, the square of its gradient is not.
-    let y: Vec<Y> = y.iter().map(|_| Tensor::from([1e150])).collect();
+    network! { struct Line: [1] -> [1] as f64 { fc: Linear<_, 1> } }
+    // The loss and its gradient are finite, and that of the weight is not.
+    let x = [Tensor1::from([1e158])];
+    let y = [Tensor1::from([1e150])];
+    let mut net = Line::zeros();
     let before = net.params().to_vec();
-    let far = trainer(Sgd::new(0.1))
-        .clip_grad_norm(1.0)
-        .l1_penalty(layer!(Net), 1e300);
+
+    let far = Line::trainer(Sgd::new(0.1), Mse).clip_grad_norm(1.0);
     let error = far.fit(&mut net, &x, &y).unwrap_err();
+
     let TrainError::NonFiniteNorm {
         epoch: 1,
         step: 1,
@@ -733,11 +767,34 @@ fn norms_that_are_not_finite_end_the_training() {
     else {
         panic!("{error}")
     };
+
     assert!(
         !norm.is_finite() && error.to_string().contains("at step 1, in epoch 1"),
         "{error}"
     );
     assert_eq!(net.params(), before);
+}
+
+/// A setting that an `f32` cannot hold is infinite in the arithmetic of the network.
+#[test]
+fn settings_that_are_infinite_as_an_f32_are_refused() {
+    network! { struct Line: [1] -> [1] { fc: Linear<_, 1> } }
+    let x = [Tensor1::from([1.0]); 64];
+    let check = |trainer: Trainer<'_, Line, Sgd, Mse, Tensor1<1>>, setting: &str| {
+        let mut net = Line::zeros();
+        let error = trainer.fit(&mut net, &x, &x).expect_err(setting);
+        let TrainError::Setting(error) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(error.setting, setting);
+        assert_eq!(error.expected, "at most 3.4e38, the largest `f32`");
+        assert!(net.params().iter().all(|p| *p == 0.0));
+    };
+    let trainer = |lr: f64| Line::trainer(Sgd::new(lr), Mse);
+    check(trainer(0.1).l1_penalty(layer!(Line), 1e300), "l1_penalty");
+    check(trainer(0.1).l2_penalty(layer!(Line), 1e39), "l2_penalty");
+    check(trainer(1e39), "lr");
+    check(trainer(0.1).schedule(|_| 1e39), "lr");
 }
 
 #[test]
@@ -766,7 +823,7 @@ fn batches_that_are_gathered_ahead_are_the_same() {
         }
     }
     assert_eq!(bits(trained.params()), bits(by_hand.params()));
-    // A panic of an observer goes on, and the thread ends.
+    // A panic of an observer reaches the caller, and the thread ends.
     let watch = |_: &Step, _: &Broad| -> ControlFlow<()> { panic!("an observer") };
     let trainer = Broad::trainer(Sgd::new(0.01), Mse)
         .batch_size(10)
@@ -780,8 +837,8 @@ fn batches_that_are_gathered_ahead_are_the_same() {
     );
 }
 
-/// Changes nothing, counts how often its gradient is asked for, and measures the mean of what it
-/// sees.
+/// A layer that changes nothing, counts the calls of `backward_params`, and measures the mean of
+/// its inputs.
 struct Watch;
 
 #[derive(Clone, Copy, Debug, Parameters)]
@@ -855,7 +912,7 @@ fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer(
             .seed(5)
     };
     trainer().fit(&mut net, &x, &y).unwrap();
-    // As if each batch were a step of its own.
+    // The mean is updated by each batch, not by each step.
     let (mut mean, mut batches) = (0.0, Batches::new(&x, &y, 5));
     rng.next_u64();
     batches.shuffle(&mut rng);

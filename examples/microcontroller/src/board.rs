@@ -93,7 +93,7 @@ extern "C" fn fault() -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    // Without the message: formatting text takes more flash than the network's code.
+    // Omits the message: formatting text takes more flash than the network's code.
     print("panic");
     if let Some(place) = info.location() {
         print(" in ");

@@ -4,7 +4,7 @@
 use super::implicit_gemm::{DEPTH, From, RowTile, Taps};
 use crate::simd::{Op, Simd, adding, unrolled};
 
-/// Rows of the largest tile: as many chains as multiply-adds are in flight.
+/// The number of rows of the largest tile: one chain for each multiply-add in flight.
 const ROWS: usize = 8;
 
 /// `c = bias + sum(a * weight)` for rows of `channels` elements, as in

@@ -29,7 +29,7 @@ impl ConvSizes {
         let [height, width] = self.size;
         let pad = self.pad[0];
 
-        // At least one row, also if all are padding.
+        // At least one row, even if all are padding.
         let first = (rows.start * self.stride[0]).saturating_sub(pad);
         let first = min(first, height - 1);
         let last = (rows.end - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0];

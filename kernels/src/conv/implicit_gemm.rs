@@ -157,7 +157,7 @@ pub(super) enum From {
     Zero,
     /// One number for each column.
     Bias(*const f32),
-    /// Zero, and the sums are added to what C holds.
+    /// Zero, and the sums are added to the contents of C.
     Accumulate,
 }
 
@@ -380,6 +380,7 @@ impl Strip {
     #[inline(always)]
     fn run<S: Simd>(self, s: S, vectors: usize) {
         let whole = !S::MASKED_LOADS && self.last == S::LANES;
+
         match vectors {
             1 if whole => s.outline(StripOp::<1, true>(self)),
             1 => s.outline(StripOp::<1, false>(self)),

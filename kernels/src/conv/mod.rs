@@ -78,7 +78,7 @@ pub struct ConvInputGrad<'a, T> {
     pub bias: Option<&'a [T]>,
     pub dx: &'a mut [T],
     pub relu: bool,
-    /// As [`Conv::memory`], with the length of [`ConvSizes::input_grad_memory`].
+    /// Like [`Conv::memory`], with the length of [`ConvSizes::input_grad_memory`].
     pub memory: &'a mut [T],
 }
 
@@ -92,13 +92,13 @@ pub struct ConvWeightGrad<'a, T> {
     pub x: &'a [T],
     pub dy: &'a [T],
     pub gradient: &'a mut [T],
-    /// Whether to add to what `gradient` holds.
+    /// Whether to add to the contents of `gradient`.
     pub accumulate: bool,
     /// The number of parts in which it is computed.
     pub parts: usize,
     /// The function that computes the parts.
     pub share: Share<T>,
-    /// As [`Conv::memory`], for all parts, with the length of [`ConvSizes::weight_grad_memory`].
+    /// Like [`Conv::memory`], for all parts, with the length of [`ConvSizes::weight_grad_memory`].
     pub memory: &'a mut [T],
 }
 
@@ -224,7 +224,7 @@ impl ConvSizes {
         most
     }
 
-    /// As [`forward_memory`](Self::forward_memory), of [`ConvInputGrad::memory`].
+    /// Like [`forward_memory`](Self::forward_memory), of [`ConvInputGrad::memory`].
     pub const fn input_grad_memory(&self, samples: usize, whole: usize) -> usize {
         if !self.is_consistent() {
             return 0;
@@ -239,8 +239,8 @@ impl ConvSizes {
         most
     }
 
-    /// As [`forward_memory`](Self::forward_memory), of [`ConvWeightGrad::memory`] for a batch of at
-    /// most `samples` samples in this number of parts.
+    /// Like [`forward_memory`](Self::forward_memory), of [`ConvWeightGrad::memory`] for a batch of
+    /// at most `samples` samples in this number of parts.
     pub const fn weight_grad_memory(&self, samples: usize, parts: usize) -> usize {
         if !self.is_consistent() {
             return 0;
@@ -359,7 +359,7 @@ impl ConvSizes {
         samples
     }
 
-    /// As `check`, for some rows of the output if there is one image. Returns the numbers of
+    /// Like `check`, for some rows of the output if there is one image. Returns the numbers of
     /// samples and rows.
     fn check_rows(&self, x: usize, y: usize, first_row: usize) -> [usize; 2] {
         if x != self.input_len() {

@@ -155,7 +155,7 @@ impl WeightRowsOp<'_> {
 struct Sums<'a> {
     gradient: &'a mut [f32],
     run: &'a mut [f32],
-    /// Whether the next sums for the gradient are added to what it holds.
+    /// Whether the next sums for the gradient are added to its contents.
     accumulate: bool,
     /// The number of output pixels in the run so far.
     pixels: usize,
@@ -163,7 +163,7 @@ struct Sums<'a> {
 
 impl Sums<'_> {
     /// Returns the destination of the sums over `pixels` output pixels, and whether they are added
-    /// to what it holds.
+    /// to its contents.
     fn next(&mut self, pixels: usize) -> (&mut [f32], bool) {
         if self.run.is_empty() {
             return (

@@ -25,9 +25,9 @@ pub trait Function: Copy {
     fn single(self, kernels: F32Kernels, x: Option<&[f32]>, y: &mut [f32]);
     /// Computes `dy *= f'` from `at`, the outputs or the inputs as [`Self::FROM_OUTPUT`] says.
     fn single_grad(self, kernels: F32Kernels, at: &[f32], dy: &mut [f32]);
-    /// As `single`.
+    /// Like `single`.
     fn double(self, x: Option<&[f64]>, y: &mut [f64]);
-    /// As `single_grad`.
+    /// Like `single_grad`.
     fn double_grad(self, at: &[f64], dy: &mut [f64]);
 }
 

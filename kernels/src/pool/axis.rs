@@ -294,7 +294,7 @@ impl Axis {
     pub(super) const fn all_reads(&self) -> usize {
         match self.reach {
             Reach::Windows { kernel, .. } => sizes::product(&[self.output, kernel]),
-            // Two windows share one position at most.
+            // Two windows share at most one position.
             Reach::Even => sizes::sum(&[self.input, self.output]),
             Reach::Linear { .. } => sizes::product(&[self.output, 2]),
         }
@@ -321,6 +321,7 @@ mod tests {
                 next == readers || next.is_empty() && readers.is_empty(),
                 "{axis:?} at {i}"
             );
+
             for o in 0..axis.output {
                 let window = axis.window(o);
                 let mut taps =
@@ -334,6 +335,8 @@ mod tests {
                 assert_eq!(found, tap, "{axis:?}, {o} reads {i}");
             }
         }
+
+        // The weights of each window add up to the unit.
         if let Reach::Linear { .. } = axis.reach {
             for o in 0..axis.output {
                 let Window { first, count, .. } = axis.window(o);
@@ -345,6 +348,7 @@ mod tests {
                 );
             }
         }
+
         for o in 0..axis.output {
             let window = axis.window(o);
             assert!(window.count <= axis.widest() && window.first <= axis.input);
@@ -378,6 +382,7 @@ mod tests {
                     let Some(room) = whole.checked_sub((kernel - 1) * dilation + 1) else {
                         continue;
                     };
+
                     agrees(Axis {
                         input,
                         output: room / stride + 1,
@@ -385,6 +390,7 @@ mod tests {
                     });
                 }
             }
+
             for output in 1..15 {
                 agrees(Axis {
                     input,
@@ -392,6 +398,7 @@ mod tests {
                     reach: Reach::Even,
                 });
             }
+
             for factor in 1..5 {
                 agrees(Axis {
                     input,
@@ -413,6 +420,7 @@ mod tests {
             [0, 1, 2].map(|o| (axis.window(o).first, axis.window(o).count)),
             [(0, 2), (1, 3), (3, 2)]
         );
+
         let reach = Reach::Windows {
             kernel: 3,
             stride: 2,
@@ -428,6 +436,7 @@ mod tests {
             [0, 1].map(|o| (axis.window(o).first, axis.window(o).count)),
             [(1, 2), (1, 3)]
         );
+
         let axis = Axis {
             input: 2,
             output: 4,

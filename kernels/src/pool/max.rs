@@ -370,7 +370,7 @@ impl GradRows<'_> {
         sum
     }
 
-    /// As `sum`, for more readers than are added one after the other.
+    /// Like `sum`, for more readers than are added one after the other.
     ///
     /// # Safety
     /// As for `sum`.
@@ -379,6 +379,7 @@ impl GradRows<'_> {
         let mut pairs = Pairs::new();
         let mut sum = [s.zero()];
         let mut added = 0;
+
         // SAFETY: guaranteed by the caller.
         unsafe {
             self.each_term(
@@ -398,6 +399,7 @@ impl GradRows<'_> {
                 },
             );
         }
+
         pairs.finish(sum, adding(s))[0]
     }
 

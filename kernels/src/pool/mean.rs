@@ -421,7 +421,7 @@ impl Pixel {
         }
     }
 
-    /// As `block`, for a window with more pixels than are added one after the other.
+    /// Like `block`, for a window with more pixels than are added one after the other.
     ///
     /// # Safety
     /// As for `block`.

@@ -57,7 +57,7 @@ pub(in super::super) fn max_pool<T: Real>(
         check_same("max_pool", y.len(), codes.len());
     }
 
-    // Where no element is larger than minus infinity, it is the first tap.
+    // If no element is larger than minus infinity, the maximum is the first tap.
     codes.fill(-T::one());
 
     plane.each_tap(samples, |_, to, tap, _, from| {

@@ -40,7 +40,7 @@ pub(super) trait Op {
     fn call<S: Simd>(self, s: S) -> Self::Out;
 }
 
-/// Asks for the number of lanes, for callers that have no vectors themselves.
+/// An operation that returns the number of lanes, for callers without vectors of their own.
 pub(super) struct Lanes;
 
 impl Op for Lanes {
@@ -67,7 +67,7 @@ pub(super) trait Simd: Copy + 'static {
     /// of 16 registers.
     const TILE: usize;
     /// Whether a right-hand matrix with contiguous rows is packed, if there are many rows on the
-    /// left: it costs memory, and pays off where caches are.
+    /// left: it costs memory, and pays off on processors with caches.
     const PACKS: bool = true;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
@@ -76,7 +76,7 @@ pub(super) trait Simd: Copy + 'static {
     /// The processor has the tier's instructions.
     unsafe fn run<O: Op>(op: O) -> O::Out;
 
-    /// As `run`, from within the tier.
+    /// Like `run`, from within the tier.
     #[inline(always)]
     fn outline<O: Op>(self, op: O) -> O::Out {
         // SAFETY: `self` proves that the processor has the instructions.
@@ -285,7 +285,7 @@ pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     }
 }
 
-/// As `unrolled`, for the rows and, within each, the vectors of a tile.
+/// Like `unrolled`, for the rows and, within each, the vectors of a tile.
 #[inline(always)]
 pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(usize, usize)) {
     unrolled::<MR>(
@@ -316,7 +316,7 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
     sum
 }
 
-/// As `sum_of`, for several sums in one pass.
+/// Like `sum_of`, for several sums in one pass.
 #[inline(always)]
 pub(super) fn sums_of<S: Simd, const N: usize>(
     s: S,

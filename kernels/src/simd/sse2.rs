@@ -236,6 +236,7 @@ impl Simd for Sse2 {
             let mut b = row(1);
             let mut c = row(2);
             let mut d = row(3);
+
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
             for (r, v) in [a, b, c, d].into_iter().enumerate() {
                 _mm_storeu_ps(dst.add(r * dst_stride), v);

@@ -21,11 +21,13 @@ fn matches_the_reference<F: Function + std::fmt::Debug>(f: F) {
             let mut y = Guarded::empty(len);
             let mut in_place = x.clone();
             let mut want = widen(&x);
+
             kernels.function(f, Some(&x), &mut y);
             kernels.function(f, None, &mut in_place);
             F64Kernels.function(f, None, &mut want);
             close(&y, &want);
             assert_eq!(y[..], in_place[..], "{f:?}");
+
             let mut dx = dy.clone();
             let mut want_dx = widen(&dy);
             kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dx);
@@ -178,7 +180,7 @@ fn limits() {
         with([NAN, NAN, NAN, 0.0, 0.0], [1.0, 0.0625, 0.0625]),
     );
 
-    // PyTorch's gelu(-inf) is NaN, too: minus infinity times 0.
+    // PyTorch's gelu(-inf) is NaN as well: minus infinity times 0.
     check_limits(
         Gelu,
         with(
@@ -267,7 +269,7 @@ fn relu_grad_is_pytorchs() {
     }
 }
 
-/// Where the derivative is 0, no gradient passes, however large it is.
+/// If the derivative is 0, no gradient passes, however large it is.
 #[test]
 fn saturated_functions_stop_infinite_gradients() {
     for kernels in all_tiers() {
@@ -434,7 +436,8 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         "{y:?}"
     );
 
-    // As in PyTorch, infinity and NaN spoil their row; so does a row of minus infinities.
+    // As in PyTorch, infinity and NaN make their row NaN, and so do minus infinities that fill a
+    // row.
     for first in [
         [f32::INFINITY, 0.0],
         [0.0, f32::NAN],

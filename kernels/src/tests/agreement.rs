@@ -32,6 +32,7 @@ impl Each for Updated<'_> {
     {
         let rule = rule(5);
         let mut p = self.x.to_vec();
+
         // No state of a variance is smaller than the square of its mean.
         let mut states = vec![
             self.t
@@ -40,8 +41,10 @@ impl Each for Updated<'_> {
                 .collect::<Vec<f32>>();
             rule.states()
         ];
+
         let mut slices: Vec<&mut [f32]> = states.iter_mut().map(|m| &mut m[..]).collect();
         self.kernels.update(&rule, &mut p, self.t, &mut slices);
+
         self.out.extend(p);
         self.out.extend(states.concat());
     }

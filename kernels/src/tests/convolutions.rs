@@ -428,6 +428,7 @@ fn close<T: Copy + Into<f64>>(
             );
         }
     }
+
     Ok(())
 }
 

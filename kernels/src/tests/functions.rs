@@ -80,7 +80,7 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             assert_ulps(tier, &x, &y, f64::exp, 1.5);
         }
 
-        // Where the result is denormal, it is 0.
+        // Results that would be denormal are 0.
         let mut y = grid(-103.9, -87.301);
         run_math(tier, Function::Exp, &mut y);
         assert!(y.iter().all(|y| y.to_bits() == 0), "{tier}");

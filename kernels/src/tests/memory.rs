@@ -81,7 +81,7 @@ fn sizes_that_wrap_or_do_not_exist_need_no_arithmetic() {
         assert_eq!(sizes.weight_grad_memory(usize::MAX, usize::MAX), 0);
     }
 
-    // More than memory has is too large, and does not wrap.
+    // A length that does not fit into memory is `TOO_LARGE`, and does not wrap.
     let parts = usize::MAX;
     assert_eq!(fine.weight_grad_memory(usize::MAX, parts), {
         fine.weight_grad_memory(usize::MAX, 16)
@@ -144,12 +144,13 @@ proptest! {
     }
 }
 
-/// Without padding, all that the memory is for is packing.
+/// Without padding, the memory is used for packing alone.
 #[test]
 fn convolutions_without_padding_need_no_memory() {
     let sizes = convolution([9, 8], [3, 70], 3, 0);
     let x = numbers(1, sizes.input_len());
     let weight = numbers(2, sizes.weight_rows() * sizes.out_channels);
+
     for kernels in all_tiers() {
         let run = |memory: usize| {
             let mut y = Guarded::empty(sizes.output_len());
@@ -166,6 +167,7 @@ fn convolutions_without_padding_need_no_memory() {
             });
             bits(&y)
         };
+
         assert_eq!(run(0), run(sizes.forward_memory(1, 1)));
     }
 }
@@ -244,6 +246,7 @@ fn weights_of_pixels_that_do_not_fit_are_refused() {
         cols: axis,
         channels: 1,
     };
+
     let kernels = all_tiers().last().unwrap();
     kernels.mean_pool(super::super::MeanPool {
         plane: &plane,

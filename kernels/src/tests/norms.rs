@@ -300,7 +300,7 @@ fn check_groups(
     close(kernels, &weight_sums, &weight_sums64);
     close(kernels, &bias_sums, &bias_sums64);
 
-    // Each of the results can be omitted.
+    // Each result can be omitted.
     let mut alone = vec![0.0; len];
     kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut alone), &mut [], &mut []);
     assert_eq!(bits(&alone), bits(&dx));

@@ -413,7 +413,7 @@ fn lengths_are_checked() {
     );
 }
 
-/// As a wrapped number, 2^20 samples of 2^44 inputs would be none.
+/// The product of 2^20 samples and 2^44 inputs would wrap to 0.
 #[test]
 #[should_panic(expected = "are not samples of 17592186044416 and 1")]
 fn lengths_that_wrap_are_refused() {

@@ -20,7 +20,7 @@
 //! # Ok::<(), shapewright::data::ReadErrors>(())
 //! ```
 //!
-//! A file that is wrong in many places is reported in many errors:
+//! A file that is wrong in many places is reported in many errors, fields of one column in one:
 //!
 //! ```
 //! use shapewright::data::csv::{Csv, CsvValues};
@@ -35,7 +35,7 @@
 //! );
 //! ```
 //!
-//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's
+//! For rows of other kinds, use the `csv` crate itself and a struct that derives serde's
 //! `Deserialize`.
 
 mod records;
@@ -57,7 +57,8 @@ use table::{Row, Table, list};
 /// Settings of a reader of tables.
 ///
 /// By default, the first line has the columns' names, fields are separated by commas,
-/// all columns but the targets are features, and empty fields, `NA`, `NaN`, `nan` and `?` are missing values.
+/// all columns but the targets are features, and empty fields, `?` and the spellings that pandas knows are missing
+/// values: `NA`, `N/A`, `n/a`, `NaN`, `nan`, `NULL`, `null`, `None` and others.
 /// Space around fields does not count, within quotes and around them; lines that have nothing else
 /// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
@@ -81,6 +82,12 @@ pub struct Csv {
     quotes: bool,
     most_errors: usize,
 }
+
+/// The usual spellings of a missing value: those of pandas, and `?`.
+const MISSING: [&str; 18] = [
+    "", "?", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
+    "NULL", "null", "None", "1.#QNAN", "-1.#IND",
+];
 
 /// Rows with `F` features, each of one of `N` classes, as [`Csv::read_classes`] returns them.
 #[derive(Debug, PartialEq)]
@@ -134,7 +141,7 @@ impl Default for Csv {
             columns: None,
             one_hot: Vec::new(),
             classes: None,
-            missing: owned(["", "NA", "NaN", "nan", "?"]),
+            missing: owned(MISSING),
             delimiter: b',',
             quotes: true,
             most_errors: 20,
@@ -206,7 +213,7 @@ impl Csv {
     }
 
     /// Sets the texts that stand for a missing value, instead of an empty field,
-    /// `NA`, `NaN`, `nan` and `?`. In a feature, other text that is no finite number is an error.
+    /// `NA`, `NaN` and the others that [`Csv`] lists. In a feature, other text that is no finite number is an error.
     pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
         Csv {
             missing: owned(texts),
@@ -228,7 +235,8 @@ impl Csv {
         Csv { quotes, ..self }
     }
 
-    /// Sets the number of errors after which reading stops; 20 by default, at least 1.
+    /// Sets the number of errors after which reading stops; 20 by default, at least 1. Fields of one
+    /// column that are wrong are one error, which has their number.
     pub fn most_errors(self, most_errors: usize) -> Self {
         Csv {
             most_errors: most_errors.max(1),
@@ -242,8 +250,8 @@ impl Csv {
     /// all whole numbers are sorted as such.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there or there twice, there are not `F`
-    /// features and `N` classes, or lines are malformed: with too many or too few fields, a
+    /// Returns an error if the file cannot be read, a column is not there or there twice, there are
+    /// not `F` features and `N` classes, or lines are malformed: with too many or too few fields, a
     /// feature that is no finite number, or a class that is missing or none of those that were
     /// declared, or if one was declared twice.
     pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
@@ -256,10 +264,10 @@ impl Csv {
         self.read_classes_from(path, file, target)
     }
 
-    /// Reads what [`Csv::read_classes`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_classes`], from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_classes`].
+    /// Returns the errors of [`Csv::read_classes`].
     pub fn read_classes_from<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -281,7 +289,7 @@ impl Csv {
             }
 
             table.read_features(&row, &mut sample);
-            memory::append(&mut x, slice::from_ref(&*sample));
+            super::extend_from_slice(&mut x, slice::from_ref(&*sample));
 
             let class = table.target(&row, 0);
             match numbers.get(class) {
@@ -336,9 +344,9 @@ impl Csv {
     /// of features alone.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there or there twice, there are not `F`
-    /// features, or lines are malformed: with too many or too few fields, a feature that is no
-    /// finite number, or a target that is missing or none.
+    /// Returns an error if the file cannot be read, a column is not there or there twice, there are
+    /// not `F` features, or lines are malformed: with too many or too few fields, a feature that is
+    /// no finite number, or a target that is missing or none.
     pub fn read_values<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -349,10 +357,10 @@ impl Csv {
         self.read_values_from(path, file, targets)
     }
 
-    /// Reads what [`Csv::read_values`] reads, from any source; the path is for the errors.
+    /// Like [`Csv::read_values`], from any source; the path is for the errors.
     ///
     /// # Errors
-    /// As [`Csv::read_values`].
+    /// Returns the errors of [`Csv::read_values`].
     pub fn read_values_from<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -375,7 +383,7 @@ impl Csv {
             }
 
             table.read_features(&row, &mut sample);
-            memory::append(&mut x, slice::from_ref(&*sample));
+            super::extend_from_slice(&mut x, slice::from_ref(&*sample));
 
             for target in 0..M {
                 let field = table.target(&row, target);
@@ -397,7 +405,7 @@ impl Csv {
                     ),
                 }
             }
-            memory::append(&mut values, slice::from_ref(&*value));
+            super::extend_from_slice(&mut values, slice::from_ref(&*value));
         }
 
         Ok(CsvValues {

@@ -1,8 +1,8 @@
 //! Records of a table: lines cut into fields, without quotes.
 //!
-//! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8
-//! at the beginning. A quote opens a field only where the field begins; elsewhere it is text. The
-//! usual crate takes a quote that is not closed, and the lines after it, for text without an error.
+//! Reads RFC 4180 and its usual variants: any end of lines, blanks around quotes, a byte order mark
+//! of UTF-8. A quote opens a field only where the field begins; elsewhere it is text. The usual
+//! crate takes a quote that is not closed, and the lines after it, for text without an error.
 
 use core::ops::Range;
 use std::io::{self, BufRead, BufReader, Read};
@@ -337,7 +337,7 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// The bytes that come next. A signal does not end it.
+/// Returns the next bytes. A signal does not end the reading.
 fn fill<R: Read>(source: &mut BufReader<R>) -> io::Result<&[u8]> {
     while let Err(error) = source.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {

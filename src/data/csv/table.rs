@@ -23,6 +23,9 @@ pub(super) struct Table<'a, R> {
     features: Vec<Feature<'a>>,
     targets: Vec<usize>,
     errors: Vec<ReadError>,
+    /// For each column with a wrong field, the position of its error and the number of further
+    /// fields that are wrong.
+    wrong_columns: HashMap<usize, (usize, usize)>,
     /// The memory that the rows take, and that they may take.
     taken: u64,
     budget: Budget,
@@ -71,6 +74,7 @@ impl<'a, R: Read> Table<'a, R> {
             features: Vec::new(),
             targets: Vec::new(),
             errors: Vec::new(),
+            wrong_columns: HashMap::new(),
             taken: 0,
             budget: Budget::of_size(0),
         };
@@ -108,7 +112,7 @@ impl<'a, R: Read> Table<'a, R> {
         Ok(table)
     }
 
-    /// Checks that the delimiter can be told from everything else.
+    /// Checks that the delimiter differs from all other special characters.
     fn check_delimiter(&self) -> Result<(), ReadErrors> {
         let delimiter = self.csv.delimiter;
         if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0) {
@@ -182,7 +186,7 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
-    /// Checks that what the program declared has each name once.
+    /// Checks that the program declared each name once.
     pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
         let mut known = HashSet::new();
         let Some(twice) = names
@@ -245,7 +249,8 @@ impl<'a, R: Read> Table<'a, R> {
         self.features.iter().map(name).collect()
     }
 
-    /// Reads the next line that has all fields; false at the end, or when there are too many errors.
+    /// Reads the next line that has all fields. Returns `false` at the end, or if there are too
+    /// many errors.
     pub fn read(&mut self, row: &mut Row) -> bool {
         while self.errors.len() < self.csv.most_errors {
             match self.records.read(row) {
@@ -259,7 +264,7 @@ impl<'a, R: Read> Table<'a, R> {
                 }
             }
 
-            // The first line has the names: as many as there are.
+            // The first line has the names, of any number.
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
             }
@@ -277,7 +282,8 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Counts a row of `bytes` bytes, and tells whether the rows are within the program's own limit.
+    /// Counts a row of `bytes` bytes, and returns whether the rows are within the program's own
+    /// limit.
     pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
         self.taken = self.taken.saturating_add(bytes as u64);
         let Err(error) = self.budget.check_own(self.taken) else {
@@ -291,7 +297,7 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Notes a record that cannot be read; false if reading ends with it.
+    /// Notes a record that cannot be read. Returns `false` if reading ends with it.
     fn unreadable(&mut self, wrong: Wrong) -> bool {
         let (error, go_on) = match wrong {
             Wrong::Io(error) => (ReadError::io(self.path, error), false),
@@ -320,8 +326,8 @@ impl<'a, R: Read> Table<'a, R> {
         go_on
     }
 
-    /// Reads the features of a line. What is missing becomes NaN, and so does what is wrong, which is
-    /// noted.
+    /// Reads the features of a line. A missing value becomes NaN, and so does a malformed one,
+    /// whose error is noted.
     pub fn read_features<const F: usize, T: Element + FromStr>(
         &mut self,
         row: &Row,
@@ -377,13 +383,20 @@ impl<'a, R: Read> Table<'a, R> {
         self.wrong(row, self.targets[target], expected, advice);
     }
 
+    /// Notes that a field is wrong: the first one of its column with the line, the others by their
+    /// number.
     fn wrong(&mut self, row: &Row, column: usize, expected: &str, advice: &str) {
+        if let Some((_, more)) = self.wrong_columns.get_mut(&column) {
+            *more += 1;
+            return;
+        }
         if self.errors.len() < self.csv.most_errors {
             let place = Place::Cell {
                 line: row.line,
                 column: self.columns[column].as_str().into(),
             };
             let found = quoted(row.field(column));
+            self.wrong_columns.insert(column, (self.errors.len(), 0));
             self.errors
                 .push(self.error(ReadErrorKind::Value, place, expected, found, advice));
         }
@@ -401,9 +414,17 @@ impl<'a, R: Read> Table<'a, R> {
     }
 
     /// Returns the names of the features, if nothing was wrong.
-    pub fn finish(self) -> Result<Vec<String>, ReadErrors> {
+    pub fn finish(mut self) -> Result<Vec<String>, ReadErrors> {
         if self.errors.is_empty() {
             return Ok(self.feature_names());
+        }
+        for (error, more) in self.wrong_columns.into_values() {
+            let s = if more == 1 { "" } else { "s" };
+            if more > 0 {
+                let error = &mut self.errors[error];
+                error.found =
+                    format!("{} and {more} more field{s} of this column", error.found).into();
+            }
         }
         Err(ReadErrors {
             more: self.errors.len() >= self.csv.most_errors,

@@ -23,6 +23,7 @@ fn with_helpers<R>(helpers: usize, work: &dyn IdleTask, f: impl FnOnce() -> R) -
             self.0.store(true, Ordering::Relaxed);
         }
     }
+
     let end = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..helpers {
@@ -34,13 +35,14 @@ fn with_helpers<R>(helpers: usize, work: &dyn IdleTask, f: impl FnOnce() -> R) -
                 }
             });
         }
+
         let _end = End(&end);
         f()
     })
 }
 
 #[test]
-fn they_are_the_batches_in_their_order() {
+fn gathered_batches_come_in_order() {
     for (count, size) in [
         (0, 3),
         (1, 1),
@@ -61,14 +63,17 @@ fn they_are_the_batches_in_their_order() {
             }
             let mut gathering = Gathering::new(plain.clone());
             let (mut rng, mut same) = (crate::rng(1), crate::rng(1));
+
             for epoch in 0..4 {
                 plain.shuffle(&mut rng);
                 gathering.batches_mut().shuffle(&mut same);
-                // The second epoch goes on in the middle, the third stops there.
+
+                // The second epoch begins in the middle, and the third stops there.
                 if epoch == 1 {
                     plain.go_to(plain.steps() / 2);
                     gathering.batches_mut().go_to(plain.steps() / 2);
                 }
+
                 let Gathering { ring, current } = &mut gathering;
                 ring.begin(current.take());
                 with_helpers(helpers, &*ring, || {
@@ -83,12 +88,14 @@ fn they_are_the_batches_in_their_order() {
                         } else {
                             usize::MAX
                         };
+
                         while left > 0
                             && let Some(batch) = plain.next_batch()
                         {
                             assert_eq!(gathered.next_batch(), Some(batch));
                             left -= 1;
                         }
+
                         if epoch != 2 {
                             assert_eq!(gathered.next_batch(), None);
                             assert_eq!(gathered.next_batch(), None);
@@ -106,21 +113,25 @@ fn helpers_fill_what_fits_and_no_more_buffers_are_made() {
     for (size, most) in [(10, MOST), (3, MOST), (50, 2), (100, 1)] {
         let mut gathering = Gathering::new(Batches::new(&x, &y, size));
         let mut places = Vec::new();
+
         for _ in 0..3 {
             gathering.run(|mut gathered| {
                 let ring = gathered.ring;
                 while gathered.next_batch().is_some() {
-                    // Others may be at it, too.
+                    // Other threads may gather at the same time.
                     while ring.piece() || !ring.lock().is_full(&ring.batches) {}
+
                     let buffers = ring.lock();
                     let ready = buffers.filled.len();
                     assert!(ready < most, "{ready} batches ahead");
+
                     let begins = |buffer: &Buffer<Row, usize>| buffer.0.as_ptr();
                     places.extend(buffers.filled.iter().chain(&buffers.free).map(begins));
                     places.extend(gathered.current.as_ref().map(begins));
                 }
             });
         }
+
         places.sort();
         places.dedup();
         assert_eq!(places.len(), most, "buffers for batches of {size}");
@@ -158,9 +169,11 @@ impl Sample for Fragile {}
 fn a_panic_of_a_helper_loses_no_sample() {
     let x: Vec<_> = (0..12).map(Fragile).collect();
     let mut gathering = Gathering::new(Batches::new(&x, &x, 4));
+
     let Gathering { ring, current } = &mut gathering;
     ring.begin(None);
     let ring = &*ring;
+
     thread::scope(|scope| {
         scope.spawn(|| {
             PANICS.set(true);
@@ -168,11 +181,13 @@ fn a_panic_of_a_helper_loses_no_sample() {
             assert_eq!(result.unwrap_err().downcast_ref(), Some(&"sample 5"));
         });
     });
+
     let mut gathered = Gathered {
         ring,
         current,
         helped: &IdleHelp::NOT,
     };
+
     for batch in x.chunks(4) {
         assert_eq!(gathered.next_batch(), Some((batch, batch)));
     }

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`.
-//! Both orders of bytes and both orders of axes are read; what is written is little-endian and in C
+//! Both orders of bytes and both orders of axes are read; written files are little-endian and in C
 //! order. Files are there whole or not at all; see [files](crate#files).
 //!
 //! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
@@ -49,18 +49,18 @@ pub use number::NpyNumber;
 /// Reads an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type,
-/// or takes more memory than the [`Limits`](crate::Limits) let it.
+/// Returns an error if the file cannot be read, is not in the format, is cut or too long, has
+/// another shape or type, or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn read<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
 ) -> Result<Box<Tensor<S, T>>, ReadError> {
     read_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// Reads what [`read`] reads, from any source; the path is for the error.
+/// Like [`read`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -84,20 +84,20 @@ pub(super) fn read_in<S: Shape, T: NpyNumber>(
     Ok(tensor)
 }
 
-/// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+/// Reads an array of the shape `[count, ..]`, where `..` is the tensors' shape.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_many<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
     read_many_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// Reads what [`read_many`] reads, from any source; the path is for the error.
+/// Like [`read_many`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_many_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -124,17 +124,17 @@ pub(super) fn read_many_in<S: Shape, T: NpyNumber>(
 /// Reads labels: an array of the shape `[count]` of any integer type.
 ///
 /// # Errors
-/// As [`read`], and if a number is no class.
+/// Returns the errors of [`read`], and an error if a number is no class.
 pub fn read_labels<const CLASSES: usize>(
     path: impl AsRef<Path>,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     read_labels_counted_from(path, 0)
 }
 
-/// Reads what [`read_labels`] reads, from any source; the path is for the error.
+/// Like [`read_labels`], from any source; the path is for the error.
 ///
 /// # Errors
-/// As [`read_labels`].
+/// Returns the errors of [`read_labels`].
 pub fn read_labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
@@ -145,7 +145,7 @@ pub fn read_labels_from<const CLASSES: usize>(
 /// Reads the labels of a file whose first class has the number `first`.
 ///
 /// # Errors
-/// As [`read_labels`]; a label below `first` is no class.
+/// Returns the errors of [`read_labels`]; a label below `first` is no class.
 pub fn read_labels_counted_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     first: i64,
@@ -160,6 +160,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
     let label = size_of::<Label<CLASSES>>();
+
     let array = Array::read(
         path,
         source,
@@ -167,6 +168,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
         &integers,
         label,
     )?;
+
     let at = |position: usize| array.start + (position * array.size) as u64;
     labels::labels(
         path,
@@ -180,7 +182,7 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 /// Writes an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be written; then what was there before stays.
+/// Returns an error if the file cannot be written; a file that was there before stays.
 pub fn write<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensor: &Tensor<S, T>,
@@ -188,10 +190,10 @@ pub fn write<S: Shape, T: NpyNumber>(
     write_array(path.as_ref(), axes::<S>().sizes(), tensor.as_slice())
 }
 
-/// Writes an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+/// Writes an array of the shape `[count, ..]`, where `..` is the tensors' shape.
 ///
 /// # Errors
-/// As [`write()`].
+/// Returns the errors of [`write()`].
 pub fn write_many<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensors: &[Tensor<S, T>],
@@ -243,7 +245,7 @@ const fn axes<S: Shape>() -> Dims {
 pub(super) struct Source<R> {
     bytes: R,
     budget: Budget,
-    /// More bytes may come out of a file than it has.
+    /// Whether the file is compressed, so that it may hold more bytes than its size.
     packed: bool,
 }
 
@@ -299,7 +301,7 @@ impl Wanted {
 struct Array {
     shape: Vec<usize>,
     fortran: bool,
-    /// Of each number, the least first.
+    /// The bytes of the numbers, in little-endian order.
     bytes: Vec<u8>,
     /// The type without the order of bytes, and the bytes of a number.
     descr: String,
@@ -309,8 +311,8 @@ struct Array {
 }
 
 impl Array {
-    /// Reads the whole file; what is not wanted is an error before the numbers are read. Each
-    /// number becomes `becomes` bytes in the end.
+    /// Reads the whole file. Another type or shape than the wanted one is an error before the
+    /// numbers are read. Each number takes `becomes` bytes in the end.
     fn read(
         path: &Path,
         source: Source<impl Read>,
@@ -356,7 +358,7 @@ impl Array {
 
         // The types that are wanted have one digit.
         let size = usize::from(descr_only.as_bytes()[1] - b'0');
-        // A product that does not fit is more than any file has.
+        // A product that does not fit in a number is larger than any file.
         let len = shape.iter().fold(size as u64, |product, &size| {
             product.saturating_mul(size as u64)
         });

@@ -31,7 +31,7 @@ impl Npz {
     /// Opens a file and reads which arrays it has.
     ///
     /// # Errors
-    /// If the file cannot be read or is no ZIP archive.
+    /// Returns an error if the file cannot be read or is no ZIP archive.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         Npz::from_reader(path.as_ref(), super::open(path.as_ref())?.bytes)
     }
@@ -41,7 +41,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Opens a file as [`Npz::open`] does, from any source; the path is for errors.
     ///
     /// # Errors
-    /// As [`Npz::open`].
+    /// Returns the errors of [`Npz::open`].
     pub fn from_reader(path: impl AsRef<Path>, mut source: R) -> Result<Self, ReadError> {
         let path = path.as_ref().to_owned();
         let size = source
@@ -66,7 +66,8 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads an array of the tensor's shape.
     ///
     /// # Errors
-    /// If there is no array of this name, and as [`read`](super::read).
+    /// Returns an error if there is no array of this name, or for the reasons of
+    /// [`read`](super::read).
     pub fn read<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -74,10 +75,10 @@ impl<R: Read + Seek> Npz<R> {
         self.array(name, |path, source| super::read_in(path, source))
     }
 
-    /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Reads an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
-    /// As [`Npz::read`].
+    /// Returns the errors of [`Npz::read`].
     pub fn read_many<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -88,7 +89,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads labels: an array of the shape `[count]` of any integer type.
     ///
     /// # Errors
-    /// As [`Npz::read`], and if a number is no class.
+    /// Returns the errors of [`Npz::read`], and an error if a number is no class.
     pub fn read_labels<const CLASSES: usize>(
         &mut self,
         name: &str,
@@ -99,7 +100,7 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads the labels of an array whose first class has the number `first`.
     ///
     /// # Errors
-    /// As [`Npz::read_labels`]; a label below `first` is no class.
+    /// Returns the errors of [`Npz::read_labels`]; a label below `first` is no class.
     pub fn read_labels_counted_from<const CLASSES: usize>(
         &mut self,
         name: &str,
@@ -143,8 +144,8 @@ impl<R: Read + Seek> Npz<R> {
             .by_name(&file)
             .map_err(|error| damaged(&path, error))?;
 
-        // What an archive says of an array may be a lie, but no more can come of it than the file
-        // has.
+        // The size that an archive declares for an array may be wrong, but there are no more bytes
+        // than the file has.
         let budget = Budget::of_size(source.compressed_size().min(self.size));
         read(
             &path,
@@ -184,8 +185,8 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 
 /// Writes an `.npz` file, uncompressed as `numpy.savez` does.
 ///
-/// The file is at its place when [`NpzWriter::finish`] has ended; without it, what was there before
-/// stays.
+/// The file is in its place when [`NpzWriter::finish`] has returned. Without it, a file that was
+/// there before stays.
 pub struct NpzWriter {
     path: PathBuf,
     archive: ZipWriter<AtomicFile>,
@@ -195,7 +196,7 @@ impl NpzWriter {
     /// Begins a file.
     ///
     /// # Errors
-    /// If no file can be made there.
+    /// Returns an error if no file can be made there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let archive =
@@ -206,7 +207,7 @@ impl NpzWriter {
     /// Adds an array of the tensor's shape.
     ///
     /// # Errors
-    /// If there is one of this name already, or the file cannot be written.
+    /// Returns an error if there is one of this name already, or the file cannot be written.
     pub fn add<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -215,10 +216,10 @@ impl NpzWriter {
         self.array(name, axes::<S>().sizes(), tensor.as_slice())
     }
 
-    /// Adds an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    /// Adds an array of the shape `[count, ..]`, where `..` is the tensors' shape.
     ///
     /// # Errors
-    /// As [`NpzWriter::add`].
+    /// Returns the errors of [`NpzWriter::add`].
     pub fn add_many<S: Shape, T: NpyNumber>(
         &mut self,
         name: &str,
@@ -254,7 +255,7 @@ impl NpzWriter {
     /// Ends the file and moves it to its place.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn finish(self) -> io::Result<()> {
         let written = self
             .archive

@@ -5,18 +5,36 @@ use alloc::vec::Vec;
 use super::{Label, LabelError};
 use crate::loss::classes::{Classes, Places};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1, WholeNumber};
 
 impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the classes with these numbers, which may be of any integer type.
     ///
     /// # Errors
-    /// At the first number that is not a class.
-    pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+    /// Returns an error for the first number that is not a class.
+    pub fn from_numbers<I: WholeNumber>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+        Self::from_values(classes)
+    }
+
+    /// Returns the classes with the numbers of an iterator, which may be of any integer type.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let words = ["to", "learn", "or"];
+    /// let is_long = Label::<2>::from_values(words.iter().map(|word| usize::from(word.len() > 3)))?;
+    /// assert_eq!(is_long[1].index(), 1);
+    /// # Ok::<(), shapewright::loss::LabelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error for the first number that is not a class.
+    pub fn from_values<I: WholeNumber>(
+        classes: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Self>, LabelError> {
         classes
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(position, &class)| Self::at(position, class.into()))
+            .map(|(position, class)| Self::at(position, class.to_i128()))
             .collect()
     }
 
@@ -52,15 +70,13 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first number that is not a class. Its position counts the elements of all tensors.
-    pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
+    /// Returns an error for the first number that is not a class. Its position counts the elements
+    /// of all tensors.
+    pub fn from_tensors<S: Places, I: Scalar + WholeNumber>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
         let labels = Self::from_numbers(flatten(numbers))?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the classes of all places, like [`from_tensors`](Self::from_tensors), where the
@@ -81,9 +97,9 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first other number that is not a class. Its position counts the elements of all
-    /// tensors.
-    pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
+    /// Returns an error for the first other number that is not a class. Its position counts the
+    /// elements of all tensors.
+    pub fn from_tensors_without<S: Places, I: Scalar + WholeNumber>(
         none: I,
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Option<Self>>>, LabelError> {
@@ -91,7 +107,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             if class == none {
                 Ok(None)
             } else {
-                Self::at(position, class.into()).map(Some)
+                Self::at(position, class.to_i128()).map(Some)
             }
         };
 
@@ -100,10 +116,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .enumerate()
             .map(label)
             .collect::<Result<_, _>>()?;
-        Ok(memory::to_vec(memory::groups::<S, _>(
-            &labels,
-            numbers.len(),
-        )))
+        Ok(grouped::<S, _>(&labels, numbers.len()))
     }
 
     /// Returns the class with the largest score for each place of each output, which is the
@@ -129,7 +142,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         outputs: &[Tensor<Out, T>],
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
         const { Self::assert_numbers() };
-        let scores = memory::tensors::<Rank1<CLASSES>, T>(
+        let scores = memory::tensors::<Tensor1<CLASSES, T>>(
             flatten(outputs),
             outputs.len() * Out::Places::LEN,
         );
@@ -137,13 +150,13 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .iter()
             .map(|scores| Label(scores.argmax() as u32))
             .collect();
-        memory::to_vec(memory::groups::<Out::Places, _>(&labels, outputs.len()))
+        grouped::<Out::Places, _>(&labels, outputs.len())
     }
 
     /// Checks that a label can have the number of each class.
     ///
     /// # Panics
-    /// If there are more classes than numbers: in a constant, a compile error.
+    /// Panics if there are more classes than numbers: in a constant, a compile error.
     pub(crate) const fn assert_numbers() {
         assert!(
             CLASSES == 0 || CLASSES - 1 <= u32::MAX as usize,
@@ -151,4 +164,10 @@ impl<const CLASSES: usize> Label<CLASSES> {
              network with fewer outputs"
         );
     }
+}
+
+/// Returns the labels of `count` samples, grouped by sample.
+fn grouped<S: Places, L: Copy>(labels: &[L], count: usize) -> Vec<S::Each<L>> {
+    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s.
+    memory::to_vec(unsafe { memory::nested(labels, S::LEN, count) })
 }

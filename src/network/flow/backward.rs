@@ -1,18 +1,15 @@
 //! Backward through the layers, from the gradient of the output to that of the input.
 
 use super::{Chunk, for_chunks, outputs_of, read};
-use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, Area, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
-use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
-use crate::network::in_place::InPlace;
 use crate::network::layer::{Flow, Layer};
 use crate::network::layer_input::{LayerInput, MAX_SOURCES};
-use crate::network::layer_outputs::LayerOutputs;
 use crate::network::plan::{Plan, Source, Spot};
+use crate::network::relu::relu_grad;
 use crate::network::train::Train;
-use crate::nn::Relu;
 use crate::tensor::{Element, Shape};
 
 /// A backward pass through the layers, over one chunk of the batch.
@@ -146,12 +143,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             return;
         }
         if layer.relu {
-            <Relu as InPlace>::backward_in_place(BackwardInPlace {
-                config: &(),
-                y: LayerOutputs::from(tensors::<Out, T>(y, count)),
-                dy: tensors_mut(dy, count),
-                cx,
-            });
+            relu_grad(y, dy, cx);
         }
         if L::FLOW == Flow::InPlace {
             L::return_in_place(BackwardInPlace {
@@ -199,7 +191,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                     dy: tensors_mut(dy, count),
                     dx: In::gradients(gradient_of, count),
-                    thread_memory: thread_memory.reborrow(),
+                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                     cx,
                 });
             }

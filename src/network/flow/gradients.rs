@@ -1,16 +1,15 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
 use super::{outputs_of, read};
-use crate::memory::{flatten, tensors};
+use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
-use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
 use crate::network::layer::Layer;
 use crate::network::layer_input::LayerInput;
-use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
+use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
 
 /// The computation of the gradients of all parameters, for the whole batch.
@@ -125,7 +124,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
             dy: tensors(dy, count),
             gradient,
-            thread_memory: thread_memory.reborrow(),
+            thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
             cx,
         });
     }

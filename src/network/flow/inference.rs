@@ -3,9 +3,8 @@
 use core::ops::Range;
 
 use super::{Chunk, Spot, has_relu_epilogue, relu_after};
-use crate::memory::{flatten, flatten_mut, tensors_mut};
+use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
-use crate::network::call_memory::{Scratch, StateMemory, ThreadMemory};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Flow, Layer};
@@ -171,14 +170,18 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                     params,
                     x: In::batch(source, count),
                     y: tensors_mut(y, count),
-                    scratch: scratch.for_samples(count),
-                    thread_memory: thread_memory.reborrow(),
+                    scratch: scratch.for_layer(count, L::NEEDS.per_sample),
+                    thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
+                        L::NEEDS.per_thread
+                    } else {
+                        L::NEEDS.per_thread_of_batch
+                    }),
                     state: state
                         .as_mut()
                         .map(|states| states.part(layer.state, L::NEEDS.state)),
                     cx: &cx.with_relu_epilogue(relu),
                 });
-                relu_after::<L, In, Out, T>(layer, y, count, cx);
+                relu_after::<L, In, Out, T>(layer, y, cx);
             }
             Flow::InPlace => {
                 y.copy_from_slice(source(0));

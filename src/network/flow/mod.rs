@@ -16,19 +16,16 @@ pub use training::Training;
 use core::ops::Range;
 
 use super::activation_store::ActivationStore;
-use super::call::ForwardInPlace;
-use super::call_memory::ThreadMemory;
 use super::context::Context;
-use super::in_place::InPlace;
 use super::infer::Infer;
 use super::layer::ReluFusion;
 use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
 use super::plan::{LayerPlan, Source, Spot};
+use super::relu::relu;
 use super::segments::Segment;
 use super::train::Train;
-use crate::memory::{tensors, tensors_mut};
-use crate::nn::Relu;
+use crate::memory::{ThreadMemory, tensors};
 use crate::tensor::{Element, Shape};
 use crate::{sizes, threads};
 
@@ -140,12 +137,10 @@ fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Elemen
 fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     layer: LayerPlan,
     y: &mut [T],
-    count: usize,
     cx: &Context<T>,
 ) {
     if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
-        let y = tensors_mut::<Out, T>(y, count);
-        <Relu as InPlace>::forward_in_place(ForwardInPlace { config: &(), y, cx });
+        relu(y, cx);
     }
 }
 

@@ -167,10 +167,10 @@ pub(in crate::network) fn workspace_bytes<N: Network>(batch: usize, threads: usi
 /// bytes.
 ///
 /// The memory is kept for the next call, so that nothing is allocated once the largest network has
-/// run. `what` says in an error what the memory is for.
+/// run. `what` names the purpose of the memory in errors.
 ///
 /// # Panics
-/// If there is not enough memory.
+/// Panics if there is not enough memory.
 #[inline(always)]
 fn with_memory(
     samples: usize,

@@ -35,7 +35,7 @@ mod tests {
     use crate::prelude::*;
     use crate::tensor::Rank3;
     use crate::tier::{Tier, tier};
-    use crate::{init, memory};
+    use crate::{init, params};
 
     network! {
         struct Net: [9, 9, 2] -> [3] {
@@ -56,14 +56,14 @@ mod tests {
 
     #[test]
     fn memory_on_the_stack_and_of_the_caller_give_the_same_bits() {
-        let mut net: Net = memory::zeroed_parameters_by_value();
+        let mut net: Net = params::zeroed_parameters_by_value();
         init::uniform(&mut net, -0.5, 0.5, &mut crate::rng(0));
 
         let images = core::array::from_fn::<_, 5, _>(image);
         let mut outputs = [Tensor1::zeros(); 5];
         net.forward_batch(&images, &mut outputs);
 
-        // The workspace keeps what the image before has left there.
+        // The workspace keeps the values of the image before.
         let mut workspace = InferenceWorkspace::new();
         for (image, output) in images.iter().zip(&outputs) {
             assert_eq!(net.forward(image), *output);
@@ -73,7 +73,7 @@ mod tests {
     }
     #[test]
     fn bits_are_those_of_the_portable_tier() {
-        let mut net: zoo::Zoo = memory::zeroed_parameters_by_value();
+        let mut net: zoo::Zoo = params::zeroed_parameters_by_value();
         if tier() == Tier::Portable {
             assert_eq!(zoo::bits(&mut net), zoo::BITS);
         }

@@ -4,14 +4,13 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
-use super::batching;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain,
-    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Sentence, ShapeRule,
-    Train,
+    ActivationStore, BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer,
+    Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Sentence, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
@@ -104,8 +103,13 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     Infer<In, Out, T> for Repeat<P, B, N>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
+    const OUTPUT_KIND: OutputKind = B::OUTPUT_KIND;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
-    const BATCHING: Batching = batching(&[B::BATCHING]);
+    /// Layers for which few samples are better cut the samples themselves.
+    const BATCHING: Batching = match B::BATCHING {
+        Batching::Few => Batching::Auto,
+        batching => batching,
+    };
     /// Two buffers for the outputs of odd and even repetitions, and the memory of the layers.
     const NEEDS: Needs = {
         let len = if N > 1 { Out::LEN } else { 0 };

@@ -3,7 +3,8 @@
 use crate::kernels::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
-use crate::network::{Context, Needs, ThreadMemory};
+use crate::memory::ThreadMemory;
+use crate::network::{Context, Needs};
 use crate::nn::kernel_needs::{kernel_needs, product_needs, weight_grad_needs};
 use crate::tensor::Element;
 use crate::{sizes, threads};
@@ -25,7 +26,7 @@ const fn pixels(sizes: &ConvSizes) -> usize {
     sizes::product(&[sizes.out[0], sizes.out[1]])
 }
 
-/// Returns what [`conv`] needs.
+/// Returns the memory that [`conv`] needs.
 pub(super) const fn conv_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     if is_product(sizes) {
         return product_needs::<T>(pixels(sizes), sizes.out_channels, sizes.channels, false);
@@ -34,7 +35,7 @@ pub(super) const fn conv_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     kernel_needs::<T>(sizes.forward_memory(1, 1), of_batch)
 }
 
-/// Returns what [`input_grad`] needs.
+/// Returns the memory that [`input_grad`] needs.
 pub(super) const fn input_grad_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     if is_product(sizes) {
         return product_needs::<T>(pixels(sizes), sizes.channels, sizes.out_channels, true);
@@ -47,13 +48,13 @@ pub(super) const fn input_grad_needs<T: Element>(sizes: &ConvSizes) -> Needs {
 /// as there are elements in a tile.
 const MOST_PARTS: usize = 16;
 
-/// Returns what [`weight_grad`] needs.
+/// Returns the memory that [`weight_grad`] needs.
 pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     if is_product(sizes) {
         return weight_grad_needs::<T>(sizes.channels, sizes.out_channels);
     }
 
-    // The parts have one piece of memory together, to which each contributes the same.
+    // The parts share one piece of memory, to which each contributes the same length.
     let mut each = 0;
     let mut parts = 1;
     while parts <= MOST_PARTS {

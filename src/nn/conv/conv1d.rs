@@ -7,9 +7,9 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
-    Parameters, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
 
 /// A convolution of a sequence `[length, channels]`.
@@ -38,12 +38,12 @@ pub struct Conv1d<
     const CI: usize,
     const CO: usize,
     const K: usize,
-    const S: usize,
-    const P: usize,
-    const D: usize,
-    const GROUPS: usize,
-    const BIAS: bool,
-    const EACH: usize,
+    const S: usize = 1,
+    const P: usize = 0,
+    const D: usize = 1,
+    const GROUPS: usize = 1,
+    const BIAS: bool = true,
+    const EACH: usize = CI,
 >;
 
 /// The parameters of a [`Conv1d`] layer, where `CI` is the number of input channels in each group.

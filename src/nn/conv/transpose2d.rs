@@ -7,9 +7,9 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
-    Parameters, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train,
 };
+use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
 
 /// A transposed convolution of an image `[height, width, channels]`, which enlarges it. Each pixel
@@ -43,18 +43,18 @@ pub struct ConvTranspose2d<
     const CI: usize,
     const CO: usize,
     const KH: usize,
-    const KW: usize,
-    const SH: usize,
-    const SW: usize,
-    const PH: usize,
-    const PW: usize,
-    const OH: usize,
-    const OW: usize,
-    const DH: usize,
-    const DW: usize,
-    const GROUPS: usize,
-    const BIAS: bool,
-    const EACH: usize,
+    const KW: usize = KH,
+    const SH: usize = 1,
+    const SW: usize = SH,
+    const PH: usize = 0,
+    const PW: usize = PH,
+    const OH: usize = 0,
+    const OW: usize = OH,
+    const DH: usize = 1,
+    const DW: usize = DH,
+    const GROUPS: usize = 1,
+    const BIAS: bool = true,
+    const EACH: usize = CO,
 >;
 
 /// The parameters of a [`ConvTranspose2d`] layer, where `EACH` is the number of output channels in

@@ -12,10 +12,11 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Batching, Configuration, FeatureOrder, Forward, ForwardTrain,
-    INFER, Infer, Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Layer, Needs, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -130,7 +131,7 @@ impl BatchNormArguments {
 /// Returns a [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
@@ -140,7 +141,7 @@ pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
 /// Returns a [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+/// Panics if `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
@@ -276,6 +277,7 @@ macro_rules! batch_norm {
                     cx,
                     ..
                 } = call;
+
                 let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
                 let (weight, bias) = weight_and_bias(trained, C);
                 let norm = RunningNorm {
@@ -285,6 +287,7 @@ macro_rules! batch_norm {
                     weight,
                     bias,
                 };
+
                 cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
             }
         }

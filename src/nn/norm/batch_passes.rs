@@ -58,7 +58,8 @@ impl<'a, T: Element> BatchCache<'a, T> {
         change
     }
 
-    /// Adds what optimizers subtract from the running statistics, after a batch of `rows` rows.
+    /// Adds the changes that optimizers subtract from the running statistics, after a batch of
+    /// `rows` rows.
     pub(super) fn add_changes(
         &self,
         config: &BatchNormArguments,

@@ -8,10 +8,11 @@ use super::{
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, ForwardTrain, INFER, Infer, Inferred,
-    Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, ForwardTrain, INFER, Infer, Inferred, Layer, Needs,
+    Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -52,7 +53,7 @@ pub struct GroupNorm<const GROUPS: usize, const C: usize, const AFFINE: bool = t
 /// Returns a [`struct@GroupNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn GroupNorm(eps: f64) -> NormEps {
@@ -88,7 +89,7 @@ pub struct InstanceNorm2d<const C: usize, const AFFINE: bool = false> {}
 /// Returns an [`struct@InstanceNorm2d`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn InstanceNorm2d(eps: f64) -> NormEps {
@@ -225,8 +226,8 @@ macro_rules! over_groups {
         {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
-            /// The statistics of each group, and what each sample contributes to the gradients of
-            /// weight and bias.
+            /// The statistics of each group, and the contributions of each sample to the gradients
+            /// of weight and bias.
             const TRAIN_NEEDS: Needs = Needs::NONE
                 .per_sample::<T>(sizes::product(&[STATISTICS, $groups]))
                 .per_sample::<T>(if AFFINE { C } else { 0 })

@@ -9,10 +9,11 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, ForwardTrain, INFER, Infer,
-    Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
+    BackwardInput, BackwardParams, Context, Forward, ForwardTrain, INFER, Infer, Inferred, Layer,
+    Needs, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::zero_size;
+use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
 use crate::threads;
@@ -30,10 +31,10 @@ use crate::threads;
 /// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
 /// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. A sequence that an `Embedding` or a `Linear` has
 /// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there; on an image,
-/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on what has its channels last. In weight files
+/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on tensors with channels last. In weight files
 /// weight and bias have PyTorch's order; here they lie as the numbers that they belong to. If all
-/// axes have one size and the layers around do not tell the order, files have a
-/// mark of the layer, and PyTorch's are refused.
+/// axes have one size and the layers around do not tell the order, files have a mark of the layer,
+/// and PyTorch's are refused.
 ///
 /// The variance is the mean of the squared distances from the mean, which is computed in two parts:
 /// results are exact to rounding even where the mean is a thousand times the standard deviation.
@@ -68,7 +69,7 @@ pub struct LayerNorm<
 /// Returns a [`struct@LayerNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn LayerNorm(eps: f64) -> NormEps {
@@ -113,7 +114,7 @@ pub struct RmsNorm<
 /// Returns a [`struct@RmsNorm`] layer with this `eps`.
 ///
 /// # Panics
-/// If `eps` is negative or not finite.
+/// Panics if `eps` is negative or not finite.
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn RmsNorm(eps: f64) -> NormEps {
@@ -126,7 +127,7 @@ const fn infer(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
     let rank = sizes.len();
     let missing = axes.len() < rank;
 
-    // What the error sentences need: "[.., 3, _]", and "<_, _", which takes every size.
+    // Parts of the error sentences: "[.., 3, _]", and "<_, _", which takes every size.
     let mut wanted = Sentence::new("[..");
     let mut open = Sentence::new("<_");
 
@@ -266,7 +267,8 @@ macro_rules! over_last_axes {
         {
             const ORDER: FeatureOrder = match (RANK == In::DIMS.sizes().len(), AFFINE) {
                 (true, true) if RANK > 1 => FeatureOrder::Whole,
-                // Without weights, or with those of features, each result belongs to its place.
+                // Without weights, or with weights of features, each result belongs to its
+                // position.
                 (true, _) => FeatureOrder::Keeps,
                 (false, _) => FeatureOrder::Trailing,
             };

@@ -4,7 +4,7 @@ use super::layer::through;
 use super::merge::{SideBySide, added, either};
 use super::state::{Order, are_equal, channels_last, flat};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
-use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
+use crate::params::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};
@@ -35,10 +35,12 @@ pub(super) const fn block(
                 } else {
                     Uses::of_one(item, behind)
                 };
+
                 let given = Passed {
                     doubt: None,
                     ..passed
                 };
+
                 let next = block(item, layer, given, wanted, behind, sink);
                 passed = Passed {
                     doubt: either(passed.doubt, next.doubt),
@@ -56,6 +58,7 @@ pub(super) const fn block(
                 Uses::of(branches, behind).along_last,
             );
             let came = Passed { order, ..came };
+
             match joint {
                 Joint::Sum => sum(branches, layer.output, came, wanted, behind, sink),
                 Joint::SideBySide => {
@@ -70,12 +73,11 @@ pub(super) const fn block(
     }
 }
 
-/// The order of what all branches are given, of the order that comes to them and what they do with
-/// it. If the axes are moved for one of them, this may have been before all.
+/// Returns the order that all branches are given, from the order of their input and their uses of
+/// it. If the axes are moved for one of them, they may have been moved before all of them.
 pub(super) const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order {
     match order {
-        // What has weights of all axes says with their shape that channels are first, if that is
-        // to be seen.
+        // Weights over all axes show with their shape that channels are first, if the sizes differ.
         Order::Open if uses.whole && (along_last || are_equal(input)) => Order::Either,
         Order::Open if uses.whole => Order::ChannelsFirst,
         Order::Open => match (uses.channels, uses.along_last) {
@@ -132,7 +134,7 @@ const fn sum(
         [only] => {
             let own = branch(only, order, Some(flat(order, output).pieces), behind, sink);
             let sum = added(&own, &came, output);
-            // A branch that makes features has asked for the order of what it was given.
+            // A branch that makes new features has already required an order of its input.
             if own.free && flat(own.order, output).sure && matches!(sum.doubt, Some(Doubt::Moved)) {
                 Passed {
                     order,
@@ -187,6 +189,7 @@ const fn side_by_side(
     let mut parts = SideBySide::NONE;
     let mut first = 0;
     let mut i = 0;
+
     while i < branches.len() {
         let own = output_of(branches[i].contents.members());
         let wanted = wanted_of_branch(wanted, first, own, output);
@@ -195,5 +198,6 @@ const fn side_by_side(
         first += own.len();
         i += 1;
     }
+
     parts.joined(output)
 }

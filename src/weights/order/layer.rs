@@ -2,8 +2,8 @@
 
 use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made, part};
 use super::{Doubt, Passed};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{LayerInfo, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::Uses;
@@ -52,7 +52,7 @@ pub(super) const fn through(
             match kept(order, input, output) {
                 Some(_) if axes == 1 && !came.sure && has(params, Marked::Features, input) => {
                     Passed {
-                        // Asked once, this is answered.
+                        // With the mark of this layer, the order is known.
                         order: Order::Flat(Flat::sure(came.pieces)),
                         free,
                         doubt: Some(Doubt::Moved),
@@ -117,9 +117,10 @@ pub(super) const fn through(
 const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passed) -> Passed {
     let axes = input.sizes().len();
     let outputs = output.sizes().len();
+
     match along_last(order, input) {
         Some(order) if outputs == axes => Passed { order, ..fresh },
-        // One more axis, as after an embedding, and the others in an order that no axes have.
+        // One more axis, as after an embedding, behind axes whose order is unknown.
         Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => Passed {
             doubt: Some(Doubt::Depends),
             ..fresh
@@ -163,17 +164,18 @@ const fn made_features(
     Passed { order, free, doubt }
 }
 
-/// Returns what comes out of a layer that has weights of all of several axes, and whether those are in
-/// files as they are here. `behind` is what is done with the axes behind it.
+/// Returns the output of a layer with weights over all of several axes, and whether their order in
+/// files is that here. `behind` are the uses of the axes behind it.
 pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -> (Passed, bool) {
     let stay = behind.along_last && !behind.channels;
     let rows = input.sizes().len() != 3;
+
     let (order, as_here, sure) = match order {
         Order::Open if stay => (Order::AsHere, true, false),
         Order::Open => (Order::ChannelsFirst, false, false),
         Order::Either if stay => (order, true, false),
         Order::Either => (Order::ChannelsFirst, false, false),
-        // A program that moves the axes for what comes behind may do so before.
+        // A program that moves the axes for a later layer may do so before this one.
         Order::AsHere => (order, true, !behind.channels),
         Order::ChannelsFirst => (order, false, !behind.along_last),
         // Of several axes, which a tuple does not have.
@@ -198,11 +200,13 @@ pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -
             return (passed, false);
         }
     };
+
     let doubt = match as_here {
         _ if sure || !are_equal(input) => None,
         true => Some(Doubt::SquareLast),
         false => Some(Doubt::SquareFirst),
     };
+
     let free = free && matches!(order, Order::Flat(_));
     (Passed { order, free, doubt }, as_here)
 }
@@ -317,7 +321,7 @@ enum Marked {
     Features,
     /// `#[params(outputs)]`.
     Outputs,
-    /// No attribute, though the first axis is as long as the features.
+    /// No attribute, although the first axis is as long as the features.
     Neither,
 }
 

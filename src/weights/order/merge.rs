@@ -1,10 +1,10 @@
-//! The order through layers that read several outputs, and what they share with blocks.
+//! The order through layers that read several outputs, and code that they share with blocks.
 
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
 use super::{Doubt, Followed, Passed};
-use crate::network::FeatureOrder;
-use crate::network::param_tree::{LayerInfo, ParamTree};
+use crate::params::FeatureOrder;
+use crate::params::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 
@@ -192,6 +192,7 @@ impl SideBySide {
                 None => None,
             }
         };
+
         match order {
             Some(order) => Passed {
                 order,

@@ -61,7 +61,7 @@ pub(super) const fn are_equal(dims: Dims) -> bool {
     while axis < dims.sizes().len() && dims.sizes()[axis] == dims.sizes()[0] {
         axis += 1;
     }
-    // With one element alone there is no other order.
+    // A single element has only one order.
     axis >= dims.sizes().len() && dims.len() > 1
 }
 
@@ -233,8 +233,8 @@ impl Joined {
     }
 }
 
-/// Returns the reason for which a network's output may be another one in PyTorch. A caller compares
-/// the elements of images by pixel and channel, and takes features as they come.
+/// Returns the reason why a network's output may differ in PyTorch. A caller compares the elements
+/// of images by pixel and channel, and takes features as they come.
 pub(super) const fn doubt_of_output(order: Order, dims: Dims) -> Option<Doubt> {
     let Order::Flat(Flat { pieces, sure }) = order else {
         return None;
@@ -246,7 +246,8 @@ pub(super) const fn doubt_of_output(order: Order, dims: Dims) -> Option<Doubt> {
         let part = dims.parts()[i];
         let several = part.sizes().len() != 1;
         match pieces.part(first, part.len()) {
-            // The axes of what is in a tuple are forgotten: those of a sequence may have either order.
+            // The axes of the parts of a tuple are not tracked: those of a sequence may have either
+            // order.
             Some(own) if own.is_same() && part.sizes().len() == 2 => {}
             Some(own) if part.sizes().len() > 1 && own.equals(&channels_last(part)) => {}
             Some(own) if !part.parts().is_empty() => {

@@ -153,7 +153,8 @@ impl ConvSizes {
         let ci = self.channels;
         let co = self.out_channels;
 
-        // Whole blocks: they must not depend on the number of elements, which the threads decide.
+        // Whole blocks, so that they do not depend on the number of elements, which depends on the
+        // threads.
         let block = tiles_together(ci + co, TILE_ELEMENTS);
         let together = tiles_together(ci + co, elements) / block * block;
         let run_of_tiles = LONG_TILES / block * block;

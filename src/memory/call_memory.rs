@@ -1,9 +1,9 @@
 //! The memory that a layer is handed for a call, by its class.
 
-use crate::memory;
-use crate::tensor::Number;
+use super::{Number, numbers_mut};
+use crate::sizes;
 
-/// Memory for each sample during a call: [`Needs::per_sample`](super::Needs::per_sample).
+/// Memory for each sample during a call: [`Needs::per_sample`](crate::ext::Needs::per_sample).
 ///
 /// Its previous contents are arbitrary.
 pub struct Scratch<'a> {
@@ -21,12 +21,12 @@ impl<'a> Scratch<'a> {
     /// Takes the next piece: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = self.count * super::needs::sample_bytes::<T>(len);
-        memory::numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
+        let bytes = self.count * sample_bytes::<T>(len);
+        numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
     }
 
     /// Returns the same memory for a shorter time.
@@ -38,17 +38,18 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// Returns the same memory for fewer samples.
+    /// Returns the memory of a layer for `count` samples: the `per_sample` bytes for each that the
+    /// layer asks for, and no more.
     #[inline(always)]
-    pub(crate) fn for_samples(&mut self, count: usize) -> Scratch<'_> {
+    pub(crate) fn for_layer(&mut self, count: usize, per_sample: usize) -> Scratch<'_> {
         Scratch {
-            memory: self.memory,
+            memory: &mut self.memory[..count * per_sample],
             count,
         }
     }
 }
 
-/// Memory for each thread during a call: [`Needs::per_thread`](super::Needs::per_thread).
+/// Memory for each thread during a call: [`Needs::per_thread`](crate::ext::Needs::per_thread).
 ///
 /// A layer that computes on the calling thread takes its pieces from it. A layer that shares its
 /// work among threads hands it to [`split_mut`](crate::ext::split_mut), which gives each part memory
@@ -56,8 +57,10 @@ impl<'a> Scratch<'a> {
 pub struct ThreadMemory<'a> {
     /// The memory of the calling thread, and that of others.
     memory: &'a mut [u8],
-    /// The number of bytes for each thread.
+    /// The number of bytes from the memory of a thread to that of the next.
     each: usize,
+    /// The number of these bytes that the layer has asked for.
+    asked: usize,
     /// The number of bytes that the calling thread may still take.
     left: usize,
 }
@@ -68,24 +71,37 @@ impl<'a> ThreadMemory<'a> {
         ThreadMemory {
             memory,
             each,
+            asked: each,
             left: each,
+        }
+    }
+
+    /// Returns the memory of a layer: the `asked` bytes for each thread that the layer asks for, and
+    /// no more, also where another layer asks for more.
+    #[inline(always)]
+    pub(crate) fn for_layer(&mut self, asked: usize) -> ThreadMemory<'_> {
+        ThreadMemory {
+            memory: self.memory,
+            each: self.each,
+            asked: asked.min(self.asked),
+            left: asked.min(self.left),
         }
     }
 
     /// Takes the next piece of the calling thread's memory: `len` numbers.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = super::needs::line_bytes::<T>(len);
+        let bytes = line_bytes::<T>(len);
         // What follows belongs to other threads.
         if bytes > self.left {
             too_little(self.left, bytes);
         }
         self.left -= bytes;
-        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+        numbers_mut(split_off(&mut self.memory, bytes), len)
     }
 
     /// Takes the next piece of the calling thread's memory for a kernel: `len` numbers, or as many
@@ -98,19 +114,30 @@ impl<'a> ThreadMemory<'a> {
 
     /// Returns the memory of `parts` threads as one piece.
     pub(crate) fn take_of_parts<T: Number>(self, parts: usize, len: usize) -> &'a mut [T] {
-        let (memory, each) = self.into_bytes();
+        let SharedBytes {
+            memory,
+            each,
+            asked,
+        } = self.into_shared();
         assert!(
             parts * each <= memory.len(),
             "{parts} parts of work, and memory for {}",
             memory.len() / each.max(1)
         );
-        memory::numbers_mut(memory, len)
+        if len * size_of::<T>() > parts * asked {
+            too_little(parts * asked, len * size_of::<T>());
+        }
+        numbers_mut(memory, len)
     }
 
-    /// Returns the bytes of all threads, and the number of bytes for each.
+    /// Returns the bytes of all threads.
     #[inline(always)]
-    pub(crate) fn into_bytes(self) -> (&'a mut [u8], usize) {
-        (self.memory, self.each)
+    pub(crate) fn into_shared(self) -> SharedBytes<'a> {
+        SharedBytes {
+            memory: self.memory,
+            each: self.each,
+            asked: self.asked,
+        }
     }
 
     /// Returns the same memory for a shorter time.
@@ -123,7 +150,16 @@ impl<'a> ThreadMemory<'a> {
     }
 }
 
-/// Memory of a stream that lives from call to call: [`Needs::state`](super::Needs::state).
+/// The bytes of all threads.
+pub(crate) struct SharedBytes<'a> {
+    pub memory: &'a mut [u8],
+    /// The number of bytes from the memory of a thread to that of the next.
+    pub each: usize,
+    /// The number of these bytes that a thread may take.
+    pub asked: usize,
+}
+
+/// Memory of a stream that lives from call to call: [`Needs::state`](crate::ext::Needs::state).
 ///
 /// All bytes are zero at the beginning of a stream.
 pub struct StateMemory<'a> {
@@ -139,12 +175,12 @@ impl<'a> StateMemory<'a> {
     /// Takes the next piece: `len` numbers, as the call before left them.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = super::needs::line_bytes::<T>(len);
-        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+        let bytes = line_bytes::<T>(len);
+        numbers_mut(split_off(&mut self.memory, bytes), len)
     }
 
     /// Returns the part of a layer inside this one: `len` bytes from the byte `first`.
@@ -154,6 +190,17 @@ impl<'a> StateMemory<'a> {
             memory: &mut self.memory[first..first + len],
         }
     }
+}
+
+/// Returns the number of bytes per sample of a piece of `len` numbers. Whatever its type, the next
+/// piece begins at a multiple of 8 bytes, at any number of samples.
+pub const fn sample_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 8)
+}
+
+/// Returns the number of bytes of a piece of `len` numbers that fills whole cache lines.
+pub(crate) const fn line_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 64)
 }
 
 /// Splits off the first bytes of a slice.

@@ -1,7 +1,6 @@
 //! Parameters: structs of numbers that are also accessible as one flat slice.
 
 use super::param_tree::{ParamTree, TensorLayout};
-use crate::memory;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -95,7 +94,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
             if tensor.buffer.is_none() {
-                let numbers = memory::parameters_in(self, first..first + tensor.len());
+                let numbers = super::parameters_in(self, first..first + tensor.len());
                 visitor(name, tensor.sizes(), numbers);
             }
         });
@@ -125,13 +124,13 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// [padding](crate::ext::Buffer#padding) behind a buffer.
     #[inline(always)]
     fn as_slice(&self) -> &[T] {
-        memory::parameters_as_slice(self)
+        super::parameters_as_slice(self)
     }
 
     /// Returns all elements as one flat mutable slice.
     #[inline(always)]
     fn as_mut_slice(&mut self) -> &mut [T] {
-        memory::parameters_as_mut_slice(self)
+        super::parameters_as_mut_slice(self)
     }
 }
 
@@ -141,16 +140,11 @@ unsafe impl<T: Element> Parameters<T> for () {
     const PARAM_TREE: ParamTree = ParamTree::Fields(&[]);
 }
 
-macro_rules! numbers {
-    ($($t:ty),*) => { $(
-        // SAFETY: one number.
-        unsafe impl Parameters<$t> for $t {
-            const LEN: usize = 1;
-            const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::NUMBER);
-        }
-    )* };
+// SAFETY: one number.
+unsafe impl<T: Element> Parameters<T> for T {
+    const LEN: usize = 1;
+    const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::NUMBER);
 }
-numbers!(f32, f64);
 
 // SAFETY: a tensor is exactly its elements.
 unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {

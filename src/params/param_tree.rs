@@ -2,7 +2,6 @@
 //! weight files. [`Parameters::visit`](super::Parameters::visit), weight files and
 //! `include_weights!` read it.
 
-use super::layer_input::LayerInput;
 #[cfg(feature = "alloc")]
 use alloc::format;
 #[cfg(feature = "alloc")]
@@ -11,10 +10,8 @@ use core::fmt;
 use core::ops::Range;
 
 use super::feature_order::FeatureOrder;
-use super::infer::Infer;
-use super::parameters::Parameters;
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape};
+use crate::tensor::Dims;
 
 /// The largest number of axes of a parameter tensor.
 pub const MAX_AXES: usize = 8;
@@ -81,7 +78,7 @@ impl fmt::Display for Axes {
 #[derive(Clone, Copy, Debug)]
 pub struct TensorLayout {
     pub(crate) sizes: Axes,
-    /// For each axis in the file, its index here.
+    /// The index here of each axis in the file.
     pub(crate) in_file: [usize; MAX_AXES],
     /// Whether it is measured instead of trained, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
@@ -89,7 +86,7 @@ pub struct TensorLayout {
     pub(crate) features: bool,
     /// Whether the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
-    /// For a tensor of another number type than the network's, its layout in memory.
+    /// The layout in memory of a tensor with another number type than the network's.
     pub(crate) buffer: Option<BufferLayout>,
 }
 
@@ -107,7 +104,7 @@ pub(crate) struct BufferLayout {
     pub padding: usize,
 }
 
-/// The treatment of a tensor by what passes over all parameters.
+/// The treatment of a tensor by functions that visit all parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
     /// It is trained.
@@ -291,48 +288,12 @@ impl ParamField {
         }
     }
 
-    /// A layer of a list.
-    pub const fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-        name: &'static str,
-        text: &'static str,
-        first: usize,
-    ) -> Self {
-        let layer = LayerInfo {
-            text,
-            order: L::ORDER.on(In::DIMS),
-            axes_as_here: matches!(L::ORDER, FeatureOrder::Trailing),
-            sources: &[],
-            input: In::DIMS,
-            output: Out::DIMS,
-        };
-        ParamField {
-            name,
-            first,
-            contents: <L::Params as Parameters<T>>::PARAM_TREE,
-            layer: Some(layer),
-        }
-    }
-
     /// Sets the outputs that the layer reads.
     pub const fn reading(mut self, sources: &'static [usize]) -> Self {
         if let Some(layer) = &mut self.layer {
             layer.sources = sources;
         }
         self
-    }
-}
-
-impl ParamField {
-    /// A layer of a list that shares the parameters of an earlier one.
-    pub const fn tied_layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-        name: &'static str,
-        text: &'static str,
-        first: usize,
-    ) -> Self {
-        ParamField {
-            contents: ParamTree::Fields(&[]),
-            ..Self::layer::<L, In, Out, T>(name, text, first)
-        }
     }
 }
 
@@ -353,7 +314,8 @@ impl ParamTree {
     /// Sets the order of the tensor's axes in files: for each axis in the file, its index here.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor or has another number of axes.
+    /// Panics if this is not one tensor or has another number of axes; in a constant, this is a
+    /// compile error.
     #[track_caller]
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -376,7 +338,7 @@ impl ParamTree {
     /// Marks the tensor's first axis here as having an entry for each input feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn features(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -389,7 +351,7 @@ impl ParamTree {
     /// Marks the tensor's last axis here as having an entry for each output feature of the layer.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn outputs(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -402,7 +364,7 @@ impl ParamTree {
     /// Marks the tensor as measured instead of trained.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor.
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
     #[track_caller]
     pub const fn statistic(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
@@ -429,13 +391,13 @@ impl ParamTree {
         }
     }
 
-    /// Whether the items of an array, which are `len` numbers each, have neither numbers nor layers.
-    /// They are passed over, as there can be more of them than anybody can count.
+    /// Returns whether the items of an array, which are `len` numbers each, have neither numbers
+    /// nor layers. Such items are skipped, as there can be more of them than a loop can visit.
     pub(crate) const fn is_hollow(&self, len: usize) -> bool {
         len == 0 && !self.has_layers()
     }
 
-    /// Whether a layer is among the parts.
+    /// Returns whether a layer is among the parts.
     const fn has_layers(&self) -> bool {
         if let ParamTree::Items { item, .. } = self {
             return item.has_layers();

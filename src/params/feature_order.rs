@@ -3,11 +3,11 @@
 use crate::tensor::Dims;
 
 /// The effect of a layer on the order of features, given by
-/// [`Infer::ORDER`](super::Infer::ORDER).
+/// [`Infer::ORDER`](crate::ext::Infer::ORDER).
 ///
 /// Images have their channels last here and first in PyTorch. After a `Flatten`, their features
 /// therefore have another order there, and so have the parameters with an entry for each of them.
-/// Weight files have PyTorch's order: `weights::Loader` and `Network::save` follow the features
+/// Weight files have PyTorch's order: `weights::Loader` and `SaveLoad::save` follow the features
 /// through all layers, blocks and nested networks, and need to know the effect of each layer.
 ///
 /// Sequences have the axes `[length, channels]`. In PyTorch they are `[channels, length]` once a
@@ -38,9 +38,8 @@ use crate::tensor::Dims;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
-    /// Each output belongs to the input at the same position, whatever the axes are, as in
-    /// activations. Parameters with an entry for each feature are marked with
-    /// `#[params(features)]`.
+    /// Each output belongs to the input at the same position, for any axes, as in activations.
+    /// Parameters with an entry for each feature are marked with `#[params(features)]`.
     ///
     /// Between a tuple of tensors of one shape and one such tensor, each output belongs to the
     /// inputs at the same position. The same holds for several sources of one shape.
@@ -65,9 +64,10 @@ pub enum FeatureOrder {
     Mixes,
     /// Every number stays where it is in memory; only the shape changes.
     View,
-    /// Each output depends on all inputs of a sample and belongs to the one at its place, and so do
+    /// Each output depends on all inputs of a sample and belongs to the one at its position, as do
     /// the weights, whose axes are the input's. In files they are in PyTorch's order of those axes:
-    /// as the `axes` of the field say where channels are first there, and as they are here otherwise.
+    /// as the `axes` of the field say where channels are first there, and as they are here
+    /// otherwise.
     #[doc(hidden)]
     Whole,
     /// The same over the last axes of several. PyTorch's program has its channels last for it, so
@@ -87,7 +87,7 @@ pub enum FeatureOrder {
 
 impl FeatureOrder {
     /// Returns the effect on an input with these axes; never [`FeatureOrder::Mixes`].
-    pub(super) const fn on(self, input: Dims) -> Self {
+    pub(crate) const fn on(self, input: Dims) -> Self {
         match self {
             FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,
             FeatureOrder::Mixes | FeatureOrder::Trailing => FeatureOrder::Depends,

@@ -1,39 +1,46 @@
-//! The items that the code emitted by `network!` refers to. They are not for use by hand.
+//! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
 use core::marker::PhantomData;
 
-pub use super::branch::{Branch, Ends};
-pub use super::feature_order::FeatureOrder;
-pub use super::flow::{Backward, Gradients, Inference, Training};
-pub use super::layer::Field;
-pub use super::layer_input::{Inputs, LayerInput};
-pub use super::lines::CacheLines;
-pub use super::needs::sample_bytes;
-pub use super::param_tree::{Joint, ParamField, ParamTree};
-pub use super::plan::{OutputsAt, Plan, Stage};
-pub use super::shape_rule::{
-    Place, is_possible, is_within_memory, report, report_named_output, report_output,
-    report_parameters, report_shape, report_size, report_traits, report_workspace,
-};
-pub use super::stand_in::{Choose, OrStub};
-pub use super::{
-    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
-    Inferred, Layer, LayerSummary, NamesOutput, Needs, Network, OutputKind, Parameters, ShapeRule,
-    Train,
-};
 pub use crate::loss::{End, EndsIn, Values};
-pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::memory::sample_bytes;
+pub use crate::network::branch::{Branch, Ends};
+pub use crate::network::flow::{Backward, Gradients, Inference, Training};
+pub use crate::network::layer::Field;
+pub use crate::network::lines::CacheLines;
+pub use crate::network::plan::{OutputsAt, Plan, Stage};
+pub use crate::network::report::{
+    Place, report, report_named_output, report_output, report_parameters, report_shape,
+    report_size, report_traits, report_workspace,
+};
+pub use crate::network::shape_rule::{is_possible, is_within_memory};
+pub use crate::network::stand_in::{Choose, OrStub};
+pub use crate::network::{
+    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
+    ShapeRule, Train, written_size,
+};
+pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
+pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
+pub use crate::params::{FeatureOrder, Parameters};
+#[cfg(feature = "serde")]
+pub use crate::serialize as serde;
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
-pub use crate::weights::{count, included};
+pub use crate::weights::{File, count, count_of, included, included_part};
+pub use crate::{__deserialize as deserialize, __serialize as serialize};
 pub use rand::Rng;
+pub use shapewright_macros::network as define;
 
-use super::stand_in::no_computation;
+// The code that `network!` emits finds them before a user's types with these names.
+pub use core::primitive::{bool, f32, f64, str, usize};
+
+use crate::network::stand_in::no_computation;
 use crate::sizes;
 use crate::tensor::Element;
 
@@ -62,7 +69,7 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
     let is_unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
 
     if has_gaps || is_unaligned {
-        let sentence = super::Sentence::new("`")
+        let sentence = crate::network::Sentence::new("`")
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
             .text(if is_unaligned {
@@ -131,11 +138,29 @@ impl<A, B> Different for Same<A, B> {}
 #[track_caller]
 pub const fn report_tied(layer: &str, base: &str, is_same: bool) {
     if !is_same {
-        let sentence = super::Sentence::new("`")
+        let sentence = crate::network::Sentence::new("`")
             .text(layer)
             .text("` can't share the parameters of `")
             .text(base)
             .text("`, which has others: the sizes and options of both must be the same");
+        panic!("{}", sentence.as_str())
+    }
+}
+
+/// Stops the compilation with a sentence about what the macro has found.
+#[track_caller]
+pub const fn mistake(sentence: &str) {
+    panic!("{}", sentence)
+}
+
+/// Stops the compilation if a layer can't work with numbers of the type `T`.
+#[track_caller]
+pub const fn report_element<L: Layer<T>, T: Element>(layer: &str) {
+    if let Some(sentence) = L::WRONG_ELEMENT {
+        let sentence = crate::network::Sentence::new("`")
+            .text(layer)
+            .text("` ")
+            .text(sentence);
         panic!("{}", sentence.as_str())
     }
 }
@@ -185,6 +210,14 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
 
+impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T>
+where
+    L::Params: Parameters<T>,
+{
+    /// Whether the parameters are some. That they are not is reported where they are named.
+    pub const HOLDS: bool = true;
+}
+
 impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
 }
@@ -207,7 +240,7 @@ impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> InferenceStag
     const STAGE: Stage = Stage::infer::<L, In, Out, T>();
 }
 
-impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
+impl<L: crate::network::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
 
@@ -221,6 +254,7 @@ pub trait NotALayer {
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
+    const HOLDS: bool = false;
     const COMPUTES: bool = false;
 }
 
@@ -265,7 +299,7 @@ pub trait ListShapes<const N: usize> {
 /// A type that names shape `N` of a list of layers as the shape of a later output.
 pub struct ShapeAt<L, const N: usize>(PhantomData<L>);
 
-impl<L: ListShapes<N>, const N: usize> super::NamesOutput for ShapeAt<L, N> {
+impl<L: ListShapes<N>, const N: usize> crate::network::NamesOutput for ShapeAt<L, N> {
     type Output = L::Shape;
 }
 
@@ -279,7 +313,7 @@ pub const fn origin(number: usize, dims: &Dims, origin_before: usize, before: &D
     }
 }
 
-impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
+impl<L: crate::network::NamesOutput, S> ToShape for OutputShape<true, L, S> {
     type Shape = L::Output;
 }
 
@@ -298,18 +332,19 @@ impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same items for a second network made from one definition. They report nothing: mistakes have
-/// been reported for the first network.
+/// Stand-ins of the items for a second network made from the same definition. They report nothing:
+/// mistakes have been reported for the first network.
 pub mod silent {
     pub use super::*;
 
-    pub const fn report(_: &Inferred, _: Place, _: Dims) {}
+    pub const fn report(_: &Inferred, _: Place<'_>, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
     pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize) {}
-    pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
+    pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims, _: Dims, _: &Inferred) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
     pub const fn report_tied(_: &str, _: &str, _: bool) {}
+    pub const fn report_element<L, T>(_: &str) {}
     pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
 }

@@ -1,0 +1,16 @@
+//! Parameters: structs of numbers as one flat slice, with the names and positions of their tensors.
+
+mod buffer;
+mod feature_order;
+#[cfg(feature = "alloc")]
+mod heap;
+pub(crate) mod param_tree;
+mod parameters;
+mod views;
+
+pub use buffer::Buffer;
+pub use feature_order::FeatureOrder;
+#[cfg(feature = "alloc")]
+pub(crate) use heap::*;
+pub use parameters::{Parameters, Visitor, VisitorMut};
+pub(crate) use views::*;
