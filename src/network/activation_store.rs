@@ -113,6 +113,15 @@ impl<'a> ActivationStore<'a> {
         last
     }
 
+    /// Returns the same store.
+    ///
+    /// # Safety
+    /// As for [`part_of_each`](Self::part_of_each).
+    #[inline(always)]
+    pub(super) unsafe fn all(&self) -> ActivationStore<'a> {
+        ActivationStore { ..*self }
+    }
+
     /// Returns the store of `len` bytes of each sample, beginning at the byte `offset`.
     ///
     /// # Safety

@@ -2,11 +2,11 @@
 
 use super::{Chunk, for_chunks, outputs_of, read};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
-use crate::network::activation_store::{ActivationStore, SharedTensors};
+use crate::network::activation_store::{ActivationStore, Area, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
 use crate::network::context::Context;
 use crate::network::layer::{Flow, Layer};
-use crate::network::layer_input::LayerInput;
+use crate::network::layer_input::{LayerInput, MAX_SOURCES};
 use crate::network::plan::{Plan, Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
@@ -202,32 +202,43 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             }
         }
         if plan.shares.len > 0 {
-            self.add_shares::<In>(index);
+            let sources = &plan.training[index].sources;
+            // SAFETY: as above.
+            let cache = unsafe { cache.all() };
+            let input_gradient = self.input_gradient.as_deref_mut();
+            add_shares::<In, T>(sources, plan.shares, self.stop_at, cache, input_gradient);
         }
     }
+}
 
-    /// Adds a layer's shares to the gradients that later layers have written.
-    #[inline]
-    fn add_shares<In: LayerInput>(&mut self, index: usize) {
-        for (number, source) in self.plan.training[index].sources.iter().enumerate() {
-            let len = In::LENS[number];
-            let is_asked = source.layer.is_none_or(|layer| layer >= self.stop_at);
-            let Some(share) = source.share.filter(|_| len > 0 && is_asked) else {
-                continue;
-            };
+/// Adds a layer's shares to the gradients that later layers have written.
+///
+/// It does not borrow [`Backward`], which would then have to lie in memory for every layer.
+fn add_shares<In: LayerInput, T: Element>(
+    sources: &[Source; MAX_SOURCES],
+    area: Area,
+    stop_at: usize,
+    cache: ActivationStore<'_>,
+    mut input_gradient: Option<&mut [T]>,
+) {
+    for (number, source) in sources.iter().enumerate() {
+        let len = In::LENS[number];
+        let is_asked = source.layer.is_none_or(|layer| layer >= stop_at);
+        let Some(share) = source.share.filter(|_| len > 0 && is_asked) else {
+            continue;
+        };
 
-            // SAFETY: the plan gives shares and gradients slots of their own, and these samples have a
-            // part of the area for shares of their own.
-            let share = unsafe { &*self.cache.slot_in::<T>(self.plan.shares, share, len) };
-            let sum = match source.spot {
-                // SAFETY: as above.
-                Spot::Slot { gradient, .. } => unsafe { self.cache.slot(gradient, len) },
-                _ => match &mut self.input_gradient {
-                    Some(sum) => sum,
-                    None => continue,
-                },
-            };
-            sum.iter_mut().zip(share).for_each(|(sum, &x)| *sum += x);
-        }
+        // SAFETY: the plan gives shares and gradients slots of their own, and these samples have a
+        // part of the area for shares of their own.
+        let share = unsafe { &*cache.slot_in::<T>(area, share, len) };
+        let sum = match source.spot {
+            // SAFETY: as above.
+            Spot::Slot { gradient, .. } => unsafe { cache.slot(gradient, len) },
+            _ => match &mut input_gradient {
+                Some(sum) => sum,
+                None => continue,
+            },
+        };
+        sum.iter_mut().zip(share).for_each(|(sum, &x)| *sum += x);
     }
 }
