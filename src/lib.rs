@@ -317,13 +317,13 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// The names of programs that define and train networks: `use shapewright::prelude::*;`
 pub mod prelude {
+    #[cfg(feature = "alloc")]
+    pub use crate::loss::Classify;
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
         TripletMargin,
     };
-    #[cfg(feature = "alloc")]
-    pub use crate::loss::Classify;
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::nn::{
@@ -331,9 +331,10 @@ pub mod prelude {
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
-        Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
-        Softsign, Standardize, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
+        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu,
+        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
+        UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

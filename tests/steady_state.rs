@@ -99,6 +99,7 @@ AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, Adaptive
 Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
+network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
 
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));

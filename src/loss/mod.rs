@@ -28,11 +28,11 @@ pub(crate) use classes::Classes;
 #[cfg(feature = "std")]
 pub(crate) use classes::MaybeLabel;
 pub use classes::{Labels, OptionalLabels};
+#[cfg(feature = "alloc")]
+pub use classify::Classify;
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
-#[cfg(feature = "alloc")]
-pub use classify::Classify;
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 

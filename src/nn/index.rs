@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::tensor::{Element, LengthError, Shape, Tensor};
 #[cfg(feature = "alloc")]
 use crate::tensor::WholeNumber;
+use crate::tensor::{Element, LengthError, Shape, Tensor};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
 /// category. It is checked once, when it is made.

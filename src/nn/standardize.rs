@@ -6,8 +6,8 @@ use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Sentence,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
+    Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};

@@ -37,7 +37,10 @@ impl fmt::Display for LengthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LengthError { dims, found, row } = self;
         let expected = dims.len();
-        write!(f, "a tensor of shape {dims} takes {expected} elements, but ")?;
+        write!(
+            f,
+            "a tensor of shape {dims} takes {expected} elements, but "
+        )?;
         match row {
             None => write!(f, "the slice has {found}"),
             Some(row) => write!(f, "row {row} has {found}"),

@@ -56,9 +56,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 /// Panics if the file is damaged or does not fit; in a constant, this is a compile error.
 #[doc(hidden)]
 #[track_caller]
-pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(
-    file: File<'_>,
-) -> P {
+pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(file: File<'_>) -> P {
     let mut named = [Named::NONE; COUNT];
     let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
     let found = find::<COUNT>(&file, &named, count);

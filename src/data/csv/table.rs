@@ -422,7 +422,8 @@ impl<'a, R: Read> Table<'a, R> {
             let s = if more == 1 { "" } else { "s" };
             if more > 0 {
                 let error = &mut self.errors[error];
-                error.found = format!("{} and {more} more field{s} of this column", error.found).into();
+                error.found =
+                    format!("{} and {more} more field{s} of this column", error.found).into();
             }
         }
         Err(ReadErrors {
