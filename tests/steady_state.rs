@@ -259,6 +259,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Whole>(70);
         inference::<Norms>(5);
         inference::<Lookup>(70);
+        inference::<Steps>(9);
         inference::<Image>(9);
         inference::<Images>(12);
         inference::<Tiles>(12);
@@ -269,6 +270,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));
+        training::<Steps, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));
         training::<Image, _>(12, Adam::new(0.1));

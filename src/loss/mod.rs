@@ -23,10 +23,8 @@ mod pass;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
-#[cfg(feature = "alloc")]
-pub(crate) use classes::Classes;
 #[cfg(feature = "std")]
-pub(crate) use classes::MaybeLabel;
+pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 #[cfg(feature = "alloc")]
 pub use classify::Classify;
@@ -37,13 +35,14 @@ pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
 use crate::setting_error::{SettingError, not_negative};
-use crate::sum::sum_of;
+use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// The reduction of a batch's losses to one number. As in PyTorch, the mean is the default.
 ///
 /// The sum and the mean of `n` losses have an error of at most `(64 + log2(n)) * EPSILON / 2` times
-/// the sum or the mean of their magnitudes, in addition to the rounding of each loss.
+/// the sum or the mean of their magnitudes, in addition to the rounding of each loss. A mean that is
+/// in range is right also where the sum is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// The mean over the labels for losses on classes, over the samples for
@@ -136,6 +135,10 @@ pub struct LogProbabilities;
 #[doc(hidden)]
 pub struct Values;
 
+/// Outputs of which a part come from `Softmax`.
+#[doc(hidden)]
+pub struct PartlySoftmax;
+
 /// The [`OutputKind`](crate::network::OutputKind) of a network's last layer as a type.
 #[doc(hidden)]
 pub struct EndsIn<const OUTPUT_KIND: usize>;
@@ -147,6 +150,12 @@ pub trait End {
 }
 impl End for EndsIn<{ crate::network::OutputKind::Values as usize }> {
     type Ends = Values;
+}
+impl End for EndsIn<{ crate::network::OutputKind::Inputs as usize }> {
+    type Ends = Values;
+}
+impl End for EndsIn<{ crate::network::OutputKind::PartlySoftmax as usize }> {
+    type Ends = PartlySoftmax;
 }
 impl End for EndsIn<{ crate::network::OutputKind::Softmax as usize }> {
     type Ends = crate::nn::Softmax;
@@ -218,7 +227,9 @@ impl<L, N> LogProbable<L, N> for crate::nn::LogSoftmax {}
 #[diagnostic::on_unimplemented(
     message = "`{L}` on the outputs of `{N}` takes targets of `{Expected}`, but these are `{Self}`",
     label = "not targets for `{N}`",
-    note = "make the targets fit the output that `{N}` declares, or change the declaration"
+    note = "make the targets fit the output that `{N}` declares, or change the declaration",
+    note = "`Label::from_numbers(&numbers)` makes labels of whole numbers, `Tensor1::from([y])` a \
+            tensor of an array"
 )]
 pub trait TargetOf<Expected, L, N>: Sized {
     #[doc(hidden)]
@@ -328,8 +339,25 @@ fn times<T: Element>(weight: T, term: T) -> T {
 }
 
 /// Scales the sum of a batch's losses, which is accumulated in `f64`.
-fn scaled<T: Element>(sum: f64, scale: T) -> T {
-    T::from_f64_lossy(sum * double(scale))
+fn scaled<T: Element>(sum: Sum, scale: T) -> T {
+    T::from_f64_lossy(sum.times(double(scale)))
+}
+
+/// Scales the sum of a batch's losses that a kernel has computed. If the sum has overflowed, `exact`
+/// computes the loss, which may be in range: the mean of large numbers is.
+fn reduced<T: Element>(sum: T, scale: T, inputs: [&[T]; 2], exact: impl FnOnce() -> f64) -> T {
+    let loss = sum * scale;
+    if loss.is_finite() || !inputs.iter().all(|input| all_finite(input)) {
+        loss
+    } else {
+        T::from_f64_lossy(exact())
+    }
+}
+
+/// Returns whether no number is infinite or NaN.
+#[cold]
+fn all_finite<T: Element>(numbers: &[T]) -> bool {
+    numbers.iter().all(|x| x.is_finite())
 }
 
 /// Sums the losses that `f(position, output, target)` returns. The slope that it returns with each
@@ -344,7 +372,7 @@ fn elementwise<T: Element>(
     gradients: &mut [T],
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
-) -> f64 {
+) -> Sum {
     check_lengths(outputs.len(), targets.len(), gradients.len());
     sum_of(outputs, |i, output| {
         let (loss, slope) = f(i, output, targets[i]);

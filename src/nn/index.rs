@@ -1,7 +1,7 @@
 //! Indices that are known to be in range, and their conversion to the numbers of networks.
 
 #[cfg(feature = "alloc")]
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 #[cfg(feature = "alloc")]
@@ -40,10 +40,11 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 pub struct Index<const N: usize>(pub(crate) u32);
 
 impl<const N: usize> Index<N> {
-    /// Returns the index with this number, counted from 0.
+    /// Returns the index with this number, counted from 0. The largest number that an index can have
+    /// is [`u32::MAX`], however many embeddings there are.
     ///
     /// # Errors
-    /// Returns an error if the number is not below `N`.
+    /// Returns an error if the number is not below `N`, or no index can have it.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         Self::checked(index as i128, None)
     }
@@ -61,13 +62,21 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// Returns the indices with these numbers, of any integer type, in a slice, a vector or any
-    /// iterator.
+    /// Returns the indices with these numbers, of any integer type.
+    ///
+    /// # Errors
+    /// Returns an error for the first number that is not from 0 to `N - 1`, or that no index can have.
+    #[cfg(feature = "alloc")]
+    pub fn from_numbers<I: WholeNumber>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
+        Self::from_values(indices)
+    }
+
+    /// Returns the indices with the numbers of an iterator, of any integer type.
     ///
     /// # Errors
     /// Returns an error for the first number that is not from 0 to `N - 1`.
     #[cfg(feature = "alloc")]
-    pub fn from_numbers<I: WholeNumber>(
+    pub fn from_values<I: WholeNumber>(
         indices: impl IntoIterator<Item = I>,
     ) -> Result<Vec<Self>, IndexError> {
         indices
@@ -107,16 +116,35 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// # Errors
     /// Returns an error if the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
-        if indices.len() != S::LEN {
-            return Err(LengthError {
-                dims: S::DIMS,
-                found: indices.len(),
-                row: None,
-            });
-        }
+        Self::check_indices(indices)?;
         Ok(Tensor::from_position(|position| {
             indices[position].to_element()
         }))
+    }
+
+    /// Like [`from_indices`](Tensor::from_indices), on the heap.
+    ///
+    /// # Errors
+    /// Returns an error if the slice does not have exactly `LEN` indices.
+    #[cfg(feature = "alloc")]
+    pub fn from_indices_boxed<const N: usize>(
+        indices: &[Index<N>],
+    ) -> Result<Box<Self>, LengthError> {
+        Self::check_indices(indices)?;
+        Ok(Tensor::from_position_boxed(|position| {
+            indices[position].to_element()
+        }))
+    }
+
+    fn check_indices<const N: usize>(indices: &[Index<N>]) -> Result<(), LengthError> {
+        if indices.len() == S::LEN {
+            return Ok(());
+        }
+        Err(LengthError {
+            dims: S::DIMS,
+            found: indices.len(),
+            row: None,
+        })
     }
 }
 
@@ -126,7 +154,7 @@ impl<const N: usize> fmt::Display for Index<N> {
     }
 }
 
-/// The error of a number that is not one of the indices.
+/// The error of a number that is not one of the indices, or that no [`Index`] can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexError {
     /// The number.
@@ -143,6 +171,18 @@ impl fmt::Display for IndexError {
         if let Some(position) = self.position {
             write!(f, " at position {position}")?;
         }
+
+        let is_row = usize::try_from(self.index).is_ok_and(|index| index < self.count);
+        if is_row {
+            return write!(
+                f,
+                " is one of {} embeddings, but the largest number of an index is {}; take fewer \
+                 embeddings",
+                self.count,
+                u32::MAX
+            );
+        }
+
         write!(f, " is not one of {} embeddings", self.count)?;
         match self.count {
             0 => Ok(()),
@@ -152,3 +192,33 @@ impl fmt::Display for IndexError {
 }
 
 impl core::error::Error for IndexError {}
+
+#[cfg(all(test, feature = "std", target_pointer_width = "64"))]
+mod tests {
+    use super::Index;
+
+    const ROWS: usize = 1 << 33;
+    const LARGEST: usize = u32::MAX as usize;
+
+    #[test]
+    fn the_largest_number_of_an_index_is_named() {
+        let largest = Index::<ROWS>::new(LARGEST).expect("a number of an index");
+        assert_eq!(largest.index(), LARGEST);
+
+        let sentence = "is one of 8589934592 embeddings, but the largest number of an index is \
+                        4294967295; take fewer embeddings";
+        let error = Index::<ROWS>::new(LARGEST + 1).expect_err("no number of an index");
+        assert_eq!(error.to_string(), format!("index 4294967296 {sentence}"));
+        let error = Index::<ROWS>::from_numbers(&[0, 1_i64 << 32]).expect_err("likewise");
+        assert_eq!(
+            error.to_string(),
+            format!("index 4294967296 at position 1 {sentence}")
+        );
+
+        let error = Index::<ROWS>::new(ROWS).expect_err("no row");
+        assert_eq!(
+            error.to_string(),
+            "index 8589934592 is not one of 8589934592 embeddings, which are 0 to 8589934591"
+        );
+    }
+}
