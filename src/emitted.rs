@@ -10,15 +10,16 @@ pub use crate::network::flow::{Backward, Gradients, Inference, Training};
 pub use crate::network::layer::Field;
 pub use crate::network::lines::CacheLines;
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
-pub use crate::network::shape_rule::{
-    Place, is_possible, is_within_memory, report, report_named_output, report_output,
-    report_parameters, report_shape, report_size, report_traits, report_workspace,
+pub use crate::network::report::{
+    Place, report, report_named_output, report_output, report_parameters, report_shape,
+    report_size, report_traits, report_workspace,
 };
+pub use crate::network::shape_rule::{is_possible, is_within_memory};
 pub use crate::network::stand_in::{Choose, OrStub};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
-    ShapeRule, Train,
+    ShapeRule, Train, written_size,
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
@@ -26,10 +27,13 @@ pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
 pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::params::{FeatureOrder, Parameters};
+#[cfg(feature = "serde")]
+pub use crate::serialize as serde;
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
 pub use crate::weights::{File, count, count_of, included, included_part};
+pub use crate::{__deserialize as deserialize, __serialize as serialize};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 
@@ -143,6 +147,24 @@ pub const fn report_tied(layer: &str, base: &str, is_same: bool) {
     }
 }
 
+/// Stops the compilation with a sentence about what the macro has found.
+#[track_caller]
+pub const fn mistake(sentence: &str) {
+    panic!("{}", sentence)
+}
+
+/// Stops the compilation if a layer can't work with numbers of the type `T`.
+#[track_caller]
+pub const fn report_element<L: Layer<T>, T: Element>(layer: &str) {
+    if let Some(sentence) = L::WRONG_ELEMENT {
+        let sentence = crate::network::Sentence::new("`")
+            .text(layer)
+            .text("` ")
+            .text(sentence);
+        panic!("{}", sentence.as_str())
+    }
+}
+
 /// A layer, or [`Oversized`] if its parameters do not fit into memory.
 pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
 
@@ -188,6 +210,14 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
 
+impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T>
+where
+    L::Params: Parameters<T>,
+{
+    /// Whether the parameters are some. That they are not is reported where they are named.
+    pub const HOLDS: bool = true;
+}
+
 impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
 }
@@ -224,6 +254,7 @@ pub trait NotALayer {
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
+    const HOLDS: bool = false;
     const COMPUTES: bool = false;
 }
 
@@ -306,13 +337,14 @@ impl<S> ToShape for Within<false, S> {
 pub mod silent {
     pub use super::*;
 
-    pub const fn report(_: &Inferred, _: Place, _: Dims) {}
+    pub const fn report(_: &Inferred, _: Place<'_>, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
     pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize) {}
-    pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
+    pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims, _: Dims, _: &Inferred) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
     pub const fn report_tied(_: &str, _: &str, _: bool) {}
+    pub const fn report_element<L, T>(_: &str) {}
     pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
 }

@@ -79,7 +79,8 @@
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
 //! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
-//! of losses are set to 0 where they would be denormal. Both are the same on every processor.
+//! of losses are set to 0 where they would be denormal, except that `Relu` passes on a denormal input
+//! as it is. Both are the same on every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
 //! that are normal can have a product that is denormal. Training reaches such numbers where weights
@@ -113,6 +114,7 @@
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -161,6 +163,12 @@ pub mod plots;
 pub mod schedule;
 #[cfg(feature = "std")]
 pub mod search;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod serialize;
+#[cfg(not(feature = "serde"))]
+#[path = "serialize_without_serde.rs"]
+mod serialize;
 mod setting_error;
 mod sum;
 pub mod tensor;
@@ -191,6 +199,7 @@ pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
+/// Where this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -276,6 +285,31 @@ pub use shapewright_macros::Parameters;
 ///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
+///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
+///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
+/// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
+///   Pad<1>>` or `shapewright::nn::Conv2d<..>`, and without options under another name, `use
+///   shapewright::nn::Linear as Dense`. A layer of your own in a module that is called `nn` too is
+///   written `self::nn::Own`. The crate may have another name, and may come through another crate.
+/// - **Several sizes.** A network has no generic parameters; a macro of your own defines one for
+///   each size, and functions are generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
+///
+///   ```
+///   use shapewright::prelude::*;
+///   macro_rules! mlp {
+///       ($name:ident, $inputs:expr, $hidden:expr, $classes:expr) => {
+///           network! {
+///               pub struct $name: [$inputs] -> [$classes] {
+///                   Linear<_, { $hidden }>, Relu, Linear<_, { $classes }>
+///               }
+///           }
+///       };
+///   }
+///   mlp!(Small, 4, 8, 3);
+///   mlp!(Large, 784, 2 * 64, 10);
+///   fn parameters<N: Network>(_: &N) -> usize { N::PARAMS }
+///   assert_eq!(parameters(&*Small::zeros()), 67);
+///   ```
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).

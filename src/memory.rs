@@ -12,6 +12,8 @@ mod cloning;
 mod heap;
 mod scalar;
 
+#[cfg(feature = "std")]
+pub(crate) use call_memory::SharedBytes;
 pub(crate) use call_memory::line_bytes;
 pub use call_memory::{Scratch, StateMemory, ThreadMemory, sample_bytes};
 #[cfg(feature = "std")]

@@ -64,10 +64,14 @@ impl fmt::Display for SettingError {
 
 impl Error for SettingError {}
 
-/// Checks that each of the settings is finite and not negative.
+/// Checks that each of the settings is finite, also as an `f32`, and not negative.
 pub(crate) fn not_negative(settings: &[(&'static str, f64)]) -> Result<(), SettingError> {
     each(settings, "a number from 0 up", |value| {
         value >= 0.0 && value.is_finite()
+    })?;
+    // In the arithmetic of an `f32` network, a larger number is infinite.
+    each(settings, "at most 3.4e38, the largest `f32`", |value| {
+        value <= f32::MAX.into()
     })
 }
 

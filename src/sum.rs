@@ -1,18 +1,44 @@
-//! Compensated sums in `f64`.
+//! Compensated sums in `f64`, which do not overflow.
+
+mod squares;
+
+pub(crate) use squares::Squares;
+#[cfg(feature = "std")]
+pub(crate) use squares::Variation;
 
 /// A compensated sum (Neumaier, 1974), which keeps the rounding errors of its additions.
 ///
 /// Its error is one rounding and at most `n^2 * 2^-106` times the sum of the magnitudes of the `n`
-/// terms, which is negligible for every `n` that fits in memory.
+/// terms, which is negligible for every `n` that fits in memory. It does not overflow: a mean is
+/// right although the sum exceeds the range of an `f64`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     sum: f64,
     /// The sum of the rounding errors.
     lost: f64,
+    /// Whether both are multiplied by [`SHRINK`], because a term was [`LARGE`].
+    shrunk: bool,
 }
 
+/// The size of a term from which sums are shrunk: those of 2^64 smaller terms do not overflow.
+const LARGE: f64 = power_of_two(900);
+
+/// The factor that keeps the sum of 2^64 terms of any size from overflowing.
+const SHRINK: f64 = power_of_two(-100);
+
 impl Sum {
+    #[inline]
     pub(crate) fn add(&mut self, x: f64) {
+        if x.abs() < LARGE && !self.shrunk {
+            self.add_stored(x);
+        } else {
+            self.shrink();
+            self.add_stored(x * SHRINK);
+        }
+    }
+
+    #[inline]
+    fn add_stored(&mut self, x: f64) {
         let sum = self.sum + x;
         // Knuth's TwoSum: the exact rounding error of the addition.
         let added = sum - self.sum;
@@ -20,19 +46,79 @@ impl Sum {
         self.sum = sum;
     }
 
+    /// Adds the terms of another sum.
+    pub(crate) fn add_sum(&mut self, other: Sum) {
+        let lost = if other.sum.is_finite() {
+            other.lost
+        } else {
+            0.0
+        };
+        if other.shrunk {
+            self.shrink();
+            self.add_stored(other.sum);
+            self.add_stored(lost);
+        } else {
+            self.add(other.sum);
+            self.add(lost);
+        }
+    }
+
+    #[cold]
+    fn shrink(&mut self) {
+        if !self.shrunk {
+            *self = self.multiplied(SHRINK);
+            self.shrunk = true;
+        }
+    }
+
     /// Returns the sum; with infinities or NaN among the terms, their ordinary sum.
     pub(crate) fn value(self) -> f64 {
+        self.times(1.0)
+    }
+
+    /// Returns the sum of `count` terms divided by their number.
+    pub(crate) fn mean(self, count: usize) -> f64 {
+        self.stored() / count as f64 / self.unit()
+    }
+
+    /// Returns the product of the sum and a factor.
+    pub(crate) fn times(self, factor: f64) -> f64 {
+        self.stored() * factor / self.unit()
+    }
+
+    /// Returns `x` minus the sum, exact to the last digit where they are near each other.
+    pub(crate) fn distance_of(self, x: f64) -> f64 {
+        let unit = self.unit();
+        ((x * unit - self.sum) - self.lost) / unit
+    }
+
+    /// Returns the sum of the terms multiplied by `factor`, a power of two.
+    pub(crate) fn multiplied(self, factor: f64) -> Self {
+        Sum {
+            sum: self.sum * factor,
+            lost: self.lost * factor,
+            shrunk: self.shrunk,
+        }
+    }
+
+    /// The number by which the terms are multiplied.
+    fn unit(self) -> f64 {
+        if self.shrunk { SHRINK } else { 1.0 }
+    }
+
+    /// The sum of the terms times [`unit`](Self::unit).
+    fn stored(self) -> f64 {
         if self.sum.is_finite() {
             self.sum + self.lost
         } else {
             self.sum
         }
     }
+}
 
-    /// Returns `x` minus the sum, exact to the last digit where they are near each other.
-    pub(crate) fn distance_of(self, x: f64) -> f64 {
-        (x - self.sum) - self.lost
-    }
+/// Returns 2 to the power of `exponent`, which is that of a normal number.
+const fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 /// The number of partial sums of a block: enough for vectors, and in an order that is always the
@@ -46,30 +132,35 @@ const BLOCK: usize = 64 * PARTIALS;
 /// Returns the sum of `term(position, item)` over all items.
 ///
 /// Its error is at most 64 roundings of each term, however many there are. The terms are taken in
-/// order.
+/// order; where their sum overflows, those of a block are taken once more.
 #[inline]
-pub(crate) fn sum_of<T: Copy>(items: &[T], mut term: impl FnMut(usize, T) -> f64) -> f64 {
+pub(crate) fn sum_of<T: Copy>(items: &[T], mut term: impl FnMut(usize, T) -> f64) -> Sum {
     let mut total = Sum::default();
-    let mut position = 0;
-    let mut next = |item: T| {
-        position += 1;
-        term(position - 1, item)
-    };
+    for (block, items) in items.chunks(BLOCK).enumerate() {
+        let mut position = block * BLOCK;
+        let mut next = |item: T| {
+            position += 1;
+            term(position - 1, item)
+        };
 
-    for block in items.chunks(BLOCK) {
-        let (chunks, rest) = block.as_chunks::<PARTIALS>();
-        if !chunks.is_empty() {
-            let mut sums = [0.0; PARTIALS];
-            for chunk in chunks {
-                for (sum, &item) in sums.iter_mut().zip(chunk) {
-                    *sum += next(item);
-                }
+        let (chunks, rest) = items.as_chunks::<PARTIALS>();
+        let mut sums = [0.0; PARTIALS];
+        for chunk in chunks {
+            for (sum, &item) in sums.iter_mut().zip(chunk) {
+                *sum += next(item);
             }
-            total.extend(sums);
         }
-        total.extend(rest.iter().map(|&item| next(item)));
+        if sums.iter().all(|sum| sum.is_finite()) {
+            if !chunks.is_empty() {
+                total.extend(sums);
+            }
+            total.extend(rest.iter().map(|&item| next(item)));
+        } else {
+            let terms = items.iter().enumerate();
+            total.extend(terms.map(|(i, &item)| term(block * BLOCK + i, item)));
+        }
     }
-    total.value()
+    total
 }
 
 impl FromIterator<f64> for Sum {
@@ -119,7 +210,7 @@ mod tests {
             BLOCK + 1,
             20 * BLOCK + 5,
         ] {
-            let sum = sum_of(&vec![0.1; len], |_, x| x);
+            let sum = sum_of(&vec![0.1; len], |_, x| x).value();
             let want = 0.1 * len as f64;
             assert!((sum - want).abs() <= 33.0 * f64::EPSILON * want, "{len}");
         }
@@ -132,7 +223,7 @@ mod tests {
             assert_eq!(position, item);
             1.0
         });
-        assert_eq!(sum, items.len() as f64);
+        assert_eq!(sum.value(), items.len() as f64);
     }
 
     #[test]
@@ -140,7 +231,32 @@ mod tests {
         let of = |terms: [f64; 3]| terms.into_iter().collect::<Sum>().value();
         assert_eq!(of([1.0, f64::INFINITY, 1.0]), f64::INFINITY);
         assert_eq!(of([f64::MAX, f64::MAX, 1.0]), f64::INFINITY);
+        assert_eq!(of([f64::MAX, f64::INFINITY, f64::MAX]), f64::INFINITY);
         assert!(of([f64::INFINITY, f64::NEG_INFINITY, 1.0]).is_nan());
         assert!(of([f64::NAN, 1.0, 1.0]).is_nan());
+    }
+
+    /// The mean of numbers whose sum overflows, in every order, and however long the sum is.
+    #[test]
+    fn a_sum_that_overflows_has_a_mean() {
+        for len in [1, 2, 17, 3 * BLOCK + 5] {
+            let most = super::power_of_two(1023);
+            let mut terms = vec![most; len];
+            let mean = sum_of(&terms, |_, x| x).mean(len);
+            assert!((mean / most - 1.0).abs() < 1e-15, "{mean}");
+            assert_eq!(sum_of(&terms, |_, x| x).times(0.0), 0.0);
+
+            let half = len / 2;
+            terms[..half].fill(-most);
+            terms[half..2 * half].fill(most);
+            terms[2 * half..].fill(3.0);
+            let want = if len % 2 == 0 { 0.0 } else { 3.0 };
+            assert_eq!(terms.iter().copied().collect::<Sum>().value(), want);
+
+            let mut sum = Sum::default();
+            sum.add_sum(sum_of(&terms, |_, x| x));
+            sum.add_sum(sum_of(&[0.5], |_, x| x));
+            assert_eq!(sum.value(), want + 0.5);
+        }
     }
 }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
 use crate::kept;
-use crate::memory::ThreadMemory;
+use crate::memory::{SharedBytes, ThreadMemory};
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
@@ -192,6 +192,8 @@ struct SharedMemory<'a> {
     start: *mut u8,
     /// The number of bytes for each part.
     each: usize,
+    /// The number of these bytes that a part may take.
+    asked: usize,
     memory: PhantomData<&'a mut [u8]>,
 }
 
@@ -201,7 +203,11 @@ unsafe impl Sync for SharedMemory<'_> {}
 impl<'a> SharedMemory<'a> {
     /// Divides the memory into that of `parts` parts.
     fn new(parts: usize, memory: ThreadMemory<'a>) -> Self {
-        let (memory, each) = memory.into_bytes();
+        let SharedBytes {
+            memory,
+            each,
+            asked,
+        } = memory.into_shared();
         let shares = memory.len().checked_div(each).unwrap_or(usize::MAX);
         assert!(
             parts <= shares,
@@ -211,6 +217,7 @@ impl<'a> SharedMemory<'a> {
         SharedMemory {
             start: memory.as_mut_ptr(),
             each,
+            asked,
             memory: PhantomData,
         }
     }
@@ -223,8 +230,8 @@ impl<'a> SharedMemory<'a> {
         let start = self.start.wrapping_add(index * self.each);
         // SAFETY: there are `each` bytes for each part, as `new` has checked; they are borrowed
         // mutably for 'a, and nobody else has asked for those of this part.
-        let memory = unsafe { std::slice::from_raw_parts_mut(start, self.each) };
-        ThreadMemory::new(memory, self.each)
+        let memory = unsafe { std::slice::from_raw_parts_mut(start, self.asked) };
+        ThreadMemory::new(memory, self.asked)
     }
 }
 
@@ -254,6 +261,11 @@ pub fn split_mut_with<T: Send>(
     memory: ThreadMemory<'_>,
     f: &(dyn Fn(usize, &mut [T], ThreadMemory<'_>) + Sync),
 ) {
+    // A small layer has no time for more.
+    if !data.is_empty() && data.len() <= chunk {
+        return f(0, data, memory);
+    }
+
     let memory = SharedMemory::new(data.len().div_ceil(chunk.max(1)), memory);
     split_mut(data, chunk, &|part, slice: &mut [T]| {
         // SAFETY: `split_mut` gives out each chunk once.

@@ -641,6 +641,49 @@ fn losses_and_metrics_of_large_outputs() {
     });
 }
 
+/// Weights of so many classes are handed over by reference.
+#[test]
+fn weights_of_many_classes() {
+    const CLASSES: usize = 1_000_000;
+    static WEIGHTS: [f64; CLASSES] = {
+        let mut weights = [1.0; CLASSES];
+        weights[999_999] = 3.0;
+        weights
+    };
+
+    on_a_small_stack(|| {
+        let outputs = Tensor1::<CLASSES>::zeros_vec(2);
+        let labels = [0, 999_999].map(|class| Label::new(class).expect("a class"));
+        let mut gradients = Tensor::zeros_vec(2);
+
+        let cross = CrossEntropy.class_weights(&WEIGHTS).label_smoothing(0.1);
+        let weighted = cross.loss(&outputs, &labels, &mut gradients);
+        // The second term of smoothing is the same for both labels.
+        let want = 0.95 * (CLASSES as f32).ln();
+        assert!((weighted - want).abs() < 1e-3, "{weighted}");
+        let nll = Nll.class_weights(&WEIGHTS).optional_labels();
+        let labels = labels.map(Some);
+        assert_eq!(nll.loss(&outputs, &labels, &mut gradients), 0.0);
+        assert_eq!(gradients[1][999_999], -0.75);
+
+        let mut targets = Tensor1::zeros_vec(2);
+        targets.iter_mut().flatten().for_each(|x| *x = 1.0);
+        let binary = BceWithLogits.pos_weight(&WEIGHTS);
+        let weighted = binary.loss(&outputs, &targets, &mut gradients);
+        assert!((weighted - 2_f32.ln()).abs() < 1e-3, "{weighted}");
+    });
+    on_a_small_stack(|| {
+        network! { struct Words: [1] -> [1_000_000] { fc: Linear<_, 1_000_000> } }
+        let mut net = Words::zeros();
+        let labels = [Label::<CLASSES>::new(999_999).expect("a class")];
+        Words::trainer(Sgd::new(0.1), CrossEntropy.class_weights(&WEIGHTS))
+            .epochs(1)
+            .fit(&mut net, &[Tensor1::ones()], &labels)
+            .expect("an epoch");
+        assert!(net.fc.bias[999_999] > 0.0);
+    });
+}
+
 /// A row of shares takes half the stack, so that two of them overflow it.
 #[test]
 fn confusion_matrices_of_many_classes() {
@@ -658,6 +701,21 @@ fn confusion_matrices_of_many_classes() {
         let sum: f64 = shares.as_flattened().iter().sum();
         assert_eq!(sum, 1.0);
     });
+}
+
+/// A matrix of so many classes has 400 million cells, of which these print and draw two.
+#[test]
+fn few_samples_of_many_classes_print_fast() {
+    const CLASSES: usize = 20_000;
+    let class = |number| Label::<CLASSES>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(19_999), class(7));
+    matrix.add(class(19_999), class(7));
+    matrix.add(class(3), class(3));
+    assert_eq!(
+        matrix.to_string(),
+        "label \\ predicted: count\n3 \\ 3: 1\n7 \\ 19999: 2\n"
+    );
 }
 
 #[test]
@@ -736,6 +794,12 @@ fn every_function_that_gives_a_tensor_has_a_sibling_for_large_ones() {
         assert_eq!(sum.max(), 2.0);
         sum.log_softmax_in_place();
         assert!((sum[[0, 0]] + 512.0_f32.ln()).abs() < 1e-4);
+
+        let indices = vec![Index::<7>::new(3).expect("a row"); 100_000];
+        let tokens = Tensor1::<100_000>::from_indices_boxed(&indices).expect("as many");
+        assert_eq!(tokens[99_999], 3.0);
+        let error = Tensor1::<7>::from_indices_boxed(&indices).expect_err("too many");
+        assert_eq!(error.found, 100_000);
 
         let mut target = Tensor1::<100_000>::zeros_boxed();
         one_hot_into(Label::new(99_999).expect("a class"), &mut *target);

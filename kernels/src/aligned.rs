@@ -108,6 +108,10 @@ mod tests {
     use super::AlignedBuffer;
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "Miri ends the program that asks for memory it does not have"
+    )]
     fn memory_that_is_not_there_leaves_the_buffer_as_it_was() {
         let mut buffer = AlignedBuffer::<f32>::new();
         buffer.reserve(3).fill(5.0);
@@ -123,6 +127,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "as above")]
     #[should_panic(expected = "the kernels need 144115188075855872 bytes of memory")]
     fn a_panic_names_the_bytes() {
         AlignedBuffer::<f32>::new().reserve(1 << 55);

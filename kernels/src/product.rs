@@ -109,6 +109,13 @@ impl Op for ProductOp<'_, '_> {
 
         // A matrix of one column may have any column stride, and needs no packing.
         let contiguous = p.b.col_stride == 1 || p.n == 1;
+
+        // Without what even a single row must have packed, nothing is: a panel at a time, the
+        // decision would cost small products a tenth of their time.
+        let must_have = panel_len(const { TierSizes::of::<S>() }, 1, p.n, p.k, contiguous);
+        if p.memory.len() < must_have {
+            return s.outline(Unpacked(p));
+        }
         blocks(s, p, contiguous);
     }
 }
@@ -233,7 +240,7 @@ fn add_runs<T: Real>(p: Product<'_, T>, run: &mut [T], product: &impl Fn(Product
     }
 }
 
-/// Computes all blocks.
+/// Computes all blocks. The memory is at least that of [`panel_len`] for one row.
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool) {
     let &mut Product {
@@ -272,36 +279,14 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool) {
                 let vectors = columns.div_ceil(S::LANES);
                 let c = c.wrapping_add(ic * c_stride + jr);
 
-                // Only the first block of the inner index starts C.
-                let (start, onto) = match start {
-                    _ if block > 0 => (None, true),
-                    Start::Zero => (None, false),
-                    Start::Bias(bias) => (Some(bias[jr..].as_ptr()), false),
-                    Start::Accumulate => (None, true),
-                };
+                let (start, onto) = start_of(start, block);
+                let start = start.map(|bias| bias[jr..].as_ptr());
 
                 // Loads of whole vectors would leave B.
                 let ragged = !S::MASKED_LOADS && !columns.is_multiple_of(S::LANES);
                 let must_pack = !contiguous || ragged;
                 let row = vectors * S::LANES;
                 let fits = k_block * row <= panel.len();
-
-                if must_pack && !fits {
-                    s.outline(Unpacked {
-                        m: m_block,
-                        n: columns,
-                        k: k_block,
-                        a: a.address(ic, pc),
-                        b: b.address(pc, jr),
-                        c,
-                        c_row: c_stride,
-                        start,
-                        onto,
-                        relu: relu && block + 1 == k_blocks,
-                    });
-                    jr += columns;
-                    continue;
-                }
 
                 let pack = must_pack || S::PACKS && m >= MIN_ROWS_TO_PACK && fits;
                 let (b_panel, b_row) = if pack {
@@ -355,65 +340,79 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool) {
     }
 }
 
-/// A block of a product without a packed panel: one row and one vector at a time, whose elements of
-/// `B` are collected. It is as slow as that sounds, and has the bits of the other path.
-///
-/// Its creator guarantees that all elements lie in memory, and that nobody else writes to C.
-struct Unpacked {
-    m: usize,
-    n: usize,
-    k: usize,
-    /// The first element, and the strides of rows and columns.
-    a: (*const f32, [usize; 2]),
-    b: (*const f32, [usize; 2]),
-    c: *mut f32,
-    c_row: usize,
-    start: Option<*const f32>,
-    onto: bool,
-    relu: bool,
-}
+/// A product without packed panels: one row and one vector at a time, whose elements of `B` are
+/// collected. It is as slow as that sounds, and has the bits of the other path.
+struct Unpacked<'p, 'a>(&'p mut Product<'a, f32>);
 
-impl Op for Unpacked {
+impl Op for Unpacked<'_, '_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Unpacked {
+        let &mut Product {
             m,
             n,
             k,
-            a: (a, [a_row, a_col]),
-            b: (b, [b_row, b_col]),
-            c,
-            c_row,
+            a,
+            b,
+            ref mut c,
+            c_stride,
             start,
-            onto,
             relu,
-        } = self;
+            ..
+        } = self.0;
+        let c = c.as_mut_ptr();
+        let k_blocks = k.div_ceil(DEPTH).max(1);
+        let kc = depth(k);
 
-        for i in 0..m {
-            for j in (0..n).step_by(S::LANES) {
-                let count = S::LANES.min(n - j);
+        for block in 0..k_blocks {
+            let pc = block * kc;
+            let k_block = kc.min(k - pc);
+            let (a, [a_row, a_col]) = a.address(0, pc);
+            let (b, [b_row, b_col]) = b.address(pc, 0);
+            let (start, onto) = start_of(start, block);
+            let relu = relu && block + 1 == k_blocks;
 
-                // SAFETY (all blocks): row i, column j + lane and inner index p are below m, n and
-                // k.
-                let mut sum = start.map_or(s.zero(), |start| unsafe { s.get(start.add(j), count) });
-                for p in 0..k {
-                    let mut row = [0.0; 16];
-                    sum = unsafe {
-                        let at = b.wrapping_add(p * b_row + j * b_col);
-                        for (lane, x) in row.iter_mut().enumerate().take(count) {
-                            *x = *at.add(lane * b_col);
-                        }
-                        let x = s.splat(*a.add(i * a_row + p * a_col));
-                        s.fma(x, s.load(row.as_ptr()), sum)
+            for i in 0..m {
+                for j in (0..n).step_by(S::LANES) {
+                    let count = S::LANES.min(n - j);
+
+                    // SAFETY (all blocks): row i, column j + lane and inner index p are below m, n
+                    // and k_block; `check` was called.
+                    let mut sum = match start {
+                        Some(bias) => unsafe { s.get(bias[j..].as_ptr(), count) },
+                        None => s.zero(),
                     };
-                }
+                    for p in 0..k_block {
+                        let mut row = [0.0; 16];
+                        sum = unsafe {
+                            let at = b.wrapping_add(p * b_row + j * b_col);
+                            for (lane, x) in row.iter_mut().enumerate().take(count) {
+                                *x = *at.add(lane * b_col);
+                            }
+                            let x = s.splat(*a.add(i * a_row + p * a_col));
+                            s.fma(x, s.load(row.as_ptr()), sum)
+                        };
+                    }
 
-                let c = c.wrapping_add(i * c_row + j);
-                unsafe { finish::<S, 1, 1>(s, [[sum]], count, (onto, relu), |_| c) };
+                    let c = c.wrapping_add(i * c_stride + j);
+                    unsafe { finish::<S, 1, 1>(s, [[sum]], count, (onto, relu), |_| c) };
+                }
             }
         }
+    }
+}
+
+/// Returns the bias with which a block of the inner index starts `C`, and whether it adds to what is
+/// there.
+#[inline(always)]
+fn start_of<'a>(start: Start<'a, f32>, block: usize) -> (Option<&'a [f32]>, bool) {
+    match start {
+        // Only the first block of the inner index starts C.
+        _ if block > 0 => (None, true),
+        Start::Zero => (None, false),
+        Start::Bias(bias) => (Some(bias), false),
+        Start::Accumulate => (None, true),
     }
 }
 

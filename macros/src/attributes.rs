@@ -115,6 +115,7 @@ impl Derives {
         };
         let paths = list.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
 
+        let errors_before = errors.len();
         let mut kept = Vec::new();
         for path in paths.into_iter().flatten() {
             let segments = path.segments.iter();
@@ -129,6 +130,18 @@ impl Derives {
                     "a network can't be made by `Default`, on the stack: remove it and use `init` \
                      or `zeros`",
                 )),
+                [.., name @ ("Eq" | "Ord" | "PartialOrd" | "Hash")] => {
+                    // One sentence for all of them.
+                    if errors.len() == errors_before {
+                        errors.push(Error::new(
+                            path.span(),
+                            format!(
+                                "a network's numbers may be NaN and have no `{name}`; remove it: \
+                                 `PartialEq` can be derived"
+                            ),
+                        ));
+                    }
+                }
                 _ => kept.push(path),
             }
         }

@@ -68,13 +68,23 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
         "Residual" => (BlockKind::Residual, residual(items, span, errors)?),
         "Repeat" => {
             let [Generic::Other(count)] = &layer.generics[..] else {
-                let message =
-                    "`Repeat` takes how often its layers are repeated: write `Repeat<6> { .. }`";
+                let times = match &layer.arguments {
+                    Some((_, arguments)) if arguments.len() == 1 => written(&arguments[0]),
+                    _ => "6".to_owned(),
+                };
+                let message = format!(
+                    "`Repeat` takes how often its layers are repeated: write `Repeat<{times}> {{ \
+                     .. }}`"
+                );
                 errors.push(Error::new(span, message));
                 return None;
             };
+            let errors_before = errors.len();
             whole_number(count, errors);
-            let count = braced(count);
+            let count = match errors.len() > errors_before {
+                true => quote!({ 1 }),
+                false => braced(count),
+            };
             (BlockKind::Repeat(count), vec![body(items, span, errors)?])
         }
         "Split" => (BlockKind::Split, branches(&found, 4, items, span, errors)?),
@@ -155,6 +165,7 @@ fn residual(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Vec
     let (lists, layers): (Vec<Item>, Vec<Item>) = items
         .into_iter()
         .partition(|item| matches!(item, Item::List(_)));
+    refuse_shortcut(&layers, errors);
     let mut branches = vec![body(layers, span, errors)?];
     let mut names: Names = branches[0]
         .layers
@@ -173,6 +184,24 @@ fn residual(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Vec
         branches.push(list_branch(0, list, &mut names, errors));
     }
     Some(branches)
+}
+
+/// Reports a layer with the name of a projection: its braces are missing.
+fn refuse_shortcut(layers: &[Item], errors: &mut Vec<Error>) {
+    for item in layers {
+        if let Item::Layer(layer) = item
+            && let Some(name) = layer.name.as_ref().filter(|name| *name == "shortcut")
+        {
+            let text = written(&layer.layer_tokens);
+            errors.push(Error::new(
+                name.span(),
+                format!(
+                    "a projection is a list in braces: write `shortcut: {{ {text} }}`, or give the \
+                     layer another name"
+                ),
+            ));
+        }
+    }
 }
 
 /// Checks 2 to `most` branches, each a layer or a list.
@@ -253,13 +282,21 @@ fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Err
 }
 
 /// Writes the block's type: `params` is the type of its parameters, `branches` are the types of its
-/// lists.
-pub fn block_type(block: &Block, params: &Ident, branches: &[Ident]) -> TokenStream {
+/// lists, and `count` writes the number of repetitions.
+pub fn block_type(
+    block: &Block,
+    params: &Ident,
+    branches: &[Ident],
+    count: impl Fn(&TokenStream) -> TokenStream,
+) -> TokenStream {
     let merge = match &block.kind {
         BlockKind::Residual => quote!(__sw::Add),
         BlockKind::Concat => quote!(__sw::Concat),
         BlockKind::Split => quote!(__sw::Pack<(#(<#branches as __sw::Ends>::To,)*)>),
-        BlockKind::Repeat(count) => return quote!(__sw::Repeat<#params, #(#branches),*, #count>),
+        BlockKind::Repeat(number) => {
+            let number = count(number);
+            return quote!(__sw::Repeat<#params, #(#branches),*, #number>);
+        }
     };
     quote!(__sw::Block<#params, (#(#branches,)*), #merge>)
 }

@@ -7,12 +7,13 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, Visibility};
 
 use crate::attributes::Derives;
 use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
+use crate::habits;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
@@ -55,6 +56,11 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
+    /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
+    /// then, from which its parameters have their names.
+    pub mistaken: bool,
+    /// Whether a slip in it was noted, so that nothing else is reported.
+    pub quiet: bool,
     /// What it reads as it is written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
@@ -91,6 +97,10 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers,
         errors: _,
     } = definition;
+    let mut layers = layers;
+    layers
+        .iter_mut()
+        .for_each(|layer| refuse_itself(&name, layer, errors));
     check_ends(&input, "input", errors);
     check_ends(&output, "output", errors);
     let derives = Derives::take(&mut attrs, errors);
@@ -123,6 +133,26 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         output,
         element,
         layers: checked,
+    }
+}
+
+/// Reports a network that is a layer of itself.
+fn refuse_itself(name: &Ident, layer: &mut parse::Layer, errors: &mut Vec<Error>) {
+    if layer.path.is_ident(name) && !layer.unreadable {
+        errors.push(Error::new(
+            layer.path.span(),
+            format!("`{name}` can't contain itself; write the layers that are meant"),
+        ));
+        layer.unreadable = true;
+    }
+    for item in layer.block.iter_mut().flatten() {
+        match item {
+            parse::Item::Layer(layer) => refuse_itself(name, layer, errors),
+            parse::Item::List(list) => {
+                let layers = list.layers.iter_mut();
+                layers.for_each(|layer| refuse_itself(name, layer, errors));
+            }
+        }
     }
 }
 
@@ -218,7 +248,19 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
-            sizes.iter().for_each(|size| whole_number(size, errors));
+            for size in sizes {
+                if !is_batch(size) {
+                    whole_number(size, errors);
+                    continue;
+                }
+                let others = sizes.iter().filter(|size| !is_batch(size));
+                let others: Vec<String> = others.map(written).collect();
+                let message = format!(
+                    "a shape is that of one sample, and has no batch axis: write `[{}]`",
+                    others.join(", ")
+                );
+                errors.push(Error::new(size.span(), message));
+            }
         }
         SizesKind::Tuple(shapes) => {
             if shapes.len() < 2 || shapes.len() > 4 {
@@ -227,11 +269,46 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
             }
             shapes.iter().for_each(|shape| check_shape(shape, errors));
         }
+        SizesKind::Unknown => {}
     }
 }
 
-/// Checks a layer of a list; `names` are the fields of the list so far.
+/// Returns whether a size stands for any number of samples, as in other libraries.
+pub fn is_batch(size: &TokenStream) -> bool {
+    matches!(size.to_string().as_str(), "_" | "None" | "- 1" | "-1")
+        && size.clone().into_iter().count() <= 2
+}
+
+/// Checks a layer of a list; `names` are the fields of the list so far. Of several mistakes in a
+/// layer, the first is reported, and none if a slip in it was noted.
 pub fn check_layer(
+    index: usize,
+    layer: parse::Layer,
+    sources: Result<Vec<usize>, usize>,
+    names: &mut HashSet<String>,
+    errors: &mut Vec<Error>,
+) -> Layer {
+    if layer.unreadable {
+        let field = layer.name.filter(|name| names.insert(name.to_string()));
+        return Layer {
+            field,
+            sources: sources.unwrap_or_else(|before| vec![before]),
+            ..Layer::unknown()
+        };
+    }
+
+    let errors_before = errors.len();
+    let slipped = layer.slipped;
+    let has_block = layer.block.is_some();
+    let checked = understand(index, layer, sources, names, errors);
+    if !has_block {
+        errors.truncate(errors_before + usize::from(!slipped));
+    }
+    checked
+}
+
+/// Prepares a layer for the expansion, and reports what is wrong with it.
+fn understand(
     index: usize,
     mut layer: parse::Layer,
     sources: Result<Vec<usize>, usize>,
@@ -267,6 +344,7 @@ pub fn check_layer(
         .get_ident()
         .and_then(|name| builtin::find(&name.to_string()));
     let mut path = layer.path.to_token_stream();
+    let mut misnamed = false;
     if is_merge {
         path = quote!(__sw::#path);
     } else if known.is_none()
@@ -276,6 +354,7 @@ pub fn check_layer(
     {
         known = Some(meant);
         path = meant_path;
+        misnamed = true;
     }
 
     let generics = match known {
@@ -311,7 +390,9 @@ pub fn check_layer(
     let broken_block = block.is_none() && (has_braces || lacks_braces);
     let is_broken = broken_block || sources.is_err();
     let sources = sources.unwrap_or_else(|before| vec![before]);
-    let Some(generics) = generics.filter(|_| !is_broken) else {
+    let mistaken = misnamed || generics.is_none();
+    let guess = || known.and_then(|builtin| generics::guess(builtin, &layer));
+    let Some(generics) = generics.or_else(guess).filter(|_| !is_broken) else {
         return Layer {
             attrs: layer.attrs,
             field,
@@ -337,7 +418,9 @@ pub fn check_layer(
         },
         path,
         generics,
-        config,
+        config: config.filter(|_| !mistaken),
+        mistaken,
+        quiet: layer.slipped,
         builtin: known.is_some() || block.is_some() || is_merge,
         block,
         tied,
@@ -373,13 +456,26 @@ fn misspelt(
 ) -> Option<(&'static Builtin, TokenStream)> {
     let ident = layer.path.get_ident()?;
     let found = ident.to_string();
-    let nearest = builtin::nearest(&found)?;
+    let nearest = habits::certain(&found).or_else(|| builtin::nearest(&found))?;
     let meant = nearest.name;
 
-    let message = format!(
-        "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
-         `self::{found}`)"
-    );
+    let one = format!("{found}1d");
+    let two = format!("{found}2d");
+    let message = if builtin::find(&one).is_some() && builtin::find(&two).is_some() {
+        let takes = match found.as_str() {
+            "BatchNorm" => "features",
+            _ => "sequences",
+        };
+        format!(
+            "there is no layer `{found}`; `{one}` takes {takes}, and `{two}` images (for a layer \
+             of your own, write `self::{found}`)"
+        )
+    } else {
+        format!(
+            "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
+             `self::{found}`)"
+        )
+    };
     errors.push(Error::new(ident.span(), message));
     Some((nearest, Ident::new(meant, ident.span()).to_token_stream()))
 }
@@ -430,6 +526,8 @@ impl Layer {
             block: None,
             tied: None,
             sources: vec![0],
+            mistaken: false,
+            quiet: false,
             arrow: String::new(),
             role: Role::Layer,
         }
@@ -495,14 +593,22 @@ pub fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
     let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else {
         return;
     };
-    let what = match lit {
+    let message = match lit {
+        Lit::Int(number) if is_marker(&number) => format!(
+            "a size is less than {}, but `{tokens}` is written",
+            u64::MAX
+        ),
         Lit::Int(_) | Lit::Bool(_) | Lit::Char(_) => return,
-        Lit::Float(_) => "a float",
-        _ => "not a number",
+        Lit::Float(_) => format!("a size is a whole number, but `{tokens}` is a float"),
+        _ => format!("a size is a whole number, but `{tokens}` is not a number"),
     };
-
-    let message = format!("a size is a whole number, but `{tokens}` is {what}");
     errors.push(Error::new(tokens.span(), message));
+}
+
+/// Returns whether a literal is the number that stands for a size that is not written: the library's
+/// `INFER`.
+fn is_marker(number: &LitInt) -> bool {
+    matches!(number.suffix(), "" | "usize") && matches!(number.base10_parse(), Ok(u64::MAX))
 }
 
 /// Returns tokens as a person would write them.

@@ -7,7 +7,8 @@ use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
 use crate::attributes;
-use crate::check::{Network, Role, written};
+use crate::check::{Network, Role, is_batch, written};
+use crate::hoisted::HoistedSizes;
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
 use crate::spans::{Extent, braced, ours};
@@ -234,8 +235,10 @@ fn serde(network: &Network) -> TokenStream {
 /// Writes the shapes of input and output, and the checks of what is declared.
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
-    let input = shape(&network.input.sizes);
-    let output = shape(&network.output.sizes);
+    let input_sizes = HoistedSizes::of_shape(&all_sizes(&network.input.sizes), "INPUT");
+    let output_sizes = HoistedSizes::of_shape(&all_sizes(&network.output.sizes), "OUTPUT");
+    let input = shape(&network.input.sizes, &input_sizes);
+    let output = shape(&network.output.sizes, &output_sizes);
     let input_extent = Extent::of(&network.input.sizes.tokens);
     let output_extent = Extent::of(&network.output.sizes.tokens);
 
@@ -257,7 +260,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
                 .zip(&last.layer.sources)
                 .map(|((output, sizes), source)| {
                     let output = output.unraw().to_string();
-                    let declared = shape(sizes);
+                    let declared = shape(sizes, &output_sizes);
                     let given = format_ident!("__DIMS{source}");
                     Extent::of(&sizes.tokens).call(
                         quote!(__sw::report_named_output),
@@ -269,14 +272,17 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         _ => {
             let given = &last.dims_out;
             let text = &last.layer.text;
+            let inferred = &last.inferred;
             output_extent.call(
                 quote!(__sw::report_output),
-                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#inferred),
             )
         }
     };
     let possible = quote!(__sw::is_possible(<__Input as __sw::Shape>::DIMS));
+    let sizes = [input_sizes.constants(), output_sizes.constants()];
     quote! {
+        #(#sizes)*
         type __Input = #input;
         type __Output = #output;
         type __Shape0 = <__sw::Within<{ #possible }, __Input> as __sw::ToShape>::Shape;
@@ -289,19 +295,36 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     }
 }
 
+/// Returns the sizes of a shape, or of all shapes of a tuple.
+fn all_sizes(sizes: &Sizes) -> Vec<TokenStream> {
+    match &sizes.kind {
+        SizesKind::Axes(sizes) => sizes
+            .iter()
+            .filter(|size| !is_batch(size))
+            .map(braced)
+            .collect(),
+        SizesKind::Tuple(shapes) => shapes.iter().flat_map(all_sizes).collect(),
+        SizesKind::Unknown => Vec::new(),
+    }
+}
+
 /// Writes a shape as a type. Too many axes or shapes have been reported.
-fn shape(sizes: &Sizes) -> TokenStream {
+fn shape(sizes: &Sizes, hoisted: &HoistedSizes) -> TokenStream {
     match &sizes.kind {
         SizesKind::Axes(sizes) => {
+            // That a size is none of a sample has been reported.
+            let sizes: Vec<_> = sizes.iter().filter(|size| !is_batch(size)).collect();
             let rank = format_ident!("Rank{}", sizes.len().min(4));
-            let sizes = sizes.iter().take(4).map(braced);
+            let sizes = sizes.into_iter().take(4);
+            let sizes = sizes.map(|size| hoisted.replace(&braced(size)));
             quote!(__sw::#rank<#(#sizes),*>)
         }
+        SizesKind::Unknown => quote!(__sw::UnknownShape),
         SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
             quote!(__sw::UnknownShape)
         }
         SizesKind::Tuple(shapes) => {
-            let shapes = shapes.iter().map(shape);
+            let shapes = shapes.iter().map(|sizes| shape(sizes, hoisted));
             quote!((#(#shapes,)*))
         }
     }

@@ -1,15 +1,15 @@
 //! The generic arguments of a built-in layer, from its sizes and options as they are written.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::quote;
-use syn::Error;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Error, LitInt};
 
 use crate::builtin::{Builtin, Form, Size, Sizes};
 use crate::check::{Argument, whole_number, written};
 use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
-use crate::spans::braced;
+use crate::spans::{braced, ours};
 
 /// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output
 /// shape unknown.
@@ -41,6 +41,77 @@ pub fn of_builtin(
     Some(given.into_iter().flatten().chain(derived).collect())
 }
 
+/// Returns generic arguments for a layer after a mistake in them, so that its parameters have their
+/// names: those that can be read, and 1 for the others. `None` for a layer without parameters.
+pub fn guess(builtin: &Builtin, layer: &Layer) -> Option<Vec<Argument>> {
+    if !builtin.has_params {
+        return None;
+    }
+    let one = || Argument::Given(quote!(1));
+    let sizes = match builtin.sizes {
+        Sizes::Named(sizes) | Sizes::Optional(sizes) => sizes,
+        Sizes::Axes => return None,
+        Sizes::LastAxes => {
+            let mut given = vec![one(), Argument::Inferred(0), one(), one()];
+            given.extend(options::defaults(builtin, &[vec![one()]]));
+            return Some(given);
+        }
+    };
+
+    let written = layer.generics.len();
+    let omitted = match layer.generics.first() {
+        Some(Generic::Other(_)) if sizes[0].form == Form::Inferred => {
+            sizes.len().saturating_sub(written)
+        }
+        _ => 0,
+    };
+    let mut inferred = 0;
+    let mut given = Vec::new();
+    for (index, size) in sizes.iter().enumerate() {
+        let generic = index
+            .checked_sub(omitted)
+            .and_then(|at| layer.generics.get(at));
+        let number = match generic {
+            Some(Generic::Other(tokens)) => whole_part(tokens).map(|number| quote!(#number)),
+            _ => None,
+        };
+        let argument = match number {
+            Some(number) => Argument::Given(number),
+            None if size.form == Form::Inferred => {
+                inferred += 1;
+                Argument::Inferred(inferred - 1)
+            }
+            None => one(),
+        };
+        let count = match size.form {
+            Form::Number | Form::Inferred => 1,
+            Form::Pair => 2,
+            Form::Sides => 4,
+        };
+        given.push(vec![argument; count]);
+    }
+    let options = options::defaults(builtin, &given);
+    let derived = (0..builtin.derived).map(|index| Argument::Inferred(inferred + index));
+    Some(
+        given
+            .into_iter()
+            .flatten()
+            .chain(options)
+            .chain(derived)
+            .collect(),
+    )
+}
+
+/// Returns the whole part of a number that is written as a literal.
+fn whole_part(tokens: &TokenStream) -> Option<usize> {
+    let text = tokens.to_string().replace('_', "");
+    let digits = text.trim_matches('"').split('.').next()?;
+    digits
+        .parse()
+        .ok()
+        .filter(|&number| number > 0 && number < 1 << 20)
+}
+
 /// The numbers of each size of a layer, and the generic arguments that are written after the sizes.
 type SizesAndRest<'a> = (Vec<Vec<Argument>>, &'a [Generic]);
 
@@ -61,15 +132,7 @@ fn named<'a>(
         .take_while(|generic| !is_option(builtin, generic))
         .count();
     if written < sizes.len() {
-        let names = sizes
-            .iter()
-            .map(|size| size.name)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let message = format!(
-            "`{name}` is missing its {}: write `{name}<{names}>`",
-            sizes[written].name
-        );
+        let message = missing_size(name, sizes, &layer.generics[..written]);
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
@@ -80,6 +143,43 @@ fn named<'a>(
         given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
     }
     (errors.len() == errors_before).then_some((given, &layer.generics[sizes.len()..]))
+}
+
+/// The sentence about sizes that are not there. If they can be `_`, it has those that are there.
+fn missing_size(name: &str, sizes: &[Size], given: &[Generic]) -> String {
+    let texts: Vec<String> = given
+        .iter()
+        .map(|generic| match generic {
+            Generic::Infer(_) => "_".to_owned(),
+            Generic::Other(tokens) => written(tokens),
+        })
+        .collect();
+    let is_first = matches!(given.first(), Some(Generic::Other(_)))
+        && sizes[0].form == Form::Inferred
+        && given.len() + 1 == sizes.len();
+    let is_last = sizes[given.len()..]
+        .iter()
+        .all(|size| size.form == Form::Inferred);
+    let missing = if is_first {
+        sizes[0].name
+    } else {
+        sizes[given.len()].name
+    };
+
+    let write = if is_first {
+        format!("_, {}", texts.join(", "))
+    } else if is_last {
+        let others = sizes[given.len()..].iter().map(|_| "_".to_owned());
+        texts
+            .into_iter()
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(", ")
+    } else {
+        let names: Vec<&str> = sizes.iter().map(|size| size.name).collect();
+        names.join(", ")
+    };
+    format!("`{name}` is missing its {missing}: write `{name}<{write}>`")
 }
 
 /// Reads one size for each axis: the generic arguments are the number of axes and the sizes.
@@ -150,9 +250,25 @@ fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
 }
 
 /// Reads a number between the angle brackets.
+///
+/// The value of an expression is not known here. The library sees to it that it is not the number
+/// that stands for `_`.
 pub fn number(tokens: TokenStream, errors: &mut Vec<Error>) -> Argument {
     whole_number(&tokens, errors);
-    Argument::Given(braced(&tokens))
+    let value = braced(&tokens);
+    if is_small(&tokens) {
+        return Argument::Given(value);
+    }
+    let span = ours(tokens.span());
+    Argument::Given(quote_spanned! {span=>
+        { let __size: usize = #value; __sw::written_size(__size) }
+    })
+}
+
+/// Returns whether tokens are a literal that does not stand for `_` on any processor.
+fn is_small(tokens: &TokenStream) -> bool {
+    let literal = syn::parse2::<LitInt>(tokens.clone());
+    literal.is_ok_and(|number| number.base10_parse().is_ok_and(|n: u32| n < u32::MAX))
 }
 
 /// Reads a size: one number, or as many as its form has. `inferred` counts the sizes written `_`.
@@ -275,7 +391,17 @@ mod tests {
                 let inner = text
                     .strip_prefix("{ ")
                     .and_then(|text| text.strip_suffix(" }"));
-                inner.unwrap_or(&text).trim_end_matches("usize").to_owned()
+                let inner = inner.unwrap_or(&text);
+                let expression = inner
+                    .strip_prefix("let __size : usize = ")
+                    .and_then(|text| text.strip_suffix(" ; __sw :: written_size (__size)"));
+                let inner = expression.map_or(inner, |value| {
+                    let braces = value
+                        .strip_prefix("{ ")
+                        .and_then(|text| text.strip_suffix(" }"));
+                    braces.unwrap_or(value)
+                });
+                inner.trim_end_matches("usize").to_owned()
             }
         };
         generics
@@ -308,7 +434,7 @@ mod tests {
         );
         assert_eq!(
             resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
-            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true _0"
+            "3 4 f (1 , 2) 2 1 1 N N 1 1 1 true _0"
         );
         assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
@@ -322,15 +448,32 @@ mod tests {
         assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
         assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
+    }
+
+    /// The number that stands for `_` and for options that are omitted.
+    #[test]
+    fn no_size_is_the_marker() {
         for marker in ["18446744073709551615", "0xffff_ffff_ffff_ffff_usize"] {
-            assert_eq!(
-                resolve(&format!("Embedding<5, 3, PaddingIdx<{marker}>>")),
-                format!(
-                    "the option `PaddingIdx` of `Embedding` is less than 18446744073709551615, but \
-                     `{marker}` is written"
-                )
-            );
+            for layer in [
+                "Embedding<5, 3, PaddingIdx<X>>",
+                "Linear<X, 2>",
+                "Reshape<_, X>",
+                "LayerNorm<X>",
+                "GroupNorm<2, X>",
+                "Conv2d<X, 8, 3>",
+                "Conv1d<_, 8, X>",
+            ] {
+                assert_eq!(
+                    resolve(&layer.replace('X', marker)),
+                    format!("a size is less than 18446744073709551615, but `{marker}` is written"),
+                    "{layer}"
+                );
+            }
         }
+        assert_eq!(
+            resolve("Linear<18446744073709551614, 2>"),
+            "18446744073709551614 2 true"
+        );
     }
 
     #[test]

@@ -15,6 +15,9 @@ mod derive;
 mod expand;
 mod fold;
 mod generics;
+mod habits;
+mod hoisted;
+mod mistake;
 mod options;
 mod parse;
 mod sequence;
@@ -30,11 +33,15 @@ use syn::parse::Parser;
 /// parentheses before the definition.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
-    let (library, mut definition) = match parse::with_library.parse(input) {
+    let (library, definition) = match parse::with_library.parse(input) {
         Ok(parsed) => parsed,
         Err(error) => return error.into_compile_error().into(),
     };
     let emitted = quote!(#library::emitted);
+    let mut definition = match definition {
+        Ok(definition) => definition,
+        Err(error) => return mistake::report(&error, &emitted).into(),
+    };
 
     let mut errors = definition.errors.clone();
     let folded = fold::take(&mut definition, &mut errors);
@@ -45,7 +52,7 @@ pub fn network(input: TokenStream) -> TokenStream {
         tokens.extend(folded.expand(network, &emitted, &mut errors));
     }
 
-    tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));
+    tokens.extend(errors.iter().map(|error| mistake::report(error, &emitted)));
     tokens.into()
 }
 

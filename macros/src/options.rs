@@ -29,7 +29,10 @@ pub fn of_builtin(
             Generic::Other(tokens) => tokens.clone(),
         };
         match find(builtin, &tokens) {
-            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
+            None => errors.push(Error::new(
+                tokens.span(),
+                unknown_option(builtin, &tokens, sizes),
+            )),
             Some(index) if values[index].is_some() => {
                 let message = format!(
                     "the option `{}` of `{name}` is given twice",
@@ -55,6 +58,12 @@ pub fn of_builtin(
         .zip(builtin.options)
         .map(|(value, option)| value.unwrap_or_else(|| default(option, sizes)));
     Some(written_or_default.collect())
+}
+
+/// Returns the generic arguments of all options, of which none is written.
+pub fn defaults(builtin: &Builtin, sizes: &[Vec<Argument>]) -> Vec<Argument> {
+    let options = builtin.options.iter();
+    options.flat_map(|option| default(option, sizes)).collect()
 }
 
 /// Returns the generic arguments of an option that is omitted.
@@ -161,30 +170,12 @@ fn numbers_of_option(
             errors.push(Error::new(value.span(), message));
             break;
         }
-        if matches!(choice.value, Value::Number(Default::None)) && is_marker(&value) {
-            let message = format!(
-                "the option `{}` of `{}` is less than {}, but `{}` is written",
-                choice.name,
-                builtin.name,
-                u64::MAX,
-                written(&value)
-            );
-            errors.push(Error::new(value.span(), message));
-            break;
-        }
         arguments.push(number(value, errors));
     }
     if matches!(choice.value, Value::Pair(_)) && arguments.len() == 1 {
         arguments.push(arguments[0].clone());
     }
     arguments
-}
-
-/// Returns whether a literal is the number that stands for an option without a value: the library's
-/// `INFER`.
-fn is_marker(value: &TokenStream) -> bool {
-    let literal = syn::parse2::<syn::LitInt>(value.clone());
-    literal.is_ok_and(|literal| matches!(literal.base10_parse(), Ok(u64::MAX)))
 }
 
 /// Returns examples of how an option is written.
@@ -198,9 +189,13 @@ fn example(choice: &Choice) -> String {
 }
 
 /// The sentence about something after the sizes that is no option of the layer.
-fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
+fn unknown_option(builtin: &Builtin, tokens: &TokenStream, sizes: &[Vec<Argument>]) -> String {
     let name = builtin.name;
     let found = written(tokens);
+    let first = match sizes.first().and_then(|size| size.first()) {
+        Some(Argument::Given(tokens)) => written(tokens).trim_matches(['{', '}', ' ']).to_owned(),
+        _ => "2".to_owned(),
+    };
     if builtin.options.is_empty() {
         let form = match &builtin.sizes {
             Sizes::Named([]) => {
@@ -214,7 +209,7 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
         return match form {
             Some(Form::Pair) => format!(
                 "`{name}` takes one size, but `{found}` is written after it; two are a pair: \
-                 `{name}<(2, 3)>`"
+                 `{name}<({first}, {found})>`"
             ),
             Some(Form::Sides) => format!(
                 "`{name}` takes one size, but `{found}` is written after it; four are \
@@ -224,6 +219,15 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
         };
     }
 
+    if let Some((ident, _)) = option(tokens)
+        && let off = format!("No{ident}")
+        && builtin.options.iter().any(|option| option.name == off)
+    {
+        return format!(
+            "`{name}` has what `{found}` asks for, unless `{off}` is written; remove it, or write \
+             `{off}`"
+        );
+    }
     if let Some((ident, _)) = option(tokens)
         && let Some(nearest) = nearest(builtin, &ident.to_string())
     {

@@ -354,7 +354,7 @@ pub fn flat_struct(
         gaps.push(gap);
     }
 
-    let padding = format_ident!("__PADDING{tag}");
+    let padding = format_ident!("__FILLER{tag}");
     let unpadded = format_ident!("__LEN{tag}");
     let types: Vec<_> = fields.iter().map(|field| &field.params).collect();
     let title = name.to_string();

@@ -6,6 +6,7 @@ use syn::{Ident, LitStr};
 
 use crate::blocks::{Block, BlockKind, block_type};
 use crate::check::{Argument, Layer};
+use crate::hoisted::HoistedSizes;
 use crate::spans::{Extent, ours};
 
 /// A list of layers: a network's, or one inside a block.
@@ -70,6 +71,25 @@ pub struct Step<'a> {
     pub branches: Vec<Ident>,
     /// The position and the type of the layer whose parameters it shares.
     pub tied: Option<(usize, Ident)>,
+    /// The sizes that are computed, each with a constant.
+    sizes: HoistedSizes,
+    /// Some outputs on the way to the layer: the name of the layer and the number of the output.
+    way: Vec<(&'a str, usize)>,
+}
+
+/// The largest number of layers in the way of shapes that an error shows.
+const WAY: usize = 4;
+
+/// Returns the outputs on the way to a layer: of the list's input and of the layers before it, if
+/// each reads the one before it.
+fn way_to(layers: &[Layer], index: usize) -> Vec<(&str, usize)> {
+    let first = index.saturating_sub(WAY);
+    let is_chain = |index: &usize| layers[*index].sources == [*index];
+    if !(first..=index).all(|index| is_chain(&index)) {
+        return Vec::new();
+    }
+    let before = (first..index).map(|index| (layers[index].brief.as_str(), index + 1));
+    core::iter::once(("", first)).chain(before).collect()
 }
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
@@ -78,6 +98,8 @@ struct Probes {
     fits: TokenStream,
     /// Whether it is a `Layer`.
     layer: TokenStream,
+    /// Whether it is a `Layer` with parameters.
+    holds: TokenStream,
     /// Whether it is `Infer`.
     computes: TokenStream,
     /// Whether it is `NamesOutput`.
@@ -208,11 +230,13 @@ impl<'a> Step<'a> {
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
-            config: format_ident!("__CONFIG{tag}"),
+            config: format_ident!("ARGUMENTS_{tag}"),
             block_params: format_ident!("__Params{tag}"),
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
                 .collect(),
+            sizes: HoistedSizes::of(layer, &tag),
+            way: way_to(&sequence.layers, index),
             tag,
         }
     }
@@ -246,7 +270,8 @@ impl<'a> Step<'a> {
             ..
         } = self.layer;
         if let Some(block) = block {
-            return block_type(block, &self.block_params, &self.branches);
+            let count = |count: &TokenStream| self.sizes.replace(count);
+            return block_type(block, &self.block_params, &self.branches, count);
         }
         if self.layer.is_pack() {
             let shapes = &self.source_shapes;
@@ -257,7 +282,7 @@ impl<'a> Step<'a> {
         }
 
         let generics = generics.iter().map(|generic| match generic {
-            Argument::Given(tokens) => tokens.clone(),
+            Argument::Given(tokens) => self.sizes.replace(tokens),
             Argument::Inferred(position) => inferred(*position),
         });
         let span = self.layer.extent.last;
@@ -287,15 +312,18 @@ impl<'a> Step<'a> {
         let mut sizes = self.output_sizes();
         let mut computes = quote!(true);
         let mut report_traits = quote!();
-        if !self.layer.builtin {
+        if self.layer.mistaken {
+            asked_type = quote!(__sw::Mistaken);
+            computes = quote!(false);
+        } else if !self.layer.builtin {
             let probes = self.probes(&asked_type, &own_type);
             sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
             report_traits = self.report_traits(&probes);
 
             // A type that lacks one of the traits is replaced: what it lacks is reported once.
-            let Probes { fits, layer, .. } = probes;
+            let Probes { fits, holds, .. } = probes;
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
-            own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
+            own_type = quote!(<__sw::Known<{ #holds }, #own_type> as __sw::Choose>::Layer);
             computes = probes.computes;
         }
         if let Some(Block {
@@ -314,7 +342,11 @@ impl<'a> Step<'a> {
         let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
 
         let text = LitStr::new(&self.layer.text, Span::call_site());
-        let place = quote!(__sw::Place { layer: #text, source: #source });
+        let brief = &self.layer.brief;
+        let way = self.way();
+        let place = quote! {
+            __sw::Place { layer: #text, brief: #brief, source: #source, way: &[#way] }
+        };
         let report = self
             .layer
             .extent
@@ -326,7 +358,10 @@ impl<'a> Step<'a> {
             }
         };
 
+        let report = if self.layer.quiet { quote!(()) } else { report };
         let report_tied = self.report_tied();
+        let sizes = self.sizes.constants();
+        let inside = self.dims_inside();
         let inputs = (!self.source_shapes.is_empty()).then(|| {
             let shapes = &self.source_shapes;
             quote! {
@@ -337,9 +372,12 @@ impl<'a> Step<'a> {
 
         quote_spanned! {first=>
             #inputs
+            #sizes
             type #asked = #asked_type;
-            const #inferred: __sw::Inferred =
-                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
+            const #inferred: __sw::Inferred = {
+                #inside
+                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory()
+            };
             const _: () = #report;
             const #dims_out: __sw::Dims = #inferred.output();
             #shape
@@ -350,6 +388,31 @@ impl<'a> Step<'a> {
                 <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
+    }
+
+    /// Writes the shapes on the way to the layer, which an error shows: what the list is given, and
+    /// what the last few layers give. Layers without sizes take any number of features.
+    fn way(&self) -> Option<TokenStream> {
+        if self.layer.generics.is_empty() || self.way.is_empty() {
+            return None;
+        }
+        let shapes = self.way.iter().map(|(name, output)| {
+            let dims = format_ident!("__DIMS{}{output}", self.list);
+            quote!((#name, #dims))
+        });
+        Some(quote!(#(#shapes),*))
+    }
+
+    /// Writes the use of the shapes inside a block. If the compiler has refused something there, it
+    /// takes the block's own shape for refused as well; otherwise it would report that its traits
+    /// are missing.
+    fn dims_inside(&self) -> Option<TokenStream> {
+        self.layer.block.as_ref()?;
+        let sequences = self.sequences();
+        let dims = sequences
+            .iter()
+            .map(|list| format_ident!("__DIMS{}{}", list.tag, list.layers.len()));
+        Some(quote!(let _ = (#(#dims,)*);))
     }
 
     /// Writes the type that the output's shape is made from: its sizes, or for a tuple the earlier
@@ -406,6 +469,7 @@ impl<'a> Step<'a> {
         Probes {
             fits: quote!(<#asked>::FITS),
             layer: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER),
+            holds: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::HOLDS),
             computes: quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES),
             names_output: quote!(<#asked>::NAMES_OUTPUT),
         }
@@ -543,12 +607,19 @@ impl<'a> Step<'a> {
             quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
         );
 
+        let report_element = self.layer.path.to_string().ends_with("Embedding").then(|| {
+            self.layer.extent.call(
+                quote!(__sw::report_element::<#written, #element>),
+                quote!(#text),
+            )
+        });
         quote! {
             type #written = #layer;
             const #holds: bool = __sw::hold::<#params, #element>(#before);
             const #total: usize = __sw::total(#before, #numbers, #holds);
             const _: () = if #inferred.is_fine() {
-                #report
+                #report;
+                #report_element
             };
             type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
         }

@@ -47,7 +47,6 @@ pub fn resolve(
         names: &names,
     };
 
-    let errors_before = errors.len();
     let mut sources = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let found = match &layer.sources {
@@ -62,8 +61,8 @@ pub fn resolve(
         let name = output.unraw().to_string();
         names.contains(&Some(name))
     };
-    let is_known = sources.iter().all(Result::is_ok);
-    if errors.len() > errors_before || !is_known || !outputs.iter().all(is_named) {
+    let is_known = sources.iter().all(Result::is_ok) && !layers.iter().any(|layer| layer.slipped);
+    if !errors.is_empty() || !is_known || !outputs.iter().all(is_named) {
         return sources;
     }
 

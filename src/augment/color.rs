@@ -184,7 +184,7 @@ impl GaussianNoise {
     pub const fn new(sigma: f64) -> Self {
         assert!(
             0.0 <= sigma && sigma < f64::INFINITY,
-            "the standard deviation of `GaussianNoise` is not below 0"
+            "the standard deviation of `GaussianNoise` is finite and not below 0"
         );
         GaussianNoise {
             mean: 0.0,

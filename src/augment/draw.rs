@@ -54,7 +54,7 @@ impl Range {
     pub const fn around_zero(most: f64) -> Self {
         assert!(
             0.0 <= most && most < f64::INFINITY,
-            "a number that stands for a range from -x to x is not below 0"
+            "a number that stands for a range from -x to x is finite and not below 0"
         );
         Range {
             min: -most,

@@ -55,7 +55,7 @@ impl MixUp {
     pub const fn new(alpha: f64) -> Self {
         assert!(
             0.0 < alpha && alpha < f64::INFINITY,
-            "the alpha of `MixUp` is above 0"
+            "the alpha of `MixUp` is finite and above 0"
         );
         MixUp { alpha }
     }

@@ -46,7 +46,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// # Errors
     /// Returns an error if a feature has no value, or one that is infinite.
     pub fn mean_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
-        let means = Ranges::of(samples)?.means(samples)?;
+        let means = Ranges::of(samples)?.means();
         Ok(Self::with(|feature| means[feature]))
     }
 

@@ -33,7 +33,8 @@ use crate::tensor::{Element, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct StandardScaler<S: Shape, T: Element = f32> {
-    /// The mean of each feature, which is subtracted.
+    /// The mean of each feature, which is subtracted, rounded to a `T`: where features differ from
+    /// each other by a few roundings of an `f32`, as counters and times do, take samples of `f64`.
     pub mean: Tensor<S, T>,
     /// The standard deviation of each feature (of the samples themselves, over their number), by which
     /// the difference is divided; 1 for constant features.
@@ -58,7 +59,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// Returns an error if a feature has no value, or one that is infinite.
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
-        let means = ranges.means(samples)?;
+        let means = ranges.means();
         // Squares of the distances themselves may be infinite, or 0.
         let units: Vec<f64> = (0..S::LEN).map(|feature| ranges.unit(feature)).collect();
         let scales: Vec<f64> = units.iter().map(|unit| 1.0 / unit).collect();
@@ -271,33 +272,18 @@ impl Ranges {
 
     /// Returns the mean of each feature; of equal numbers exactly that number, which their sum may
     /// not give.
-    pub(super) fn means<S: Shape, T: Element>(
-        &self,
-        samples: &[Tensor<S, T>],
-    ) -> Result<Vec<f64>, PreprocessError> {
-        let overflows = |feature: usize| !self.sum[feature].value().is_finite();
-        let parts = if (0..S::LEN).any(overflows) {
-            let mut parts = vec![Sum::default(); S::LEN];
-            for_each_value(samples, |feature, value| {
-                parts[feature].add(value / self.count[feature]);
-            })?;
-            parts
-        } else {
-            Vec::new()
-        };
-
+    pub(super) fn means(&self) -> Vec<f64> {
         let mean = |feature: usize| {
             let min = self.min[feature];
             let max = self.max[feature];
             if min == max {
                 min
-            } else if overflows(feature) {
-                parts[feature].value().clamp(min, max)
             } else {
-                self.sum[feature].value() / self.count[feature]
+                let mean = self.sum[feature].mean(self.count[feature] as usize);
+                mean.clamp(min, max)
             }
         };
-        Ok((0..S::LEN).map(mean).collect())
+        (0..self.sum.len()).map(mean).collect()
     }
 
     /// Returns the power of two below the feature's largest magnitude. Divided by it, values are

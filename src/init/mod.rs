@@ -26,6 +26,7 @@
 mod normal;
 #[cfg(feature = "alloc")]
 mod orthogonal;
+mod tensors;
 
 #[cfg(feature = "std")]
 pub(crate) use normal::standard_normal;

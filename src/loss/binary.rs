@@ -2,12 +2,14 @@
 
 use super::classes::{ClassWeights, Classes};
 use super::{
-    Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, scaled, times,
+    Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, reduced,
+    scaled, times,
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::setting_error::{SettingError, assert_setting};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::sum::sum_of;
+use crate::tensor::{Element, Shape, Tensor, double};
 
 /// Sigmoid and binary cross-entropy in one loss on logits, element by element. PyTorch's
 /// `nn.BCEWithLogitsLoss`. Targets are tensors of numbers from 0 to 1; the mean is over all
@@ -54,8 +56,9 @@ impl<W: Copy> BceWithLogits<W> {
     /// Sets the weight of positive targets; 1 by default. For imbalanced data, set it to the ratio
     /// of negatives to positives.
     ///
-    /// The weight is one number, or an array with one for each feature of the last axis. An array
-    /// of another length is a compile error. Weights must be finite and not negative: a trainer
+    /// The weight is one number, or an array with one for each feature of the last axis, or a
+    /// reference to such an array, which may be too large for the stack. An array of another length
+    /// is a compile error. Weights must be finite and not negative: a trainer
     /// refuses others, and [`Loss::loss`] panics.
     pub const fn pos_weight<V: Copy>(self, pos_weight: V) -> BceWithLogits<V> {
         BceWithLogits {
@@ -115,7 +118,18 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
         let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let logits = flatten(outputs);
         let targets = flatten(targets);
-        T::kernels().bce_with_logits(logits, targets, weight, flatten_mut(gradients)) * weight
+        let gradients = flatten_mut(gradients);
+        let sum = T::kernels().bce_with_logits(logits, targets, weight, gradients);
+        reduced(sum, weight, [logits, targets], || {
+            let terms = sum_of(logits, |i, logit| {
+                let x = double(logit);
+                let target = double(targets[i]);
+                (1.0 - target) * x.max(0.0)
+                    + target * (-x).max(0.0)
+                    + libm::log1p(libm::exp(-x.abs()))
+            });
+            terms.times(double(weight))
+        })
     }
 }
 
@@ -137,26 +151,35 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits<f64> {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<Out: Classes, T: Element, const N: usize> Loss<Out, T> for BceWithLogits<[f64; N]>
-where
-    [f64; N]: ClassWeights<Out::Label>,
-{
-    type Target = Tensor<Out, T>;
-    type Accepts = Logits;
+/// Implements the loss with one weight for each feature.
+macro_rules! weight_arrays {
+    ($([$($lifetime:tt)*] $array:ty;)*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<$($lifetime)* Out: Classes, T: Element, const N: usize> Loss<Out, T> for BceWithLogits<$array>
+        where
+            $array: ClassWeights<Out::Label>,
+        {
+            type Target = Tensor<Out, T>;
+            type Accepts = Logits;
 
-    fn check(&self) -> Result<(), SettingError> {
-        check_weights("pos_weight", &self.pos_weight)
-    }
+            fn check(&self) -> Result<(), SettingError> {
+                check_weights("pos_weight", self.pos_weight.as_slice())
+            }
 
-    fn loss(
-        &self,
-        outputs: &[Tensor<Out, T>],
-        targets: &[Tensor<Out, T>],
-        gradients: &mut [Tensor<Out, T>],
-    ) -> T {
-        self.weighted(&self.pos_weight, outputs, targets, gradients)
-    }
+            fn loss(
+                &self,
+                outputs: &[Tensor<Out, T>],
+                targets: &[Tensor<Out, T>],
+                gradients: &mut [Tensor<Out, T>],
+            ) -> T {
+                self.weighted(self.pos_weight.as_slice(), outputs, targets, gradients)
+            }
+        }
+    )* };
+}
+weight_arrays! {
+    [] [f64; N];
+    ['w,] &'w [f64; N];
 }
 
 loss! {

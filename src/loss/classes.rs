@@ -144,6 +144,16 @@ classes! {
     Rank3, Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened, as_flattened, as_flattened;
 }
 
+/// Weights of classes: an array of `f64`, or a reference to one.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no weights of classes",
+    label = "an array of `f64` or a reference to one, with a weight for each class"
+)]
+pub trait WeightArray: Copy {}
+impl<const N: usize> WeightArray for [f64; N] {}
+impl<const N: usize> WeightArray for &[f64; N] {}
+
 /// The weights of the classes.
 #[doc(hidden)]
 pub trait ClassWeights<L>: Copy {
@@ -160,5 +170,11 @@ impl<L> ClassWeights<L> for () {
 impl<const N: usize> ClassWeights<Label<N>> for [f64; N] {
     fn as_slice(&self) -> &[f64] {
         self
+    }
+}
+
+impl<const N: usize> ClassWeights<Label<N>> for &[f64; N] {
+    fn as_slice(&self) -> &[f64] {
+        *self
     }
 }

@@ -63,10 +63,12 @@ pub trait Classify: Network {
         let classes = <Self::Output as Classes>::Label::CLASSES;
         let numbers = flatten_mut(&mut outputs);
         match kind {
-            OutputKind::Softmax | OutputKind::Sigmoid => {}
+            OutputKind::Softmax | OutputKind::Sigmoid | OutputKind::PartlySoftmax => {}
             OutputKind::LogSoftmax => numbers.iter_mut().for_each(exp),
-            OutputKind::Values if classes == 1 => numbers.iter_mut().for_each(sigmoid),
-            OutputKind::Values => {
+            OutputKind::Values | OutputKind::Inputs if classes == 1 => {
+                numbers.iter_mut().for_each(sigmoid)
+            }
+            OutputKind::Values | OutputKind::Inputs => {
                 for output in &mut outputs {
                     Self::Element::kernels().softmax(classes, output.as_mut_slice());
                 }

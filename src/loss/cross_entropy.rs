@@ -1,8 +1,8 @@
 //! Losses on classes, with labels as targets.
 
-use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
+use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind, WeightArray};
 use super::{
-    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths,
+    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, all_finite, check_lengths,
     check_weights, scaled, times,
 };
 use crate::kernels::Kernels;
@@ -112,9 +112,11 @@ macro_rules! options {
             /// A label of weight 0 adds nothing, even where its loss is infinite; only a loss of
             /// NaN stays NaN.
             ///
-            /// A number of weights other than that of the classes is a compile error. Weights must
-            /// be finite and not negative: a trainer refuses others, and [`Loss::loss`] panics.
-            pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
+            /// They are an array, or a reference to one: an array of a million classes is too large
+            /// for the stack. A number of weights other than that of the classes is a compile error.
+            /// Weights must be finite and not negative: a trainer refuses others, and [`Loss::loss`]
+            /// panics.
+            pub const fn class_weights<V: WeightArray>(self, weights: V) -> $name<Y, V> {
                 $name {
                     reduction: self.reduction,
                     $($other: self.$other,)*
@@ -176,10 +178,9 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
         logits: &[T],
         scale: T,
         gradients: &mut [T],
-    ) -> f64 {
+    ) -> Sum {
         let classes = L::CLASSES;
-        let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
-        let spread = self.label_smoothing * weight_sum / classes as f64;
+        let factor = self.factors::<L>(weights);
         let blocks = logits
             .chunks(ROWS * classes.max(1))
             .zip(gradients.chunks_mut(ROWS * classes.max(1)));
@@ -189,11 +190,11 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
             // The factor of a row without a label stays 0.
             let mut numbers = [0; ROWS];
             let mut factors = [T::zero(); ROWS];
-            for ((&label, number), factor) in labels.iter().zip(&mut numbers).zip(&mut factors) {
+            for ((&label, number), row_factor) in labels.iter().zip(&mut numbers).zip(&mut factors)
+            {
                 if let Some(class) = Y::class(label) {
-                    let own = (1.0 - self.label_smoothing) * weight(weights, class);
                     *number = class as u32;
-                    *factor = T::from_f64_lossy(own + spread);
+                    *row_factor = T::from_f64_lossy(factor(class));
                 }
             }
 
@@ -214,7 +215,42 @@ impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
                 }
             }
         }
-        sum.value()
+        sum
+    }
+
+    /// Returns the function from the class of a row's label to the factor of the row.
+    fn factors<L: ClassLabel>(&self, weights: &[f64]) -> impl Fn(usize) -> f64 {
+        let classes = L::CLASSES;
+        let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
+        let spread = self.label_smoothing * weight_sum / classes as f64;
+        move |class| (1.0 - self.label_smoothing) * weight(weights, class) + spread
+    }
+
+    /// Computes the sum of [`weighted`](Self::weighted) for finite logits whose differences, or the
+    /// sum of the losses, are out of range, though their mean may not be.
+    #[cold]
+    fn of_large_logits<L: ClassLabel, T: Element>(
+        &self,
+        labels: &[Y::Of<L>],
+        weights: &[f64],
+        logits: &[T],
+    ) -> Sum {
+        let factor = self.factors::<L>(weights);
+        let mut sum = Sum::default();
+        for (logits, &label) in logits.chunks_exact(L::CLASSES.max(1)).zip(labels) {
+            let Some(class) = Y::class(label) else {
+                continue;
+            };
+            let factor = factor(class);
+            let max = logits
+                .iter()
+                .fold(f64::NEG_INFINITY, |max, &x| max.max(double(x)));
+            let powers = sum_of(logits, |_, x| libm::exp(double(x) - max));
+            sum.add(factor * max);
+            sum.add(factor * libm::log(powers.value()));
+            sum.add(-factor * double(logits[class]));
+        }
+        sum
     }
 }
 
@@ -235,7 +271,8 @@ fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64
         (Some(labels), []) => labels.len() as f64,
         _ => sum_of(labels, |_, label| {
             Y::class(label).map_or(0.0, |class| weight(weights, class))
-        }),
+        })
+        .value(),
     }
 }
 
@@ -272,15 +309,27 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let total = total_weight::<Y, Out::Label>(labels, weights);
         let scale = self.reduction.share(outputs.len(), total);
 
-        let mut sum = if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients))
+        let mut sum = Sum::default();
+        if let (Some(labels), []) = (Y::numbers(labels), weights) {
+            let kernels = T::kernels();
+            sum.add(double(kernels.cross_entropy(
+                classes,
+                logits,
+                labels,
+                &[],
+                scale,
+                gradients,
+            )));
         } else {
-            self.weighted::<Out::Label, T>(labels, weights, logits, scale, gradients)
-        };
+            sum = self.weighted::<Out::Label, T>(labels, weights, logits, scale, gradients);
+        }
+        if !sum.value().is_finite() && all_finite(logits) {
+            sum = self.of_large_logits::<Out::Label, T>(labels, weights, logits);
+        }
 
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));
-            sum += smooth(
+            sum.add_sum(smooth(
                 self.label_smoothing,
                 weights,
                 classes,
@@ -288,7 +337,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                 labels,
                 scale,
                 gradients,
-            );
+            ));
         }
         scaled(sum, scale)
     }
@@ -308,7 +357,7 @@ fn smooth<T: Element>(
     labels: impl Iterator<Item = Option<usize>>,
     scale: T,
     gradients: &mut [T],
-) -> f64 {
+) -> Sum {
     let mut sum = Sum::default();
     let rows = logits
         .chunks_exact(classes.max(1))
@@ -323,14 +372,16 @@ fn smooth<T: Element>(
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = smoothing / classes as f64 * weight(weights, class);
             if class != label && !infinite {
-                sum.add(times(share, double(x[label] - logit)));
+                // One after the other, as their difference may be out of range.
+                sum.add(times(share, double(x[label])));
+                sum.add(-times(share, double(logit)));
             }
             *slope -= T::from_f64_lossy(share) * scale;
             all += share;
         }
         gradient[label] += T::from_f64_lossy(all) * scale;
     }
-    sum.value()
+    sum
 }
 
 #[diagnostic::do_not_recommend]
@@ -372,6 +423,6 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                 gradient[class] = -times(T::from_f64_lossy(weight), scale);
             }
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }

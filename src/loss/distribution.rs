@@ -116,10 +116,13 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
                     true => (t.exp(), t),
                     false => (t, if t == T::zero() { t } else { t.ln() }),
                 };
-                // p ln p is 0 at 0.
-                let own = if p == T::zero() { p } else { p * log };
-                // Likewise p x is 0 at p = 0, also where the output x is minus infinity.
-                (own - times(p, x), -p)
+                // One product: two of them may both be infinite, and lose digits if they are near
+                // each other. It is 0 at p = 0, where the logarithm or x may be minus infinity, and
+                // at ln p = x, where p may be infinite.
+                let difference = log - x;
+                let is_zero = p.is_zero() && !x.is_nan() || difference.is_zero() && !p.is_nan();
+                let loss = if is_zero { T::zero() } else { p * difference };
+                (loss, -p)
             },
         );
         scaled(sum, scale)
@@ -191,7 +194,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
 
-            sum.add(elementwise(
+            sum.add_sum(elementwise(
                 means,
                 target.as_slice(),
                 mean_slopes,
@@ -217,7 +220,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
                 },
             ));
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 

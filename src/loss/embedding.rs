@@ -179,7 +179,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
 
-            sum.add(elementwise(
+            sum.add_sum(elementwise(
                 first,
                 target.as_slice(),
                 first_slopes,
@@ -191,7 +191,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
                 },
             ));
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 
@@ -216,19 +216,18 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
             let (da, db) = gradient.as_mut_slice().split_at_mut(N);
 
             // The products of the vectors, each divided by its size.
-            let size_a = size(a.iter().copied());
-            let size_b = size(b.iter().copied());
+            let size_a = size(a.iter().copied(), 0.0);
+            let size_b = size(b.iter().copied(), 0.0);
             let dot = |(a, size_a): (&[T], T), (b, size_b): (&[T], T)| {
-                T::from_f64_lossy(sum_of(a, |i, a| {
-                    double(over(a, size_a) * over(b[i], size_b))
-                }))
+                let products = sum_of(a, |i, a| double(over(a, size_a) * over(b[i], size_b)));
+                T::from_f64_lossy(products.value())
             };
             let scaled_a = (a, size_a);
             let scaled_b = (b, size_b);
             // As in PyTorch, so that vectors of zeros have an angle.
             let tiny = T::from_f64_lossy(TINY);
-            let square_a = dot(scaled_a, scaled_a) + tiny;
-            let square_b = dot(scaled_b, scaled_b) + tiny;
+            let square_a = dot(scaled_a, scaled_a) + tiny / size_a / size_a;
+            let square_b = dot(scaled_b, scaled_b) + tiny / size_b / size_b;
             let product = square_a.sqrt() * square_b.sqrt();
             let cosine = dot(scaled_a, scaled_b) / product;
 
@@ -251,7 +250,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
                 db[i] = slope * scale * (a / product - cosine * b / square_b) / size_b;
             }
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 
@@ -306,11 +305,12 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 dn[i] = an + pn;
             }
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 
-/// The distance of two vectors as the product of a size and a root, so that it does not overflow.
+/// The distance of two vectors as the product of a size and a root, so that it neither overflows
+/// nor vanishes.
 #[derive(Clone, Copy)]
 struct Distance<T> {
     size: T,
@@ -320,14 +320,14 @@ struct Distance<T> {
 impl<T: Element> Distance<T> {
     /// Returns the distance of two vectors, with `epsilon` added to the difference of two elements.
     fn between(a: &[T], b: &[T], epsilon: T) -> Self {
-        let size = size(a.iter().zip(b).map(|(&a, &b)| a - b + epsilon));
+        let size = size(a.iter().zip(b).map(|(&a, &b)| a - b + epsilon), SMALL);
         let squares = sum_of(a, |i, a| {
             let off = over(a - b[i] + epsilon, size);
             double(off * off)
         });
         Distance {
             size,
-            root: T::from_f64_lossy(crate::float::sqrt(squares)),
+            root: T::from_f64_lossy(crate::float::sqrt(squares.value())),
         }
     }
 
@@ -349,10 +349,15 @@ impl<T: Element> Distance<T> {
 /// so that no length that fits in an `f32` overflows.
 const LARGE: f64 = 1e15;
 
-/// Returns the divisor of a vector before its elements are squared: 1 if they are not large.
-fn size<T: Element>(vector: impl Iterator<Item = T>) -> T {
+/// The least size of a difference that is squared as it is: the square of a smaller one may vanish.
+const SMALL: f64 = 1e-15;
+
+/// Returns the divisor of a vector before its elements are squared: 1 if they are neither large nor
+/// below `small`.
+fn size<T: Element>(vector: impl Iterator<Item = T>, small: f64) -> T {
     let largest = vector.fold(T::zero(), |most: T, x| most.max(x.abs()));
-    if largest < T::from_f64_lossy(LARGE) {
+    let usual = T::from_f64_lossy(small)..T::from_f64_lossy(LARGE);
+    if usual.contains(&largest) || largest.is_zero() {
         T::one()
     } else {
         largest

@@ -1,9 +1,10 @@
 //! Losses on numbers.
 
-use super::{AnyOutput, Loss, Reduction, loss};
+use super::{AnyOutput, Loss, Reduction, loss, reduced};
 use crate::kernels::{Bend, Kernels};
 use crate::memory::{flatten, flatten_mut};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::sum::{Squares, sum_of};
+use crate::tensor::{Element, Shape, Tensor, double};
 
 loss! {
     /// The squared difference. PyTorch's `nn.MSELoss`; the mean is over all elements.
@@ -92,7 +93,14 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
         let weight = self.reduction.weight(outputs.len(), Out::LEN);
         let outputs = flatten(outputs);
         let targets = flatten(targets);
-        T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
+        let sum = T::kernels().mse(outputs, targets, weight, flatten_mut(gradients));
+        reduced(sum, weight, [outputs, targets], || {
+            let mut squares = Squares::default();
+            for (&output, &target) in outputs.iter().zip(targets) {
+                squares.add_difference(double(output), double(target));
+            }
+            squares.times(double(weight))
+        })
     }
 }
 
@@ -114,11 +122,28 @@ macro_rules! bends {
                 let outputs = flatten(outputs);
                 let targets = flatten(targets);
                 let gradients = flatten_mut(gradients);
-                T::kernels().smooth_l1($bend, outputs, targets, weight, gradients) * weight
+                let sum = T::kernels().smooth_l1($bend, outputs, targets, weight, gradients);
+                reduced(sum, weight, [outputs, targets], || {
+                    let terms = sum_of(outputs, |i, output| {
+                        bent(&$bend, double(output), double(targets[i]))
+                    });
+                    terms.times(double(weight))
+                })
             }
         }
     )* };
 }
+
+/// Returns the loss of one element, as the kernel computes it.
+fn bent(bend: &Bend, output: f64, target: f64) -> f64 {
+    let distance = (output - target).abs();
+    if distance < bend.at {
+        0.5 * bend.curve * distance * distance
+    } else {
+        bend.slope * (distance - 0.5 * bend.at)
+    }
+}
+
 bends! {
     Mae => |_loss| Bend { at: 0.0, curve: 0.0, slope: 1.0 };
     Huber => |loss| Bend { at: loss.delta, curve: 1.0, slope: loss.delta };

@@ -38,11 +38,12 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// Returns the same memory for fewer samples.
+    /// Returns the memory of a layer for `count` samples: the `per_sample` bytes for each that the
+    /// layer asks for, and no more.
     #[inline(always)]
-    pub(crate) fn for_samples(&mut self, count: usize) -> Scratch<'_> {
+    pub(crate) fn for_layer(&mut self, count: usize, per_sample: usize) -> Scratch<'_> {
         Scratch {
-            memory: self.memory,
+            memory: &mut self.memory[..count * per_sample],
             count,
         }
     }
@@ -56,8 +57,10 @@ impl<'a> Scratch<'a> {
 pub struct ThreadMemory<'a> {
     /// The memory of the calling thread, and that of others.
     memory: &'a mut [u8],
-    /// The number of bytes for each thread.
+    /// The number of bytes from the memory of a thread to that of the next.
     each: usize,
+    /// The number of these bytes that the layer has asked for.
+    asked: usize,
     /// The number of bytes that the calling thread may still take.
     left: usize,
 }
@@ -68,7 +71,20 @@ impl<'a> ThreadMemory<'a> {
         ThreadMemory {
             memory,
             each,
+            asked: each,
             left: each,
+        }
+    }
+
+    /// Returns the memory of a layer: the `asked` bytes for each thread that the layer asks for, and
+    /// no more, also where another layer asks for more.
+    #[inline(always)]
+    pub(crate) fn for_layer(&mut self, asked: usize) -> ThreadMemory<'_> {
+        ThreadMemory {
+            memory: self.memory,
+            each: self.each,
+            asked: asked.min(self.asked),
+            left: asked.min(self.left),
         }
     }
 
@@ -98,19 +114,30 @@ impl<'a> ThreadMemory<'a> {
 
     /// Returns the memory of `parts` threads as one piece.
     pub(crate) fn take_of_parts<T: Number>(self, parts: usize, len: usize) -> &'a mut [T] {
-        let (memory, each) = self.into_bytes();
+        let SharedBytes {
+            memory,
+            each,
+            asked,
+        } = self.into_shared();
         assert!(
             parts * each <= memory.len(),
             "{parts} parts of work, and memory for {}",
             memory.len() / each.max(1)
         );
+        if len * size_of::<T>() > parts * asked {
+            too_little(parts * asked, len * size_of::<T>());
+        }
         numbers_mut(memory, len)
     }
 
-    /// Returns the bytes of all threads, and the number of bytes for each.
+    /// Returns the bytes of all threads.
     #[inline(always)]
-    pub(crate) fn into_bytes(self) -> (&'a mut [u8], usize) {
-        (self.memory, self.each)
+    pub(crate) fn into_shared(self) -> SharedBytes<'a> {
+        SharedBytes {
+            memory: self.memory,
+            each: self.each,
+            asked: self.asked,
+        }
     }
 
     /// Returns the same memory for a shorter time.
@@ -121,6 +148,15 @@ impl<'a> ThreadMemory<'a> {
             ..*self
         }
     }
+}
+
+/// The bytes of all threads.
+pub(crate) struct SharedBytes<'a> {
+    pub memory: &'a mut [u8],
+    /// The number of bytes from the memory of a thread to that of the next.
+    pub each: usize,
+    /// The number of these bytes that a thread may take.
+    pub asked: usize,
 }
 
 /// Memory of a stream that lives from call to call: [`Needs::state`](crate::ext::Needs::state).

@@ -29,6 +29,19 @@ pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
     unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
+/// Types of which all bits zero is a value.
+///
+/// # Safety
+/// It is.
+pub(crate) unsafe trait Zero {}
+
+/// Returns a value of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed<V: Zero>() -> Box<V> {
+    // SAFETY: all bits zero is a value of the type.
+    let value = unsafe { zeroed_box() };
+    value.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// Copies values to a new vector.
 ///
 /// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may

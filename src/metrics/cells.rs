@@ -19,7 +19,7 @@ pub(super) enum Cells {
 }
 
 /// The largest number of classes with a dense matrix, which then has at most 8 megabytes.
-const MAX_DENSE_CLASSES: usize = 1024;
+pub const MAX_DENSE_CLASSES: usize = 1024;
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {

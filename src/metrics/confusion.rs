@@ -45,7 +45,7 @@ pub enum Normalize {
 ///
 /// With more than 1024 classes, only the counts that are not zero are stored, so that the memory of
 /// the matrix is bounded by the number of samples; [`nonzero`](ConfusionMatrix::nonzero) returns
-/// these, [`counts`](ConfusionMatrix::counts) all of them.
+/// these, [`counts`](ConfusionMatrix::counts) all of them. Printed, such a matrix is a list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const N: usize> {
     cells: Cells,

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::ConfusionMatrix;
+use super::cells::MAX_DENSE_CLASSES;
 
 /// A [`ConfusionMatrix`] that prints with names for the classes.
 #[derive(Clone, Debug)]
@@ -13,26 +14,43 @@ pub struct NamedConfusionMatrix<'a, const N: usize> {
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_table(f, self.matrix.counts(), |class| {
-            self.names[class].to_owned()
-        })
+        write_matrix(f, self.matrix, |class| self.names[class].to_owned())
     }
 }
 
-/// Prints a table: a row for each label, a column for each predicted class.
+/// Prints a table: a row for each label, a column for each predicted class. Of more than 1024
+/// classes, it prints a list: a line for each count that is not zero.
 impl<const N: usize> fmt::Display for ConfusionMatrix<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_table(f, self.counts(), |class| class.to_string())
+        write_matrix(f, self, |class| class.to_string())
     }
 }
+
+fn write_matrix<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    matrix: &ConfusionMatrix<N>,
+    name: impl Fn(usize) -> String,
+) -> fmt::Result {
+    if N <= MAX_DENSE_CLASSES {
+        return write_table(f, matrix.counts(), name);
+    }
+
+    writeln!(f, "{CORNER}: count")?;
+    for (label, prediction, count) in matrix.nonzero() {
+        let label = name(label.index());
+        let prediction = name(prediction.index());
+        writeln!(f, "{label} \\ {prediction}: {count}")?;
+    }
+    Ok(())
+}
+
+const CORNER: &str = "label \\ predicted";
 
 fn write_table<const N: usize>(
     f: &mut fmt::Formatter<'_>,
     counts: &[[u64; N]],
     name: impl Fn(usize) -> String,
 ) -> fmt::Result {
-    const CORNER: &str = "label \\ predicted";
-
     let names: Vec<String> = (0..N).map(name).collect();
     let length = |text: &str| text.chars().count();
 

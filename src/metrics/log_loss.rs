@@ -46,7 +46,7 @@ impl<const N: usize> Metric for LogLoss<N> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         MetricError::unless_any(self.total)?;
-        Ok(self.sum.value() / self.total as f64)
+        Ok(self.sum.mean(self.total))
     }
     fn reset(&mut self) {
         *self = Self::new(self.outputs);

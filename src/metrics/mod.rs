@@ -3,7 +3,8 @@
 //! A metric is a small value that is updated with batches and read at the end, so that evaluation
 //! needs no memory for all outputs. All sums are in `f64`, for any type of outputs, and compensate
 //! rounding errors: a mean over any number of elements is right to the last digit but one of an
-//! `f64`, and so is [`R2Score`] of targets far from zero.
+//! `f64`, and so is [`R2Score`] of targets far from zero. Squares and sums neither overflow nor vanish
+//! on the way to a value that is in range, such as the root of a mean of squares.
 //!
 //! ```
 //! use shapewright::metrics::{Accuracy, Average, F1};

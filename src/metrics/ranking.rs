@@ -33,6 +33,7 @@ macro_rules! rankings {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<O: Score, G: Positive> Measures<O, G> for $name {
             fn update(&mut self, outputs: &[O], targets: &[G]) {
                 assert_same_length(outputs, targets);

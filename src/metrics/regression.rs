@@ -6,15 +6,15 @@ use core::marker::PhantomData;
 
 use super::{Measures, Metric, MetricError, assert_same_length};
 use crate::memory::flatten;
-use crate::sum::Sum;
+use crate::sum::{Squares, Sum, Variation};
 use crate::tensor::{Element, Shape, Tensor, double};
 
 macro_rules! means {
-    ($($(#[$doc:meta])* $name:ident named $text:literal, $of:expr;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident named $text:literal, $sum:ty, $add:expr;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         pub struct $name {
-            sum: Sum,
+            sum: $sum,
             elements: usize,
         }
 
@@ -31,7 +31,7 @@ macro_rules! means {
             }
             fn value(&self) -> Result<f64, MetricError> {
                 MetricError::unless_any(self.elements)?;
-                Ok(self.sum.value() / self.elements as f64)
+                Ok(self.sum.mean(self.elements))
             }
             fn reset(&mut self) {
                 *self = Self::default();
@@ -41,9 +41,10 @@ macro_rules! means {
         impl<S: Shape, T: Element> Measures<Tensor<S, T>, Tensor<S, T>> for $name {
             fn update(&mut self, outputs: &[Tensor<S, T>], targets: &[Tensor<S, T>]) {
                 assert_same_length(outputs, targets);
-                let of: fn(f64) -> f64 = $of;
-                let pairs = flatten(outputs).iter().zip(flatten(targets));
-                self.sum.extend(pairs.map(|(&output, &target)| of(double(output) - double(target))));
+                let add: fn(&mut $sum, f64, f64) = $add;
+                for (&output, &target) in flatten(outputs).iter().zip(flatten(targets)) {
+                    add(&mut self.sum, double(output), double(target));
+                }
                 self.elements += outputs.len() * S::LEN;
             }
         }
@@ -60,7 +61,7 @@ means! {
     /// assert_eq!(MeanSquaredError::new().of(&outputs, &targets)?, 2.5);
     /// # Ok::<(), shapewright::metrics::MetricError>(())
     /// ```
-    MeanSquaredError named "MSE", |difference| difference * difference;
+    MeanSquaredError named "MSE", Squares, Squares::add_difference;
 
     /// The mean of the absolute differences, over all elements. NaN gives NaN.
     ///
@@ -71,7 +72,18 @@ means! {
     /// assert_eq!(MeanAbsoluteError::new().of(&outputs, &targets)?, 1.5);
     /// # Ok::<(), shapewright::metrics::MetricError>(())
     /// ```
-    MeanAbsoluteError named "MAE", f64::abs;
+    MeanAbsoluteError named "MAE", Sum, add_distance;
+}
+
+/// Adds `|a - b|`, also where that is out of range and the mean is not.
+fn add_distance(sum: &mut Sum, a: f64, b: f64) {
+    let distance = (a - b).abs();
+    if distance.is_infinite() && a.is_finite() && b.is_finite() {
+        sum.add(a.abs());
+        sum.add(b.abs());
+    } else {
+        sum.add(distance);
+    }
 }
 
 /// The square root of the mean squared difference of each output, averaged over the outputs. NaN
@@ -87,7 +99,7 @@ means! {
 #[derive(Clone, Debug)]
 pub struct RootMeanSquaredError<S: Shape> {
     samples: usize,
-    squares: Vec<Sum>,
+    squares: Vec<Squares>,
     shape: PhantomData<S>,
 }
 
@@ -102,7 +114,7 @@ impl<S: Shape> RootMeanSquaredError<S> {
     pub fn new() -> Self {
         RootMeanSquaredError {
             samples: 0,
-            squares: vec![Sum::default(); S::LEN],
+            squares: vec![Squares::default(); S::LEN],
             shape: PhantomData,
         }
     }
@@ -117,8 +129,8 @@ impl<S: Shape> Metric for RootMeanSquaredError<S> {
         let roots = self
             .squares
             .iter()
-            .map(|square| (square.value() / self.samples as f64).sqrt());
-        Ok(roots.collect::<Sum>().value() / S::LEN as f64)
+            .map(|squares| squares.root_mean(self.samples));
+        Ok(roots.collect::<Sum>().mean(S::LEN))
     }
     fn reset(&mut self) {
         *self = Self::new();
@@ -129,9 +141,8 @@ impl<S: Shape, T: Element> Measures<Tensor<S, T>, Tensor<S, T>> for RootMeanSqua
     fn update(&mut self, outputs: &[Tensor<S, T>], targets: &[Tensor<S, T>]) {
         assert_same_length(outputs, targets);
         for (output, target) in outputs.iter().zip(targets) {
-            for ((&output, &target), square) in output.iter().zip(target).zip(&mut self.squares) {
-                let difference = double(output) - double(target);
-                square.add(difference * difference);
+            for ((&output, &target), squares) in output.iter().zip(target).zip(&mut self.squares) {
+                squares.add_difference(double(output), double(target));
             }
         }
         self.samples += outputs.len();
@@ -159,16 +170,11 @@ pub struct R2Score<S: Shape> {
     shape: PhantomData<S>,
 }
 
-/// The residual of one output, and the mean and variation of its targets.
-///
-/// Mean and sum of squares are updated together (Welford 1962), because a sum of squares less a
-/// squared mean loses all digits far from zero. The mean is kept with what an `f64` of its size
-/// cannot hold, which is large compared with the targets' distances from it.
+/// The residual of one output, and the variation of its targets.
 #[derive(Clone, Debug, Default)]
 struct Determination {
-    residual: Sum,
-    mean: Sum,
-    squares: Sum,
+    residual: Squares,
+    variation: Variation,
 }
 
 impl<S: Shape> Default for R2Score<S> {
@@ -190,18 +196,18 @@ impl<S: Shape> R2Score<S> {
 
 impl Determination {
     fn add(&mut self, samples: usize, output: f64, target: f64) {
-        self.residual.add((output - target) * (output - target));
-        let off = self.mean.distance_of(target);
-        self.mean.add(off / samples as f64);
-        self.squares.add(off * self.mean.distance_of(target));
+        self.residual.add_difference(output, target);
+        self.variation.add(samples, target);
     }
 
     fn value(&self) -> f64 {
-        let squares = self.squares.value();
-        match (squares == 0.0, self.residual.value()) {
-            (true, 0.0) => 1.0,
-            (true, residual) if !residual.is_nan() => 0.0,
-            (_, residual) => 1.0 - residual / squares,
+        if !self.variation.is_zero() {
+            return 1.0 - self.variation.share_of(self.residual);
+        }
+        match self.residual.root() {
+            0.0 => 1.0,
+            residual if residual.is_nan() => f64::NAN,
+            _ => 0.0,
         }
     }
 }
@@ -217,13 +223,8 @@ impl<S: Shape> Metric for R2Score<S> {
                 needed: 2,
             });
         }
-        Ok(self
-            .outputs
-            .iter()
-            .map(Determination::value)
-            .collect::<Sum>()
-            .value()
-            / S::LEN as f64)
+        let values = self.outputs.iter().map(Determination::value);
+        Ok(values.collect::<Sum>().mean(S::LEN))
     }
     fn reset(&mut self) {
         *self = Self::new();

@@ -33,6 +33,7 @@ impl<'a> ActivationStore<'a> {
     /// # Panics
     /// Panics if the memory does not hold `len` bytes for each of `batch` samples, or does not
     /// begin at a multiple of 8 bytes.
+    #[inline]
     pub(crate) fn new(memory: &'a mut [u8], batch: usize, len: usize) -> Self {
         // No arithmetic below can wrap: every position in a store is within `batch * len`.
         assert!(
@@ -53,6 +54,7 @@ impl<'a> ActivationStore<'a> {
     }
 
     /// Returns the number of samples.
+    #[inline]
     pub fn count(&self) -> usize {
         self.count
     }
@@ -188,6 +190,7 @@ impl<'a> ActivationStore<'a> {
     }
 
     /// Returns the store as one that can be divided by samples.
+    #[inline]
     pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
     }

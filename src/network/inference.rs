@@ -113,7 +113,9 @@ fn run<N: Network>(
     message = "`{N}` takes `{Expected}`, but this is `{Self}`",
     label = "not what `{N}` takes",
     note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or \
-            change the declaration"
+            change the declaration",
+    note = "`Tensor1::from_slice(&values)` makes a tensor of a slice or a `Vec`, `Tensor1::from` of \
+            an array; `forward_batch` takes a slice of tensors"
 )]
 pub trait InputOf<Expected, N> {
     #[doc(hidden)]

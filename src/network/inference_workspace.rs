@@ -1,7 +1,12 @@
 //! The memory of inference that the caller provides.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
 use super::lines::Lines;
 use super::network::Network;
+#[cfg(feature = "alloc")]
+use crate::memory;
 
 /// The memory of inference of one sample, where the program wants it: for
 /// [`forward_with`](Network::forward_with) and its siblings.
@@ -36,6 +41,12 @@ impl<N: Network> InferenceWorkspace<N> {
         InferenceWorkspace {
             lines: N::InferenceLines::ZERO,
         }
+    }
+
+    /// Creates the memory on the heap, without placing it on the stack.
+    #[cfg(feature = "alloc")]
+    pub fn boxed() -> Box<Self> {
+        memory::zeroed()
     }
 
     #[inline(always)]

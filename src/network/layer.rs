@@ -35,6 +35,11 @@ pub trait Layer<T: Element>: Sized + 'static {
     /// The parameters that the layer learns; `()` if it learns nothing.
     type Params: Parameters<T>;
 
+    /// What stands behind the layer's name in a compile error if it can't work with numbers of this
+    /// type.
+    #[doc(hidden)]
+    const WRONG_ELEMENT: Option<&'static str> = None;
+
     /// Sets the parameters, which are zero before the call, to their initial values.
     fn initialize<R: Rng + ?Sized>(config: &Self::Config, params: &mut Self::Params, rng: &mut R) {
         let _ = (config, params, rng);
@@ -67,6 +72,22 @@ pub enum OutputKind {
     Sigmoid,
     /// Logarithms of probabilities: a loss on log-probabilities requires them.
     LogSoftmax,
+    /// Numbers of which a part are probabilities that sum to one: a loss on logits refuses them.
+    PartlySoftmax,
+    /// What the inputs mean, as of a layer that drops or joins values.
+    Inputs,
+}
+
+impl OutputKind {
+    /// Returns the meaning of outputs some of which mean this, and some the other.
+    pub(super) const fn beside(self, other: Self) -> Self {
+        use OutputKind::{PartlySoftmax, Softmax, Values};
+        match (self, other) {
+            _ if self as usize == other as usize => self,
+            (Softmax | PartlySoftmax, _) | (_, Softmax | PartlySoftmax) => PartlySoftmax,
+            _ => Values,
+        }
+    }
 }
 
 /// The role of a layer in the fusion of `Relu` with a neighbouring layer.

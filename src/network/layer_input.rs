@@ -25,13 +25,14 @@ pub trait LayerInput: 'static {
     /// [`Gradients`].
     type Gradients<'a, T: Element>;
 
-    /// Creates the batch of the outputs of all sources.
+    /// Creates the batch from a function that gives the outputs of each source.
     #[doc(hidden)]
-    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> Self::Batch<'_, T>;
-    /// Creates the gradients of all sources.
+    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize)
+    -> Self::Batch<'a, T>;
+    /// Creates the gradients from a function that gives that of each source.
     #[doc(hidden)]
     fn gradients<'a, T: Element>(
-        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Self::Gradients<'a, T>;
 }
@@ -45,17 +46,19 @@ impl<S: Shape> LayerInput for S {
     type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
 
     #[inline(always)]
-    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> &[Tensor<S, T>] {
-        tensors(sources[0], count)
+    fn batch<'a, T: Element>(
+        source: impl Fn(usize) -> &'a [T],
+        count: usize,
+    ) -> &'a [Tensor<S, T>] {
+        tensors(source(0), count)
     }
 
     #[inline(always)]
-    fn gradients<T: Element>(
-        sources: [Option<&mut [T]>; MAX_SOURCES],
+    fn gradients<'a, T: Element>(
+        mut gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
-    ) -> Option<&mut [Tensor<S, T>]> {
-        let [first, ..] = sources;
-        first.map(|dx| tensors_mut(dx, count))
+    ) -> Option<&'a mut [Tensor<S, T>]> {
+        gradient(0).map(|dx| tensors_mut(dx, count))
     }
 }
 
@@ -130,9 +133,9 @@ impl<X: Sources> LayerInput for Inputs<X> {
     type Gradients<'a, T: Element> = Gradients<'a, X, T>;
 
     #[inline(always)]
-    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> Batches<'_, X, T> {
+    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize) -> Batches<'a, X, T> {
         Batches {
-            sources,
+            sources: of_each_source(source),
             count,
             shapes: PhantomData,
         }
@@ -140,15 +143,22 @@ impl<X: Sources> LayerInput for Inputs<X> {
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Gradients<'a, X, T> {
         Gradients {
-            sources,
+            sources: of_each_source(gradient),
             count,
             shapes: PhantomData,
         }
     }
+}
+
+/// Calls `f` for each source.
+#[inline(always)]
+fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
+    // An array from a function or a loop would not be turned into registers.
+    [f(0), f(1), f(2), f(3), f(4), f(5)]
 }
 
 /// The inputs of several samples from several sources.

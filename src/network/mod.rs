@@ -20,6 +20,7 @@ mod network;
 mod param_field;
 pub(crate) mod plan;
 mod relu;
+pub(crate) mod report;
 mod segments;
 mod sentence;
 pub(crate) mod shape_rule;
@@ -27,6 +28,7 @@ pub(crate) mod stand_in;
 mod state;
 mod summary;
 mod train;
+mod windows;
 mod wiring;
 #[cfg(feature = "std")]
 mod workspace;
@@ -47,10 +49,11 @@ pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
 pub use network::{Network, Trainable};
 pub(crate) use relu::{relu, relu_grad};
-pub use sentence::{INFER, Sentence};
+pub use sentence::{INFER, Sentence, written_size};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -117,6 +117,7 @@ pub trait Network:
     /// Creates a network on the heap, with each layer initialized as PyTorch does. The same
     /// generator in the same state gives the same parameters on every machine.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
         <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
@@ -126,12 +127,14 @@ pub trait Network:
     /// Creates a network on the heap whose parameters are all zero. Gradients and the states of
     /// optimizers begin like this.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn zeros() -> Box<Self> {
         params::zeroed_parameters()
     }
 
     /// Copies the network to the heap without placing it on the stack.
     #[cfg(feature = "alloc")]
+    #[must_use]
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
         params::copy_parameters(self, &mut *copy);
@@ -178,15 +181,36 @@ pub trait Network:
     /// The output lies on the caller's stack: for large outputs, such as images, use
     /// [`forward_into`](Network::forward_into).
     #[inline]
-    fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
+    #[must_use]
+    fn forward<X: InputOf<In<Self>, Self> + ?Sized>(
+        &self,
+        x: &X,
+    ) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
         y
     }
 
     /// Creates the state of a stream at its beginning.
+    #[must_use]
     fn state() -> State<Self> {
         State::new()
+    }
+
+    /// Creates the state of a stream on the heap, for states that are too large for the stack.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [2] { Linear<_, 2> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut state = Net::state_boxed();
+    /// let mut y = Tensor1::zeros();
+    /// net.step_into(&Tensor1::ones(), &mut y, &mut state);
+    /// assert_eq!(y, net.forward(&Tensor1::ones()));
+    /// ```
+    #[cfg(feature = "alloc")]
+    fn state_boxed() -> Box<State<Self>> {
+        memory::zeroed()
     }
 
     /// Returns the output for the next input of a stream, and updates the stream's state.
@@ -194,7 +218,8 @@ pub trait Network:
     /// Layers without a state compute as in [`forward`](Network::forward). It does not allocate
     /// after the first call.
     #[inline]
-    fn step<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn step<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,
@@ -208,7 +233,7 @@ pub trait Network:
     #[inline]
     fn step_into<X, Y>(&self, x: &X, y: &mut Y, state: &mut State<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -230,7 +255,7 @@ pub trait Network:
     #[inline]
     fn forward_into<X, Y>(&self, x: &X, y: &mut Y)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         inference::one(
@@ -253,7 +278,8 @@ pub trait Network:
     /// assert_eq!(net.forward_with(&x, &mut workspace), net.forward(&x));
     /// ```
     #[inline]
-    fn forward_with<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn forward_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         workspace: &mut InferenceWorkspace<Self>,
@@ -267,7 +293,7 @@ pub trait Network:
     #[inline]
     fn forward_into_with<X, Y>(&self, x: &X, y: &mut Y, workspace: &mut InferenceWorkspace<Self>)
     where
-        X: InputOf<In<Self>, Self>,
+        X: InputOf<In<Self>, Self> + ?Sized,
         Y: OutputOf<Out<Self>, Self>,
     {
         let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
@@ -276,7 +302,8 @@ pub trait Network:
 
     /// Like [`step`](Network::step), with memory of the caller.
     #[inline]
-    fn step_with<X: InputOf<In<Self>, Self>>(
+    #[must_use]
+    fn step_with<X: InputOf<In<Self>, Self> + ?Sized>(
         &self,
         x: &X,
         state: &mut State<Self>,
@@ -285,6 +312,22 @@ pub trait Network:
         let mut y = Tensor::zeros();
         inference::one_with(self, x.expected(), &mut y, Some(state), workspace);
         y
+    }
+
+    /// Like [`step_into`](Network::step_into), with memory of the caller.
+    #[inline]
+    fn step_into_with<X, Y>(
+        &self,
+        x: &X,
+        y: &mut Y,
+        state: &mut State<Self>,
+        workspace: &mut InferenceWorkspace<Self>,
+    ) where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
+        inference::one_with(self, x.expected(), y, Some(state), workspace);
     }
 
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
@@ -334,6 +377,7 @@ pub trait Network:
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
     #[cfg(feature = "std")]
+    #[must_use]
     fn workspace() -> Workspace<Self>
     where
         Self: Trainable,
@@ -374,6 +418,7 @@ pub trait Network:
     }
 
     /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.
+    #[must_use]
     fn summary() -> Summary {
         Summary::of::<Self>()
     }

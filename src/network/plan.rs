@@ -41,6 +41,38 @@ pub struct Stage {
     pub(super) train_needs: Needs,
 }
 
+/// Returns the meaning of the outputs of a list. It is that of its inputs if all layers on the way
+/// keep it.
+const fn meaning<const N: usize>(stages: &[Stage; N], wiring: &Wiring<N>) -> OutputKind {
+    let mut kinds = [OutputKind::Inputs; N];
+    let mut i = 0;
+    while i < N {
+        let is_kept = matches!(stages[i].flow, Flow::View)
+            || matches!(stages[i].output_kind, OutputKind::Inputs);
+        kinds[i] = stages[i].output_kind;
+        let reads = &wiring.reads[i];
+        let mut source = 0;
+        while is_kept && source < reads.count() {
+            let kind = match reads.layer(source) {
+                Some(layer) => kinds[layer],
+                None => OutputKind::Inputs,
+            };
+            kinds[i] = if source == 0 {
+                kind
+            } else {
+                kinds[i].beside(kind)
+            };
+            source += 1;
+        }
+        i += 1;
+    }
+    if N == 0 {
+        OutputKind::Inputs
+    } else {
+        kinds[N - 1]
+    }
+}
+
 impl Stage {
     /// Returns the properties of a layer for inference alone.
     pub const fn infer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>() -> Self {
@@ -271,11 +303,9 @@ impl<const N: usize> Plan<N> {
                 plan.train_needs.per_thread,
                 stages[i].train_needs.per_thread,
             );
-            if !matches!(stages[i].flow, Flow::View) {
-                plan.gives = stages[i].output_kind;
-            }
             i += 1;
         }
+        plan.gives = meaning(&stages, &wiring);
 
         plan.place_inference(&stages, &wiring);
         plan.place_training(&stages, &wiring);

@@ -6,6 +6,13 @@ use crate::tensor::Dims;
 /// The value of a size that is written `_`: the layer's input determines the size.
 pub const INFER: usize = usize::MAX;
 
+/// Returns a size that `network!` reads as an expression. In place of the number that stands for
+/// `_`, it is one that no layer takes.
+#[doc(hidden)]
+pub const fn written_size(size: usize) -> usize {
+    if size == INFER { TOO_LARGE } else { size }
+}
+
 const CAPACITY: usize = 1024;
 
 /// A sentence composed in a constant. Text beyond its capacity of 1024 bytes is cut off.

@@ -2,7 +2,8 @@
 
 use super::layer_input::LayerInput;
 use super::sentence::Sentence;
-use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
+use super::windows::Windows;
+use crate::sizes::{self, MOST_NUMBERS};
 use crate::tensor::{Dims, Shape};
 
 /// The largest number of `_` in one layer.
@@ -23,16 +24,18 @@ pub struct Inferred {
     inferred: [usize; MAX_INFERRED],
     inferred_len: usize,
     mistake: Option<Mistake>,
+    /// The windows of a convolution with its input, by which a padding for another output is found.
+    windows: Option<(Windows, Dims)>,
 }
 
 /// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
-struct Mistake {
+pub(super) struct Mistake {
     /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, the
     /// mistake.
-    what: Sentence,
+    pub what: Sentence,
     /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
-    way_out: Option<Sentence>,
+    pub way_out: Option<Sentence>,
 }
 
 impl Inferred {
@@ -45,6 +48,7 @@ impl Inferred {
             inferred: [1; MAX_INFERRED],
             inferred_len: 0,
             mistake: None,
+            windows: None,
         }
     }
 
@@ -148,6 +152,25 @@ impl Inferred {
         self
     }
 
+    /// Sets the windows of a convolution over an input.
+    pub(crate) const fn with_windows(mut self, windows: Windows, input: Dims) -> Self {
+        self.windows = Some((windows, input));
+        self
+    }
+
+    /// Returns the mistake, if there is one.
+    pub(super) const fn mistake(&self) -> Option<&Mistake> {
+        self.mistake.as_ref()
+    }
+
+    /// Returns the option by which a convolution would give this shape, if there is one.
+    pub(super) const fn option_for(&self, wanted: Dims) -> Option<Sentence> {
+        match &self.windows {
+            Some((windows, input)) => windows.option_for(*input, wanted),
+            None => None,
+        }
+    }
+
     /// Returns whether the input fits.
     pub const fn is_fine(&self) -> bool {
         self.mistake.is_none()
@@ -182,7 +205,7 @@ pub const fn is_possible(dims: Dims) -> bool {
 }
 
 /// Returns whether one of the sizes is 0, in any part of a tuple.
-const fn has_zero(dims: Dims) -> bool {
+pub(super) const fn has_zero(dims: Dims) -> bool {
     let (sizes, parts) = (dims.sizes(), dims.parts());
     let (mut zero, mut i) = (false, 0);
     while i < sizes.len() {
@@ -198,10 +221,10 @@ const fn has_zero(dims: Dims) -> bool {
 }
 
 /// The end of a sentence about a shape with a size of 0.
-const ZERO: &str = "; every size must be at least 1";
+pub(super) const ZERO: &str = "; every size must be at least 1";
 
 /// "gives [4294967296, 4294967296], more than .. make its first size smaller".
-const fn too_large(verb: &str, dims: Dims) -> Sentence {
+pub(super) const fn too_large(verb: &str, dims: Dims) -> Sentence {
     let largest = match dims.sizes() {
         [] => "sizes",
         [_] => "size",
@@ -272,244 +295,4 @@ pub trait ShapeRule<In: LayerInput> {
 pub trait NamesOutput {
     /// The shape of the output, whatever the input.
     type Output: Shape;
-}
-
-/// A layer and its position in a network's definition, as the user wrote it.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct Place {
-    /// The layer, with its name: `fc: Linear<_, 128>`.
-    pub layer: &'static str,
-    /// The origin of its input: "`Relu` before it gives" or "the network's input is".
-    pub source: &'static str,
-}
-
-/// Stops the compilation with a sentence if the layer does not fit.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
-    let Some(Mistake { what, way_out }) = &inferred.mistake else {
-        return;
-    };
-
-    let mut sentence = Sentence::new("`").text(place.layer);
-    sentence = match way_out {
-        None => sentence.text("` ").sentence(what),
-        Some(way_out) => sentence
-            .text("` takes ")
-            .sentence(what)
-            .text(", but ")
-            .text(place.source)
-            .text(" ")
-            .dims(input)
-            .sentence(way_out),
-    };
-    panic!("{}", sentence.as_str())
-}
-
-/// Stops the compilation if the output of the last layer is not the declared one.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
-    if given.is_unknown() || declared.is_unknown() || given.same(&declared) {
-        return;
-    }
-
-    let mut sentence = Sentence::new("`")
-        .text(network)
-        .text("` is declared to give ")
-        .dims(declared)
-        .text(", but its last layer `")
-        .text(last)
-        .text("` gives ")
-        .dims(given);
-    sentence = if declared.sizes().len() == 1 && given.sizes().len() > 1 {
-        sentence.text("; `Linear` works on the last axis alone: put `Flatten` before the first one")
-    } else {
-        sentence
-            .text("; declare `-> ")
-            .dims(given)
-            .text("` or change the layer")
-    };
-    panic!("{}", sentence.as_str())
-}
-
-/// Stops the compilation if a named output has another shape than the declared one.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_named_output(network: &str, output: &str, declared: Dims, given: Dims) {
-    if given.is_unknown() || given.same(&declared) {
-        return;
-    }
-
-    let sentence = Sentence::new("`")
-        .text(network)
-        .text("` is declared to give ")
-        .dims(declared)
-        .text(" as `")
-        .text(output)
-        .text("`, but the layer `")
-        .text(output)
-        .text("` gives ")
-        .dims(given)
-        .text("; declare `")
-        .text(output)
-        .text(": ")
-        .dims(given)
-        .text("` or change the layer");
-
-    panic!("{}", sentence.as_str())
-}
-
-/// Stops the compilation if the input or output of a network has an axis without elements, or more
-/// elements than a tensor can have.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_size(network: &str, what: &str, dims: Dims) {
-    let subject = Sentence::new("the ")
-        .text(what)
-        .text(" of `")
-        .text(network)
-        .text("` ");
-
-    if !is_within_memory(dims) {
-        let sentence = subject.sentence(&too_large("is ", dims));
-        panic!("{}", sentence.as_str())
-    }
-    if has_zero(dims) {
-        let sentence = Sentence::new("the ")
-            .text(what)
-            .text(" of `")
-            .text(network)
-            .text("` is ")
-            .dims(dims)
-            .text(ZERO);
-        panic!("{}", sentence.as_str())
-    }
-}
-
-/// Stops the compilation if a layer's parameters, together with the `before` parameters of the
-/// layers before it, exceed the memory.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
-    let all = sizes::sum(&[parameters, before]);
-    // If the layers before already have too many, that has been reported.
-    if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
-        return;
-    }
-
-    let mut sentence = Sentence::new("`")
-        .text(layer)
-        .text("` has ")
-        .number(parameters)
-        .text(" parameters");
-    if before > 0 {
-        sentence = sentence
-            .text(", ")
-            .number(all)
-            .text(" with those of the layers before it");
-    }
-    sentence = sentence
-        .text(", more than the ")
-        .number(MOST_BYTES)
-        .text(" bytes that memory can hold; make its sizes smaller");
-    panic!("{}", sentence.as_str())
-}
-
-/// Stops the compilation if one sample needs more memory than there can be.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_workspace(network: &str, training: usize, inference: usize) {
-    let bytes = sizes::larger(training, inference);
-    let most = isize::MAX as usize;
-
-    if bytes > most {
-        let sentence = Sentence::new("`")
-            .text(network)
-            .text("` keeps ")
-            .number(bytes)
-            .text(" bytes for each sample, more than the ")
-            .number(most)
-            .text(" bytes that memory can hold; make what its layers give smaller");
-        panic!("{}", sentence.as_str())
-    }
-}
-
-/// Stops the compilation if a user's layer takes an input but does not say its output shape, or
-/// says another one than that of its output type.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
-    if input.is_unknown() || (said.same(&typed) && !said.is_unknown()) {
-        return;
-    }
-
-    let sentence = Sentence::new("`").text(layer).text("` takes ").dims(input);
-    let sentence = if said.is_unknown() {
-        sentence.text(
-            ", but its `ShapeRule` does not say what comes out; give `Inferred::shape` the sizes",
-        )
-    } else if typed.is_unknown() {
-        sentence
-            .text(" and gives ")
-            .dims(said)
-            .text(", a tuple, whose type a constant can't name; implement `NamesOutput`, too")
-    } else {
-        sentence
-            .text("; its `ShapeRule` says that it gives ")
-            .dims(said)
-            .text(", but its `NamesOutput` says ")
-            .dims(typed)
-            .text("; make the two equal")
-    };
-    panic!("{}", sentence.as_str())
-}
-
-/// Stops the compilation if a user's layer lacks one of the traits that make it a layer.
-#[doc(hidden)]
-#[track_caller]
-pub const fn report_traits(
-    layer: &str,
-    element: &str,
-    sources: usize,
-    fits: bool,
-    has: bool,
-    computes: bool,
-) {
-    if fits && has && computes {
-        return;
-    }
-    if !fits && sources > 1 {
-        let sentence = Sentence::new("`")
-            .text(layer)
-            .text("` reads one output, but ")
-            .number(sources)
-            .text(" are named: it does not implement `ShapeRule<Inputs<..>>`; ")
-            .text("`Concat` or `Add` before it makes one of them");
-        panic!("{}", sentence.as_str());
-    }
-
-    let sentence = Sentence::new("`")
-        .text(layer)
-        .text("` is not a layer of `")
-        .text(element)
-        .text("` networks: ");
-    let sentence = if !fits {
-        sentence
-            .text("it does not implement `ShapeRule`, which says which shapes it takes; ")
-            .text("a layer has `ShapeRule`, `Layer` and `Infer`, or `ShapeRule` and `InPlace`")
-    } else if !has {
-        sentence
-            .text("it does not implement `Layer<")
-            .text(element)
-            .text(">`, which says what it learns, nor `InPlace`; ")
-            .text("a nested network has the number type of the outer one")
-    } else {
-        sentence
-            .text("it does not implement `Infer` from the shape that it is given ")
-            .text("to the one that its `ShapeRule` answers")
-            .text(", nor `InPlace`, where both are the same")
-    };
-    panic!("{}", sentence.as_str())
 }

@@ -1,14 +1,20 @@
 //! The memory that a network keeps between the calls of a stream.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
 use super::lines::Lines;
 use super::network::Network;
+#[cfg(feature = "alloc")]
+use crate::memory;
 
 /// The memory that a network keeps between the calls of a stream, such as the last samples of a
 /// delay line.
 ///
 /// It is a struct of [`Network::STATE_BYTES`] bytes without a heap: made by
 /// [`Network::state`](Network::state), handed to each [`step`](Network::step), and cloned to
-/// continue a stream in two ways. Streams of one network are independent of each other.
+/// continue a stream in two ways. Streams of one network are independent of each other. A state that
+/// is too large for the stack is made by [`Network::state_boxed`](Network::state_boxed).
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -31,6 +37,14 @@ impl<N: Network> State<N> {
         }
     }
 
+    /// Copies the state to the heap without placing it on the stack.
+    #[cfg(feature = "alloc")]
+    pub fn to_boxed(&self) -> Box<Self> {
+        let mut copy: Box<Self> = memory::zeroed();
+        (*copy).clone_from(self);
+        copy
+    }
+
     /// Returns to the beginning of a stream.
     pub fn reset(&mut self) {
         self.lines.bytes_mut().fill(0);
@@ -47,6 +61,11 @@ impl<N: Network> Clone for State<N> {
         State {
             lines: self.lines.clone(),
         }
+    }
+
+    /// Copies the state into an existing one, without placing it on the stack.
+    fn clone_from(&mut self, source: &Self) {
+        self.bytes_mut().copy_from_slice(source.lines.bytes());
     }
 }
 

@@ -60,6 +60,7 @@ pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
 
     /// Computes the outputs for training, and keeps what backward needs. The default calls
     /// [`forward`](Infer::forward), for layers that keep nothing.
+    #[inline(always)]
     fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
         const {
             assert!(

@@ -58,7 +58,7 @@ impl Reads {
 
 /// The wiring of a list of `N` layers, whose output is that of the last layer.
 pub(super) struct Wiring<const N: usize> {
-    reads: [Reads; N],
+    pub(super) reads: [Reads; N],
     /// The readers of the input, and of the output of each layer.
     input: Readers,
     outputs: [Readers; N],

@@ -4,7 +4,8 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, Sentence, ShapeRule,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind,
+    Sentence, ShapeRule,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
@@ -100,6 +101,7 @@ impl<In: Shape> ShapeRule<In> for Dropout {
 impl InPlace for Dropout {
     type Config = Dropout;
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]
@@ -221,6 +223,7 @@ impl<In: Shape> ShapeRule<In> for Dropout2d {
 impl InPlace for Dropout2d {
     type Config = Dropout2d;
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]

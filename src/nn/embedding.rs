@@ -114,6 +114,14 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
 impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T>
     for Embedding<N, D, PADDING>
 {
+    const WRONG_ELEMENT: Option<&'static str> = if exact::<T>(N) {
+        None
+    } else {
+        Some(
+            "has more rows than the 16777216 that an `f32` can tell apart: make the network `as \
+             f64`",
+        )
+    };
     type Config = ();
     type Params = EmbeddingParams<N, D, T>;
 

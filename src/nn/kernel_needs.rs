@@ -33,7 +33,12 @@ pub(super) const fn product_needs<T: Element>(
 }
 
 /// Returns the needs of a layer for the gradient of a weight of `rows` rows and `columns` columns:
-/// a sum over all rows of a batch.
+/// a sum over all rows of a batch, whose number is not known.
 pub(super) const fn weight_grad_needs<T: Element>(rows: usize, columns: usize) -> Needs {
-    product_needs::<T>(rows, columns, usize::MAX, false)
+    if cfg!(feature = "std") {
+        let len = product_memory(rows, columns, usize::MAX, false);
+        kernel_needs::<T>(len, len)
+    } else {
+        Needs::NONE
+    }
 }

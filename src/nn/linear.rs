@@ -80,9 +80,9 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
         let features = if I == INFER { last } else { I };
 
         if O == 0 {
-            zero_size("out_features", output.with_last(1))
+            zero_size("out_features", Dims::UNKNOWN)
         } else if I == 0 {
-            zero_size("in_features", output.with_last(1))
+            zero_size("in_features", Dims::UNKNOWN)
         } else if O == INFER {
             Inferred::wrong(
                 Sentence::new(

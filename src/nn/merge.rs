@@ -6,8 +6,8 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence, ShapeRule,
-    Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
+    ShapeRule, Sources, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
@@ -211,6 +211,7 @@ fn part<X: Sources, T: Element>(
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
+    const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(

@@ -220,7 +220,11 @@ pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
         Sentence::new("; it takes one tensor")
     } else if rank == axes {
         // An image or a sequence without channels.
-        let mut way_out = Sentence::new("; put `Reshape<");
+        let mut way_out = Sentence::new(if axes == 2 {
+            "; for sequences there is the layer with 1d in its name; for an image put `Reshape<"
+        } else {
+            "; put `Reshape<"
+        });
         let mut axis = 0;
         while axis < axes {
             way_out = way_out.number(dims.size(axis)).text(", ");

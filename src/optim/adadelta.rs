@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(adadelta.lr, 1.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Adadelta {
     /// The learning rate.
     pub lr: f64,

@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(adam.lr, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Adam {
     /// The learning rate.
     pub lr: f64,
@@ -106,6 +107,7 @@ impl Optimizer for Adam {
 /// assert_eq!(adamw.lr, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct AdamW {
     /// The learning rate.
     pub lr: f64,

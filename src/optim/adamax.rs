@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(adamax.lr, 2e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Adamax {
     /// The learning rate.
     pub lr: f64,

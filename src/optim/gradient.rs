@@ -11,7 +11,7 @@ use crate::kernels::flush;
 use crate::network::Network;
 use crate::params::param_tree::PlaceKind;
 use crate::params::{self, Parameters};
-use crate::sum::{Sum, sum_of};
+use crate::sum::{Squares, Sum, sum_of};
 use crate::tensor::{Element, double};
 
 /// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics and
@@ -31,13 +31,26 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 }
 
 /// Returns the sum of `term` over the trained parameters in a range of a network.
-fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
+fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> Sum {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
         let numbers = params::parameters_in(network, place);
-        total.add(sum_of(numbers, |_, p| term(double(p))));
+        total.add_sum(sum_of(numbers, |_, p| term(double(p))));
     });
-    total.value()
+    total
+}
+
+/// Returns the sum of the squares of the trained parameters in a range of a network.
+fn squares_trained<N: Network>(network: &N, range: Range<usize>) -> Squares {
+    let plain = sum_trained(network, range.clone(), |x| x * x);
+    Squares::of_plain(plain).unwrap_or_else(|| {
+        let mut squares = Squares::default();
+        for_each_trained::<N>(range, &mut |place| {
+            let numbers = params::parameters_in(network, place);
+            numbers.iter().for_each(|&p| squares.add(double(p)));
+        });
+        squares
+    })
 }
 
 /// Calls `f` with all elements of a gradient whose parameters are trained.
@@ -49,6 +62,7 @@ fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
 
 /// The error of a gradient whose norm is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct NonFiniteNorm {
     /// NaN or infinity.
     pub norm: f64,
@@ -94,7 +108,7 @@ impl core::error::Error for NonFiniteNorm {}
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
     assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
     let all = 0..<N as Parameters<N::Element>>::LEN;
-    let norm = sum_trained(gradient, all, |x| x * x).sqrt();
+    let norm = squares_trained(gradient, all).root();
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
     }
@@ -166,7 +180,8 @@ pub fn l1_penalty<N: Network>(
     add_slopes(network, group, gradient, |p| {
         if p == zero { zero } else { slope * p.signum() }
     });
-    N::Element::from_f64_lossy(lambda * sum_trained(network, group.range(network), f64::abs))
+    let sum = sum_trained(network, group.range(network), f64::abs);
+    N::Element::from_f64_lossy(sum.times(lambda))
 }
 
 /// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a parameter group, and returns
@@ -194,8 +209,8 @@ pub fn l2_penalty<N: Network>(
     assert_setting(not_negative(&[("lambda", lambda)]).map_err(|error| error.of("l2_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     add_slopes(network, group, gradient, |p| slope * p);
-    let squares = sum_trained(network, group.range(network), |p| p * p);
-    N::Element::from_f64_lossy(0.5 * lambda * squares)
+    let squares = squares_trained(network, group.range(network));
+    N::Element::from_f64_lossy(squares.times(0.5 * lambda))
 }
 
 /// Adds `slope(p)` of each parameter `p` in a group to its gradient.

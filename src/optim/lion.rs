@@ -21,6 +21,7 @@ use crate::tensor::Element;
 /// assert_eq!(lion.lr, 1e-4);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Lion {
     /// The learning rate.
     pub lr: f64,

@@ -75,6 +75,12 @@ fn share(len: usize) -> usize {
 /// 3.9e-34 times the learning rate. Steps that do not depend on the size of the gradient are
 /// omitted: those of [`Lion`], whose step is a sign, and those of the others if `epsilon` is 0 or
 /// not far above the gradient. If a loss has such gradients, multiply it by a constant.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer",
+    label = "not an optimizer",
+    note = "a trainer takes the optimizer and then the loss: `Net::trainer(Adam::new(1e-3), \
+            CrossEntropy)`"
+)]
 pub trait Optimizer: Clone + Debug {
     /// Returns the number of values that it keeps per parameter between steps; at most 4.
     fn states(&self) -> usize;

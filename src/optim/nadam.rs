@@ -13,6 +13,7 @@ use crate::tensor::Element;
 /// assert_eq!(nadam.lr, 2e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct NAdam {
     /// The learning rate.
     pub lr: f64,

@@ -52,8 +52,19 @@ impl<N: Network> ParamGroup<N> {
     }
 
     /// Returns the group's range in [`Network::params`], which is the same for every `network`.
+    ///
+    /// # Panics
+    /// Panics if it is not within them, which a function for `layer!` never gives.
     pub(crate) fn range(&self, network: &N) -> Range<usize> {
-        (self.range)(network)
+        let Range { start, end } = (self.range)(network);
+        let len = <N as Parameters<N::Element>>::LEN;
+        assert!(
+            start <= end && end <= len,
+            "a parameter group is {start}..{end} of the {len} numbers of `{}`; name it with \
+             `layer!`",
+            N::NAME
+        );
+        start..end
     }
 }
 

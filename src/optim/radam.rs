@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(radam.lr, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct RAdam {
     /// The learning rate.
     pub lr: f64,

@@ -14,6 +14,7 @@ use crate::tensor::Element;
 /// assert_eq!(rmsprop.lr, 1e-2);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct RmsProp {
     /// The learning rate.
     pub lr: f64,

@@ -13,6 +13,7 @@ use crate::tensor::Element;
 /// assert_eq!(sgd.lr, 0.01);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "settings do nothing by themselves"]
 pub struct Sgd {
     /// The learning rate.
     pub lr: f64,

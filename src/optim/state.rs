@@ -40,7 +40,7 @@ use crate::threads;
 /// assert_eq!(net.fc1.weight, before.fc1.weight);
 /// assert_ne!(net.fc2.weight, before.fc2.weight);
 /// ```
-pub struct OptimizerState<O: Optimizer, N: Network> {
+pub struct OptimizerState<O, N: Network> {
     /// The settings. A schedule changes the learning rate here. The number of values that the
     /// optimizer keeps must not change.
     pub optimizer: O,

@@ -9,7 +9,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, TextStyle};
 
 use super::{BLUE, DrawError, INK, PALE, Picture, PlotError, WHITE, text, write};
-use crate::metrics::{ConfusionMatrix, NamedConfusionMatrix, Normalize};
+use crate::metrics::{ConfusionMatrix, NamedConfusionMatrix};
 
 /// Pixels of letters, and the least that can be read.
 const EM: f32 = 26.0;
@@ -18,6 +18,9 @@ const LEAST_EM: f32 = 11.0;
 const CELLS: usize = 1200;
 const LARGEST: usize = 96;
 const SMALLEST: usize = 2;
+/// The largest number of classes for which cells of 0 are drawn as well, with their number. The
+/// cells of more classes have no room for numbers, and those of 0 look like the background.
+const ALL_CELLS: usize = 128;
 /// The longest name, in pixels.
 const LONGEST: f32 = 400.0;
 const MARGIN: i32 = 24;
@@ -86,25 +89,47 @@ fn draw<const N: usize>(
         matrix.total(),
         100.0 * accuracy
     );
-    let shares = matrix.normalized(Normalize::Labels);
-    write(
-        path,
-        &Table::new(
-            title,
-            names,
-            matrix.counts().as_flattened(),
-            shares.as_flattened(),
-        ),
-    )
+    write(path, &Table::new(title, names, cells(matrix)))
+}
+
+/// The count of a label and a prediction.
+struct Cell {
+    label: usize,
+    prediction: usize,
+    count: u64,
+    /// The count's share of all samples of the label.
+    share: f64,
+}
+
+/// Returns the cells that are drawn.
+fn cells<const N: usize>(matrix: &ConfusionMatrix<N>) -> Vec<Cell> {
+    let support = matrix.support();
+    let cell = |label: usize, prediction: usize, count: u64| Cell {
+        label,
+        prediction,
+        count,
+        share: count as f64 / support[label].max(1) as f64,
+    };
+
+    if N <= ALL_CELLS {
+        let counts = matrix.counts().as_flattened().iter().enumerate();
+        counts
+            .map(|(i, &count)| cell(i / N, i % N, count))
+            .collect()
+    } else {
+        let counts = matrix.nonzero();
+        counts
+            .map(|(label, prediction, count)| cell(label.index(), prediction.index(), count))
+            .collect()
+    }
 }
 
 /// A matrix laid out.
-struct Table<'a> {
+struct Table {
     title: String,
     /// The names of the classes, short enough to be drawn.
     names: Vec<String>,
-    counts: &'a [u64],
-    shares: &'a [f64],
+    cells: Vec<Cell>,
     /// Pixels of a cell.
     cell: i32,
     /// The place of the first cell.
@@ -119,8 +144,8 @@ struct Table<'a> {
     every: usize,
 }
 
-impl<'a> Table<'a> {
-    fn new(title: String, names: Vec<String>, counts: &'a [u64], shares: &'a [f64]) -> Self {
+impl Table {
+    fn new(title: String, names: Vec<String>, cells: Vec<Cell>) -> Self {
         let cell = (CELLS / names.len()).clamp(SMALLEST, LARGEST);
         let name_em = EM.min(0.8 * cell as f32).max(LEAST_EM);
         let every = (1.2 * name_em / cell as f32).ceil() as usize;
@@ -136,9 +161,9 @@ impl<'a> Table<'a> {
         let upright = longest > 0.9 * (cell * every) as f32;
         let above = if upright { longest } else { name_em };
 
-        let widest = counts
+        let widest = cells
             .iter()
-            .map(|count| text::width(&count.to_string(), EM))
+            .map(|cell| text::width(&cell.count.to_string(), EM))
             .fold(0.0, f32::max);
         let number_em = (EM * (0.85 * cell as f32 / widest).min(1.0)).min(0.8 * cell as f32);
 
@@ -150,8 +175,7 @@ impl<'a> Table<'a> {
             ),
             title,
             names,
-            counts,
-            shares,
+            cells,
             cell: cell as i32,
             number_em: Some(number_em).filter(|&em| em >= LEAST_EM),
             upright,
@@ -169,7 +193,7 @@ fn anchored(style: TextStyle<'static>, h: HPos, v: VPos) -> TextStyle<'static> {
     style.pos(Pos::new(h, v))
 }
 
-impl Picture for Table<'_> {
+impl Picture for Table {
     fn size(&self) -> (u32, u32) {
         let width = (self.corner.0 + self.side() + MARGIN)
             .max(text::width(&self.title, EM) as i32 + 2 * MARGIN);
@@ -183,7 +207,7 @@ impl Picture for Table<'_> {
     }
 }
 
-impl Table<'_> {
+impl Table {
     /// Draws the title of the picture and those of the axes.
     fn draw_titles<B: DrawingBackend>(
         &self,
@@ -237,9 +261,15 @@ impl Table<'_> {
         let side = self.side();
         let cell = self.cell;
 
-        for (i, (count, &share)) in self.counts.iter().zip(self.shares).enumerate() {
-            let x = (i % self.names.len()) as i32 * cell + left;
-            let y = (i / self.names.len()) as i32 * cell + top;
+        for &Cell {
+            label,
+            prediction,
+            count,
+            share,
+        } in &self.cells
+        {
+            let x = prediction as i32 * cell + left;
+            let y = label as i32 * cell + top;
             area.draw(&Rectangle::new(
                 [(x, y), (x + cell - 1, y + cell - 1)],
                 shade(share).filled(),

@@ -111,6 +111,18 @@ impl Default for ImageGrid {
     }
 }
 
+/// A picture: one channel (grey) or three (red, green, blue).
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no picture: its channels, the last axis, are neither 1 (grey) nor 3 (red, \
+               green, blue)",
+    label = "not 1 or 3 channels"
+)]
+pub trait Coloured {}
+
+impl<const H: usize, const W: usize, T: Element> Coloured for Tensor3<H, W, 1, T> {}
+impl<const H: usize, const W: usize, T: Element> Coloured for Tensor3<H, W, 3, T> {}
+
 impl ImageGrid {
     /// Creates a grid without images, with 8 columns, 4 pixels for each number, and values from 0
     /// (black) to 1 (white).
@@ -176,13 +188,10 @@ impl ImageGrid {
         &mut self,
         image: &Tensor3<H, W, C, T>,
         caption: impl Into<Caption>,
-    ) -> &mut Self {
-        const {
-            assert!(
-                C == 1 || C == 3,
-                "images have 1 channel (grey) or 3 (red, green, blue)"
-            )
-        };
+    ) -> &mut Self
+    where
+        Tensor3<H, W, C, T>: Coloured,
+    {
         const { assert!(H > 0 && W > 0, "images have a height and a width") };
 
         let values = image

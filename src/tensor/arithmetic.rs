@@ -2,9 +2,11 @@
 
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use super::element::double;
 use super::shape::Shape;
 use super::{Element, Tensor};
 use crate::kernels::Kernels;
+use crate::sum::Sum;
 
 macro_rules! operators {
     ($($op:ident::$method:ident, $assign:ident::$assign_method:ident;)*) => { $(
@@ -82,13 +84,27 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// The error is at most `(64 + log2(n)) * EPSILON / 2` times the sum of the magnitudes of the
     /// `n` elements.
     pub fn sum(&self) -> T {
-        T::kernels().sum(self.as_slice())
+        let sum = T::kernels().sum(self.as_slice());
+        if sum.is_finite() {
+            return sum;
+        }
+        T::from_f64_lossy(self.exact_sum().value())
     }
 
     /// Returns the arithmetic mean, as exact as the [`sum`](Tensor::sum); NaN if there are no
     /// elements.
     pub fn mean(&self) -> T {
-        self.sum() / T::from_f64_lossy(S::LEN as f64)
+        let sum = T::kernels().sum(self.as_slice());
+        if sum.is_finite() {
+            return sum / T::from_f64_lossy(S::LEN as f64);
+        }
+        T::from_f64_lossy(self.exact_sum().mean(S::LEN))
+    }
+
+    /// Returns the sum where that of the kernel has overflowed, which may be on the way alone.
+    #[cold]
+    fn exact_sum(&self) -> Sum {
+        self.iter().map(|&x| double(x)).collect()
     }
 
     /// Returns the product; 1 if there are no elements.
@@ -141,7 +157,13 @@ impl<S: Shape, T: Element> Tensor<S, T> {
 
     /// Returns the sum of the products of corresponding elements, as exact as the [`sum`](Tensor::sum).
     pub fn dot(&self, other: &Self) -> T {
-        T::kernels().dot(self.as_slice(), other.as_slice())
+        let dot = T::kernels().dot(self.as_slice(), other.as_slice());
+        if dot.is_finite() {
+            return dot;
+        }
+        let pairs = self.iter().zip(other);
+        let products: Sum = pairs.map(|(&x, &y)| double(x) * double(y)).collect();
+        T::from_f64_lossy(products.value())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Trainer;
 use crate::data::Sample;
-use crate::loss::{Accepts, Loss, TargetOf};
+use crate::loss::{Accepts, Loss};
 use crate::network::{Network, Trainable};
 use crate::optim::Optimizer;
 
@@ -10,16 +10,56 @@ use crate::optim::Optimizer;
 pub trait CreateTrainer: Network {
     /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
     /// and early stopping.
+    ///
+    /// `G` is the type of the loss's targets. If optimizer, loss and network do not fit each other, the
+    /// compiler reports that here, and nothing about the calls behind this one.
     fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
     where
         Self: Trainable,
         O: Optimizer + Sync,
-        L: Loss<Self::Output, Self::Element>,
-        L::Accepts: Accepts<Self::Ends, L, Self>,
-        G: TargetOf<L::Target, L, Self> + Sample + Send + Sync,
+        L: FittingLoss<Self, Target = G>,
     {
-        Trainer::new(optimizer, loss)
+        L::trainer(optimizer, loss)
     }
 }
 
 impl<N: Network> CreateTrainer for N {}
+
+/// A loss that fits the outputs of a network.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a loss for the outputs of `{N}`",
+    label = "no loss for these outputs",
+    note = "a trainer takes the optimizer and then the loss: `Net::trainer(Adam::new(1e-3), \
+            CrossEntropy)`"
+)]
+pub trait FittingLoss<N: Network>: Sized {
+    type Target;
+
+    fn trainer<'a, O: Optimizer + Sync>(
+        optimizer: O,
+        loss: Self,
+    ) -> Trainer<'a, N, O, Self, Self::Target>
+    where
+        N: Trainable;
+}
+
+impl<L, N> FittingLoss<N> for L
+where
+    N: Network,
+    L: Loss<N::Output, N::Element>,
+    L::Accepts: Accepts<N::Ends, L, N>,
+    L::Target: Sample + Send + Sync,
+{
+    type Target = L::Target;
+
+    fn trainer<'a, O: Optimizer + Sync>(
+        optimizer: O,
+        loss: Self,
+    ) -> Trainer<'a, N, O, Self, L::Target>
+    where
+        N: Trainable,
+    {
+        Trainer::new(optimizer, loss)
+    }
+}

@@ -22,7 +22,7 @@ use crate::data::{Fold, Sample, gather};
 /// let x: Vec<Tensor1<2>> = (0..60)
 ///     .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
 ///     .collect();
-/// let labels = Label::<2>::from_numbers(x.iter().map(|x| usize::from(x[0] > x[1])))?;
+/// let labels = Label::<2>::from_values(x.iter().map(|x| usize::from(x[0] > x[1])))?;
 ///
 /// let folds = stratified_k_fold(&labels, 5, &mut rng)?;
 /// let scores = cross_validate(

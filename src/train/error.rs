@@ -139,6 +139,11 @@ pub enum NonFinite {
         /// The parameter's name.
         name: String,
     },
+    /// The loss of the validation samples, because their inputs are too large.
+    LargeValidationInputs {
+        /// The size of the largest input.
+        largest: f64,
+    },
     /// The loss of the validation samples.
     ValidationLoss {
         /// True if inputs of these samples are NaN or infinite as well.
@@ -314,6 +319,11 @@ impl fmt::Display for NonFinite {
                 f,
                 "the average of the parameter `{name}` is not finite: the parameter is too large; \
                  {SLOWER}"
+            ),
+            NonFinite::LargeValidationInputs { largest } => write!(
+                f,
+                "the loss of the validation samples is not finite: their inputs are as large as \
+                 {largest:e}; clean the samples, or scale them to about 1"
             ),
             NonFinite::ValidationLoss { inputs: true } => f.write_str(
                 "the loss of the validation samples is not finite: their inputs are not finite; \

@@ -184,7 +184,12 @@ pub(super) fn of_loss<N: Network>(
 
 /// Returns the cause of a NaN or infinite loss of validation samples, as far as it is known.
 pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
+    let inputs = Tensor::flatten(samples.inputs);
+    let largest = largest(inputs);
+    if largest.is_finite() && largest >= HUGE {
+        return NonFinite::LargeValidationInputs { largest };
+    }
     NonFinite::ValidationLoss {
-        inputs: !all(Tensor::flatten(samples.inputs)),
+        inputs: !all(inputs),
     }
 }

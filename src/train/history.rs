@@ -70,7 +70,7 @@ impl History {
     /// use shapewright::prelude::*;
     /// network! { struct Net: [2] -> [2] { Linear<_, 2> } }
     /// let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
-    /// let labels = Label::<2>::from_numbers([0, 1])?;
+    /// let labels = Label::<2>::from_numbers(&[0, 1])?;
     /// let mut net = Net::init(&mut shapewright::rng(0));
     /// let history = Net::trainer(Adam::new(0.1), CrossEntropy)
     ///     .epochs(3)

@@ -16,6 +16,8 @@ mod stop;
 mod trainer;
 
 pub use create_trainer::CreateTrainer;
+#[doc(hidden)]
+pub use create_trainer::FittingLoss;
 pub use cross_validate::{Scores, cross_validate};
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};

@@ -14,7 +14,7 @@ use crate::augment::{Augment, MixUp};
 use crate::data::Sample;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
-use crate::network::{Network, Trainable, Workspace};
+use crate::network::{InputOf, Network, Trainable, Workspace};
 use crate::optim::{
     Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
     l2_penalty, not_negative, positive,
@@ -91,13 +91,16 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// # std::fs::remove_dir_all(folder).unwrap();
 /// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
-pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
+#[must_use = "a trainer does nothing before `fit`"]
+pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
     /// Makes the memory of the training passes. The bound that a network can be trained stands where
     /// this is set, and nowhere else: the compiler reports its lack once.
     pub(super) new_workspace: fn() -> Workspace<N>,
+    /// Trains. The bounds of the loss stand where this is set, for the same reason.
+    fit: FitFn<N, O, L, G>,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
     pub(super) accumulate: usize,
@@ -125,7 +128,17 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) progress: bool,
 }
 
-impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
+/// The function that trains with a trainer.
+type FitFn<N, O, L, G> =
+    for<'s> fn(Trainer<'s, N, O, L, G>, &mut N, &[Input<N>], &[G]) -> Result<History, TrainError>;
+
+/// Trains with a trainer.
+fn fit<N, O, L, G>(
+    trainer: Trainer<'_, N, O, L, G>,
+    network: &mut N,
+    inputs: &[Input<N>],
+    targets: &[G],
+) -> Result<History, TrainError>
 where
     N: Network,
     O: Optimizer + Sync,
@@ -133,16 +146,28 @@ where
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
+    let train = Samples { inputs, targets };
+    trainer.state.check().map_err(TrainError::Setting)?;
+    trainer.loss.check().map_err(TrainError::Setting)?;
+    Run::new(trainer, network, train)?.run()
+}
+
+impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// Returns a trainer with the defaults: one epoch, batches of 32 samples, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self
     where
         N: Trainable,
+        O: Optimizer + Sync,
+        L: Loss<N::Output, N::Element>,
+        L::Accepts: Accepts<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
     {
         Trainer {
             state: OptimizerState::new(optimizer),
             eval: Vec::new(),
             loss,
             new_workspace: N::workspace,
+            fit,
             epochs: 1,
             batch_size: 32,
             accumulate: 1,
@@ -225,9 +250,16 @@ where
 
     /// Sets the validation samples, which are not trained on. Their loss is computed at the end of
     /// each epoch.
-    pub fn validate(self, inputs: &'a [Input<N>], targets: &'a [G]) -> Self {
+    pub fn validate<X, Y>(self, inputs: &'a [X], targets: &'a [Y]) -> Self
+    where
+        X: InputOf<Input<N>, N>,
+        Y: TargetOf<G, L, N>,
+    {
         Trainer {
-            validation: Some(Samples { inputs, targets }),
+            validation: Some(Samples {
+                inputs: X::expected_batch(inputs),
+                targets: Y::expected(targets),
+            }),
             ..self
         }
     }
@@ -474,15 +506,20 @@ where
     /// Returns an error if there are no samples or not one target for each input, if a setting is
     /// invalid, if the loss, its gradient, a parameter or a statistic becomes NaN or infinite, or
     /// if a checkpoint can't be read or written; see [`TrainError`].
-    pub fn fit(
+    pub fn fit<X, Y>(
         self,
         network: &mut N,
-        inputs: &[Input<N>],
-        targets: &[G],
-    ) -> Result<History, TrainError> {
-        let train = Samples { inputs, targets };
-        self.check(train)?;
-        Run::new(self, network, train)?.run()
+        inputs: &[X],
+        targets: &[Y],
+    ) -> Result<History, TrainError>
+    where
+        X: InputOf<Input<N>, N>,
+        Y: TargetOf<G, L, N>,
+    {
+        let inputs = X::expected_batch(inputs);
+        let targets = Y::expected(targets);
+        self.check(Samples { inputs, targets })?;
+        (self.fit)(self, network, inputs, targets)
     }
 
     /// Checks the samples and all settings before the first step.
@@ -491,8 +528,6 @@ where
         self.validation
             .map_or(Ok(()), |validation| validation.check("validation"))?;
 
-        self.state.check().map_err(TrainError::Setting)?;
-        self.loss.check().map_err(TrainError::Setting)?;
         self.check_numbers()
             .map_err(|error| TrainError::Setting(error.of("the trainer")))?;
         self.check_names()?;
@@ -589,7 +624,7 @@ where
     }
 }
 
-impl<N: Network, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
+impl<N: Network, O, L, G> Trainer<'_, N, O, L, G> {
     /// Returns the first epoch whose parameters are averaged, counted from 1.
     pub(super) fn first_averaged(&self) -> usize {
         self.average_from.unwrap_or(1)

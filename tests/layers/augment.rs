@@ -434,9 +434,10 @@ fn settings_out_of_their_ranges_panic() {
             || RandomAffine::new(10.0).fill(bad),
             "the fill of a transform",
         );
-        refused(|| MixUp::new(bad), "the alpha of `MixUp`");
+        refused(|| MixUp::new(bad), "the alpha of `MixUp` is finite");
         refused(|| ColorJitter::new().brightness(bad), "`ColorJitter`");
-        refused(|| GaussianNoise::new(bad), "`GaussianNoise`");
+        refused(|| GaussianNoise::new(bad), "`GaussianNoise` is finite");
+        refused(|| RandomRotation::new(bad), "from -x to x is finite");
         refused(|| RandomHorizontalFlip::new(bad), "`RandomHorizontalFlip`");
         refused(|| RandomApply::new((), bad), "`RandomApply`");
     }

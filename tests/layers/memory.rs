@@ -36,6 +36,7 @@ layers! {
     [const MODE: usize] Seen<MODE>;
     [const CHUNK: usize] Shared<CHUNK>;
     [const CLASS: usize, const BYTES: usize] Greedy<CLASS, BYTES>;
+    [] Generous;
 }
 
 /// Doubles its inputs, and checks the memory of every class: pieces of several number types and odd
@@ -674,6 +675,22 @@ impl<S: Shape, T: Element, const CLASS: usize, const BYTES: usize> Train<S, S, T
     fn backward_input(_: BackwardInput<'_, Self, S, S, T>) {}
 }
 
+/// Asks for much memory of every class, and takes none.
+struct Generous;
+
+impl<S: Shape, T: Element> Infer<S, S, T> for Generous {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const NEEDS: Needs = Needs::NONE.per_sample::<f32>(300).per_thread::<f32>(300);
+
+    fn forward(_: Forward<'_, Self, S, S, T>) {}
+}
+
+impl<S: Shape, T: Element> Train<S, S, T> for Generous {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(_: BackwardInput<'_, Self, S, S, T>) {}
+}
+
 /// Returns the message of a panic, if there is one.
 fn panic_of(f: impl FnOnce() + Send + 'static) -> Option<String> {
     let panic = std::thread::spawn(f).join().err()?;
@@ -686,6 +703,10 @@ fn a_layer_has_the_memory_that_it_asked_for() {
     network! { struct Sample: [2] -> [2] { Greedy<0, 17> } }
     network! { struct Thread: [2] -> [2] { Greedy<1, 65> } }
     network! { struct Cache: [2] -> [2] { Greedy<2, 17>, Linear<_, 2> } }
+    // The memory that another layer asks for does not help.
+    network! { struct SampleBeside: [2] -> [2] { Generous, Greedy<0, 17> } }
+    network! { struct ThreadBeside: [2] -> [2] { Generous, Residual { Generous, Greedy<1, 65> } } }
+    network! { struct CacheBeside: [2] -> [2] { Generous, Greedy<2, 17>, Linear<_, 2> } }
 
     fn infer<N: Network<Element = f32>>() {
         let mut y = Tensor::zeros_vec(3);
@@ -711,13 +732,17 @@ fn a_layer_has_the_memory_that_it_asked_for() {
         };
         // 24 bytes for each of three samples.
         assert_eq!(panic_of(infer::<Sample>), sentence(72, 48));
+        assert_eq!(panic_of(infer::<SampleBeside>), sentence(72, 48));
         assert_eq!(panic_of(infer::<Thread>), sentence(128, 64));
+        assert_eq!(panic_of(infer::<ThreadBeside>), sentence(128, 64));
         assert_eq!(panic_of(train::<Thread>), sentence(128, 64));
+        assert_eq!(panic_of(train::<ThreadBeside>), sentence(128, 64));
         let cache = format!(
             "a layer takes 24 bytes of the cache for each sample, and 16 are left of those that \
              it asked for; `TRAIN_NEEDS` {way_out}"
         );
-        assert_eq!(panic_of(train::<Cache>), Some(cache));
+        assert_eq!(panic_of(train::<Cache>).as_ref(), Some(&cache));
+        assert_eq!(panic_of(train::<CacheBeside>), Some(cache));
     });
 }
 

@@ -8,7 +8,7 @@ use crate::common::{In, Out, bits, random};
 use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::{
-    State,
+    InferenceWorkspace, State,
     ext::{
         BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Needs,
         ShapeRule, Train,
@@ -662,4 +662,37 @@ fn a_layer_has_the_state_that_it_asked_for() {
     assert_eq!(step::<Second>(), sentence(64, 0));
     assert_eq!(step::<TooLong>(), sentence(128, 64));
     assert_eq!(step::<Unasked>(), sentence(64, 0));
+}
+
+/// States and outputs that are larger than the stack.
+#[test]
+fn large_states_live_on_the_heap() {
+    network! { struct Line: [300, 300, 1] -> [300, 300, 1] { Delay<2> } }
+
+    let stream = || {
+        let net = Line::zeros();
+        let x = Tensor3::full_boxed(2.0);
+        let mut y = Tensor3::zeros_boxed();
+        let mut workspace = InferenceWorkspace::boxed();
+        let mut state = Line::state_boxed();
+        let mut outputs = Vec::new();
+        for _ in 0..2 {
+            net.step_into(&*x, &mut *y, &mut state);
+            outputs.push(y[[299, 299, 0]]);
+        }
+
+        let mut other = state.to_boxed();
+        net.step_into_with(&*x, &mut *y, &mut other, &mut workspace);
+        outputs.push(y[[299, 299, 0]]);
+        state.reset();
+        net.step_into(&*x, &mut *y, &mut state);
+        outputs.push(y[[299, 299, 0]]);
+        other.clone_from(&state);
+        net.step_into(&*x, &mut *y, &mut other);
+        outputs.push(y[[299, 299, 0]]);
+        assert_eq!(outputs, [2.0, 2.0, 3.0, 2.0, 2.0]);
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024);
+    let thread = thread.spawn(stream).expect("a thread");
+    thread.join().expect("no overflow");
 }

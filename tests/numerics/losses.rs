@@ -602,6 +602,11 @@ fn check_elements<T: Element>() {
             [-INF, -INF, 0.0, 0.0],
             [-INF, 0.0, INF, -1.0],
             [0.0, NAN, NAN, NAN],
+            [0.5, 1e4, INF, -INF],
+            [0.0, 1e4, INF, -INF],
+            [2e4, 1e4, -INF, -INF],
+            [1e4, 1e4, 0.0, -INF],
+            [0.0, INF, INF, -INF],
         ],
     );
 

@@ -9,6 +9,7 @@ mod embedding;
 mod gradients;
 mod inference_workspace;
 mod losses;
+mod magnitudes;
 mod metrics;
 mod network;
 mod norms;

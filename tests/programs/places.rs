@@ -44,9 +44,13 @@ impl Counted for u8 {
 
 #[test]
 fn in_a_method_and_a_generic_function() {
-    fn generic<T: Default>() -> usize {
+    trait HasRows {
+        const ROWS: usize = 0;
+    }
+    impl HasRows for String {}
+    fn generic<T: HasRows>() -> usize {
         network! { struct InGeneric: [2] -> [1] { Linear<_, 1> } }
-        InGeneric::PARAMS
+        InGeneric::PARAMS + T::ROWS
     }
     assert_eq!((1u8.count(), generic::<String>()), (2, 3));
 }
@@ -84,12 +88,12 @@ fn with_private_parts_is_a_network() {
 fn as_a_field_and_in_collections() {
     network! { #[derive(Clone, Debug, PartialEq)] struct Net: [2] -> [1] { Linear<_, 1> } }
     struct Model {
-        nets: Vec<Box<Net>>,
+        nets: [Box<Net>; 2],
         shared: std::sync::Arc<Net>,
     }
     let net = Net::init(&mut shapewright::rng(0));
     let model = Model {
-        nets: vec![net.clone(), net.clone()],
+        nets: [net.clone(), net.clone()],
         shared: net.into(),
     };
     assert!(model.nets.iter().all(|net| **net == *model.shared));

@@ -310,3 +310,15 @@ fn penalties_are_added_with_their_slopes() {
     assert_eq!(l1_penalty(&*net, layer!(Double), 1.0, &mut *gradient), 0.0);
     assert!(gradient.params().iter().all(|&g| g == 0.0));
 }
+
+#[test]
+#[should_panic(
+    expected = "a parameter group is 1..100 of the 16 numbers of `Line`; name it with \
+                           `layer!`"
+)]
+fn a_group_outside_of_its_network_is_refused() {
+    network! { struct Line: [1] -> [1] { fc: Linear<_, 1> } }
+    _ = Sgd::new(0.1)
+        .state::<Line>()
+        .freeze(shapewright::optim::ParamGroup::new(|_| 1..100));
+}

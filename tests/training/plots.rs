@@ -630,3 +630,26 @@ fn invalid_images_are_refused() {
         0
     );
 }
+
+/// Cells of 0 take neither time nor place in the file, and a picture that is too large is refused
+/// before it is drawn.
+#[test]
+fn a_confusion_matrix_of_many_classes_and_few_samples() {
+    const CLASSES: usize = 20_000;
+    let class = |number| Label::<CLASSES>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(3), class(19_999));
+    let folder = folder("plots-few-samples");
+    let error = matrix
+        .draw(folder.join("confusion.png"))
+        .expect_err("too large");
+    assert!(matches!(error, PlotError::TooLarge { .. }), "{error}");
+
+    let class = |number| Label::<1000>::new(number).expect("a class");
+    let mut matrix = ConfusionMatrix::new();
+    matrix.add(class(3), class(999));
+    let path = folder.join("confusion.svg");
+    matrix.draw(&path).expect("a picture");
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    assert!(bytes < 500_000, "{bytes}");
+}

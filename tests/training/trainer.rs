@@ -667,6 +667,14 @@ fn a_validation_loss_that_is_not_finite_ends_the_training() {
         1,
         NonFinite::ValidationLoss { inputs: true },
     );
+    assert_cause(
+        fit(1e30, 1.0),
+        1,
+        1,
+        NonFinite::LargeValidationInputs {
+            largest: f64::from(1e30_f32),
+        },
+    );
     assert_eq!(fit(1.0, 1.0).expect("a training").epochs.len(), 3);
 }
 

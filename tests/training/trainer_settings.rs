@@ -749,14 +749,14 @@ fn a_plateau_watches_a_metric() {
 
 #[test]
 fn norms_that_are_not_finite_end_the_training() {
-    let ((x, y), mut net) = (samples(37, 1), net());
-    // The loss is finite, but the square of its gradient is not.
-    let y: Vec<Y> = y.iter().map(|_| Tensor::from([1e150])).collect();
+    network! { struct Line: [1] -> [1] as f64 { fc: Linear<_, 1> } }
+    // The loss and its gradient are finite, and that of the weight is not.
+    let x = [Tensor1::from([1e158])];
+    let y = [Tensor1::from([1e150])];
+    let mut net = Line::zeros();
     let before = net.params().to_vec();
 
-    let far = trainer(Sgd::new(0.1))
-        .clip_grad_norm(1.0)
-        .l1_penalty(layer!(Net), 1e300);
+    let far = Line::trainer(Sgd::new(0.1), Mse).clip_grad_norm(1.0);
     let error = far.fit(&mut net, &x, &y).unwrap_err();
 
     let TrainError::NonFiniteNorm {
@@ -773,6 +773,28 @@ fn norms_that_are_not_finite_end_the_training() {
         "{error}"
     );
     assert_eq!(net.params(), before);
+}
+
+/// A setting that an `f32` cannot hold is infinite in the arithmetic of the network.
+#[test]
+fn settings_that_are_infinite_as_an_f32_are_refused() {
+    network! { struct Line: [1] -> [1] { fc: Linear<_, 1> } }
+    let x = [Tensor1::from([1.0]); 64];
+    let check = |trainer: Trainer<'_, Line, Sgd, Mse, Tensor1<1>>, setting: &str| {
+        let mut net = Line::zeros();
+        let error = trainer.fit(&mut net, &x, &x).expect_err(setting);
+        let TrainError::Setting(error) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(error.setting, setting);
+        assert_eq!(error.expected, "at most 3.4e38, the largest `f32`");
+        assert!(net.params().iter().all(|p| *p == 0.0));
+    };
+    let trainer = |lr: f64| Line::trainer(Sgd::new(lr), Mse);
+    check(trainer(0.1).l1_penalty(layer!(Line), 1e300), "l1_penalty");
+    check(trainer(0.1).l2_penalty(layer!(Line), 1e39), "l2_penalty");
+    check(trainer(1e39), "lr");
+    check(trainer(0.1).schedule(|_| 1e39), "lr");
 }
 
 #[test]

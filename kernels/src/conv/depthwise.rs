@@ -33,27 +33,29 @@ pub(super) struct WeightGrad<'a> {
     pub start: From,
 }
 
-/// Calls `$tile::<S, height>` for all rows. Heights are powers of two: half of the code, and hardly
-/// more tiles.
+/// The largest number of taps in a list.
+const MOST_TAPS: usize = 64;
+
+/// Calls `$tile::<S, height>` for all rows of a tile. Heights are powers of two: half of the code,
+/// and hardly more tiles.
 macro_rules! tiles {
-    ($s:ident, $op:ident, $tile:ident) => {
-        for row_tile in $op.row_tiles {
-            let mut left = row_tile.rows.count;
-            let mut cursor = row_tile.rows.cursor();
-            while left > 0 {
-                let height = (1 << left.ilog2()).min(ROWS);
-                // SAFETY: the heights add up to the number of rows, which the creator guarantees to
-                // exist.
-                unsafe {
-                    match height {
-                        1 => $tile::<S, 1>($s, &$op, row_tile, cursor.next()),
-                        2 => $tile::<S, 2>($s, &$op, row_tile, cursor.next()),
-                        4 => $tile::<S, 4>($s, &$op, row_tile, cursor.next()),
-                        _ => $tile::<S, ROWS>($s, &$op, row_tile, cursor.next()),
-                    }
+    ($s:ident, $tile:ident, $op:expr, $row_tile:ident) => {
+        let op = $op;
+        let mut left = $row_tile.rows.count;
+        let mut cursor = $row_tile.rows.cursor();
+        while left > 0 {
+            let height = (1 << left.ilog2()).min(ROWS);
+            // SAFETY: the heights add up to the number of rows, which the creator guarantees to
+            // exist.
+            unsafe {
+                match height {
+                    1 => $tile::<S, 1>($s, &op, $row_tile, cursor.next()),
+                    2 => $tile::<S, 2>($s, &op, $row_tile, cursor.next()),
+                    4 => $tile::<S, 4>($s, &op, $row_tile, cursor.next()),
+                    _ => $tile::<S, ROWS>($s, &op, $row_tile, cursor.next()),
                 }
-                left -= height;
             }
+            left -= height;
         }
     };
 }
@@ -63,8 +65,68 @@ impl Op for Forward<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        tiles!(s, self, forward);
+        let Forward {
+            row_tiles,
+            taps,
+            filters,
+            channels,
+            weight,
+            bias,
+            relu,
+        } = self;
+
+        // A list, because a cursor in the inner loop costs a quarter more. If there are more taps,
+        // the sums wait in C.
+        let mut list = [[0; 2]; MOST_TAPS];
+        for first in (0..taps.len.max(1)).step_by(MOST_TAPS) {
+            let block = first..(first + MOST_TAPS).min(taps.len);
+            let mut tap = taps.cursor(first);
+            let mut filter = filters.cursor(first);
+            for entry in &mut list[..block.len()] {
+                *entry = [tap.offset, filter.offset];
+                tap.advance();
+                filter.advance();
+            }
+
+            for row_tile in row_tiles {
+                let reached = &row_tile.taps;
+                let begin = reached.start.max(block.start);
+                let end = reached.end.min(block.end);
+                let nothing = reached.is_empty() && first == 0;
+                if begin >= end && !nothing {
+                    continue;
+                }
+
+                let begins = nothing || begin == reached.start;
+                let strip = Strip {
+                    taps: if nothing {
+                        &[]
+                    } else {
+                        &list[begin - first..end - first]
+                    },
+                    channels,
+                    weight,
+                    start: match bias {
+                        _ if !begins => From::Accumulate,
+                        None => From::Zero,
+                        Some(bias) => From::Bias(bias),
+                    },
+                    relu: relu && (nothing || end == reached.end),
+                };
+                tiles!(s, forward, strip, row_tile);
+            }
+        }
     }
+}
+
+/// The part of the forward pass that adds up some taps.
+struct Strip<'a> {
+    /// The offsets of the factors from the row of A and in the weight.
+    taps: &'a [[usize; 2]],
+    channels: usize,
+    weight: *const f32,
+    start: From,
+    relu: bool,
 }
 
 impl Op for WeightGrad<'_> {
@@ -72,7 +134,9 @@ impl Op for WeightGrad<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        tiles!(s, self, weight_grad);
+        for row_tile in self.row_tiles {
+            tiles!(s, weight_grad, &self, row_tile);
+        }
     }
 }
 
@@ -84,21 +148,17 @@ impl Op for WeightGrad<'_> {
 #[inline(always)]
 unsafe fn forward<S: Simd, const MR: usize>(
     s: S,
-    op: &Forward<'_>,
+    op: &Strip<'_>,
     row_tile: &RowTile,
     offsets: [[usize; 2]; MR],
 ) {
-    let &Forward {
+    let &Strip {
         taps,
-        filters,
         channels,
         weight,
-        bias,
+        start,
         relu,
-        ..
     } = op;
-    let first_tap = taps.cursor(row_tile.taps.start);
-    let first_filter = filters.cursor(row_tile.taps.start);
     let a = row_tile.a;
     let c = row_tile.c;
 
@@ -107,22 +167,27 @@ unsafe fn forward<S: Simd, const MR: usize>(
         let n = S::LANES.min(channels - j);
 
         // SAFETY (all blocks): `n` channels from `j` of elements that the creator guarantees.
-        let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
-        let mut acc = [start; MR];
-        let mut tap = first_tap;
-        let mut filter = first_filter;
-        for _ in row_tile.taps.clone() {
-            let w = unsafe { get(s, weight.wrapping_add(filter.offset.wrapping_add(j)), n) };
-            let from = a.wrapping_add(tap.offset.wrapping_add(j));
+        let mut acc = match start {
+            From::Bias(bias) => [unsafe { s.get(bias.wrapping_add(j), n) }; MR],
+            _ => [s.zero(); MR],
+        };
+        if let From::Accumulate = start {
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = unsafe { s.get(c.wrapping_add(offsets[i][1] + j), n) },
+            );
+        }
+
+        for &[tap, filter] in taps {
+            let w = unsafe { get(s, weight.wrapping_add(filter.wrapping_add(j)), n) };
             unrolled::<MR>(
                 #[inline(always)]
                 |i| {
-                    let x = unsafe { get(s, from.wrapping_add(offsets[i][0]), n) };
+                    let at = offsets[i][0].wrapping_add(tap).wrapping_add(j);
+                    let x = unsafe { get(s, a.wrapping_add(at), n) };
                     acc[i] = s.fma(x, w, acc[i]);
                 },
             );
-            tap.advance();
-            filter.advance();
         }
 
         unrolled::<MR>(
@@ -162,6 +227,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     } = op;
     let a = row_tile.a;
     let c = row_tile.c;
+    let first_tap = taps.cursor(0);
 
     let mut j = 0;
     while j < channels {
@@ -170,7 +236,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         let mut sums = [s.zero(); MR];
         let mut added = 0;
         let mut at = dy.wrapping_add(j);
-        let mut tap = taps.cursor(0);
+        let mut tap = first_tap;
         for _ in 0..taps.len {
             let mut p = tap.offset + j;
             let mut left = span;

@@ -8,21 +8,27 @@ use crate::memory::{self, flatten};
 use crate::tensor::{Element, Scalar, Shape, Tensor, Tensor1, WholeNumber};
 
 impl<const CLASSES: usize> Label<CLASSES> {
-    /// Returns the classes with these numbers, which may be of any integer type, in a slice, a
-    /// vector or any iterator.
+    /// Returns the classes with these numbers, which may be of any integer type.
+    ///
+    /// # Errors
+    /// Returns an error for the first number that is not a class.
+    pub fn from_numbers<I: WholeNumber>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+        Self::from_values(classes)
+    }
+
+    /// Returns the classes with the numbers of an iterator, which may be of any integer type.
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// let labels = Label::<3>::from_numbers(vec![0_usize, 2, 1])?;
-    /// let words = ["cat", "dog", "cat"];
-    /// let same = Label::<3>::from_numbers(words.iter().map(|word| word.len() - 3))?;
-    /// assert_eq!((labels[1].index(), same[1].index()), (2, 0));
+    /// let words = ["to", "learn", "or"];
+    /// let is_long = Label::<2>::from_values(words.iter().map(|word| usize::from(word.len() > 3)))?;
+    /// assert_eq!(is_long[1].index(), 1);
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     ///
     /// # Errors
     /// Returns an error for the first number that is not a class.
-    pub fn from_numbers<I: WholeNumber>(
+    pub fn from_values<I: WholeNumber>(
         classes: impl IntoIterator<Item = I>,
     ) -> Result<Vec<Self>, LabelError> {
         classes

@@ -1,12 +1,12 @@
 //! Backward through the layers, from the gradient of the output to that of the input.
 
-use super::{Chunk, for_chunks, outputs_of, read, sources};
+use super::{Chunk, for_chunks, outputs_of, read};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
 use crate::network::context::Context;
 use crate::network::layer::{Flow, Layer};
-use crate::network::layer_input::{LayerInput, MAX_SOURCES};
+use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
@@ -165,45 +165,45 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         // one, this layer's share of it has a slot of its own.
         let mut input_gradient = input_gradient.as_deref_mut();
         let has_input_gradient = input_gradient.is_some();
-        let mut gradients = [const { None }; MAX_SOURCES];
-        for (number, gradient) in gradients.iter_mut().enumerate() {
+        let mut gradient_of = |number: usize| {
             let len = In::LENS[number];
             let Source { spot, share, layer } = layer.sources[number];
             let is_asked = layer.is_none_or(|layer| layer >= *stop_at);
             // An output without a slot is the network's input under another shape.
             let is_held = matches!(spot, Spot::Slot { .. }) || has_input_gradient;
-            *gradient = match (spot, share) {
+            match (spot, share) {
                 _ if len == 0 || !is_asked || !is_held => None,
                 // SAFETY: as above.
                 (_, Some(share)) => Some(unsafe { cache.slot_in(plan.shares, share, len) }),
                 // SAFETY: as above.
                 (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
                 _ => input_gradient.take(),
-            };
-        }
+            }
+        };
         match L::FLOW {
             Flow::Apart => {
                 L::backward_input(BackwardInput {
                     config,
                     params,
-                    x: In::batch(sources(&source), count),
+                    x: In::batch(source, count),
                     y: read::<L, In, Out, T>(y, count),
                     // SAFETY: as above.
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                     dy: tensors_mut(dy, count),
-                    dx: In::gradients(gradients, count),
-                    thread_memory: thread_memory.reborrow(),
+                    dx: In::gradients(gradient_of, count),
+                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                     cx,
                 });
             }
             Flow::InPlace | Flow::View => {
-                let [dx, ..] = gradients;
-                if let Some(dx) = dx {
+                if let Some(dx) = gradient_of(0) {
                     dx.copy_from_slice(dy);
                 }
             }
         }
-        self.add_shares::<In>(index);
+        if plan.shares.len > 0 {
+            self.add_shares::<In>(index);
+        }
     }
 
     /// Adds a layer's shares to the gradients that later layers have written.

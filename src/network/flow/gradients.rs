@@ -1,6 +1,6 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
-use super::{outputs_of, read, sources};
+use super::{outputs_of, read};
 use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
@@ -118,13 +118,13 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         L::backward_params(BackwardParams {
             config,
             params,
-            x: In::batch(sources(&source), count),
+            x: In::batch(source, count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
             dy: tensors(dy, count),
             gradient,
-            thread_memory: thread_memory.reborrow(),
+            thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
             cx,
         });
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Chunk, Spot, has_relu_epilogue, relu_after, sources};
+use super::{Chunk, Spot, has_relu_epilogue, relu_after};
 use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
@@ -168,10 +168,14 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 L::forward(Forward {
                     config,
                     params,
-                    x: In::batch(sources(&source), count),
+                    x: In::batch(source, count),
                     y: tensors_mut(y, count),
-                    scratch: scratch.for_samples(count),
-                    thread_memory: thread_memory.reborrow(),
+                    scratch: scratch.for_layer(count, L::NEEDS.per_sample),
+                    thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
+                        L::NEEDS.per_thread
+                    } else {
+                        L::NEEDS.per_thread_of_batch
+                    }),
                     state: state
                         .as_mut()
                         .map(|states| states.part(layer.state, L::NEEDS.state)),

@@ -19,7 +19,7 @@ use super::activation_store::ActivationStore;
 use super::context::Context;
 use super::infer::Infer;
 use super::layer::ReluFusion;
-use super::layer_input::{LayerInput, MAX_SOURCES};
+use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
 use super::plan::{LayerPlan, Source, Spot};
 use super::relu::relu;
@@ -102,20 +102,6 @@ fn for_chunks<T: Element>(
         1 => run_part(0, memory),
         parts => threads::parallel_with(parts, memory, &run_part),
     }
-}
-
-/// Returns the outputs of all sources of a layer.
-#[inline(always)]
-fn sources<'a, T>(source: &impl Fn(usize) -> &'a [T]) -> [&'a [T]; MAX_SOURCES] {
-    // An array from a function would not be turned into registers.
-    [
-        source(0),
-        source(1),
-        source(2),
-        source(3),
-        source(4),
-        source(5),
-    ]
 }
 
 /// Returns the outputs that a layer reads, `len` elements per sample; nothing for a source that it

@@ -1,6 +1,6 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Chunk, for_chunks, has_relu_epilogue, outputs_of, relu_after, sources};
+use super::{Chunk, for_chunks, has_relu_epilogue, outputs_of, relu_after};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
@@ -121,11 +121,11 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 L::forward_train(ForwardTrain {
                     config,
                     params,
-                    x: In::batch(sources(&source), count),
+                    x: In::batch(source, count),
                     y: tensors_mut(y, count),
                     // SAFETY: as above.
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    thread_memory: thread_memory.reborrow(),
+                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                     cx: &cx.with_relu_epilogue(relu),
                 });
                 relu_after::<L, In, Out, T>(layer, y, cx);

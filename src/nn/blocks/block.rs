@@ -9,7 +9,7 @@ use crate::network::flow::{Backward, Gradients, Inference, Training};
 use crate::network::plan::{Plan, Stage};
 use crate::network::{
     BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inputs, Layer, Needs,
-    ShapeRule, Train,
+    OutputKind, ShapeRule, Train,
 };
 use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
@@ -118,6 +118,7 @@ macro_rules! blocks {
             $($name: Branch<P, T>,)*
         {
             const ORDER: FeatureOrder = FeatureOrder::Layers;
+            const OUTPUT_KIND: OutputKind = <Self as InferencePlan<Out, T, _>>::PLAN.gives;
             const MULTIPLY_ADDS: usize = <Self as InferencePlan<Out, T, _>>::PLAN.multiply_adds;
             const BATCHING: Batching = <Self as InferencePlan<Out, T, _>>::PLAN.batching;
             const NEEDS: Needs = <Self as InferencePlan<Out, T, _>>::PLAN.needs;

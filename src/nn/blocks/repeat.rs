@@ -8,7 +8,7 @@ use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer,
-    Inferred, Layer, LayerOutputs, NamesOutput, Needs, Sentence, ShapeRule, Train,
+    Inferred, Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Sentence, ShapeRule, Train,
 };
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
@@ -103,6 +103,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     Infer<In, Out, T> for Repeat<P, B, N>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
+    const OUTPUT_KIND: OutputKind = B::OUTPUT_KIND;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
     /// Layers for which few samples are better cut the samples themselves.
     const BATCHING: Batching = match B::BATCHING {

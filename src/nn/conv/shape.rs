@@ -1,9 +1,9 @@
 //! The shape rule of convolutions.
 
 use crate::kernels::ConvSizes;
-use crate::network::{INFER, Inferred, Sentence};
+use crate::network::{INFER, Inferred, Sentence, Windows};
 use crate::nn::rule::zero_size;
-use crate::sizes::{self, TOO_LARGE};
+use crate::sizes;
 use crate::tensor::Dims;
 
 /// A convolution as the network's definition states it. Pairs are vertical and horizontal; a
@@ -142,7 +142,9 @@ impl ConvRule {
         if output.is_unknown() {
             return self.too_small(channels);
         }
-        Inferred::shape(output).if_countable(self.sizes(input, output).are_countable())
+        Inferred::shape(output)
+            .with_windows(self.windows(), input)
+            .if_countable(self.sizes(input, output).are_countable())
     }
 
     /// Returns how an error abbreviates all axes but the channels.
@@ -155,25 +157,53 @@ impl ConvRule {
         let sizes = input.sizes();
         let wanted = Sentence::new(self.dots()).number(channels).text("]");
 
-        if self.axes == 2 && sizes[0] == channels {
-            let way_out = Sentence::new("; images have their channels last: declare [")
-                .number(sizes[1])
-                .text(", ")
-                .number(sizes[2])
-                .text(", ")
-                .number(channels)
-                .text("]");
+        if self.has_channels_first(sizes, channels) {
+            let way_out = if self.axes == 2 {
+                Sentence::new("; images have their channels last: declare [")
+                    .number(sizes[1])
+                    .text(", ")
+                    .number(sizes[2])
+            } else {
+                Sentence::new("; sequences have their channels last: declare [").number(sizes[1])
+            };
+            let way_out = way_out.text(", ").number(channels).text("]");
             return Inferred::mismatch(wanted, way_out, Dims::UNKNOWN);
         }
 
+        let rest = Sentence::new(", ")
+            .number(self.out_channels)
+            .text(", ")
+            .sentence(&self.kernel_text())
+            .text(">`");
         let name = Sentence::new("`").text(self.name).text("<");
         let way_out = Sentence::new("; write ")
             .sentence(&name)
             .number(sizes[self.axes])
-            .text(", ..>` or ")
+            .sentence(&rest)
+            .text(" or ")
             .sentence(&name)
-            .text("_, ..>`");
+            .text("_")
+            .sentence(&rest);
         Inferred::mismatch(wanted, way_out, self.output(input))
+    }
+
+    /// Returns whether the input seems to have its channels before the other axes, as in PyTorch.
+    const fn has_channels_first(&self, sizes: &[usize], channels: usize) -> bool {
+        let is_small = channels <= 4 && sizes[self.axes] > 4;
+        let is_square = self.axes == 2 && sizes[1] == sizes[2] && sizes[0] != sizes[1];
+        sizes[0] == channels && (is_small || is_square)
+    }
+
+    /// Returns the kernel's size as it is written.
+    const fn kernel_text(&self) -> Sentence {
+        if self.axes == 1 || self.kernel[0] == self.kernel[1] {
+            return Sentence::new("").number(self.kernel[1]);
+        }
+        Sentence::new("(")
+            .number(self.kernel[0])
+            .text(", ")
+            .number(self.kernel[1])
+            .text(")")
     }
 
     /// Returns the mistake of an input that is smaller than a window.
@@ -219,6 +249,9 @@ impl ConvRule {
                 .number(*width)
                 .text(", 1>` before it"),
             (1, [_, _, _]) => way_out.text("`Conv2d` is the one for images"),
+            (2, [_, rest @ ..]) if rest.len() == 3 => way_out
+                .text("a shape is that of one sample, without a batch axis: declare ")
+                .dims(Dims::new(rest)),
             (1, _) => way_out.text("put a `Reshape<length, channels>` before it"),
             _ => way_out.text("put a `Reshape<height, width, channels>` before it"),
         }
@@ -249,24 +282,16 @@ impl ConvRule {
 
     /// Returns the output size along an axis; 0 if the window does not fit.
     const fn along(&self, axis: usize, size: usize) -> usize {
-        let reach = self.reach(axis);
-        let pad = sizes::sum(&[self.pad[axis], self.pad[axis]]);
+        self.windows().along(axis, size)
+    }
 
-        if let Some(output_pad) = self.output_pad {
-            let steps = sizes::product(&[size.saturating_sub(1), self.stride[axis]]);
-            let full = sizes::sum(&[steps, reach, output_pad[axis], 1]);
-            return if full == TOO_LARGE {
-                TOO_LARGE
-            } else {
-                full.saturating_sub(pad)
-            };
-        }
-
-        let padded = sizes::sum(&[size, pad]);
-        if padded <= reach {
-            0
-        } else {
-            (padded - reach - 1) / self.stride[axis] + 1
+    const fn windows(&self) -> Windows {
+        Windows {
+            axes: self.axes,
+            reach: [self.reach(0), self.reach(1)],
+            stride: self.stride,
+            pad: self.pad,
+            output_pad: self.output_pad,
         }
     }
 

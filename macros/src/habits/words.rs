@@ -1,0 +1,78 @@
+//! The names of layers in other libraries.
+
+use super::{Arg, Found};
+use crate::builtin::{self, Builtin};
+
+/// Names that are not nearly those of this library, with the layers that they mean.
+const ALIASES: &[(&str, &str)] = &[
+    ("Dense", "Linear"),
+    ("FullyConnected", "Linear"),
+    ("Conv2DTranspose", "ConvTranspose2d"),
+    ("MaxPooling1D", "MaxPool1d"),
+    ("MaxPooling2D", "MaxPool2d"),
+    ("AveragePooling1D", "AvgPool1d"),
+    ("AveragePooling2D", "AvgPool2d"),
+    ("GlobalAveragePooling1D", "GlobalAvgPool1d"),
+    ("GlobalAveragePooling2D", "GlobalAvgPool2d"),
+    ("UpSampling2D", "Upsample"),
+    ("ZeroPadding2D", "ZeroPad2d"),
+    ("BatchNormalization", "BatchNorm2d"),
+    ("LayerNormalization", "LayerNorm"),
+    ("Swish", "Silu"),
+    ("view", "Reshape"),
+    ("Unflatten", "Reshape"),
+];
+
+/// The names among these that nobody would give to a layer of their own.
+const CERTAIN: &[&str] = &[
+    "Conv2DTranspose",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "UpSampling2D",
+    "ZeroPadding2D",
+    "BatchNormalization",
+    "LayerNormalization",
+];
+
+/// Returns the layer that a name in another library means: `ReLU`, `max_pool2d` or `Dense`.
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    let plain: String = name.chars().filter(|&c| c != '_').collect();
+    let same = |builtin: &&Builtin| builtin.name.eq_ignore_ascii_case(&plain);
+    if let Some(found) = builtin::BUILTINS.iter().find(same) {
+        return Some(found);
+    }
+    let (_, meant) = ALIASES.iter().find(|(alias, _)| *alias == name)?;
+    builtin::find(meant)
+}
+
+/// Returns the layer that a name means which can be no layer of the user's own.
+pub fn certain(name: &str) -> Option<&'static Builtin> {
+    CERTAIN.contains(&name).then(|| find(name)).flatten()
+}
+
+/// Returns whether Keras has a layer of this name, with sizes in an order of their own.
+pub fn is_keras(name: &str) -> bool {
+    name.ends_with("1D") || name.ends_with("2D") || name == "Dense" || name == "BatchNormalization"
+}
+
+/// Answers calls that stand for no layer.
+pub fn call(name: &str, args: &[Arg]) -> Option<Found> {
+    match name {
+        "Activation" => {
+            let text = args.first()?.value.to_string();
+            let meant = find(text.trim_matches('"'))?;
+            Some(Found::of(meant, Vec::new(), false))
+        }
+        "Input" | "InputLayer" => Some(Found::answered(
+            "the shape of the input is behind the network's name: `struct Net: [784] -> [10]`",
+        )),
+        "Sequential" => Some(Found::answered(
+            "the layers of a network are a list: write them one after another",
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! serde's traits for networks: a map from the names of parameter tensors to their numbers.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+
+use serde::de::{Error, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::network::Network;
+
+/// Writes the parameters of a network.
+///
+/// # Errors
+/// Returns the serializer's errors.
+pub fn serialize<N: Network<Element: Serialize>, S: Serializer>(
+    network: &N,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    let mut result = Ok(());
+    network.for_each_param(|name, _, numbers| {
+        if result.is_ok() {
+            result = map.serialize_entry(name, numbers);
+        }
+    });
+    result?;
+    map.end()
+}
+
+/// Reads the parameters of a network to the heap.
+///
+/// # Errors
+/// Returns the deserializer's errors, and an error if a tensor is missing, unknown or of another
+/// length.
+pub fn deserialize<'de, N, D>(deserializer: D) -> Result<Box<N>, D::Error>
+where
+    N: Network<Element: Deserialize<'de>>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_map(Params(PhantomData))
+}
+
+/// Reads the map of a network.
+struct Params<N>(PhantomData<N>);
+
+impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
+    type Value = Box<N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the parameters of `{}`, by their names", N::NAME)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Box<N>, A::Error> {
+        let mut tensors: BTreeMap<String, Vec<N::Element>> = BTreeMap::new();
+        while let Some((name, numbers)) = map.next_entry()? {
+            tensors.insert(name, numbers);
+        }
+
+        let mut network = N::zeros();
+        let mut wrong = None;
+        network.for_each_param_mut(|name, sizes, numbers| match tensors.remove(name) {
+            Some(found) if found.len() == numbers.len() => numbers.copy_from_slice(&found),
+            Some(found) => {
+                let found = found.len();
+                let expected = numbers.len();
+                wrong.get_or_insert(format!(
+                    "`{name}` of `{}` has {expected} numbers, {sizes:?}, but {found} came",
+                    N::NAME
+                ));
+            }
+            None => {
+                wrong.get_or_insert(format!("`{name}` of `{}` is missing", N::NAME));
+            }
+        });
+        if let Some(name) = tensors.keys().next() {
+            wrong.get_or_insert(format!("`{}` has no parameters `{name}`", N::NAME));
+        }
+        match wrong {
+            None => Ok(network),
+            Some(sentence) => Err(A::Error::custom(sentence)),
+        }
+    }
+}
+
+/// Implements serde's `Serialize` for a network.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __serialize {
+    ($network:ident) => {
+        impl $crate::emitted::serde::Serialize for $network {
+            fn serialize<S: $crate::emitted::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                $crate::emitted::serde::serialize(self, serializer)
+            }
+        }
+    };
+}
+
+/// Implements serde's `Deserialize` for a network.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __deserialize {
+    ($network:ident) => {
+        impl<'de> $crate::emitted::serde::Deserialize<'de> for $network {
+            fn deserialize<D: $crate::emitted::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                $crate::emitted::serde::deserialize(deserializer).map(|network| *network)
+            }
+        }
+    };
+}

@@ -1,0 +1,260 @@
+//! Metrics, losses and norms of numbers whose squares or sums an `f64` or `f32` cannot hold, though
+//! it can hold the result.
+
+use shapewright::metrics::*;
+use shapewright::prelude::*;
+use shapewright::tensor::{Element, Rank1};
+
+/// Squares of these overflow, or vanish.
+const SCALES: [f64; 4] = [1e-300, 1e-170, 1e160, 1e300];
+
+#[track_caller]
+fn assert_near(what: &str, found: f64, wanted: f64) {
+    assert!(
+        (found / wanted - 1.0).abs() < 1e-6,
+        "{what}: {found} instead of {wanted}"
+    );
+}
+
+#[test]
+fn metrics() {
+    for scale in SCALES {
+        let targets = [1.0, 2.0, 3.0, 4.0].map(|x| Tensor1::from([x * scale, 1.0]));
+        let outputs = [1.5, 1.5, 3.5, 3.5].map(|x| Tensor1::from([x * scale, 1.0]));
+        // The second number of each sample is right: it has an error of 0 and an R2 of 1.
+        let rmse = RootMeanSquaredError::new().of(&outputs, &targets);
+        assert_near("RMSE", rmse.expect("samples"), 0.25 * scale);
+        let r2 = R2Score::new().of(&outputs, &targets);
+        assert_near("R2", r2.expect("samples"), 0.9);
+        let mae = MeanAbsoluteError::new().of(&outputs, &targets);
+        assert_near("MAE", mae.expect("samples"), 0.25 * scale);
+    }
+}
+
+#[test]
+fn the_mean_of_numbers_whose_sum_overflows() {
+    let most = 0.7 * f64::MAX;
+    let largest = [Tensor1::from([most, -most]); 3];
+    let zero = [Tensor1::zeros(); 3];
+    let mae = MeanAbsoluteError::new().of(&largest, &zero);
+    assert_near("MAE", mae.expect("samples"), most);
+    let rmse = RootMeanSquaredError::new().of(&largest, &zero);
+    assert_near("RMSE", rmse.expect("samples"), most);
+
+    // The difference of one of two outputs overflows, and their mean does not.
+    let outputs = [Tensor1::from([most]), Tensor1::from([0.0])];
+    let targets = [Tensor1::from([-most]), Tensor1::from([0.0])];
+    let mae = MeanAbsoluteError::new().of(&outputs, &targets);
+    assert_near("MAE", mae.expect("samples"), most);
+
+    let squares = [Tensor1::from([1.3e154, -1.2e154]); 3];
+    let mse = MeanSquaredError::new().of(&squares, &zero);
+    assert_near("MSE", mse.expect("samples"), 1.565e308);
+
+    let logits = [Tensor1::from([1e308, 0.0]); 3];
+    let labels = [Label::<2>::new(1).expect("a class"); 3];
+    let loss = LogLoss::new(Outputs::Logits).of(&logits, &labels);
+    assert_near("log loss", loss.expect("samples"), 1e308);
+
+    assert_near("mean", largest[0].map(f64::abs).mean(), most);
+    assert_eq!(Tensor1::from([f32::MAX; 5]).mean(), f32::MAX);
+    for n in [1, 4, 8] {
+        let opposite = Tensor1::<16>::from_position(|i| [f32::MAX, -f32::MAX][i / n % 2]);
+        assert_eq!(opposite.sum(), 0.0);
+        assert_eq!(opposite.mean(), 0.0);
+        let halves = Tensor1::<16>::full(0.5);
+        assert_eq!(opposite.dot(&halves), 0.0);
+        let twos = Tensor1::<16>::full(2.0);
+        assert_eq!(opposite.dot(&twos), 0.0);
+    }
+    assert_eq!(Tensor1::from([f32::INFINITY; 5]).mean(), f32::INFINITY);
+}
+
+#[test]
+fn infinities_and_nan_stay() {
+    for (x, y) in [
+        (f64::INFINITY, 0.0),
+        (f64::INFINITY, f64::INFINITY),
+        (f64::NAN, 1e160),
+        (0.0, f64::NAN),
+    ] {
+        let outputs = [Tensor1::from([1e300]), Tensor1::from([x])];
+        let targets = [Tensor1::from([0.0]), Tensor1::from([y])];
+        let want = (x - y).abs();
+        for value in [
+            MeanAbsoluteError::new().of(&outputs, &targets),
+            MeanSquaredError::new().of(&outputs, &targets),
+            RootMeanSquaredError::new().of(&outputs, &targets),
+        ] {
+            let value = value.expect("samples");
+            assert!(
+                value == want || (value.is_nan() && want.is_nan()),
+                "{x}, {y}: {value}"
+            );
+        }
+
+        let mut gradients = [Tensor1::zeros(); 2];
+        for value in [
+            Mse.loss(&outputs, &targets, &mut gradients),
+            Mae.loss(&outputs, &targets, &mut gradients),
+            Huber.loss(&outputs, &targets, &mut gradients),
+        ] {
+            assert!(
+                value == want || (value.is_nan() && want.is_nan()),
+                "{x}, {y}: {value}"
+            );
+        }
+    }
+}
+
+/// Checks the mean of ten losses of the same output, and that the sum is infinite.
+fn check<S: Shape, T: Element, L, G>(
+    name: &str,
+    make: impl Fn(Reduction) -> L,
+    samples: (Tensor<S, T>, G),
+    want: f64,
+) where
+    L: Loss<S, T, Target = G>,
+    G: Clone,
+{
+    let outputs = vec![samples.0; 10];
+    let targets = vec![samples.1; 10];
+    let mut gradients = vec![Tensor::zeros(); 10];
+    let mut loss = |reduction| {
+        make(reduction)
+            .loss(&outputs, &targets, &mut gradients)
+            .to_f64()
+            .expect("a float")
+    };
+    assert_near(name, loss(Reduction::Mean), want);
+    assert_eq!(loss(Reduction::Sum), f64::INFINITY, "{name}");
+    assert!(
+        gradients
+            .iter()
+            .flat_map(|g| g.iter())
+            .all(|g| g.is_finite()),
+        "{name}"
+    );
+}
+
+/// Checks the losses at a number `most` that is half the largest one, and at its root.
+fn losses<T: Element>(most: f64) {
+    let number = T::from_f64_lossy;
+    let one = |x: f64| Tensor1::from([number(x)]);
+    let root = most.sqrt();
+
+    check("Mse", |r| Mse.reduction(r), (one(root), one(0.0)), most);
+    check("Mae", |r| Mae.reduction(r), (one(most), one(0.0)), most);
+    check("Huber", |r| Huber.reduction(r), (one(most), one(0.0)), most);
+    let smooth = |r| SmoothL1.beta(most).reduction(r);
+    check(
+        "SmoothL1",
+        smooth,
+        (one(most * 0.9), one(0.0)),
+        0.405 * most,
+    );
+    let hinge = |r| HingeEmbedding.reduction(r);
+    check("HingeEmbedding", hinge, (one(most), one(1.0)), most);
+
+    let logits = |r| BceWithLogits.reduction(r);
+    check("BceWithLogits", logits, (one(most), one(0.0)), most);
+    let weighted = |r| BceWithLogits.pos_weight(0.5).reduction(r);
+    check("pos_weight", weighted, (one(-most), one(1.0)), 0.5 * most);
+
+    let pair = Tensor::<(Rank1<1>, Rank1<1>), T>::from((one(-most), one(0.0)));
+    let ranking = |r| MarginRanking.reduction(r);
+    check("MarginRanking", ranking, (pair, one(1.0)), most);
+    let pair = Tensor::<(Rank1<1>, Rank1<1>), T>::from((one(root), one(1.0)));
+    let gaussian = |r| GaussianNll.reduction(r);
+    check("GaussianNll", gaussian, (pair, one(0.0)), 0.5 * most);
+
+    let label = Label::<3>::new(1).expect("a class");
+    let scores = Tensor1::from([most, 0.0, 0.0].map(number));
+    let cross = |r| CrossEntropy.reduction(r);
+    check("CrossEntropy", cross, (scores, label), most);
+    let weights = |r| CrossEntropy.class_weights([1.0, 0.5, 2.0]).reduction(r);
+    check("class weights", weights, (scores, label), most);
+    let smoothing = |r| CrossEntropy.label_smoothing(0.3).reduction(r);
+    check("smoothing", smoothing, (scores, label), 0.9 * most);
+    let scores = Tensor1::from([0.0, -most, 0.0].map(number));
+    let nll = |r| Nll.reduction(r);
+    check("Nll", nll, (scores, label), most);
+}
+
+#[test]
+fn means_of_losses_whose_sum_overflows() {
+    losses::<f64>(0.5 * f64::MAX);
+    losses::<f32>(0.5 * f64::from(f32::MAX));
+}
+
+/// Two logits whose difference is out of range have a loss that is, and a mean with other rows that
+/// is not.
+#[test]
+fn the_mean_of_a_row_whose_loss_overflows() {
+    let outputs = [[1.5e308, -1.5e308], [0.0, 1e308]].map(Tensor1::from);
+    let labels = [Label::<2>::new(1).expect("a class"); 2];
+    let mut gradients = [Tensor1::zeros(); 2];
+    let loss = CrossEntropy.loss(&outputs, &labels, &mut gradients);
+    assert_near("CrossEntropy", loss, 1.5e308);
+    assert_eq!(gradients[0], Tensor1::from([0.5, -0.5]));
+    let loss = CrossEntropy.loss(&outputs[..1], &labels[..1], &mut gradients[..1]);
+    assert_eq!(loss, f64::INFINITY);
+}
+
+#[test]
+fn distances_and_angles() {
+    fn check<T: Element>(scales: &[f64]) {
+        for &scale in scales {
+            let vector = |x: [f64; 2]| Tensor1::from(x.map(|x| T::from_f64_lossy(x * scale)));
+            let triplet: Tensor<(Rank1<2>, Rank1<2>, Rank1<2>), T> =
+                Tensor::from((vector([0.0, 0.0]), vector([3.0, 4.0]), vector([0.0, 1.0])));
+            let mut gradients = [Tensor::zeros()];
+            let loss = TripletMargin.margin(0.0).epsilon(0.0);
+            let value = loss.loss(&[triplet], &[()], &mut gradients);
+            let value = value.to_f64().expect("a float");
+            assert_near("TripletMargin", value, 4.0 * scale);
+            let slope = gradients[0].as_slice()[2].to_f64().expect("a float");
+            assert_near("its gradient", slope, 0.6);
+        }
+    }
+    check::<f64>(&SCALES);
+    check::<f32>(&[1e-37, 1e-25, 1.0, 1e25, 1e37]);
+
+    let pair: Tensor<(Rank1<2>, Rank1<2>), f64> =
+        Tensor::from((Tensor1::from([1e160, 0.0]), Tensor1::from([1e300, 1e300])));
+    let loss = CosineEmbedding.loss(&[pair], &[1.0], &mut [Tensor::zeros()]);
+    assert_near("CosineEmbedding", loss, 1.0 - 0.5_f64.sqrt());
+    // The constant that keeps vectors of zeros apart is not scaled with the vector.
+    let pair: Tensor<(Rank1<2>, Rank1<2>), f64> =
+        Tensor::from((Tensor1::from([1e160, 1.0]), Tensor1::from([1e4, 2.0])));
+    let loss = CosineEmbedding.loss(&[pair], &[1.0], &mut [Tensor::zeros()]);
+    assert_near("CosineEmbedding", loss, 1.9999999e-8);
+}
+
+network! { struct Line: [1] -> [1] as f64 { fc: Linear<1, 1> } }
+
+#[test]
+fn norms_and_penalties() {
+    for scale in SCALES {
+        let mut gradient = Line::zeros();
+        gradient.fc.weight = [[3.0 * scale]];
+        gradient.fc.bias = [4.0 * scale];
+        let norm = clip_grad_norm(&mut *gradient, 1.0).expect("a finite norm");
+        assert_near("norm", norm, 5.0 * scale);
+        if scale > 1.0 {
+            assert_near("clipped", gradient.fc.bias[0], 0.8);
+        }
+
+        let mut net = Line::zeros();
+        net.fc.weight = [[3.0 * scale]];
+        let lambda = (1.0 / scale).min(1e38);
+        let penalty = l2_penalty(&*net, layer!(Line), lambda / 9.0, &mut *gradient);
+        if scale > 1e-200 {
+            assert_near("L2", penalty, 0.5 * scale * lambda * scale);
+        }
+        net.fc.weight = [[f64::MAX]];
+        net.fc.bias = [f64::MAX];
+        let penalty = l1_penalty(&*net, layer!(Line), 0.25, &mut *gradient);
+        assert_near("L1", penalty, f64::MAX * 0.5);
+    }
+}
