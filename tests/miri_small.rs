@@ -125,7 +125,7 @@ network! {
         ConvTranspose2d<_, 2, 2, Stride<2>>, MaxPool2d<2>, PRelu<_>, Flatten, LayerNorm<_>, Heavy, Linear<_, 2>,
     }
 }
-network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Flatten, Linear<_, 2> } }
+network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Transpose, SelectLast, Linear<_, 2> } }
 
 #[test]
 fn blocks_learn_on_two_threads() {

@@ -99,6 +99,7 @@ AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, Adaptive
 Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
+network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
 
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -258,6 +259,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Whole>(70);
         inference::<Norms>(5);
         inference::<Lookup>(70);
+        inference::<Steps>(9);
         inference::<Image>(9);
         inference::<Images>(12);
         inference::<Tiles>(12);
@@ -268,6 +270,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));
+        training::<Steps, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));
         training::<Image, _>(12, Adam::new(0.1));

@@ -309,6 +309,8 @@ pub const BUILTINS: &[Builtin] = &[
     sized("Upsample", SCALE, &[]),
     sized("UpsampleBilinear", SCALE, &[]),
     plain("Flatten"),
+    plain("SelectLast"),
+    plain("Transpose"),
     plain("IsMissing"),
     Builtin {
         sizes: NUM_FEATURES,

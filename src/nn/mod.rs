@@ -8,7 +8,7 @@
 //! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
-//! | shape | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
@@ -40,6 +40,7 @@ mod norm;
 mod prelu;
 mod reshape;
 mod rule;
+mod sequence;
 mod softmax;
 mod standardize;
 mod unembedding;
@@ -74,6 +75,7 @@ pub use norm::{
 };
 pub use prelu::{PRelu, PReluParams};
 pub use reshape::{Flatten, Identity, Reshape};
+pub use sequence::{SelectLast, Transpose};
 pub use softmax::{LogSoftmax, Softmax};
 pub use standardize::{IsMissing, Standardize, StandardizeParams};
 pub use unembedding::Unembedding;

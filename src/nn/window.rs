@@ -200,6 +200,8 @@ const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
 
 /// Returns the result for an input that is not an image, or with one axis not a sequence: a
 /// mistake, or an unknown shape for an unknown input.
+///
+/// The sentences are for layers that exist for both, as `MaxPool1d` and `MaxPool2d` do.
 pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
     if dims.is_unknown() {
         return Some(Inferred::shape(Dims::UNKNOWN));

@@ -47,6 +47,10 @@ pub enum FeatureOrder {
     /// The last axis is the channels, which are the first axis of an image or a sequence in
     /// PyTorch, as in a convolution or a batch normalization. For an input with a single axis it is
     /// the same as [`FeatureOrder::Keeps`].
+    ///
+    /// A layer that leaves only the channels is of this kind as well, such as the average over all
+    /// positions of a sequence, or its last position: there is one output for each channel,
+    /// whichever axis is first.
     Channels,
     /// The outputs are new features, as in a dense layer. One axis of a parameter, marked with
     /// `#[params(features)]`, has an entry for each input feature. If `#[params(outputs)]` marks
@@ -57,6 +61,9 @@ pub enum FeatureOrder {
     /// it. After a `Flatten` of images PyTorch computes something else. Files then have a tensor
     /// without elements, `<layer>.channels_last`, so that PyTorch refuses them and this crate
     /// refuses PyTorch's.
+    ///
+    /// A layer that swaps two axes is of this kind as well: PyTorch's program swaps them too, or
+    /// has its channels first and nothing to swap.
     Depends,
     /// Each output depends on all inputs along the last axis, whatever their order, and belongs to
     /// the input at the same position, as in `Softmax`. For an input with a single axis it is the

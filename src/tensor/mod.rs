@@ -18,6 +18,7 @@ pub use construct::LengthError;
 pub use element::Element;
 pub(crate) use element::double;
 pub use half::{BF16, F16};
+pub(crate) use matrix::transpose;
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 pub use whole_number::WholeNumber;
 

@@ -46,6 +46,14 @@ gradients! {
     reshape: [6] -> [3, 2] { Reshape<_, 2> }, 2;
     views_alone: [2, 3, 2] -> [2, 6] { Flatten, Reshape<4, 3>, Reshape<2, _> }, 3;
     reshape_between: [12] -> [3, 2] { Linear<_, 12>, Reshape<3, 4>, Linear<_, 2> }, 2;
+    select_last: [4, 3] -> [3] { SelectLast }, 1, 3;
+    select_last_of_one: [1, 3] -> [3] { SelectLast }, 2;
+    select_last_between: [4, 3] -> [2] { Linear<_, 5>, Tanh, SelectLast, Linear<_, 2> }, 1, 3;
+    transpose: [3, 5] -> [5, 3] { Transpose }, 1, 3;
+    transpose_of_many: [18, 33] -> [33, 18] { Transpose }, 2;
+    transpose_between: [3, 5] -> [3, 2] {
+        Residual { Transpose, Linear<_, 4>, Tanh, Linear<_, 3>, Transpose }, Linear<_, 2>
+    }, 1, 3;
     relu: [9] -> [9] { Relu }, 1, 3;
     relu_beside_layers: [6, 6, 2] -> [5] {
         Relu,

@@ -55,6 +55,12 @@ networks! {
     Flatten [2, 3] -> [6] { Flatten }
     Flatten [4] -> [4] { Flatten }
     Flatten [2, 3, 4] -> [24] { Flatten }
+    SelectLast [3, 4] -> [4] { SelectLast }
+    SelectLast [1, 5] -> [5] { SelectLast }
+    SelectLast [7, 1] -> [1] { SelectLast }
+    Transpose [2, 3] -> [3, 2] { Transpose }
+    Transpose [1, 5] -> [5, 1] { Transpose }
+    Transpose [17, 34] -> [34, 17] { Transpose }
     ReLU [7] -> [7] { Relu }
     ReLU [17] -> [17] { Relu }
     ReLU [5] -> [5] { Relu }

@@ -4,7 +4,7 @@ PyTorch computes with them, for tests/files/weights_order.rs.
 
 Run, from the root of the repository:
 
-    pip install torch
+    pip install torch numpy
     python3 tests/reference/make_order.py
 
 With two numbers it makes other random networks: a seed, and how many. It writes order.rs, the networks, and order.json, for each of them the shapes of
@@ -28,6 +28,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+from make_reference import kept
 
 HERE = Path(__file__).parent
 
@@ -447,7 +449,7 @@ class Cases:
         self.names.append((struct, name))
 
     def write(self):
-        cases = ",\n".join(json.dumps(case) for case in self.cases)
+        cases = ",\n".join(json.dumps(case) for case in kept("order.json", self.cases))
         text = f'{{"torch": "{torch.__version__}", "cases": [\n{cases}\n]}}\n'
         (HERE / "order.json").write_text(text)
         lines = ["// Written by make_order.py: networks whose features lie in another order in PyTorch.", ""]
@@ -675,6 +677,40 @@ def moved_axes(cases):
         "shared_features", image, [3], stem(), flatten(), L("Reshape<6, 4>", nn.Unflatten(1, (6, 4))), linear(4, 2),
         flatten(), head(12), refused="stay",
     )
+
+
+def chosen_and_swapped_axes(cases):
+    """Layers that choose a position of a sequence, or swap its axes."""
+    head = lambda n: linear(n, 2, "head")
+    conv1d = lambda i, o: L(f"Conv1d<_, {o}, 2>", nn.Conv1d(i, o, 2), "conv")
+    embedding = lambda: L("Embedding<7, 4>", nn.Embedding(7, 4), "embed")
+    last = lambda: L("SelectLast", Function(lambda x: x[:, -1]))
+    last_channels = lambda: L("SelectLast", Function(lambda x: x[..., -1]))
+    swap = lambda: L("Transpose", Function(lambda x: x.transpose(1, 2)))
+    # The axes are in PyTorch as they are wanted here.
+    swapped = lambda: L("Transpose", nn.Identity())
+
+    cases.add("last_of_rows", [5, 4], [2], linear(4, 3), last(), head(3), state="features")
+    cases.add("last_of_channels", [5, 4], [2], conv1d(4, 3), tanh(), last_channels(), head(3), state="channels")
+    cases.add("last_of_words", [3], [2], embedding(), last(), head(4), state="features", whole=7)
+    cases.add("last_of_swapped", [5, 4], [2], linear(4, 3), swap(), last(), head(5), state="features")
+
+    mixer = lambda: residual(linear(4, 4, "a"), swap(), linear(5, 5, "b"), tanh(), swap())
+    cases.add("swapped_twice", [5, 4], [2], mixer(), flatten(), head(20), state="features")
+    cases.add("swapped_words", [3], [2], embedding(), swap(), flatten(), head(12), state="features", whole=7)
+    cases.add("swapped_for_conv", [5, 4], [2], swapped(), conv1d(5, 3), flatten(), head(9), state="features")
+    cases.add("swapped_rows_for_conv", [5, 4], [2], linear(4, 3), swapped(), conv1d(5, 6), flatten(), head(12), state="features")
+    cases.add("swapped_channels", [5, 4], [2], conv1d(4, 3), swapped(), linear(4, 6), last(), head(6), state="channels")
+    cases.add(
+        "swapped_made_rows", [5], [2], linear(5, 12, "make"), L("Reshape<3, 4>", nn.Unflatten(1, (3, 4))), swap(), flatten(),
+        head(12), state="features",
+    )
+
+    # The same files, two results.
+    begin = lambda: (conv1d(4, 3), swapped(), linear(4, 6))
+    back = lambda: L("Flatten", Function(lambda x: x.transpose(1, 2).flatten(1)))
+    cases.add("swapped_channels_back", [5, 4], [2], *begin(), back(), head(18), state="channels", refused="back")
+    cases.add("swapped_channels_stay", [5, 4], [2], *begin(), flatten(), head(18), state="channels", refused="stay")
 
 
 def wired_lists(cases):
@@ -1069,6 +1105,7 @@ def main():
     made_images(cases)
     with_axes(cases)
     moved_axes(cases)
+    chosen_and_swapped_axes(cases)
     wired_lists(cases)
     ends(cases)
     seed, count = map(int, sys.argv[1:] or (5, 40))

@@ -148,6 +148,18 @@ network! { struct TokensStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<
 network! { struct BlocksMovedBack: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
 network! { struct BlocksStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
 network! { struct SharedFeatures: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct LastOfRows: [5, 4] -> [2] { fc: Linear<_, 3>, SelectLast, head: Linear<_, 2> } }
+network! { struct LastOfChannels: [5, 4] -> [2] { conv: Conv1d<_, 3, 2>, Tanh, SelectLast, head: Linear<_, 2> } }
+network! { struct LastOfWords: [3] -> [2] { embed: Embedding<7, 4>, SelectLast, head: Linear<_, 2> } }
+network! { struct LastOfSwapped: [5, 4] -> [2] { fc: Linear<_, 3>, Transpose, SelectLast, head: Linear<_, 2> } }
+network! { struct SwappedTwice: [5, 4] -> [2] { Residual { a: Linear<_, 4>, Transpose, b: Linear<_, 5>, Tanh, Transpose }, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedWords: [3] -> [2] { embed: Embedding<7, 4>, Transpose, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedForConv: [5, 4] -> [2] { Transpose, conv: Conv1d<_, 3, 2>, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedRowsForConv: [5, 4] -> [2] { fc: Linear<_, 3>, Transpose, conv: Conv1d<_, 6, 2>, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedChannels: [5, 4] -> [2] { conv: Conv1d<_, 3, 2>, Transpose, fc: Linear<_, 6>, SelectLast, head: Linear<_, 2> } }
+network! { struct SwappedMadeRows: [5] -> [2] { make: Linear<_, 12>, Reshape<3, 4>, Transpose, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedChannelsBack: [5, 4] -> [2] { conv: Conv1d<_, 3, 2>, Transpose, fc: Linear<_, 6>, Flatten, head: Linear<_, 2> } }
+network! { struct SwappedChannelsStay: [5, 4] -> [2] { conv: Conv1d<_, 3, 2>, Transpose, fc: Linear<_, 6>, Flatten, head: Linear<_, 2> } }
 network! { struct WiredUnet: [4, 4, 3] -> [3] { enc: Conv2d<_, 4, 1>, act: Relu, MaxPool2d<2>, mid: Conv2d<_, 5, 1>, Tanh, up: Upsample<2>, Concat <- (up, act), last: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> } }
 network! { struct WiredUnetImage: [4, 4, 3] -> [4, 4, 2] { enc: Conv2d<_, 4, 1>, act: Relu, MaxPool2d<2>, mid: Conv2d<_, 5, 1>, up: Upsample<2>, Concat <- (act, up), last: Conv2d<_, 2, 1> } }
 network! { struct WiredSkip: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, flat: Flatten, fc: Linear<_, 36>, act: Tanh, Add <- (act, flat), head: Linear<_, 3> } }
@@ -414,6 +426,18 @@ macro_rules! every_network {
         $check!(BlocksMovedBack, "blocks_moved_back");
         $check!(BlocksStay, "blocks_stay");
         $check!(SharedFeatures, "shared_features");
+        $check!(LastOfRows, "last_of_rows");
+        $check!(LastOfChannels, "last_of_channels");
+        $check!(LastOfWords, "last_of_words");
+        $check!(LastOfSwapped, "last_of_swapped");
+        $check!(SwappedTwice, "swapped_twice");
+        $check!(SwappedWords, "swapped_words");
+        $check!(SwappedForConv, "swapped_for_conv");
+        $check!(SwappedRowsForConv, "swapped_rows_for_conv");
+        $check!(SwappedChannels, "swapped_channels");
+        $check!(SwappedMadeRows, "swapped_made_rows");
+        $check!(SwappedChannelsBack, "swapped_channels_back");
+        $check!(SwappedChannelsStay, "swapped_channels_stay");
         $check!(WiredUnet, "wired_unet");
         $check!(WiredUnetImage, "wired_unet_image");
         $check!(WiredSkip, "wired_skip");

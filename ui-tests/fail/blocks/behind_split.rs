@@ -16,6 +16,8 @@ network! { struct Rms: [4] -> [8] { Split { {}, {} }, RmsNorm, Flatten } }
 network! { struct Groups: [4] -> [8] { Split { {}, {} }, GroupNorm<2, _>, Flatten } }
 network! { struct Batches: [4] -> [8] { Split { {}, {} }, BatchNorm1d<_>, Flatten } }
 network! { struct Instances: [3, 3, 2] -> [36] { Split { {}, {} }, InstanceNorm2d<_>, Flatten } }
+network! { struct Last: [4, 3] -> [3] { Split { {}, {} }, SelectLast } }
+network! { struct Swapped: [4, 3] -> [3, 4] { Split { {}, {} }, Transpose } }
 network! { struct Joined: [4] -> [8] { Split { {}, {} }, Concat { {}, {} } } }
 network! { struct Added: [4] -> [8] { Split { {}, {} }, Residual { Flatten }, Flatten } }
 network! { struct Repeated: [4] -> [8] { Split { {}, {} }, Repeat<2> { Flatten }, Flatten } }
