@@ -280,7 +280,7 @@ fn dirty() {
     network! { struct Net: [1] -> [1] { Dirt } }
     let net = Net::zeros();
     net.forward_batch(&[Tensor1::zeros(); 128], &mut [Tensor1::zeros(); 128]);
-    net.forward(&Tensor1::zeros());
+    let _ = net.forward(&Tensor1::zeros());
 }
 
 const BATCHES: [usize; 8] = [0, 1, 2, 3, 63, 64, 65, 1000];
@@ -711,7 +711,7 @@ fn a_layer_has_the_memory_that_it_asked_for() {
     fn infer<N: Network<Element = f32>>() {
         let mut y = Tensor::zeros_vec(3);
         N::zeros().forward_batch(&Tensor::zeros_vec(3), &mut y);
-        N::zeros().forward(&Tensor::zeros());
+        let _ = N::zeros().forward(&Tensor::zeros());
     }
     fn train<N: Trainable<Element = f32>>() {
         let _ = N::zeros().forward_train(&Tensor::zeros_vec(3), &mut N::workspace());

@@ -241,7 +241,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
             &[net.step(&other_x[step], &mut other)],
             &other_y[step..=step]
         ));
-        net.forward(&x[0]);
+        let _ = net.forward(&x[0]);
         net.forward_batch(&x, &mut batch);
     }
 
@@ -645,8 +645,8 @@ fn a_layer_has_the_state_that_it_asked_for() {
     fn step<N: Network<Element = f32>>() -> Result<(), String> {
         let step = || {
             let (net, x) = (N::zeros(), Tensor::zeros());
-            net.forward(&x);
-            net.step(&x, &mut N::state());
+            let _ = net.forward(&x);
+            let _ = net.step(&x, &mut N::state());
         };
         let panic = std::thread::spawn(step).join();
         panic.map_err(|panic| *panic.downcast::<String>().expect("a sentence"))

@@ -3,7 +3,6 @@
 #![forbid(private_interfaces, non_camel_case_types, unused_imports, unused_braces, clippy::all)]
 #![forbid(missing_debug_implementations, unreachable_pub, unused_qualifications, let_underscore_drop)]
 
-use shapewright::nn;
 use shapewright::prelude::*;
 
 const WIDTH: usize = 8;
@@ -14,7 +13,7 @@ network! {
     pub struct Net: [8, 8, 1] -> [3] {
         /// The first.
         stem: Conv2d<_, { WIDTH / 2 }, 3, Pad<1>>,
-        nn::BatchNorm2d<_>,
+        BatchNorm2d<_>,
         Relu,
         Repeat<2> { Residual { Conv2d<_, 4, 3, Pad<1>>, Relu } },
         Concat { a: MaxPool2d<2>, b: { AvgPool2d<2>, Conv2d<_, 2, 1, NoBias> } },
@@ -31,7 +30,7 @@ network! {
     struct Fold: [4] -> [3] as f64 { fc: Linear<_, 3, NoBias>, BatchNorm1d<_>, inner: Inner }
 }
 
-network! { #[derive(Debug)] struct Inner: [3] -> [3] { Tanh } }
+network! { #[derive(Debug)] struct Inner: [3] -> [3] as f64 { Tanh } }
 
 network! {
     #[derive(Debug)]
