@@ -260,7 +260,7 @@ fn data_and_settings_that_do_not_match_are_refused() {
     );
 
     let error = Net::trainer(Adam::new(0.01), Mse)
-        .fit(&mut net, &[], &[] as &[Tensor1<1>])
+        .fit(&mut net, &[] as &[Tensor1<2>], &[] as &[Tensor1<1>])
         .unwrap_err();
     assert_eq!(
         error,
