@@ -236,7 +236,7 @@ impl<'a> Step<'a> {
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
                 .collect(),
             sizes: HoistedSizes::of(layer, &tag),
-            way: way_to(&sequence.layers, index),
+            way: way_to(sequence.layers, index),
             tag,
         }
     }
