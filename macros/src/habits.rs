@@ -78,8 +78,9 @@ fn read(input: ParseStream) -> Option<Found> {
         args.remove(0);
     }
     let keras = exact.is_none() && words::is_keras(&name);
+    // The library's own layers may be written with their path, `nn::Linear<_, 8>`.
     let is_habit = dotted
-        || prefix
+        || prefix && exact.is_none()
         || brackets == Brackets::Other
         || args.iter().any(|arg| arg.key.is_some())
         || match brackets {
