@@ -138,7 +138,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
 
 /// Reports a network that is a layer of itself.
 fn refuse_itself(name: &Ident, layer: &mut parse::Layer, errors: &mut Vec<Error>) {
-    if layer.module.is_empty() && layer.path.is_ident(name) && !layer.unreadable {
+    let is_itself = layer.module.is_empty() && layer.path.is_ident(name) && layer.block.is_none();
+    if is_itself && !layer.unreadable {
         errors.push(Error::new(
             layer.path.span(),
             format!("`{name}` can't contain itself; write the layers that are meant"),

@@ -55,7 +55,7 @@ network! {
     struct Computed: [{ 2 * 4 }] -> [8] {
         LeakyRelu(quotient::<1, { 10 * 10 }>()),
         Elu(if LIMITS[1] > 0.0 { 1.0 } else { 2.0 }),
-        Celu(match (1, 2) { (a, _) => a as f64 }),
+        Celu(match LIMITS { [a, ..] if a < 0.0 => 1.0, _ => 2.0 }),
         Softplus(quotient::<1, 1>(), quotient::<{ 5 << 2 }, 1>(),),
         HardTanh([-1.0, 0.0][0], LIMITS[1]),
     }

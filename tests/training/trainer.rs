@@ -270,7 +270,7 @@ fn data_and_settings_that_do_not_match_are_refused() {
     );
 
     let error = Net::trainer(Adam::new(0.01), Mse)
-        .validate(&[], &[])
+        .validate(&[] as &[Tensor1<2>], &[] as &[Tensor1<1>])
         .fit(&mut net, &x, &y)
         .unwrap_err();
     assert_eq!(
