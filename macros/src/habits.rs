@@ -71,7 +71,7 @@ fn read(input: ParseStream) -> Option<Found> {
     };
     let has_key = args.iter().any(|arg| arg.key.is_some());
     let has_size = args.first().is_some_and(translate::is_size);
-    if words::may_be_own(&name) && !(prefix || dotted || has_key || has_size) {
+    if words::may_be_own(&name) && !(dotted || has_key || has_size) {
         return None;
     }
     if prefix && args.first().is_some_and(is_variable) {

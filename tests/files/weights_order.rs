@@ -676,9 +676,9 @@ mod refused {
             [6, 4] -> [3] { SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Residual { Transpose, Linear<_, 6>, Transpose }, Flatten, head: Linear<_, 3> }: [];
+            [24] -> [3] { fc: Linear<_, 24>, Reshape<4, 3, 2>, Flatten, Reshape<6, 4>, swap: Transpose, SelectLast, head: Linear<_, 3> }: [];
             // PyTorch's program may have swapped the axes of the channels or not.
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Transpose, Flatten, head: Linear<_, 3> }: ["head.channels_last"];
-            [24] -> [3] { fc: Linear<_, 24>, Reshape<4, 3, 2>, Flatten, Reshape<6, 4>, swap: Transpose, SelectLast, head: Linear<_, 3> }: ["swap.channels_last"];
             [6, 4] -> [3] { Concat { a: { Linear<_, 2>, GlobalAvgPool1d }, b: { Flatten } }, head: Linear<_, 3> }: [];
         }
     }
