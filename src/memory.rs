@@ -75,7 +75,7 @@ pub(crate) fn flatten_mut<X: FromFlat>(tensors: &mut [X]) -> &mut [X::Item] {
 /// Views `count * LEN` elements as `count` tensors.
 ///
 /// # Panics
-/// If the slice has another length.
+/// Panics if the slice has another length.
 #[inline(always)]
 pub(crate) fn tensors<X: FromFlat>(elements: &[X::Item], count: usize) -> &[X] {
     assert!(count.checked_mul(X::LEN) == Some(elements.len()));
@@ -86,7 +86,7 @@ pub(crate) fn tensors<X: FromFlat>(elements: &[X::Item], count: usize) -> &[X] {
 /// Views `count * LEN` elements as `count` mutable tensors.
 ///
 /// # Panics
-/// If the slice has another length.
+/// Panics if the slice has another length.
 #[inline(always)]
 pub(crate) fn tensors_mut<X: FromFlat>(elements: &mut [X::Item], count: usize) -> &mut [X] {
     assert!(count.checked_mul(X::LEN) == Some(elements.len()));
@@ -132,7 +132,7 @@ pub(crate) const fn bytes_mut<T: Number>(numbers: &mut [T]) -> &mut [u8] {
 /// Views the first bytes of a slice as `len` numbers.
 ///
 /// # Panics
-/// If the bytes are too few, or do not begin at a multiple of the number's alignment.
+/// Panics if the bytes are too few, or do not begin at a multiple of the number's alignment.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn numbers_mut<T: Number>(bytes: &mut [u8], len: usize) -> &mut [T] {
@@ -161,7 +161,7 @@ pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
 /// `G` is exactly `len` values of `L`, side by side.
 ///
 /// # Panics
-/// If the slice has another length.
+/// Panics if the slice has another length.
 #[cfg(feature = "alloc")]
 pub(crate) unsafe fn nested<G, L>(values: &[L], len: usize, count: usize) -> &[G] {
     assert!(size_of::<G>() == size_of::<L>() * len && align_of::<G>() == align_of::<L>());

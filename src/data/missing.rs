@@ -95,7 +95,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// pictures, use [`most_frequent_boxed`](Self::most_frequent_boxed).
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn most_frequent(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         Ok(*Self::most_frequent_boxed(samples)?)
     }
@@ -103,7 +103,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// Creates the imputer of [`most_frequent`](Self::most_frequent) on the heap.
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite.
+    /// Returns an error if a feature has no value, or one that is infinite.
     pub fn most_frequent_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let values = sorted_values(samples)?;
         Ok(Self::with(|feature| {

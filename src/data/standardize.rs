@@ -16,7 +16,8 @@ impl<const N: usize, T: Element> StandardizeParams<N, T> {
     /// A constant feature becomes 0, as with a [`StandardScaler`].
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite. The numbers then stay as they were.
+    /// Returns an error if a feature has no value, or one that is infinite. The numbers then stay as
+    /// they were.
     pub fn fit<S: Shape>(&mut self, samples: &[Tensor<S, T>]) -> Result<(), PreprocessError> {
         self.fit_filled(samples, Imputer::mean_boxed)
     }
@@ -38,7 +39,8 @@ impl<const N: usize, T: Element> StandardizeParams<N, T> {
     /// ```
     ///
     /// # Errors
-    /// If a feature has no value, or one that is infinite. The numbers then stay as they were.
+    /// Returns an error if a feature has no value, or one that is infinite. The numbers then stay as
+    /// they were.
     pub fn fit_filled<S: Shape>(
         &mut self,
         samples: &[Tensor<S, T>],

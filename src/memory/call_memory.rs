@@ -21,7 +21,7 @@ impl<'a> Scratch<'a> {
     /// Takes the next piece: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
+    /// Panics if the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
@@ -91,7 +91,7 @@ impl<'a> ThreadMemory<'a> {
     /// Takes the next piece of the calling thread's memory: `len` numbers.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
+    /// Panics if the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
@@ -175,7 +175,7 @@ impl<'a> StateMemory<'a> {
     /// Takes the next piece: `len` numbers, as the call before left them.
     ///
     /// # Panics
-    /// If the layer's [`Needs`](crate::ext::Needs) do not have this piece.
+    /// Panics if the layer's [`Needs`](crate::ext::Needs) do not have this piece.
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {

@@ -93,7 +93,7 @@ impl<N: Network> Workspace<N> {
     /// Reserves memory for a batch, so that even the first step does not allocate.
     ///
     /// # Panics
-    /// If there is not enough memory; [`Workspace::try_reserve`] returns an error instead.
+    /// Panics if there is not enough memory; [`Workspace::try_reserve`] returns an error instead.
     pub fn reserve(&mut self, batch: usize) {
         self.try_reserve(batch)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -102,7 +102,8 @@ impl<N: Network> Workspace<N> {
     /// Reserves memory for a batch.
     ///
     /// # Errors
-    /// If there is not enough memory: a pass on a batch of this length would panic.
+    /// Returns an error if there is not enough memory: a pass on a batch of this length would
+    /// panic.
     pub fn try_reserve(&mut self, batch: usize) -> Result<(), OutOfMemory> {
         let what = || format!("a training pass of `{}` on a batch of {batch}", N::NAME);
         memory::reserve(&mut self.cache, batch, Self::NEEDS.per_sample, what)?;
@@ -444,7 +445,7 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
     /// its outputs; see [`Pass`].
     ///
     /// # Panics
-    /// If there are not as many gradients as inputs.
+    /// Panics if there are not as many gradients as inputs.
     pub fn input_gradients_into(mut self, gradients: &mut [In<N>]) {
         let batch = self.x.len();
         assert!(

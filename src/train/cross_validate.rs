@@ -44,10 +44,10 @@ use crate::data::{Fold, Sample, gather};
 /// ```
 ///
 /// # Errors
-/// The first error of `train` or `score`.
+/// Returns the first error of `train` or `score`.
 ///
 /// # Panics
-/// If inputs and targets differ in length, or a fold has a position beyond them.
+/// Panics if inputs and targets differ in length, or a fold has a position beyond them.
 pub fn cross_validate<X: Sample, G: Sample, M, E>(
     inputs: &[X],
     targets: &[G],
