@@ -39,9 +39,11 @@ pub(super) fn em(size: f64) -> f32 {
 
 /// A text whose line breaks and other control characters have become spaces.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(printable_char).collect()
+}
+
+fn printable_char(c: char) -> char {
+    if c.is_control() { ' ' } else { c }
 }
 
 fn scale(em: f32) -> PxScale {
@@ -64,15 +66,30 @@ pub(super) fn size(text: &str, style: &impl BackendTextStyle) -> (u32, u32) {
     (width(text, em).ceil() as u32, em.ceil() as u32)
 }
 
-/// The text, or as much of its beginning as is not wider, with an ellipsis.
+/// The text, or as much of its beginning as is not wider, with an ellipsis. Letters that have no room
+/// are not looked at.
 pub(super) fn shortened(text: &str, em: f32, most: f32) -> String {
-    let mut text = printable(text);
-    if width(&text, em) <= most {
-        return text;
+    let font = font().as_scaled(scale(em));
+    let width_of = |c: char| font.h_advance(font.glyph_id(c));
+    let ellipsis = width_of('…');
+
+    let mut whole = String::new();
+    // The length of the beginning behind which an ellipsis has room.
+    let mut kept = 0;
+    let mut width = 0.0;
+    for c in text.chars().map(printable_char) {
+        width += width_of(c);
+        if width > most {
+            whole.truncate(kept);
+            whole.push('…');
+            return whole;
+        }
+        whole.push(c);
+        if width + ellipsis <= most {
+            kept = whole.len();
+        }
     }
-    while text.pop().is_some() && width(&text, em) + width("…", em) > most {}
-    text.push('…');
-    text
+    whole
 }
 
 /// Calls `pixel` with each pixel that a text covers and the part of it that is covered, from 0 to 1,
@@ -112,5 +129,22 @@ pub(super) fn cover(
             });
         }
         x += scaled.h_advance(glyph);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_as_long_as_has_room() {
+        assert_eq!(shortened("a\nb", 20.0, 100.0), "a b");
+        assert_eq!(shortened("", 20.0, 0.0), "");
+        assert_eq!(shortened("abc", 20.0, 0.0), "…");
+
+        // It takes no longer if the text is.
+        let short = shortened(&"n".repeat(1000), 20.0, 400.0);
+        assert!(width(&short, 20.0) <= 400.0 && width(&format!("n{short}"), 20.0) > 400.0);
+        assert_eq!(shortened(&"n".repeat(10_000_000), 20.0, 400.0), short);
     }
 }

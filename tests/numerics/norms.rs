@@ -305,3 +305,39 @@ fn whole_channels_are_dropped() {
     let next = net.forward_train(&x, &mut workspace);
     assert!(next.outputs() != outputs, "every step draws anew");
 }
+
+network! { struct LargeRows: [6] -> [6] { LayerNorm } }
+network! { struct LargeRoots: [6] -> [6] { RmsNorm } }
+network! { struct LargeGroups: [2, 2, 6] -> [2, 2, 6] { GroupNorm<3, _> } }
+network! { struct LargeColumns: [2, 2, 3] -> [2, 2, 3] { InstanceNorm2d<_> } }
+network! { struct LargeRows64: [6] -> [6] as f64 { LayerNorm } }
+
+/// Asserts that the outputs of inputs times `factor`, whose squares are infinite, are those of the
+/// inputs.
+macro_rules! outputs_do_not_overflow {
+    ($net:ident, $element:ty, $factor:expr) => {
+        let net = $net::init(&mut shapewright::rng(0));
+        let times = |x: &[Tensor<_, $element>], factor| -> Vec<_> {
+            x.iter().map(|x| x.map(|x| x * factor)).collect()
+        };
+        let x = times(&random(3, 5), 10.0);
+        let large = times(&x, $factor);
+
+        for (x, large) in x.iter().zip(&large) {
+            let (y, outputs) = (net.forward(x), net.forward(large));
+            for (y, output) in y.as_slice().iter().zip(outputs.as_slice()) {
+                assert!((y - output).abs() < 1e-4, "{y} and {output}");
+            }
+        }
+    };
+}
+
+#[test]
+fn outputs_of_large_inputs_do_not_overflow() {
+    outputs_do_not_overflow!(LargeRows, f32, 1e25);
+    outputs_do_not_overflow!(LargeRows, f32, 1e36);
+    outputs_do_not_overflow!(LargeRoots, f32, 1e25);
+    outputs_do_not_overflow!(LargeGroups, f32, 1e25);
+    outputs_do_not_overflow!(LargeColumns, f32, 1e25);
+    outputs_do_not_overflow!(LargeRows64, f64, 1e200);
+}

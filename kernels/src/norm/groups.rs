@@ -164,13 +164,15 @@ fn of_groups(
 
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
-        *statistics = Statistics::new(
-            near[group],
-            distances[group],
-            squares[group],
-            count,
-            norm.eps,
-        );
+        let near = near[group];
+        *statistics = if squares[group].is_finite() {
+            Statistics::new(near, distances[group], squares[group], count, norm.eps)
+        } else {
+            let first = bundle.first + group * norm.size;
+            let rows = x.chunks_exact(norm.groups * norm.size);
+            let elements = rows.flat_map(|row| &row[first..first + norm.size]);
+            Statistics::of_large(near, true, elements.map(|x| x - near))
+        };
     }
     groups
 }

@@ -6,6 +6,9 @@
 //! with the deviation, its own rounding would spoil the results: the nearest `f32` to a mean of
 //! 1000 may be 3e-5 away. The mean is therefore kept in two parts: `near`, a number near the mean,
 //! whose distance from each element is all but exact, and `rest`, the mean of those distances.
+//!
+//! Squares of `f32` from 2e19 up are infinite. Rows and groups with such distances are gone through
+//! once more, shrunk.
 
 mod batch;
 mod columns;
@@ -44,6 +47,29 @@ impl<T: Real> Statistics<T> {
             near,
             rest,
             inverse,
+        }
+    }
+
+    /// Computes the statistics from the distances themselves, whose squares are too large for a
+    /// number: they are shrunk before they are squared. `eps` does not matter beside them.
+    #[cold]
+    fn of_large(near: T, centered: bool, distances: impl Iterator<Item = T>) -> Self {
+        // A power of two by which the square of the largest number times 2^24 is a number.
+        let exponent = if size_of::<T>() == 4 { 80 } else { 560 };
+        let small = T::of(f64::from_bits((1023 - exponent) << 52));
+
+        let mut sums = [T::zero(); 2];
+        let mut count = T::zero();
+        for distance in distances {
+            let distance = distance * small;
+            sums = [sums[0] + distance, sums[1] + distance * distance];
+            count = count + T::one();
+        }
+        let rest = if centered { sums[0] / count } else { T::zero() };
+        Statistics {
+            near,
+            rest: rest / small,
+            inverse: small / variance(rest, sums[1], count).sqrt(),
         }
     }
 

@@ -27,7 +27,10 @@ fn statistics<T: Real>(
         T::zero()
     };
 
-    let squares = sum_over(indices, |i| (x[i] - near) * (x[i] - near));
+    let squares = sum_over(indices.clone(), |i| (x[i] - near) * (x[i] - near));
+    if !squares.is_finite() {
+        return Statistics::of_large(near, centered, indices.map(|i| x[i] - near));
+    }
     Statistics::new(near, distances, squares, count, eps)
 }
 
