@@ -50,9 +50,11 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A field without the space around it.
+    /// A field without the space around it. A delimiter outside of ASCII may cut a letter in two: such
+    /// a field is empty.
     fn field(&self, column: usize) -> &str {
-        self.text[self.fields[column].clone()].trim()
+        let field = self.text.get(self.fields[column].clone());
+        field.unwrap_or_default().trim()
     }
 }
 
