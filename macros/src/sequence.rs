@@ -618,7 +618,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     let plan = sequence.plan();
     let count = steps.len();
     let stages = steps.iter().map(Step::stage);
-    let conditions = steps.iter().filter_map(Step::train_condition);
+    let conditions = steps.iter().flat_map(Step::train_conditions);
 
     let Calls {
         inference,

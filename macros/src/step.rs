@@ -500,11 +500,11 @@ impl<'a> Step<'a> {
             quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
         let report = self.layer.extent.call(
             quote!(__sw::report_traits),
-            // Without its shape, which `report_shape` reports, it is unknown what the layer would
-            // have to compute.
+            // Without the shape that it is given, and its own, which `report_shape` reports, it is
+            // unknown what the layer would have to compute.
             quote!(
                 #text, #element, #sources, #fits, #layer,
-                #computes || !(#inferred.is_fine() && #shaped)
+                #computes || __sw::has_unknown(#dims_in) || !(#inferred.is_fine() && #shaped)
             ),
         );
         let report_shape = self.layer.extent.call(
@@ -647,12 +647,21 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes the condition under which the list can be trained, if the layer may have no backward
-    /// pass.
+    /// Writes the conditions under which the list can be trained: for each layer that may have no
+    /// backward pass, here or inside a block. Thus the compiler names that layer, and not the block.
     ///
     /// The lifetime means nothing: without it the compiler would refuse a condition that does not
     /// hold where it is written, and not where the network is trained.
-    pub fn train_condition(&self) -> Option<TokenStream> {
+    pub fn train_conditions(&self) -> Vec<TokenStream> {
+        if self.layer.block.is_some() {
+            let lists = self.sequences();
+            let steps = lists.iter().flat_map(Sequence::steps);
+            return steps.flat_map(|step| step.train_conditions()).collect();
+        }
+        if self.layer.builtin {
+            return Vec::new();
+        }
+
         let Step {
             called,
             shape_in,
@@ -660,8 +669,11 @@ impl<'a> Step<'a> {
             element,
             ..
         } = self;
-        may_lack_backward(self.layer)
-            .then(|| quote!(for<'__train> #called: __sw::Train<#shape_in, #shape_out, #element>))
+        let sources = self.layer.sources.len();
+        let probe = quote!(<__sw::Probe<#called, #shape_in, #shape_out, #element>>::NETWORK);
+        let by = quote!({ __sw::trained_by(#probe, #sources) });
+        let trains = quote!(__sw::Trains<#by, #shape_in, #shape_out, #element>);
+        vec![quote!(for<'__train> #called: #trains)]
     }
 
     /// Writes the type of the layer's parameters.

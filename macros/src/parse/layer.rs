@@ -418,6 +418,13 @@ fn sources_inside(input: ParseStream) -> Result<Vec<Ident>> {
 
 /// Parses the name of one output.
 fn source(input: ParseStream) -> Result<Ident> {
+    if input.peek(Ident) && input.peek2(Token![.]) {
+        let name = input.fork().parse::<Ident>()?;
+        return Err(input.error(format!(
+            "one of the outputs of `{name}` can't be read alone: write `{name}`, which gives all of \
+             them as a tuple, to a network with as many inputs, or return one output from `{name}`"
+        )));
+    }
     let is_layer = input.peek2(Token![<]) || input.peek2(syn::token::Paren);
     if !input.peek(Ident) || is_layer {
         return Err(input.error(
