@@ -108,7 +108,7 @@ pub struct SgdStep {
     pub momentum: f64,
     pub dampening: f64,
     pub nesterov: bool,
-    /// Whether this is the first step, before which there is no velocity.
+    /// True if this is the first step, before which there is no velocity.
     pub first: bool,
 }
 
