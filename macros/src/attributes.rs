@@ -66,6 +66,7 @@ impl Derives {
             serialize: Derived::Never,
             deserialize: Derived::Never,
         };
+
         for attr in attrs.iter_mut() {
             if sets_layout(attr) {
                 errors.push(Error::new(
@@ -74,6 +75,7 @@ impl Derives {
                 ));
                 continue;
             }
+
             // Some lints do not look at `repr(C)`, or at a second, folded network: what is expected
             // may not come.
             if attr.path().is_ident("expect")
@@ -81,6 +83,7 @@ impl Derives {
             {
                 list.path = parse_quote!(allow);
             }
+
             if attr.path().is_ident("derive") {
                 let kept = derives.take_from(&attr.meta, None, errors);
                 *attr = parse_quote!(#[#kept]);
@@ -99,6 +102,7 @@ impl Derives {
                 *attr = parse_quote!(#[cfg_attr(#(#kept),*)]);
             }
         }
+
         attrs.retain(|attr| !sets_layout(attr));
         derives
     }

@@ -47,7 +47,7 @@ pub struct Layer {
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
-    /// Whether the layer is built in. Any other type may lack the traits of layers.
+    /// True if the layer is built in. Any other type may lack the traits of layers.
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
@@ -56,12 +56,12 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
-    /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
+    /// True if a mistake in it was reported, so that its output is unknown. Its sizes are guesses
     /// then, from which its parameters have their names.
     pub mistaken: bool,
-    /// Whether a slip in it was noted, so that nothing else is reported.
+    /// True if a slip in it was noted, so that nothing else is reported.
     pub quiet: bool,
-    /// What it reads as it is written: ` <- (a, b)`, or nothing.
+    /// The outputs that it reads, as they are written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
 }
@@ -249,11 +249,13 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
+
             for size in sizes {
                 if !is_batch(size) {
                     whole_number(size, errors);
                     continue;
                 }
+
                 let others = sizes.iter().filter(|size| !is_batch(size));
                 let others: Vec<String> = others.map(written).collect();
                 let message = format!(

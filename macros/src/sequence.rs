@@ -31,7 +31,7 @@ pub struct ParamField<'a> {
     field: Ident,
     pub params: TokenStream,
     doc: String,
-    /// Whether the field may have to begin at a multiple of 64 bytes.
+    /// True if the field may have to begin at a multiple of 64 bytes.
     aligned: bool,
 }
 

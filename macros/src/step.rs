@@ -17,7 +17,7 @@ pub struct Sequence<'a> {
     pub element: &'a Ident,
     /// The subject of sentences about its input: "the network's input is".
     pub source: String,
-    /// Whether its input may be a tuple.
+    /// True if its input may be a tuple.
     pub tuple: bool,
 }
 
@@ -94,15 +94,15 @@ fn way_to(layers: &[Layer], index: usize) -> Vec<(&str, usize)> {
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
 struct Probes {
-    /// Whether it is a `ShapeRule`.
+    /// True if it is a `ShapeRule`.
     fits: TokenStream,
-    /// Whether it is a `Layer`.
+    /// True if it is a `Layer`.
     layer: TokenStream,
-    /// Whether it is a `Layer` with parameters.
+    /// True if it is a `Layer` with parameters.
     holds: TokenStream,
-    /// Whether it is `Infer`.
+    /// True if it is `Infer`.
     computes: TokenStream,
-    /// Whether it is `NamesOutput`.
+    /// True if it is `NamesOutput`.
     names_output: TokenStream,
 }
 
@@ -697,12 +697,14 @@ impl<'a> Step<'a> {
         let name = self.layer.tied.as_ref()?;
         let text = &self.layer.text;
         let base_name = name.to_string();
+
         let is_same = quote! {
             <__sw::Same<
                 <#own as __sw::Layer<#element>>::Params,
                 <#base as __sw::Layer<#element>>::Params,
             >>::IS_SAME
         };
+
         let report = Extent::of(name).call(
             quote!(__sw::report_tied),
             quote!(#text, #base_name, #is_same),

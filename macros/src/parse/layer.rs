@@ -305,6 +305,7 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
 fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
     let mut segments = Punctuated::new();
     let leading_colon = input.parse()?;
+
     loop {
         if !input.peek(Ident::peek_any) || input.peek(Token![_]) {
             return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
@@ -313,6 +314,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         if !input.peek(Token![::]) {
             break;
         }
+
         if input.peek3(Token![<]) {
             let name = segments.to_token_stream();
             let ahead = input.fork();
@@ -328,6 +330,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         }
         segments.push_punct(input.parse()?);
     }
+
     Ok(Path {
         leading_colon,
         segments,
