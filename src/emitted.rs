@@ -215,7 +215,8 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T>
 where
     L::Params: Parameters<T>,
 {
-    /// Whether the parameters are some. That they are not is reported where they are named.
+    /// True if the parameters implement `Parameters`. If they do not, that is reported where they
+    /// are named.
     pub const HOLDS: bool = true;
 }
 

@@ -199,7 +199,7 @@ pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
-/// Where this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
+/// If this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///

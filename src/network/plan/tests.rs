@@ -103,7 +103,7 @@ fn each_layer_reads_what_its_sources_wrote() {
     }
 }
 
-/// How often something was tested.
+/// The numbers of tests, by what they have tested.
 #[derive(Default)]
 struct Seen {
     segments: usize,
@@ -387,7 +387,7 @@ fn share(index: usize, source: usize, len: usize, dy: &[u64]) -> Vec<u64> {
         .collect()
 }
 
-/// What a backward for inputs leaves in `dy` for that for parameters.
+/// The contents of `dy` after a backward for inputs, as that for parameters reads them.
 fn left(dy: &[u64]) -> Vec<u64> {
     dy.iter().map(|&dy| hash([77, dy])).collect()
 }
@@ -527,7 +527,7 @@ fn part(first: usize, count: usize, len: usize) -> core::ops::Range<usize> {
     first * len..(first + count) * len
 }
 
-/// What a test works on.
+/// A list of layers with its plan, and the right outputs.
 struct Test<'a, const N: usize> {
     list: &'a List,
     plan: &'a Plan<N>,
