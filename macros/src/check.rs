@@ -428,15 +428,20 @@ fn understand(
         block,
         tied,
         sources,
-        arrow: match layer.sources.as_deref() {
-            None => String::new(),
-            Some([one]) => format!(" <- {one}"),
-            Some(several) => {
-                let names: Vec<String> = several.iter().map(Ident::to_string).collect();
-                format!(" <- ({})", names.join(", "))
-            }
-        },
+        arrow: arrow(layer.sources.as_deref()),
         role: Role::Layer,
+    }
+}
+
+/// Returns the sources of a layer as they are written.
+fn arrow(sources: Option<&[Ident]>) -> String {
+    match sources {
+        None => String::new(),
+        Some([one]) => format!(" <- {one}"),
+        Some(several) => {
+            let names: Vec<String> = several.iter().map(Ident::to_string).collect();
+            format!(" <- ({})", names.join(", "))
+        }
     }
 }
 

@@ -220,6 +220,7 @@ impl List {
             sources: vec![source(rng)],
             ..Node::EMPTY
         };
+
         match rng.random_range(0..10) {
             0 => node.flow = Flow::View,
             1 | 2 => {
@@ -255,6 +256,7 @@ impl List {
                 }
             }
         }
+
         if node.flow != Flow::Apart {
             node.len = self.len(node.sources[0]);
         }
@@ -282,6 +284,7 @@ impl List {
         for (bytes, &source) in source_bytes.iter_mut().zip(&node.sources) {
             *bytes = self.len(source) * self.unit;
         }
+
         Stage {
             flow: node.flow,
             output_kind: OutputKind::Values,
