@@ -154,6 +154,7 @@ mod memory;
 pub mod metrics;
 mod network;
 pub mod nn;
+mod numbered;
 #[cfg(feature = "std")]
 pub mod optim;
 mod params;

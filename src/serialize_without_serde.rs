@@ -5,10 +5,7 @@
 #[macro_export]
 macro_rules! __serialize {
     ($network:ident) => {
-        ::core::compile_error! {
-            "`Serialize` of a network needs the feature `serde`: \
-`cargo add shapewright --features serde`"
-        }
+        $crate::__needs_serde!("Serialize");
     };
 }
 
@@ -17,9 +14,20 @@ macro_rules! __serialize {
 #[macro_export]
 macro_rules! __deserialize {
     ($network:ident) => {
+        $crate::__needs_serde!("Deserialize");
+    };
+}
+
+/// Reports that a derive needs the feature.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_serde {
+    ($derive:literal) => {
         ::core::compile_error! {
-            "`Deserialize` of a network needs the feature `serde`: \
-`cargo add shapewright --features serde`"
+            ::core::concat!(
+                "`", $derive, "` of a network needs the feature `serde`: ",
+                "`cargo add shapewright --features serde`"
+            )
         }
     };
 }
