@@ -114,7 +114,7 @@ fn f(net: &Net) { let _ = net.fc2.bias; } //~ fc2
 //# struct_literal
 fn f() { let _ = Net {}; } //~
 //# calling
-fn f(net: &Net, x: &Tensor1<4>) { let _ = net(x); } //~ forward
+fn f(net: &Net, x: &Tensor1<4>) { let _ = net(x); } //~ expected function
 //# predict
 fn f(net: &Net, x: &Tensor1<4>) { let _ = net.forwrd(x); } //~ forward
 //# backward_without_gradient
@@ -143,7 +143,7 @@ fn f(x: &[Tensor3<8, 8, 2>]) { let _ = shapewright::plots::ImageGrid::new().add(
 //# must_use_trainer
 #![deny(unused_must_use)]
 fn f() {
-    Net::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).validate(&[], &[] as &[Label<3>]); //~ fit
+    Net::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).validate(&[Tensor1::zeros()], &[Label::<3>::default()]); //~ fit
 }
 //# must_use_pass
 #![deny(unused_must_use)]
