@@ -73,11 +73,11 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
     // long as its spans do not belong to the user's tokens.
     quote! {
+        #structure
+
         #(#conditions)*
         #[doc(hidden)]
         struct #fields_of;
-
-        #structure
 
         #(#conditions)*
         #deprecated

@@ -23,6 +23,8 @@ pub struct Found {
     then: Option<String>,
     /// What is to be said in place of how it is written.
     answer: Option<&'static str>,
+    /// The name, if it may be that of a layer of the user's own.
+    own: Option<String>,
 }
 
 /// An argument, with its name if it has one.
@@ -75,10 +77,12 @@ fn read(input: ParseStream) -> Option<Found> {
     let meant = match exact.or_else(|| words::find(&name)) {
         Some(builtin) => builtin,
         // `nn.GRU(8, 16)` is no layer of the user's own either.
-        None if dotted && prefix => return Some(Found::answered(
-            "this library has none like it; those that there are, and how one's own are written, \
+        None if dotted && prefix => {
+            return Some(Found::answered(
+                "this library has none like it; those that there are, and how one's own are written, \
              is in the documentation of `shapewright::nn`",
-        )),
+            ));
+        }
         None => return None,
     };
     let has_key = args.iter().any(|arg| arg.key.is_some());
@@ -99,7 +103,11 @@ fn read(input: ParseStream) -> Option<Found> {
             Brackets::Angle => exact.is_some() && translate::is_angle_habit(meant, &args),
             _ => !takes_arguments(meant) || translate::has_sizes(meant, &args) || keras,
         };
-    is_habit.then(|| Found::of(meant, args, keras))
+    let may_be_own = !prefix && words::may_be_own(&name);
+    is_habit.then(|| Found {
+        own: may_be_own.then_some(name),
+        ..Found::of(meant, args, keras)
+    })
 }
 
 /// Returns whether a layer may have parentheses without sizes before them.
@@ -226,12 +234,14 @@ fn skip_calls(input: ParseStream) -> Option<()> {
 
 /// Takes `[1, 32], [3, 3]` for `1, 32, [3, 3]`.
 fn flatten_first(args: &mut Vec<Arg>) {
-    let first = args.first().and_then(|arg| match arg.value.clone().into_iter().next() {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
-            Some(args_of(group.stream()))
-        }
-        _ => None,
-    });
+    let first = args
+        .first()
+        .and_then(|arg| match arg.value.clone().into_iter().next() {
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+                Some(args_of(group.stream()))
+            }
+            _ => None,
+        });
     if let Some(sizes) = first.filter(|_| args.len() > 1) {
         args.splice(..1, sizes);
     }
@@ -291,6 +301,7 @@ impl Found {
                 }
                 _ => None,
             },
+            own: None,
         }
     }
 
@@ -300,6 +311,7 @@ impl Found {
             text: None,
             then: None,
             answer: Some(answer),
+            own: None,
         }
     }
 
@@ -319,7 +331,12 @@ impl Found {
             .answer
             .map(|answer| format!("; {answer}"))
             .unwrap_or_default();
-        format!("`{found}` is written `{name}{text}{then}`{answer}")
+        let own = self
+            .own
+            .as_ref()
+            .map(|own| format!(" (for a layer of your own, write `self::{own}`)"))
+            .unwrap_or_default();
+        format!("`{found}` is written `{name}{text}{then}`{answer}{own}")
     }
 
     /// The layer as it is written here, at a position.

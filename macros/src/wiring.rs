@@ -331,9 +331,16 @@ pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
 /// Returns whether an attribute is written nearly as `#[tied(..)]` is.
 fn is_nearly_tied(attr: &Attribute) -> bool {
     attr.path().get_ident().is_some_and(|name| {
-        ["tie", "ties", "tied_to", "tied_with", "tied_weights", "shared"]
-            .iter()
-            .any(|near| name == near)
+        [
+            "tie",
+            "ties",
+            "tied_to",
+            "tied_with",
+            "tied_weights",
+            "shared",
+        ]
+        .iter()
+        .any(|near| name == near)
     })
 }
 
@@ -351,7 +358,9 @@ pub fn check_tied(layers: &mut [checked::Layer], errors: &mut Vec<Error>) {
         let message = if layers[index..].iter().any(is_base) {
             format!("`{name}` comes later: a layer shares the parameters of one before it")
         } else {
-            let fields = layers[..index].iter().filter_map(|layer| layer.field.as_ref());
+            let fields = layers[..index]
+                .iter()
+                .filter_map(|layer| layer.field.as_ref());
             let named: Vec<String> = fields.map(|field| format!("`{field}`")).collect();
             let those = match &named[..] {
                 [] => String::new(),

@@ -70,10 +70,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///
     /// # Panics
     /// Panics if there are not as many labels as outputs.
-    pub fn of<Out, L, T>(
-        outputs: &[Tensor<Out, T>],
-        labels: &[Out::Each<Out::Then<L>>],
-    ) -> Self
+    pub fn of<Out, L, T>(outputs: &[Tensor<Out, T>], labels: &[Out::Each<Out::Then<L>>]) -> Self
     where
         Out: ClassScores<N>,
         L: Copy,
@@ -118,8 +115,11 @@ impl<const N: usize> ConfusionMatrix<N> {
     }
 
     /// Counts a batch.
-    pub(super) fn add_batch<Out, M, T>(&mut self, outputs: &[Tensor<Out, T>], labels: &[Out::Each<M>])
-    where
+    pub(super) fn add_batch<Out, M, T>(
+        &mut self,
+        outputs: &[Tensor<Out, T>],
+        labels: &[Out::Each<M>],
+    ) where
         Out: Classes<Label = Label<N>>,
         M: MaybeLabel<N>,
         T: Element,

@@ -131,7 +131,11 @@ where
 {
     type Target = L::Target;
 
-    fn create_trainer<'a>(optimizer: O, loss: Self, _: AnOptimizer) -> Trainer<'a, N, O, Self, L::Target>
+    fn create_trainer<'a>(
+        optimizer: O,
+        loss: Self,
+        _: AnOptimizer,
+    ) -> Trainer<'a, N, O, Self, L::Target>
     where
         N: Trainable,
     {

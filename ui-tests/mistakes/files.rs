@@ -63,17 +63,17 @@ fn f(x: &Vec<Tensor1<4>>) -> Res<()> {
 }
 //# scaler_of_another_shape
 fn f(x: &[Tensor1<4>], test: &mut Vec<Tensor1<5>>) -> Res<()> {
-    StandardScaler::fit(x)?.transform(test); //~ Rank1<4>
+    StandardScaler::fit(x)?.transform(test); //~ expected samples of `Tensor<Rank1<4>
     Ok(())
 }
 //# scaler_without_question_mark
 fn f(x: &mut Vec<Tensor1<4>>) { StandardScaler::fit(x).transform(x); } //~ Result
 //# idx_of_signed_numbers
-fn f() { let _ = idx::images::<shapewright::tensor::Rank2<28, 28>, i32>("images"); } //~ i32
+fn f() { let _ = idx::images::<shapewright::tensor::Rank2<28, 28>, i32>("images"); } //~ a pixel can't be read as `i32`
 //# idx_without_a_type
 fn f() { let images = idx::images("images").unwrap(); } //~ type
 //# labels_from_floats
-fn f(y: &[f32]) { let _ = Label::<3>::from_numbers(y); } //~ f32
+fn f(y: &[f32]) { let _ = Label::<3>::from_numbers(y); } //~ `f32` is no type of whole numbers
 //# label_without_question_mark
 fn f() -> Label<3> { Label::new(1) } //~ Result
 //# labels_collected_without_results
@@ -108,7 +108,7 @@ fn f() { let _ = CosineAnnealingLr::new(100, 1e-3); } //~ swap
 //# schedule_of_the_optimizer
 fn f(net: &mut Net, x: &[Tensor1<4>], y: &[Label<3>]) {
     Net::trainer(Adam::new(1e-3), CrossEntropy)
-        .schedule(Adam::new(1e-3)) //~ Adam
+        .schedule(Adam::new(1e-3)) //~ Adam | `Schedule` is not implemented
         .fit(net, x, y)
         .unwrap();
 }

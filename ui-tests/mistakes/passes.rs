@@ -102,10 +102,10 @@ fn f(net: &Net, x: &Tensor1<4>) {
 //# generic_without_network
 fn f<N>(net: &N, x: &[Tensor<N::Input>]) {} //~ Input
 //# generic_classes
-fn f<N: Network>(net: &N, x: &[Tensor<N::Input, N::Element>]) { let _ = net.classes(x); } //~ Output
+fn f<N: Network>(net: &N, x: &[Tensor<N::Input, N::Element>]) { let _ = net.classes(x); } //~ N: Network<Output = Rank1<CLASSES>>
 //# generic_workspace_argument
 fn f<N: Network>(net: &N, x: &[Tensor<N::Input, N::Element>], w: &mut Workspace<N>) {
-    let mut own = N::workspace(); //~ Trainable
+    let mut own = N::workspace(); //~ has the bound `N: Trainable`
 }
 //# generic_loss
 fn f<N: Trainable, L>(net: &mut N, loss: L) {
@@ -113,7 +113,7 @@ fn f<N: Trainable, L>(net: &mut N, loss: L) {
 }
 //# generic_optimizer
 fn f<N: Trainable, O>(net: &mut N, optimizer: O) where Mse: Loss<N::Output, N::Element> {
-    let _ = N::trainer(optimizer, Mse); //~ Optimizer
+    let _ = N::trainer(optimizer, Mse); //~ has the bound `O: Optimizer + Sync`
 }
 //# dyn_network
 fn f(net: &dyn Network) {} //~ dyn

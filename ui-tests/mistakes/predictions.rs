@@ -103,7 +103,7 @@ fn f() { let _ = Adam::new(1); } //~ f64
 //# optimizer_without_state
 fn f(net: &mut Net, gradient: &Net) {
     let mut adam = Adam::new(1e-3);
-    adam.step(net, gradient); //~ state
+    adam.step(net, gradient); //~ .state::<Net>()
 }
 //# step_swapped
 fn f(net: &mut Net, gradient: &Net) {

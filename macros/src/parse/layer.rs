@@ -175,7 +175,9 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         None
     };
     if let Some(arrow) = merges_by.or_else(|| wrong_arrow(input).filter(|_| is_merge(&path))) {
-        slips.add(input.error(format!("what a layer reads is behind `<-`, and not `{arrow}`")));
+        slips.add(input.error(format!(
+            "what a layer reads is behind `<-`, and not `{arrow}`"
+        )));
         while !input.is_empty() && !input.peek(syn::token::Paren) {
             skip(input)?;
         }
@@ -236,7 +238,9 @@ fn refuse(input: ParseStream, name: Option<&Ident>) -> Result<()> {
             Some(name) if blocks::is_block(&name.to_string()) => {
                 format!("a block has no `:` before its braces: write `{name} {{ .. }}`")
             }
-            Some(name) => format!("layers in braces belong to a block: `{name}: Residual {{ .. }}`"),
+            Some(name) => {
+                format!("layers in braces belong to a block: `{name}: Residual {{ .. }}`")
+            }
             None => "layers in braces belong to a block, such as `Residual { .. }`".to_owned(),
         };
         return Err(input.error(way_out));
