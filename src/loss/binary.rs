@@ -34,6 +34,7 @@ pub struct BceWithLogits<W = ()> {
 }
 
 /// The loss with its defaults.
+#[doc(alias = "BCEWithLogitsLoss")]
 #[allow(non_upper_case_globals)]
 pub const BceWithLogits: BceWithLogits = BceWithLogits {
     reduction: Reduction::Mean,
@@ -193,7 +194,7 @@ loss! {
     /// assert!((loss - 0.490_415).abs() < 1e-6);
     /// assert!((gradients[0][0] + 1.0).abs() < 1e-6);
     /// ```
-    Bce {}
+    Bce as "BCELoss" {}
 }
 
 impl<Out: Shape, T: Element> Loss<Out, T> for Bce {

@@ -22,7 +22,7 @@ loss! {
     /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
     /// assert_eq!(gradients[0], Tensor1::from([-1.0, 0.0]));
     /// ```
-    KlDiv {
+    KlDiv as "KLDivLoss" {
         /// Sets whether the targets are log-probabilities as well; `false` by default.
         log_target: bool = false;
     }
@@ -40,7 +40,7 @@ loss! {
     /// let loss: f32 = PoissonNll.loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
     /// ```
-    PoissonNll {
+    PoissonNll as "PoissonNLLLoss" {
         /// Sets whether the outputs are logarithms of the means (`true`, the default) or the means
         /// themselves.
         log_input: bool = true;
@@ -74,7 +74,7 @@ loss! {
     /// assert!((loss - 1.193_147).abs() < 1e-6);
     /// assert_eq!(gradients[0].as_slice(), [-0.5, 0.0]);
     /// ```
-    GaussianNll {
+    GaussianNll as "GaussianNLLLoss" {
         /// Sets whether to add the term that does not depend on the outputs; `false` by default.
         full: bool = false;
         /// Sets the least variance; 1e-6 by default. Lower variances are replaced by it, but still

@@ -19,7 +19,7 @@ loss! {
     /// let loss: f32 = HingeEmbedding.loss(&distances, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (0.625, Tensor1::from([0.5, -0.5])));
     /// ```
-    HingeEmbedding {
+    HingeEmbedding as "HingeEmbeddingLoss" {
         /// Sets the distance that dissimilar samples should have at least; 1 by default.
         ///
         /// # Panics
@@ -45,7 +45,7 @@ loss! {
     /// let loss: f32 = MarginRanking.loss(&[pair], &[Tensor1::from([1.0])], &mut gradients);
     /// assert_eq!((loss, gradients[0].as_slice()), (1.5, &[-1.0, 1.0][..]));
     /// ```
-    MarginRanking {
+    MarginRanking as "MarginRankingLoss" {
         /// Sets the difference that the two should have at least; 0 by default.
         ///
         /// # Panics
@@ -71,7 +71,7 @@ loss! {
     /// let loss: f32 = CosineEmbedding.loss(&[pair], &[1.0], &mut gradients);
     /// assert!((loss - 0.292_893).abs() < 1e-6);
     /// ```
-    CosineEmbedding {
+    CosineEmbedding as "CosineEmbeddingLoss" {
         /// Sets the cosine above which dissimilar vectors are too similar, from -1 to 1; 0 by
         /// default.
         ///
@@ -99,7 +99,7 @@ loss! {
     /// assert!((loss - 1.5).abs() < 1e-5);
     /// assert_eq!(gradients[0].as_slice(), [0.0, 1.0, -1.0]);
     /// ```
-    TripletMargin {
+    TripletMargin as "TripletMarginLoss" {
         /// Sets the distance by which the negative should be farther away; 1 by default.
         ///
         /// # Panics

@@ -24,7 +24,7 @@ mod regression;
 
 pub use binary::{Bce, BceWithLogits};
 #[cfg(feature = "std")]
-pub(crate) use classes::{Classes, MaybeLabel};
+pub(crate) use classes::{ClassScores, Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 #[cfg(feature = "alloc")]
 pub use classify::Classify;
@@ -262,11 +262,11 @@ impl Reduction {
 }
 
 /// Declares a loss: the struct of its options, the constant with their defaults, and a method that
-/// sets each option.
+/// sets each option. The compiler suggests it for PyTorch's name, which is its alias.
 macro_rules! loss {
     (
         $(#[$doc:meta])*
-        $name:ident {
+        $name:ident as $pytorch:literal {
             $(
                 $(#[$option_doc:meta])*
                 $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;
@@ -281,6 +281,7 @@ macro_rules! loss {
         }
 
         /// The loss with its defaults.
+        #[doc(alias = $pytorch)]
         #[allow(non_upper_case_globals)]
         pub const $name: $name = $name { reduction: Reduction::Mean, $($option: $default,)* };
 
