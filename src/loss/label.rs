@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::memory::Flat;
 use crate::nn::Index;
-use crate::tensor::{Element, Tensor1};
+use crate::tensor::{Element, Tensor1, try_from_whole_numbers};
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
@@ -15,6 +15,7 @@ use crate::tensor::{Element, Tensor1};
 /// use shapewright::loss::Label;
 /// let labels = Label::<3>::from_numbers(&[0u8, 2, 1])?;
 /// assert_eq!(labels[1].index(), 2);
+/// assert_eq!(labels[1], Label::try_from(2_i64)?);
 /// let error = Label::<3>::from_numbers(&[0u8, 3]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
@@ -39,13 +40,18 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// Returns an error if there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
-        if class < CLASSES && class <= u32::MAX as usize {
+        Self::checked(class as i128, None)
+    }
+
+    /// Returns the class with this number. `position` is for the error.
+    pub(crate) const fn checked(class: i128, position: Option<usize>) -> Result<Self, LabelError> {
+        if class >= 0 && class < CLASSES as i128 && class <= u32::MAX as i128 {
             Ok(Label(class as u32))
         } else {
             Err(LabelError {
-                class: class as i128,
+                class,
                 classes: CLASSES,
-                position: None,
+                position,
             })
         }
     }
@@ -56,13 +62,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     }
 }
 
-impl<const CLASSES: usize> TryFrom<usize> for Label<CLASSES> {
-    type Error = LabelError;
-
-    fn try_from(class: usize) -> Result<Self, LabelError> {
-        Label::new(class)
-    }
-}
+try_from_whole_numbers!(Label, LabelError);
 
 impl<const CLASSES: usize> From<Label<CLASSES>> for usize {
     fn from(label: Label<CLASSES>) -> usize {
