@@ -17,16 +17,11 @@ use crate::tensor::{BF16, Dims, F16, Scalar, Shape, Tensor};
 /// a number, a tuple of tensors as an array of its tensors. (Feature `serde`.)
 ///
 /// ```
-/// # #[cfg(feature = "serde")]
-/// # fn main() -> Result<(), serde_json::Error> {
 /// use shapewright::Tensor2;
 /// let text = serde_json::to_string(&Tensor2::from([[1.0, 2.5], [3.0, 4.0]]))?;
 /// assert_eq!(text, "[[1.0,2.5],[3.0,4.0]]");
 /// assert_eq!(serde_json::from_str::<Tensor2<2, 2>>(&text)?[[0, 1]], 2.5);
-/// # Ok(())
-/// # }
-/// # #[cfg(not(feature = "serde"))]
-/// # fn main() {}
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 impl<S: Shape, T: Scalar + Serialize> Serialize for Tensor<S, T> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -53,25 +48,15 @@ impl<'de, S: Shape, T: Scalar + Deserialize<'de>> Deserialize<'de> for Tensor<S,
 
 /// Reading with serde to the heap (feature `serde`), without touching the stack.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
-    /// Reads a tensor to the heap.
+    /// Reads a tensor to the heap: for a field, `#[serde(deserialize_with =
+    /// "Tensor::deserialize_boxed")]`.
     ///
     /// ```
-    /// # #[cfg(feature = "serde")]
-    /// # fn main() -> Result<(), serde_json::Error> {
     /// use shapewright::prelude::*;
-    /// #[derive(serde::Deserialize)]
-    /// struct Scene {
-    ///     #[serde(deserialize_with = "Tensor::deserialize_boxed")]
-    ///     depth: Box<Tensor2<2, 3>>,
-    ///     class: Label<10>,
-    /// }
-    /// let scene: Scene =
-    ///     serde_json::from_str(r#"{"depth": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "class": 7}"#)?;
-    /// assert_eq!((scene.depth[[1, 0]], scene.class.index()), (4.0, 7));
-    /// # Ok(())
-    /// # }
-    /// # #[cfg(not(feature = "serde"))]
-    /// # fn main() {}
+    /// let mut json = serde_json::Deserializer::from_str("[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]");
+    /// let depth: Box<Tensor2<2, 3>> = Tensor::deserialize_boxed(&mut json)?;
+    /// assert_eq!(depth[[1, 0]], 4.0);
+    /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
     /// # Errors
