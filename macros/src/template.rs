@@ -2,16 +2,18 @@
 //! `struct Small = Mlp<4>;` is the network that it gives for these sizes.
 //!
 //! A template becomes a macro of the same name, which writes the definition with the sizes in their
-//! places: constants of generic types can't be computed in types. The mistakes that need no sizes
+//! places: constants of generic types can't be computed in types. A type of that name takes the calls
+//! that mean a network, with a sentence. The mistakes that need no sizes
 //! are reported at the template, those in shapes at its layers, once for each network.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, GenericParam, Generics, Path, Result, Token, Visibility};
 
 use crate::parse::{Definition, tokens};
+use crate::spans::ours;
 use crate::{check, fold, generics, mistake};
 
 /// A definition with generic sizes.
@@ -91,11 +93,13 @@ impl Template {
             body,
         } = self;
 
+        // In the span of this macro, no lint calls what is emitted unused.
+        let span = ours(name.span());
         let definition = if errors.is_empty() {
             let body = with_variables(body, &sizes);
-            quote!(#(#attrs)* $($head)* #body)
+            quote_spanned!(span=> #(#attrs)* $($head)* #body)
         } else {
-            quote!($($head)* = !)
+            quote_spanned!(span=> $($head)* = !)
         };
         let takes = Literal::string(&format!(
             "`{name}` takes {} size{}, `{name}<{}>`, but ",
@@ -103,23 +107,43 @@ impl Template {
             if sizes.len() == 1 { "" } else { "s" },
             names(&sizes),
         ));
-        let vis = match vis {
-            // What is visible outside of the crate would have to be a macro of the crate's root.
+        // What is visible outside of the crate would have to be a macro of the crate's root.
+        let macro_vis = match &vis {
             Visibility::Public(_) => quote!(pub(crate)),
             other => other.to_token_stream(),
         };
 
-        let mut tokens = quote! {
-            macro_rules! #name {
-                ({ $($head:tt)* } $written:literal #($ #sizes:tt)*) => {
-                    #library::network! { #definition }
-                };
-                ({ $($head:tt)* } $written:literal $($other:tt)*) => {
-                    #library::network! { $($head)* = ! #takes $written }
-                };
+        let ours = Ident::new(&name.to_string(), span);
+        let module = Ident::new(&format!("__{name}"), span);
+        let docs = attrs.iter().filter(|attr| attr.path().is_ident("doc"));
+        let mut tokens = quote_spanned! {span=>
+            #[doc(hidden)]
+            mod #module {
+                macro_rules! #ours {
+                    ({ $($head:tt)* } $written:literal #($ #sizes:tt)*) => {
+                        #library::network! { #definition }
+                    };
+                    ({ $($head:tt)* } $written:literal $($other:tt)*) => {
+                        #library::network! { $($head)* = ! #takes $written }
+                    };
+                }
+                pub(crate) use #ours;
             }
-            #[allow(unused_imports)]
-            #vis use #name;
+            #macro_vis use #module::#ours;
+
+            #(#docs)*
+            #vis struct #ours<#(const #sizes: #emitted::usize),*>(#emitted::Infallible);
+
+            impl<#(const #sizes: #emitted::usize),*> #ours<#(#sizes),*> {
+                #[doc(hidden)]
+                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::Instance {
+                    <Self as #emitted::Instance>::off()
+                }
+                #[doc(hidden)]
+                pub fn zeros() -> Self where Self: #emitted::Instance {
+                    <Self as #emitted::Instance>::off()
+                }
+            }
         };
         tokens.extend(errors.iter().map(|error| mistake::report(error, emitted)));
         tokens
@@ -185,11 +209,14 @@ impl Instance {
         let (attrs, vis, name) = head(input)?;
         input.parse::<Token![=]>()?;
         let template = Path::parse_mod_style(input)?;
-        input.parse::<Token![<]>()?;
+        let has_sizes = input.parse::<Option<Token![<]>>()?.is_some();
+        if !has_sizes && !input.is_empty() && !input.peek(Token![;]) {
+            return Err(input.error("no template"));
+        }
 
         let mut sizes = TokenStream::new();
         let mut depth = 0;
-        while depth > 0 || !input.peek(Token![>]) {
+        while has_sizes && (depth > 0 || !input.peek(Token![>])) {
             let token = tokens::skip(input)?;
             match &token {
                 TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
@@ -198,7 +225,9 @@ impl Instance {
             }
             sizes.extend([token]);
         }
-        input.parse::<Token![>]>()?;
+        if has_sizes {
+            input.parse::<Token![>]>()?;
+        }
 
         input.parse::<Option<Token![;]>>()?;
         let error = (!input.is_empty()).then(|| {
@@ -239,6 +268,7 @@ impl Instance {
         }
 
         let written = Literal::string(&match sizes.len() {
+            0 => "none is written".to_owned(),
             1 => "1 is written".to_owned(),
             count => format!("{count} are written"),
         });
@@ -257,6 +287,6 @@ fn as_one_token(size: TokenStream) -> TokenTree {
     }
     let span = size.span();
     let mut group = Group::new(Delimiter::Parenthesis, size);
-    group.set_span(crate::spans::ours(span));
+    group.set_span(ours(span));
     group.into()
 }

@@ -15,6 +15,7 @@ network! {
     struct Fitting<const N: usize>: [N] -> [3] { Linear<_, 3> }
 }
 network! { struct TooMany = Fitting<2, 3> }
+network! { struct NoSizes = Fitting; }
 network! { struct MoreBehind = Fitting<2> { Relu } }
 network! { struct Fits = Fitting<2>; }
 
@@ -39,7 +40,12 @@ fn main() {
     Inferred::zeros();
     NoNumber::zeros();
     TooMany::zeros();
+    NoSizes::zeros();
     MoreBehind::zeros();
     Fits::zeros();
     OfMisspelt::zeros();
+
+    // A template is not.
+    Mlp::<2, 3>::zeros();
+    Fitting::init(&mut shapewright::rng(0));
 }
