@@ -196,7 +196,7 @@ pub use limits::Limits;
 pub use memory::OutOfMemory;
 pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
 #[doc(hidden)]
-pub use network::{InputOf, OutputOf};
+pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
 pub use network::{Pass, Workspace};
 pub use params::Parameters;
