@@ -82,8 +82,8 @@ network! { struct Mlp<const N: usize>: [N] -> [4] {
 network! { struct Net = Mlp<5>; }
 fn main() { let _ = Net::init(&mut shapewright::rng(0)); }
 //# template_with_another_output
-network! { struct Mlp<const N: usize>: [N] -> [4] {
-    Linear<_, N>, //~ [4] | [5]
+network! { struct Mlp<const N: usize>: [N] -> [4] { //~ [4] | [5]
+    Linear<_, N>,
 } }
 network! { struct Net = Mlp<5>; }
 //# option_of_another_name
