@@ -1,4 +1,8 @@
-//! serde's traits for networks: a map from the names of parameter tensors to their numbers.
+//! serde's traits: for networks, a map from the names of parameter tensors to their numbers; for
+//! tensors, labels and indices, see the modules.
+
+mod numbers;
+mod tensor;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -92,7 +96,7 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __serialize {
-    ($network:ident) => {
+    ($network:ident, $($missing:tt)*) => {
         impl $crate::serialize::Serialize for $network {
             fn serialize<S: $crate::serialize::Serializer>(
                 &self,
@@ -108,7 +112,7 @@ macro_rules! __serialize {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __deserialize {
-    ($network:ident) => {
+    ($network:ident, $($missing:tt)*) => {
         impl<'de> $crate::serialize::Deserialize<'de> for $network {
             fn deserialize<D: $crate::serialize::Deserializer<'de>>(
                 deserializer: D,

@@ -14,6 +14,7 @@ use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::habits;
+use crate::options;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
@@ -91,8 +92,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         mut attrs,
         vis,
         name,
-        input,
-        output,
+        mut input,
+        mut output,
         element,
         layers,
         errors: _,
@@ -101,8 +102,10 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     layers
         .iter_mut()
         .for_each(|layer| refuse_itself(&name, layer, errors));
-    check_ends(&input, "input", errors);
-    check_ends(&output, "output", errors);
+    for (ends, what) in [(&mut input, "input"), (&mut output, "output")] {
+        check_ends(ends, what, errors);
+        forget_wrong_sizes(&mut ends.sizes);
+    }
     let derives = Derives::take(&mut attrs, errors);
 
     let inputs = match &input.names[..] {
@@ -184,10 +187,13 @@ fn outputs(
     }
 
     let mut numbers = Vec::new();
+    let errors_before = errors.len();
     for name in &output.names {
         let is_name = |layer: &parse::Layer| layer.name.as_ref() == Some(name);
         match layers.iter().rposition(is_name) {
             Some(layer) => numbers.push(inputs + layer + 1),
+            // A name that is there twice has another one.
+            None if errors_before > 0 => {}
             None => {
                 let message = format!(
                     "no layer is called `{name}`, and an output has the name of the layer that \
@@ -276,6 +282,20 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     }
 }
 
+/// Makes a shape unknown that has a size which is no whole number: it has been reported.
+fn forget_wrong_sizes(shape: &mut parse::Sizes) {
+    let is_wrong = |size: &TokenStream| {
+        let mut found = Vec::new();
+        whole_number(size, &mut found);
+        !found.is_empty()
+    };
+    match &mut shape.kind {
+        SizesKind::Axes(sizes) if sizes.iter().any(is_wrong) => shape.kind = SizesKind::Unknown,
+        SizesKind::Tuple(shapes) => shapes.iter_mut().for_each(forget_wrong_sizes),
+        SizesKind::Axes(_) | SizesKind::Unknown => {}
+    }
+}
+
 /// Returns whether a size stands for any number of samples, as in other libraries.
 pub fn is_batch(size: &TokenStream) -> bool {
     matches!(size.to_string().as_str(), "_" | "None" | "- 1" | "-1")
@@ -335,9 +355,16 @@ fn understand(
             "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
             _ => "",
         };
+        // A number in `Repeat<..>` is how often; what else is written there or in parentheses is a
+        // layer.
+        let times = match &layer.generics[..] {
+            [Generic::Other(times)] if written_path == "Repeat" => format!("<{}>", written(times)),
+            _ if written_path == "Repeat" => "<3>".to_owned(),
+            _ => String::new(),
+        };
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}`{or} (for a layer of \
-             your own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{written_path}{times} {{ .. }}`{or} (for a \
+             layer of your own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
@@ -581,6 +608,27 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         }
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
+            if options::is_of_any(tokens) {
+                let layer = written(&layer.path.to_token_stream());
+                let option = written(tokens);
+                let message = format!(
+                    "`{option}` is an option, which only a layer of the library under its own name \
+                     has: if `{layer}` is another name for one, write its own (for a type of your \
+                     own, write `self::{option}`)"
+                );
+                errors.push(Error::new(tokens.span(), message));
+            }
+
+            if has_placeholder(tokens) {
+                errors.push(Error::new(
+                    tokens.span(),
+                    format!(
+                        "`_` stands for a size of a layer itself: `{}` in `<..>` can have none; \
+                         layers stand in the list, one after another",
+                        written(tokens)
+                    ),
+                ));
+            }
 
             // Types stay as they are; everything else becomes a constant expression.
             let is_type = syn::parse2::<syn::GenericArgument>(tokens.clone()).is_ok();
@@ -594,6 +642,15 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
 
     let generics = layer.generics.iter().map(argument).collect();
     (errors.len() == errors_before).then_some(generics)
+}
+
+/// Returns whether tokens contain `_`.
+fn has_placeholder(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "_",
+        TokenTree::Group(group) => has_placeholder(&group.stream()),
+        _ => false,
+    })
 }
 
 /// Reports a literal that can't be a size.

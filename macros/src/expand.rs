@@ -73,11 +73,11 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
     // long as its spans do not belong to the user's tokens.
     quote! {
+        #structure
+
         #(#conditions)*
         #[doc(hidden)]
         struct #fields_of;
-
-        #structure
 
         #(#conditions)*
         #deprecated
@@ -224,9 +224,24 @@ fn debug(network: &Network) -> TokenStream {
 /// macros that do it report that.
 fn serde(network: &Network) -> TokenStream {
     let Network { name, derives, .. } = network;
-    let place = Extent::of(name).first;
-    let serialize = quote_spanned!(place=> __sw::serialize! { #name });
-    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name });
+    let Some(place) = derives.serde_at else {
+        return TokenStream::new();
+    };
+    let extent = Extent {
+        first: place,
+        last: place,
+    };
+    let report = |name: &str| {
+        let text = format!(
+            "`{name}` of a network needs the feature `serde`: `cargo add shapewright --features \
+             serde`"
+        );
+        extent.call(quote!(__sw::mistake), quote!(#text))
+    };
+    let missing = report("Serialize");
+    let serialize = quote_spanned!(place=> __sw::serialize! { #name, #missing });
+    let missing = report("Deserialize");
+    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name, #missing });
     let serialize = derives.serialize.item(serialize);
     let deserialize = derives.deserialize.item(deserialize);
     quote!(#serialize #deserialize)

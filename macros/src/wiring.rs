@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Error, Ident};
+use syn::{Attribute, Error, Ident};
 
 use crate::blocks;
 use crate::check::{self as checked, written};
@@ -318,7 +318,13 @@ pub fn is_merge(layer: &Layer) -> bool {
 
 /// Removes `#[tied(name)]` from a layer's attributes, and returns the name.
 pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
+    if let Some(attr) = layer.attrs.iter().find(|attr| is_nearly_tied(attr)) {
+        let message = "a layer that shares the parameters of another has the attribute \
+                       `#[tied(name)]`";
+        errors.push(Error::new_spanned(attr, message));
+    }
     let attrs = core::mem::take(&mut layer.attrs).into_iter();
+    let attrs = attrs.filter(|attr| !is_nearly_tied(attr));
     let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("tied"));
     layer.attrs = others;
 
@@ -332,6 +338,22 @@ pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
             None
         }
     }
+}
+
+/// Returns whether an attribute is written nearly as `#[tied(..)]` is.
+fn is_nearly_tied(attr: &Attribute) -> bool {
+    attr.path().get_ident().is_some_and(|name| {
+        [
+            "tie",
+            "ties",
+            "tied_to",
+            "tied_with",
+            "tied_weights",
+            "shared",
+        ]
+        .iter()
+        .any(|near| name == near)
+    })
 }
 
 /// Reports layers that are tied to something else than an earlier layer with parameters.
@@ -348,8 +370,16 @@ pub fn check_tied(layers: &mut [checked::Layer], errors: &mut Vec<Error>) {
         let message = if layers[index..].iter().any(is_base) {
             format!("`{name}` comes later: a layer shares the parameters of one before it")
         } else {
+            let fields = layers[..index]
+                .iter()
+                .filter_map(|layer| layer.field.as_ref());
+            let named: Vec<String> = fields.map(|field| format!("`{field}`")).collect();
+            let those = match &named[..] {
+                [] => String::new(),
+                _ => format!("; there is {}", named.join(", ")),
+            };
             format!(
-                "no layer before this one is called `{name}` and has parameters of its own; \
+                "no layer before this one is called `{name}` and has parameters of its own{those}; \
                  `#[tied(..)]` names the layer whose parameters this one shares"
             )
         };

@@ -45,11 +45,17 @@ network! {
     #[derive(Default)] //~ init
     struct Net: [4] -> [4] { Linear<_, 4> }
 }
-//# derive_serialize
+//# derive_serialize without serde
 network! {
-    #[derive(Serialize)] //~ Serialize
+    #[derive(Serialize)] //~ feature `serde`
     struct Net: [4] -> [4] { Linear<_, 4> }
 }
+//# derive_serialize_and_deserialize without serde
+network! {
+    #[derive(Serialize, Deserialize)]
+    struct Net: [4] -> [4] { Linear<_, 4> }
+}
+//~! 2
 //# derive_of_the_trait
 network! {
     #[derive(Network)] //~ Network
@@ -62,9 +68,9 @@ network! {
 }
 //# generic
 network! {
-    struct Net<const N: usize>: [N] -> [4] { Linear<_, 4> } //~ generic
+    struct Net<const N: usize>: [N] -> [4] { Linear<_, 4> }
 }
-fn main() { let _ = Net::init(&mut shapewright::rng(0)); }
+fn main() { let _ = Net::<4>::init(&mut shapewright::rng(0)); } //~ Net<4> | struct Small = Net<4>
 //# generic_number
 network! {
     struct Net<T>: [4] -> [4] { Linear<_, 4> } //~ as f64
