@@ -109,12 +109,13 @@
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
-//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and those of the crate `image` |
+//! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
-//! | `serde` | `Serialize` and `Deserialize` in the derives of a network |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, for tensors, labels and indices |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -152,8 +153,12 @@ pub mod loss;
 mod memory;
 #[cfg(feature = "std")]
 pub mod metrics;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod missing;
 mod network;
 pub mod nn;
+mod numbered;
 #[cfg(feature = "std")]
 pub mod optim;
 mod params;
@@ -199,7 +204,7 @@ pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
-/// Where this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
+/// If this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -282,34 +287,45 @@ pub use shapewright_macros::Parameters;
 ///   ([`Inputs`](ext::Inputs)). Every output has a reader.
 /// - **Several inputs and outputs.** `(tokens: [64], mask: [64]) -> (value: [1], policy: [2])` has
 ///   2 to 4 of each. Layers read the inputs by their names, and an output has the name of the layer
-///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`.
+///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`. Inside another network, one
+///   with several inputs reads an output for each of them: `critic: Critic <- (state, action)`.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 ///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
 ///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
 /// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
-///   Pad<1>>` or `shapewright::nn::Conv2d<..>`, and without options under another name, `use
-///   shapewright::nn::Linear as Dense`. A layer of your own in a module that is called `nn` too is
+///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, `use shapewright::nn::Linear as
+///   Dense`, it has sizes and no options; [`LayerNorm`](nn::LayerNorm), [`RmsNorm`](nn::RmsNorm) and
+///   [`Reshape`](nn::Reshape) keep their names. A layer of your own in a module that is called `nn` too is
 ///   written `self::nn::Own`. The crate may have another name, and may come through another crate.
-/// - **Several sizes.** A network has no generic parameters; a macro of your own defines one for
-///   each size, and functions are generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
+/// - **Several sizes.** A definition with sizes as generic parameters is a template. `struct Small =
+///   Mlp<4, 3>` is the network that it gives for these sizes, with a name of its own; functions are
+///   generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
 ///
 ///   ```
 ///   use shapewright::prelude::*;
-///   macro_rules! mlp {
-///       ($name:ident, $inputs:expr, $hidden:expr, $classes:expr) => {
-///           network! {
-///               pub struct $name: [$inputs] -> [$classes] {
-///                   Linear<_, { $hidden }>, Relu, Linear<_, { $classes }>
-///               }
-///           }
-///       };
+///
+///   network! {
+///       struct Mlp<const IN: usize, const HIDDEN: usize, const OUT: usize>: [IN] -> [OUT] {
+///           Linear<_, HIDDEN>,
+///           Relu,
+///           Linear<_, OUT>,
+///       }
 ///   }
-///   mlp!(Small, 4, 8, 3);
-///   mlp!(Large, 784, 2 * 64, 10);
+///   network! { struct Small = Mlp<4, 8, 3>; }
+///   network! {
+///       #[derive(Clone)]
+///       pub struct Large = Mlp<784, { 2 * 64 }, 10>;
+///   }
+///
 ///   fn parameters<N: Network>(_: &N) -> usize { N::PARAMS }
 ///   assert_eq!(parameters(&*Small::zeros()), 67);
+///   assert_eq!(Large::NAME, "Large");
 ///   ```
+///
+///   Shapes are checked for each network, as the sizes decide. The attributes of a template are those
+///   of all its networks. It is a macro, and thus known in its crate and not outside; its layers are
+///   found where the network is.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
@@ -360,6 +376,9 @@ pub mod prelude {
     };
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
+    #[cfg(all(not(feature = "safetensors"), feature = "std"))]
+    #[doc(hidden)]
+    pub use crate::missing::SaveLoad;
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,

@@ -69,6 +69,7 @@ impl Derives {
             deserialize: Derived::Never,
             serde_at: None,
         };
+
         for attr in attrs.iter_mut() {
             if sets_layout(attr) {
                 errors.push(Error::new(
@@ -77,6 +78,7 @@ impl Derives {
                 ));
                 continue;
             }
+
             // Some lints do not look at `repr(C)`, or at a second, folded network: what is expected
             // may not come.
             if attr.path().is_ident("expect")
@@ -84,6 +86,7 @@ impl Derives {
             {
                 list.path = parse_quote!(allow);
             }
+
             if attr.path().is_ident("derive") {
                 let kept = derives.take_from(&attr.meta, None, errors);
                 *attr = parse_quote!(#[#kept]);
@@ -102,6 +105,7 @@ impl Derives {
                 *attr = parse_quote!(#[cfg_attr(#(#kept),*)]);
             }
         }
+
         attrs.retain(|attr| !sets_layout(attr));
         derives
     }

@@ -14,6 +14,7 @@ use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::habits;
+use crate::options;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
@@ -47,7 +48,7 @@ pub struct Layer {
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
-    /// Whether the layer is built in. Any other type may lack the traits of layers.
+    /// True if the layer is built in. Any other type may lack the traits of layers.
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
@@ -56,12 +57,12 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
-    /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
+    /// True if a mistake in it was reported, so that its output is unknown. Its sizes are guesses
     /// then, from which its parameters have their names.
     pub mistaken: bool,
-    /// Whether a slip in it was noted, so that nothing else is reported.
+    /// True if a slip in it was noted, so that nothing else is reported.
     pub quiet: bool,
-    /// What it reads as it is written: ` <- (a, b)`, or nothing.
+    /// The outputs that it reads, as they are written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
 }
@@ -254,11 +255,13 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
+
             for size in sizes {
                 if !is_batch(size) {
                     whole_number(size, errors);
                     continue;
                 }
+
                 let others = sizes.iter().filter(|size| !is_batch(size));
                 let others: Vec<String> = others.map(written).collect();
                 let message = format!(
@@ -452,15 +455,20 @@ fn understand(
         block,
         tied,
         sources,
-        arrow: match layer.sources.as_deref() {
-            None => String::new(),
-            Some([one]) => format!(" <- {one}"),
-            Some(several) => {
-                let names: Vec<String> = several.iter().map(Ident::to_string).collect();
-                format!(" <- ({})", names.join(", "))
-            }
-        },
+        arrow: arrow(layer.sources.as_deref()),
         role: Role::Layer,
+    }
+}
+
+/// Returns the sources of a layer as they are written.
+fn arrow(sources: Option<&[Ident]>) -> String {
+    match sources {
+        None => String::new(),
+        Some([one]) => format!(" <- {one}"),
+        Some(several) => {
+            let names: Vec<String> = several.iter().map(Ident::to_string).collect();
+            format!(" <- ({})", names.join(", "))
+        }
     }
 }
 
@@ -600,6 +608,16 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         }
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
+            if options::is_of_any(tokens) {
+                let layer = written(&layer.path.to_token_stream());
+                let option = written(tokens);
+                let message = format!(
+                    "`{option}` is an option, which only a layer of the library under its own name \
+                     has: if `{layer}` is another name for one, write its own (for a type of your \
+                     own, write `self::{option}`)"
+                );
+                errors.push(Error::new(tokens.span(), message));
+            }
 
             if has_placeholder(tokens) {
                 errors.push(Error::new(

@@ -21,7 +21,7 @@ pub struct Found {
     text: Option<String>,
     /// Layers behind it.
     then: Option<String>,
-    /// What is to be said in place of how it is written.
+    /// A further sentence of the answer.
     answer: Option<&'static str>,
     /// The name, if it may be that of a layer of the user's own.
     own: Option<String>,
@@ -143,9 +143,11 @@ fn chain(input: ParseStream) -> Option<(String, bool, bool)> {
         "candle_nn",
         "x",
     ];
+
     let mut name = Ident::parse(input).ok()?.unraw().to_string();
     let mut prefix = false;
     let mut dotted = false;
+
     loop {
         let dot = input.peek(Token![.]);
         let colons = input.peek(Token![::]) && !input.peek3(Token![<]);
@@ -163,6 +165,7 @@ fn chain(input: ParseStream) -> Option<(String, bool, bool)> {
         if colons && !MODULES.contains(&name.as_str()) && !prefix {
             return None;
         }
+
         dotted |= dot;
         prefix = true;
         if dot {

@@ -56,56 +56,15 @@ pub fn resolve(
         sources.push(found.ok_or(before + index));
     }
     check_names(layers, inputs, errors);
+
     // A wrong name of an output is reported where the outputs are joined.
     let is_named = |output: &Ident| {
         let name = output.unraw().to_string();
         names.contains(&Some(name))
     };
     let is_known = sources.iter().all(Result::is_ok) && !layers.iter().any(|layer| layer.slipped);
-    if !errors.is_empty() || !is_known || !outputs.iter().all(is_named) {
-        return sources;
-    }
-
-    // Everything has a reader.
-    let is_read = |number: usize| {
-        sources
-            .iter()
-            .flatten()
-            .flatten()
-            .any(|&source| source == number)
-    };
-    if let Inputs::Several(names) = inputs {
-        for (index, name) in names.iter().enumerate() {
-            if !is_read(index + 1) {
-                let message = format!(
-                    "no layer reads the input `{name}`; write `<- {name}` behind one that is to \
-                     read it, or remove the input"
-                );
-                errors.push(Error::new(name.span(), message));
-            }
-        }
-    }
-    for (index, layer) in layers.iter().enumerate() {
-        let is_output = match &names[index] {
-            _ if outputs.is_empty() => index + 1 == layers.len(),
-            Some(name) => outputs.iter().any(|output| output.unraw() == name),
-            None => false,
-        };
-        if !is_output && !is_read(before + index + 1) {
-            let text = whole(layer, &layer.tokens);
-            let way_out = match &layer.name {
-                Some(name) => format!("write `<- {name}` behind one"),
-                None => "give it a name and write `<- name` behind one".to_owned(),
-            };
-            let message = format!(
-                "no layer reads what `{text}` gives; {way_out} that is to read it, or remove the \
-                 layer"
-            );
-            errors.push(Error::new(
-                crate::spans::Extent::of(&layer.tokens).first,
-                message,
-            ));
-        }
+    if errors.is_empty() && is_known && outputs.iter().all(is_named) {
+        scope.check_readers(layers, &sources, outputs, errors);
     }
     sources
 }
@@ -203,6 +162,59 @@ impl Scope<'_> {
             .map(|source| self.number(index, source, errors))
             .collect();
         found.into_iter().collect()
+    }
+
+    /// Reports inputs and outputs that nobody reads.
+    fn check_readers(
+        &self,
+        layers: &[Layer],
+        sources: &[Result<Vec<usize>, usize>],
+        outputs: &[Ident],
+        errors: &mut Vec<Error>,
+    ) {
+        let is_read = |number: usize| {
+            sources
+                .iter()
+                .flatten()
+                .flatten()
+                .any(|&source| source == number)
+        };
+
+        if let Inputs::Several(names) = self.inputs {
+            for (index, name) in names.iter().enumerate() {
+                if !is_read(index + 1) {
+                    let message = format!(
+                        "no layer reads the input `{name}`; write `<- {name}` behind one that is \
+                         to read it, or remove the input"
+                    );
+                    errors.push(Error::new(name.span(), message));
+                }
+            }
+        }
+
+        for (index, layer) in layers.iter().enumerate() {
+            let is_output = match &self.names[index] {
+                _ if outputs.is_empty() => index + 1 == layers.len(),
+                Some(name) => outputs.iter().any(|output| output.unraw() == name),
+                None => false,
+            };
+
+            if !is_output && !is_read(self.before + index + 1) {
+                let text = whole(layer, &layer.tokens);
+                let way_out = match &layer.name {
+                    Some(name) => format!("write `<- {name}` behind one"),
+                    None => "give it a name and write `<- name` behind one".to_owned(),
+                };
+                let message = format!(
+                    "no layer reads what `{text}` gives; {way_out} that is to read it, or remove \
+                     the layer"
+                );
+                errors.push(Error::new(
+                    crate::spans::Extent::of(&layer.tokens).first,
+                    message,
+                ));
+            }
+        }
     }
 
     /// Returns the number of the output that a layer names.

@@ -1,8 +1,9 @@
 //! Losses on similarity and order, most of them on pairs of outputs. Their loops are plain, because
 //! these losses are rare and their outputs small.
 
-use super::{AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
-use crate::memory::{flatten, flatten_mut};
+use super::{
+    AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, of_pairs, scaled, times,
+};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
@@ -133,30 +134,21 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
-        let outputs = flatten(outputs);
-        let targets = flatten(targets);
 
-        let sum = elementwise(
-            outputs,
-            targets,
-            flatten_mut(gradients),
-            scale,
-            |_, x, t| {
-                if x.is_nan() || t.is_nan() {
-                    (T::nan(), T::nan())
-                } else if t == one {
-                    (x, one)
-                } else if t == -one {
-                    let (loss, slope) = above(margin - x);
-                    (loss, -slope)
-                } else {
-                    // As in PyTorch, a target that is neither counts as both.
-                    let (excess, slope) = above(x - margin);
-                    (margin + excess, slope)
-                }
-            },
-        );
-        scaled(sum, scale)
+        elementwise(outputs, targets, gradients, scale, |_, x, t| {
+            if x.is_nan() || t.is_nan() {
+                (T::nan(), T::nan())
+            } else if t == one {
+                (x, one)
+            } else if t == -one {
+                let (loss, slope) = above(margin - x);
+                (loss, -slope)
+            } else {
+                // As in PyTorch, a target that is neither counts as both.
+                let (excess, slope) = above(x - margin);
+                (margin + excess, slope)
+            }
+        })
     }
 }
 
@@ -170,28 +162,13 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         targets: &[Tensor<S, T>],
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
-        check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len(), S::LEN);
         let margin = T::from_f64_lossy(self.margin);
 
-        let mut sum = Sum::default();
-        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
-            let (first, second) = output.as_slice().split_at(S::LEN);
-            let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-
-            sum.add_sum(elementwise(
-                first,
-                target.as_slice(),
-                first_slopes,
-                scale,
-                |i, first, t| {
-                    let (loss, slope) = above(margin - times(t, first - second[i]));
-                    second_slopes[i] = t * slope * scale;
-                    (loss, -t * slope)
-                },
-            ));
-        }
-        scaled(sum, scale)
+        of_pairs(outputs, targets, gradients, scale, |first, second, t| {
+            let (loss, slope) = above(margin - times(t, first - second));
+            (loss, [-t * slope, t * slope])
+        })
     }
 }
 

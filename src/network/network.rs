@@ -455,15 +455,3 @@ pub trait Trainable:
     >
 {
 }
-
-impl<N> Trainable for N where
-    N: Network
-        + Train<
-            <N as Network>::Input,
-            <N as Network>::Output,
-            <N as Network>::Element,
-            Config = (),
-            Params = N,
-        >
-{
-}

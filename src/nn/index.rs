@@ -4,9 +4,10 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use crate::numbered::{OutOfRange, number_below};
 #[cfg(feature = "alloc")]
 use crate::tensor::WholeNumber;
-use crate::tensor::{Element, LengthError, Shape, Tensor};
+use crate::tensor::{Element, LengthError, Shape, Tensor, try_from_whole_numbers};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
 /// category. It is checked once, when it is made.
@@ -21,6 +22,7 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// assert_eq!(words[1].index(), 4);
 /// let x = Tensor1::<3>::from_indices(&words)?;
 /// assert_eq!(x, Tensor1::from([0.0, 4.0, 1.0]));
+/// assert_eq!(words[1], Index::try_from(4_i64)?);
 /// // From an array, whose length is right by its type:
 /// let pair: Tensor1<2> = Tensor1::from([words[2], words[0]].map(Index::to_element));
 /// assert_eq!(pair, Tensor1::from([1.0, 0.0]));
@@ -50,15 +52,14 @@ impl<const N: usize> Index<N> {
     }
 
     /// Returns the index with this number. `position` is for the error.
-    const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
-        if index >= 0 && index < N as i128 && index <= u32::MAX as i128 {
-            Ok(Index(index as u32))
-        } else {
-            Err(IndexError {
+    pub(crate) const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
+        match number_below(N, index) {
+            Some(number) => Ok(Index(number)),
+            None => Err(IndexError {
                 index,
                 count: N,
                 position,
-            })
+            }),
         }
     }
 
@@ -107,6 +108,14 @@ impl<const N: usize> Index<N> {
 /// Returns whether `T` represents all whole numbers up to `count`.
 pub(super) const fn exact<T>(count: usize) -> bool {
     size_of::<T>() > 4 || count <= 1 << 24
+}
+
+try_from_whole_numbers!(Index, IndexError);
+
+impl<const N: usize> From<Index<N>> for usize {
+    fn from(index: Index<N>) -> usize {
+        index.index()
+    }
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {
@@ -167,27 +176,15 @@ pub struct IndexError {
 
 impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "index {}", self.index)?;
-        if let Some(position) = self.position {
-            write!(f, " at position {position}")?;
+        OutOfRange {
+            article: "an",
+            name: "index",
+            things: "embeddings",
+            number: self.index,
+            count: self.count,
+            position: self.position,
         }
-
-        let is_row = usize::try_from(self.index).is_ok_and(|index| index < self.count);
-        if is_row {
-            return write!(
-                f,
-                " is one of {} embeddings, but the largest number of an index is {}; take fewer \
-                 embeddings",
-                self.count,
-                u32::MAX
-            );
-        }
-
-        write!(f, " is not one of {} embeddings", self.count)?;
-        match self.count {
-            0 => Ok(()),
-            count => write!(f, ", which are 0 to {}", count - 1),
-        }
+        .write(f)
     }
 }
 

@@ -121,6 +121,7 @@ pub fn is_angle_habit(builtin: &Builtin, args: &[Arg]) -> bool {
         groups.any(|(found, _)| found == delimiter)
     };
     let asks_same = args.iter().any(|arg| is_same(&arg.value));
+
     match builtin.sizes {
         Sizes::Axes => args.iter().any(is_group),
         Sizes::Named([]) => {
@@ -281,6 +282,7 @@ fn option_text(
     if name_of(value).is_some_and(|(name, _)| name == option.name) && !is_same(value) {
         return Some(written(value));
     }
+
     if let Value::Switch(on) = option.value {
         let wanted = match text.to_lowercase().as_str() {
             "true" | "1" => true,
@@ -290,6 +292,7 @@ fn option_text(
         };
         return (wanted == on).then(|| option.name.to_owned());
     }
+
     if is_same(value) {
         let same = match kernel.and_then(integer) {
             Some(kernel) => (kernel.saturating_sub(1) / 2).to_string(),
@@ -297,9 +300,11 @@ fn option_text(
         };
         return Some(format!("{}<{same}>", option.name));
     }
+
     if text.trim_matches('"').eq_ignore_ascii_case("valid") {
         return None;
     }
+
     let inner = match group_of(value) {
         Some((_, inner)) => written(&inner),
         None => written(value),

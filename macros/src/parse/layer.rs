@@ -426,6 +426,7 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
 fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
     let mut segments = Punctuated::new();
     let leading_colon = input.parse()?;
+
     loop {
         if !input.peek(Ident::peek_any) || input.peek(Token![_]) {
             return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
@@ -434,6 +435,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         if !input.peek(Token![::]) {
             break;
         }
+
         if input.peek3(Token![<]) {
             let name = segments.to_token_stream();
             let ahead = input.fork();
@@ -449,6 +451,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         }
         segments.push_punct(input.parse()?);
     }
+
     Ok(Path {
         leading_colon,
         segments,
@@ -539,6 +542,13 @@ fn sources_inside(input: ParseStream) -> Result<Vec<Ident>> {
 
 /// Parses the name of one output.
 fn source(input: ParseStream) -> Result<Ident> {
+    if input.peek(Ident) && input.peek2(Token![.]) {
+        let name = input.fork().parse::<Ident>()?;
+        return Err(input.error(format!(
+            "one of the outputs of `{name}` can't be read alone: write `{name}`, which gives all of \
+             them as a tuple, to a network with as many inputs, or return one output from `{name}`"
+        )));
+    }
     let is_layer = input.peek2(Token![<]) || input.peek2(syn::token::Paren);
     if !input.peek(Ident) || is_layer {
         return Err(input.error(

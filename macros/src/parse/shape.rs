@@ -51,6 +51,7 @@ impl Sizes {
                 Ok(SizesKind::Axes(vec![token.to_token_stream()]))
             }
         };
+
         Sizes {
             tokens,
             kind: kind.unwrap_or(SizesKind::Unknown),
