@@ -131,7 +131,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         let epsilon = T::from_f64_lossy(self.epsilon);
 
         elementwise(outputs, targets, gradients, scale, |_, x, t| {
-            let (mut loss, slope) = if t.is_nan() {
+            let (loss, slope) = if t.is_nan() {
                 (t, t)
             } else if self.log_input {
                 poisson_log_input(x, t)
@@ -139,9 +139,20 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
                 poisson(x, t, epsilon)
             };
 
-            if self.full && t > T::one() {
-                loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
+            let has_constant = self.full && t > T::one();
+            if !has_constant || !x.is_finite() || slope.is_nan() {
+                return (loss, slope);
             }
+
+            // `mean - t ln mean + t ln t - t`, as a multiple of t: terms of the size of t ln t would
+            // cancel each other.
+            let excess = if self.log_input {
+                let log_ratio = x - t.ln();
+                log_ratio.exp_m1() - log_ratio
+            } else {
+                (x - t) / t - ((x + epsilon - t) / t).ln_1p()
+            };
+            let loss = t * excess + half * (t.ln() + T::from_f64_lossy(libm::log(2.0 * PI)));
             (loss, slope)
         })
     }

@@ -1136,3 +1136,37 @@ fn sums_of_many_losses_keep_their_digits() {
     check("CosineEmbedding", CosineEmbedding.reduction(sum), pair, 1.0);
     check("TripletMargin", TripletMargin.reduction(sum), triple, ());
 }
+
+/// With the constant, the terms of the size of `t ln t` cancel each other; some of them are infinite.
+#[test]
+fn poisson_losses_of_large_counts_keep_their_digits() {
+    let exact = |log_ratio: f64, count: f64| {
+        let excess = log_ratio.exp_m1() - log_ratio;
+        count * excess + 0.5 * (core::f64::consts::TAU * count).ln()
+    };
+    let check = |what: &str, found: f32, wanted: f64| {
+        let error = (f64::from(found) / wanted - 1.0).abs();
+        assert!(error < 1e-3, "{what}: {found} instead of {wanted}");
+    };
+
+    for (count, log_mean) in [(2.0, 0.7), (1e4, 9.22), (1e6, 13.8165), (1e37, 80.0)] {
+        let log_mean = log_mean as f32;
+        let count = count as f32;
+        let mut gradient = [Tensor0::from(0.0)];
+
+        let targets = [Tensor0::from(count)];
+        let outputs = [Tensor0::from(log_mean)];
+        let loss = PoissonNll.full(true);
+        let found = loss.loss(&outputs, &targets, &mut gradient);
+        let log_count = f64::from(count).ln();
+        let wanted = exact(f64::from(log_mean) - log_count, f64::from(count));
+        check(&format!("{count} of e^{log_mean}"), found, wanted);
+
+        let mean = log_mean.exp();
+        let outputs = [Tensor0::from(mean)];
+        let of_means = loss.log_input(false).epsilon(0.0);
+        let found = of_means.loss(&outputs, &targets, &mut gradient);
+        let wanted = exact(f64::from(mean).ln() - log_count, f64::from(count));
+        check(&format!("{count} of {mean}"), found, wanted);
+    }
+}
