@@ -88,6 +88,16 @@ fn classes_that_are_numbers_are_sorted_as_numbers() {
 }
 
 #[test]
+fn names_of_one_number_have_one_order() {
+    for text in ["kind,a,b\n1,0,0\n01,0,0\n", "kind,a,b\n01,0,0\n1,0,0\n"] {
+        let table: CsvClasses<2, 2> = Csv::new()
+            .read_classes_from("", text.as_bytes(), "kind")
+            .expect("a table");
+        assert_eq!(table.classes, ["01", "1"]);
+    }
+}
+
+#[test]
 fn columns_are_chosen_by_name_and_in_order() {
     let text = "y;c;b;a\n1;2;3;4\n";
     let csv = Csv::new().delimiter(b';').features(["a", "c"]);

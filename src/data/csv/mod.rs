@@ -442,12 +442,13 @@ fn number<T: Element + FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.is_finite())
 }
 
-/// Sorts names, by value if all are whole numbers; returns the new position of each old one.
+/// Sorts names, by value if all are whole numbers, and returns the new position of each old one.
 fn sort(names: &mut Vec<String>) -> Vec<usize> {
     let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
     let mut old: Vec<usize> = (0..names.len()).collect();
     match numbers {
-        Some(numbers) => old.sort_by_key(|&i| numbers[i]),
+        // Two names of one number, such as `1` and `01`, keep no order of the file.
+        Some(numbers) => old.sort_by_key(|&i| (numbers[i], &names[i])),
         None => old.sort_by(|&i, &j| names[i].cmp(&names[j])),
     }
 
