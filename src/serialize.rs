@@ -62,8 +62,14 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Box<N>, A::Error> {
         let mut tensors: BTreeMap<String, Vec<N::Element>> = BTreeMap::new();
-        while let Some((name, numbers)) = map.next_entry()? {
-            tensors.insert(name, numbers);
+        while let Some(name) = map.next_key::<String>()? {
+            if tensors.contains_key(&name) {
+                let network = N::NAME;
+                return Err(A::Error::custom(format!(
+                    "`{name}` of `{network}` is there twice; keep one of the two"
+                )));
+            }
+            tensors.insert(name, map.next_value()?);
         }
 
         let mut network = N::zeros();

@@ -516,5 +516,7 @@ mod serde {
         assert!(error(&other).starts_with("`fc.bias` of `Written` is missing"));
         let more = text.replace("{", r#"{"more":[],"#);
         assert!(error(&more).starts_with("`Written` has no parameters `more`"));
+        let twice = text.replace("{", r#"{"fc.bias":[1.0,1.0],"#);
+        assert!(error(&twice).starts_with("`fc.bias` of `Written` is there twice"));
     }
 }
