@@ -257,6 +257,24 @@ impl ConvSizes {
         most
     }
 
+    /// Returns the largest share of a part in [`weight_grad_memory`](Self::weight_grad_memory), over
+    /// all numbers of parts.
+    pub const fn weight_grad_memory_of_part(&self, samples: usize) -> usize {
+        // Without tiles, a part needs the more the more rows it has. With tiles, parts that compute
+        // as many elements need as much in all, so that the fewest of them have the largest shares.
+        let mut most = self.weight_grad_memory(samples, 1);
+        if self.has_tiles(samples) {
+            let numbers = winograd::NUMBERS_OF_PARTS;
+            let mut i = 0;
+            while i < numbers.len() {
+                let all = self.weight_grad_memory(samples, numbers[i]);
+                most = max(most, all.div_ceil(numbers[i]));
+                i += 1;
+            }
+        }
+        most
+    }
+
     /// Returns whether there is a convolution of these sizes, whose lengths do not wrap.
     const fn is_consistent(&self) -> bool {
         let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
