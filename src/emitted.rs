@@ -86,7 +86,7 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
 }
 
 /// Returns the sum of sizes, which saturates instead of wrapping.
-pub const fn sum(terms: &[usize]) -> usize {
+pub const fn sum<const N: usize>(terms: &[usize; N]) -> usize {
     sizes::sum(terms)
 }
 
