@@ -14,12 +14,13 @@ pub use crate::network::report::{
     Place, report, report_named_output, report_output, report_parameters, report_shape,
     report_size, report_traits, report_workspace,
 };
-pub use crate::network::shape_rule::{is_possible, is_within_memory};
+pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
 pub use crate::network::stand_in::{Choose, OrStub};
+pub use crate::network::trains::{Trains, trained_by};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
-    ShapeRule, Train, written_size,
+    ShapeRule, Train, Trainable, written_size,
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
@@ -214,7 +215,8 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T>
 where
     L::Params: Parameters<T>,
 {
-    /// Whether the parameters are some. That they are not is reported where they are named.
+    /// True if the parameters implement `Parameters`. If they do not, that is reported where they
+    /// are named.
     pub const HOLDS: bool = true;
 }
 
@@ -240,6 +242,10 @@ impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> InferenceStag
     const STAGE: Stage = Stage::infer::<L, In, Out, T>();
 }
 
+impl<L: Network, In, Out, T> Probe<L, In, Out, T> {
+    pub const NETWORK: bool = true;
+}
+
 impl<L: crate::network::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
@@ -256,6 +262,7 @@ pub trait NotALayer {
     const LAYER: bool = false;
     const HOLDS: bool = false;
     const COMPUTES: bool = false;
+    const NETWORK: bool = false;
 }
 
 impl<L, In, Out, T> NotALayer for Probe<L, In, Out, T> {}

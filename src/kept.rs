@@ -89,7 +89,7 @@ impl<T: Copy + Default + 'static> AnyKept for Kept<T> {
 }
 
 thread_local! {
-    /// Whether this thread runs a part of shared work.
+    /// True if this thread runs a part of shared work.
     static SHARED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -154,6 +154,7 @@ mod memory;
 pub mod metrics;
 mod network;
 pub mod nn;
+mod numbered;
 #[cfg(feature = "std")]
 pub mod optim;
 mod params;
@@ -199,7 +200,7 @@ pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
-/// Where this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
+/// If this crate has another path, `#[params(crate = my::path)]` on the struct gives it.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -282,7 +283,8 @@ pub use shapewright_macros::Parameters;
 ///   ([`Inputs`](ext::Inputs)). Every output has a reader.
 /// - **Several inputs and outputs.** `(tokens: [64], mask: [64]) -> (value: [1], policy: [2])` has
 ///   2 to 4 of each. Layers read the inputs by their names, and an output has the name of the layer
-///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`.
+///   that gives it. A sample is a tuple: `Tensor::from((tokens, mask))`. Inside another network, one
+///   with several inputs reads an output for each of them: `critic: Critic <- (state, action)`.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 ///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of

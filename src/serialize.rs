@@ -92,7 +92,7 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __serialize {
-    ($network:ident) => {
+    ($network:ident, $($missing:tt)*) => {
         impl $crate::serialize::Serialize for $network {
             fn serialize<S: $crate::serialize::Serializer>(
                 &self,
@@ -108,7 +108,7 @@ macro_rules! __serialize {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __deserialize {
-    ($network:ident) => {
+    ($network:ident, $($missing:tt)*) => {
         impl<'de> $crate::serialize::Deserialize<'de> for $network {
             fn deserialize<D: $crate::serialize::Deserializer<'de>>(
                 deserializer: D,

@@ -16,7 +16,7 @@ pub(crate) struct Sum {
     sum: f64,
     /// The sum of the rounding errors.
     lost: f64,
-    /// Whether both are multiplied by [`SHRINK`], because a term was [`LARGE`].
+    /// True if both are multiplied by [`SHRINK`], because a term was [`LARGE`].
     shrunk: bool,
 }
 

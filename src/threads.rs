@@ -324,7 +324,7 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// Whether this thread shares no work: it is a worker, or one of several threads with work of
+    /// True if this thread shares no work: it is a worker, or one of several threads with work of
     /// their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }

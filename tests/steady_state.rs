@@ -99,6 +99,9 @@ AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, Adaptive
 Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
+network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <- image, flat: Flatten,
+Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
+network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
 network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
 
 fn inference<N: Trainable>(batch: usize) {
@@ -262,10 +265,12 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Steps>(9);
         inference::<Image>(9);
         inference::<Images>(12);
+        inference::<Nested>(70);
         inference::<Tiles>(12);
 
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Images, _>(12, Sgd::new(0.1));
+        training::<Nested, _>(40, Sgd::new(0.1));
         training::<Tiles, _>(12, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));

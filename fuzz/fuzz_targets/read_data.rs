@@ -24,7 +24,15 @@ fn says<T, E: Display>(result: Result<T, E>) {
     }
 }
 
-// The first byte selects the reader.
+/// Settings of a reader of tables, also those that it refuses.
+fn csv(settings: u8) -> Csv {
+    let delimiters = [b',', b';', b'\t', b' ', 0xc3, b'"'];
+    Csv::new()
+        .delimiter(delimiters[usize::from(settings / 2) % delimiters.len()])
+        .quotes(settings.is_multiple_of(2))
+}
+
+// The first byte selects the reader and the settings of tables.
 fuzz_target!(|bytes: &[u8]| {
     let Some((reader, bytes)) = bytes.split_first() else {
         return;
@@ -46,11 +54,11 @@ fuzz_target!(|bytes: &[u8]| {
         6 => says(cifar::batch_from::<f32>("x", bytes)),
         7 => {
             let classes: Result<CsvClasses<2, 3>, _> =
-                Csv::new().read_classes_from("x", bytes, "c");
+                csv(reader / 9).read_classes_from("x", bytes, "c");
             says(classes);
         }
         _ => {
-            let values: Result<CsvValues<2, 1>, _> = Csv::new()
+            let values: Result<CsvValues<2, 1>, _> = csv(reader / 9)
                 .columns(["a", "b", "c"])
                 .read_values_from("x", bytes, ["b"]);
             says(values);

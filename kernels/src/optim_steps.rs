@@ -3,8 +3,6 @@
 //! on the number of the step alone. Decaying values end at 0 or at the least square, as
 //! [`Thresholds`] says; the formulas leave this out.
 
-use num_traits::Float;
-
 #[cfg(doc)]
 use super::denormals::Thresholds;
 use super::update::{Arithmetic, Rule, States, Step};
@@ -108,7 +106,7 @@ pub struct SgdStep {
     pub momentum: f64,
     pub dampening: f64,
     pub nesterov: bool,
-    /// Whether this is the first step, before which there is no velocity.
+    /// True if this is the first step, before which there is no velocity.
     pub first: bool,
 }
 
@@ -189,14 +187,14 @@ impl Rule for AdamStep {
     }
 }
 
-/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`;
+/// NAdam: Adam's moments; `d = sqrt(v) * root + epsilon`;
 /// `p -= (gradient_rate * g + moment_rate * m) / d`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdamStep {
     pub begin: Preprocess,
     pub gradient_rate: f64,
     pub moment_rate: f64,
-    /// `1 / (1 - beta2^step)`
+    /// `1 / sqrt(1 - beta2^step)`
     pub root: f64,
     pub beta1: f64,
     pub beta2: f64,
@@ -216,9 +214,9 @@ impl Rule for NAdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let floor = A::THRESHOLDS.floor(Float::sqrt(self.root), self.epsilon);
+        let floor = A::THRESHOLDS.floor(self.root, self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
-        let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
+        let deviation = a.fma(a.sqrt(v), a.of(self.root), a.of(self.epsilon));
 
         // The rates contain the learning rate, whose product may underflow, so it is applied last.
         // Both rates are 0 if it is.

@@ -15,7 +15,7 @@ pub struct Resample<'a, T> {
     /// Two rows of `(column, row, 1)`: the column and the row of `from` that the pixel at
     /// `(column, row)` shows.
     pub map: [[f64; 3]; 2],
-    /// Whether to interpolate between four pixels, or to take the nearest one.
+    /// True to interpolate between four pixels, false to take the nearest one.
     pub bilinear: bool,
     /// The value outside of the image.
     pub fill: T,

@@ -23,7 +23,7 @@ pub(super) struct Strip {
     pub c_row: usize,
     /// The initial value of each column's chain; 0 if `None`.
     pub start: Option<*const f32>,
-    /// Whether the sums are added to the contents of `C`.
+    /// True if the sums are added to the contents of `C`.
     pub onto: bool,
     /// The number of columns in the strip's last vector.
     pub last: usize,

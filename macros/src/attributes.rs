@@ -1,6 +1,6 @@
 //! The attributes of a network: derives, some of which the expansion writes itself, and conditions.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -17,6 +17,8 @@ pub struct Derives {
     /// serde's traits write and read parameters by their names.
     pub serialize: Derived,
     pub deserialize: Derived,
+    /// The place where one of them is derived.
+    pub serde_at: Option<Span>,
 }
 
 /// The condition under which a trait is derived.
@@ -65,7 +67,9 @@ impl Derives {
             debug: Derived::Never,
             serialize: Derived::Never,
             deserialize: Derived::Never,
+            serde_at: None,
         };
+
         for attr in attrs.iter_mut() {
             if sets_layout(attr) {
                 errors.push(Error::new(
@@ -74,6 +78,7 @@ impl Derives {
                 ));
                 continue;
             }
+
             // Some lints do not look at `repr(C)`, or at a second, folded network: what is expected
             // may not come.
             if attr.path().is_ident("expect")
@@ -81,6 +86,7 @@ impl Derives {
             {
                 list.path = parse_quote!(allow);
             }
+
             if attr.path().is_ident("derive") {
                 let kept = derives.take_from(&attr.meta, None, errors);
                 *attr = parse_quote!(#[#kept]);
@@ -99,6 +105,7 @@ impl Derives {
                 *attr = parse_quote!(#[cfg_attr(#(#kept),*)]);
             }
         }
+
         attrs.retain(|attr| !sets_layout(attr));
         derives
     }
@@ -120,6 +127,10 @@ impl Derives {
         for path in paths.into_iter().flatten() {
             let segments = path.segments.iter();
             let names: Vec<String> = segments.map(|segment| segment.ident.to_string()).collect();
+            let is_serde = |name: &String| name == "Serialize" || name == "Deserialize";
+            if names.last().is_some_and(is_serde) {
+                self.serde_at.get_or_insert(path.span());
+            }
             match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 [.., "Clone" | "Copy"] => self.clone.add(condition),
                 [.., "Debug"] => self.debug.add(condition),

@@ -12,7 +12,7 @@ pub struct Builtin {
     pub derived: usize,
     /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
-    /// Whether the layer has parameters, so that it needs a field even without a name.
+    /// True if the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
 }
 

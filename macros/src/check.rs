@@ -47,7 +47,7 @@ pub struct Layer {
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
-    /// Whether the layer is built in. Any other type may lack the traits of layers.
+    /// True if the layer is built in. Any other type may lack the traits of layers.
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
@@ -56,12 +56,12 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
-    /// Whether a mistake in it was reported, so that its output is unknown. Its sizes are guesses
+    /// True if a mistake in it was reported, so that its output is unknown. Its sizes are guesses
     /// then, from which its parameters have their names.
     pub mistaken: bool,
-    /// Whether a slip in it was noted, so that nothing else is reported.
+    /// True if a slip in it was noted, so that nothing else is reported.
     pub quiet: bool,
-    /// What it reads as it is written: ` <- (a, b)`, or nothing.
+    /// The outputs that it reads, as they are written: ` <- (a, b)`, or nothing.
     pub arrow: String,
     pub role: Role,
 }
@@ -91,8 +91,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         mut attrs,
         vis,
         name,
-        input,
-        output,
+        mut input,
+        mut output,
         element,
         layers,
         errors: _,
@@ -101,8 +101,10 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     layers
         .iter_mut()
         .for_each(|layer| refuse_itself(&name, layer, errors));
-    check_ends(&input, "input", errors);
-    check_ends(&output, "output", errors);
+    for (ends, what) in [(&mut input, "input"), (&mut output, "output")] {
+        check_ends(ends, what, errors);
+        forget_wrong_sizes(&mut ends.sizes);
+    }
     let derives = Derives::take(&mut attrs, errors);
 
     let inputs = match &input.names[..] {
@@ -184,10 +186,13 @@ fn outputs(
     }
 
     let mut numbers = Vec::new();
+    let errors_before = errors.len();
     for name in &output.names {
         let is_name = |layer: &parse::Layer| layer.name.as_ref() == Some(name);
         match layers.iter().rposition(is_name) {
             Some(layer) => numbers.push(inputs + layer + 1),
+            // A name that is there twice has another one.
+            None if errors_before > 0 => {}
             None => {
                 let message = format!(
                     "no layer is called `{name}`, and an output has the name of the layer that \
@@ -249,11 +254,13 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
+
             for size in sizes {
                 if !is_batch(size) {
                     whole_number(size, errors);
                     continue;
                 }
+
                 let others = sizes.iter().filter(|size| !is_batch(size));
                 let others: Vec<String> = others.map(written).collect();
                 let message = format!(
@@ -271,6 +278,20 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
             shapes.iter().for_each(|shape| check_shape(shape, errors));
         }
         SizesKind::Unknown => {}
+    }
+}
+
+/// Makes a shape unknown that has a size which is no whole number: it has been reported.
+fn forget_wrong_sizes(shape: &mut parse::Sizes) {
+    let is_wrong = |size: &TokenStream| {
+        let mut found = Vec::new();
+        whole_number(size, &mut found);
+        !found.is_empty()
+    };
+    match &mut shape.kind {
+        SizesKind::Axes(sizes) if sizes.iter().any(is_wrong) => shape.kind = SizesKind::Unknown,
+        SizesKind::Tuple(shapes) => shapes.iter_mut().for_each(forget_wrong_sizes),
+        SizesKind::Axes(_) | SizesKind::Unknown => {}
     }
 }
 
@@ -333,9 +354,16 @@ fn understand(
             "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
             _ => "",
         };
+        // A number in `Repeat<..>` is how often; what else is written there or in parentheses is a
+        // layer.
+        let times = match &layer.generics[..] {
+            [Generic::Other(times)] if written_path == "Repeat" => format!("<{}>", written(times)),
+            _ if written_path == "Repeat" => "<3>".to_owned(),
+            _ => String::new(),
+        };
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}`{or} (for a layer of \
-             your own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{written_path}{times} {{ .. }}`{or} (for a \
+             layer of your own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
@@ -426,15 +454,20 @@ fn understand(
         block,
         tied,
         sources,
-        arrow: match layer.sources.as_deref() {
-            None => String::new(),
-            Some([one]) => format!(" <- {one}"),
-            Some(several) => {
-                let names: Vec<String> = several.iter().map(Ident::to_string).collect();
-                format!(" <- ({})", names.join(", "))
-            }
-        },
+        arrow: arrow(layer.sources.as_deref()),
         role: Role::Layer,
+    }
+}
+
+/// Returns the sources of a layer as they are written.
+fn arrow(sources: Option<&[Ident]>) -> String {
+    match sources {
+        None => String::new(),
+        Some([one]) => format!(" <- {one}"),
+        Some(several) => {
+            let names: Vec<String> = several.iter().map(Ident::to_string).collect();
+            format!(" <- ({})", names.join(", "))
+        }
     }
 }
 
@@ -575,6 +608,17 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
 
+            if has_placeholder(tokens) {
+                errors.push(Error::new(
+                    tokens.span(),
+                    format!(
+                        "`_` stands for a size of a layer itself: `{}` in `<..>` can have none; \
+                         layers stand in the list, one after another",
+                        written(tokens)
+                    ),
+                ));
+            }
+
             // Types stay as they are; everything else becomes a constant expression.
             let is_type = syn::parse2::<syn::GenericArgument>(tokens.clone()).is_ok();
             Argument::Given(if is_type {
@@ -587,6 +631,15 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
 
     let generics = layer.generics.iter().map(argument).collect();
     (errors.len() == errors_before).then_some(generics)
+}
+
+/// Returns whether tokens contain `_`.
+fn has_placeholder(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "_",
+        TokenTree::Group(group) => has_placeholder(&group.stream()),
+        _ => false,
+    })
 }
 
 /// Reports a literal that can't be a size.

@@ -73,11 +73,11 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     // No lints are allowed here, which a crate may forbid: they do not look at code of a macro, as
     // long as its spans do not belong to the user's tokens.
     quote! {
+        #structure
+
         #(#conditions)*
         #[doc(hidden)]
         struct #fields_of;
-
-        #structure
 
         #(#conditions)*
         #deprecated
@@ -224,9 +224,24 @@ fn debug(network: &Network) -> TokenStream {
 /// macros that do it report that.
 fn serde(network: &Network) -> TokenStream {
     let Network { name, derives, .. } = network;
-    let place = Extent::of(name).first;
-    let serialize = quote_spanned!(place=> __sw::serialize! { #name });
-    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name });
+    let Some(place) = derives.serde_at else {
+        return TokenStream::new();
+    };
+    let extent = Extent {
+        first: place,
+        last: place,
+    };
+    let report = |name: &str| {
+        let text = format!(
+            "`{name}` of a network needs the feature `serde`: `cargo add shapewright --features \
+             serde`"
+        );
+        extent.call(quote!(__sw::mistake), quote!(#text))
+    };
+    let missing = report("Serialize");
+    let serialize = quote_spanned!(place=> __sw::serialize! { #name, #missing });
+    let missing = report("Deserialize");
+    let deserialize = quote_spanned!(place=> __sw::deserialize! { #name, #missing });
     let serialize = derives.serialize.item(serialize);
     let deserialize = derives.deserialize.item(deserialize);
     quote!(#serialize #deserialize)
@@ -372,11 +387,15 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
 fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let initialize = sequence::initialize(steps, element);
+    let inputs = network.input.names.iter();
+    let inputs = inputs.map(|input| input.unraw().to_string());
     quote! {
-        impl<__In: __sw::Shape> __sw::ShapeRule<__In> for #name {
-            const OUTPUT: __sw::Inferred = __sw::Inferred::takes(
+        impl<__In: __sw::LayerInput> __sw::ShapeRule<__In> for #name {
+            const OUTPUT: __sw::Inferred = __sw::Inferred::of_network(
+                &[#(#inputs),*],
                 <__Input as __sw::Shape>::DIMS,
-                <__In as __sw::Shape>::DIMS,
+                <__In as __sw::LayerInput>::SOURCES,
+                <__In as __sw::LayerInput>::DIMS,
                 <__Output as __sw::Shape>::DIMS,
             );
         }
@@ -400,12 +419,13 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     }
 }
 
-/// Writes the network as a network: its constants.
+/// Writes the network as a network: its constants, and the conditions under which it can be trained.
 fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let title = name.to_string();
     let layers = sequence::summaries(steps, &quote!(#name), &quote!(0), "");
     let element: syn::Type = parse_quote!(#element);
+    let train_conditions = steps.iter().flat_map(Step::train_conditions);
 
     quote! {
         impl __sw::Network for #name {
@@ -419,6 +439,12 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             const TRAINING: __sw::Needs = __PLAN.train_needs;
             const LAYERS: &'static [__sw::LayerSummary] = &[#layers];
             const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();
+        }
+
+        impl __sw::Trainable for #name
+        where
+            #(#train_conditions,)*
+        {
         }
     }
 }

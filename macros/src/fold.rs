@@ -118,7 +118,7 @@ impl Folded {
 /// The state of folding, shared by all lists of a network.
 struct Lists<'a> {
     element: &'a Ident,
-    /// Whether anything has been folded.
+    /// True if anything has been folded.
     worthwhile: bool,
 }
 

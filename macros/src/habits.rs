@@ -21,8 +21,10 @@ pub struct Found {
     text: Option<String>,
     /// Layers behind it.
     then: Option<String>,
-    /// What is to be said in place of how it is written.
+    /// A further sentence of the answer.
     answer: Option<&'static str>,
+    /// The name, if it may be that of a layer of the user's own.
+    own: Option<String>,
 }
 
 /// An argument, with its name if it has one.
@@ -53,8 +55,15 @@ fn read(input: ParseStream) -> Option<Found> {
         return Some(Found::of(meant, Vec::new(), false));
     }
 
-    let (name, prefix, dotted) = chain(input)?;
+    let (mut name, prefix, mut dotted) = chain(input)?;
     let (brackets, mut args) = arguments(input, &name)?;
+    if let Some(layer) = name.strip_suffix("Config") {
+        // Burn's `LinearConfig::new(784, 128).init(device)`.
+        name = layer.to_owned();
+        dotted = true;
+        skip_calls(input)?;
+        args.iter_mut().for_each(flatten_first);
+    }
     if dotted && args.is_none() {
         args = Some(Vec::new());
     }
@@ -65,9 +74,16 @@ fn read(input: ParseStream) -> Option<Found> {
         return Some(found);
     }
     let exact = builtin::find(&name);
-    let meant = match exact {
+    let meant = match exact.or_else(|| words::find(&name)) {
         Some(builtin) => builtin,
-        None => words::find(&name)?,
+        // `nn.GRU(8, 16)` is no layer of the user's own either.
+        None if dotted && prefix => {
+            return Some(Found::answered(
+                "this library has none like it; those that there are, and how one's own are written, \
+             is in the documentation of `shapewright::nn`",
+            ));
+        }
+        None => return None,
     };
     let has_key = args.iter().any(|arg| arg.key.is_some());
     let has_size = args.first().is_some_and(translate::is_size);
@@ -87,7 +103,11 @@ fn read(input: ParseStream) -> Option<Found> {
             Brackets::Angle => exact.is_some() && translate::is_angle_habit(meant, &args),
             _ => !takes_arguments(meant) || translate::has_sizes(meant, &args) || keras,
         };
-    is_habit.then(|| Found::of(meant, args, keras))
+    let may_be_own = !prefix && words::may_be_own(&name);
+    is_habit.then(|| Found {
+        own: may_be_own.then_some(name),
+        ..Found::of(meant, args, keras)
+    })
 }
 
 /// Returns whether a layer may have parentheses without sizes before them.
@@ -113,7 +133,7 @@ fn is_variable(arg: &Arg) -> bool {
 /// Parses `nn.Linear`, and returns the last name, whether a module of another library is before it,
 /// and whether there are dots.
 fn chain(input: ParseStream) -> Option<(String, bool, bool)> {
-    const MODULES: [&str; 8] = [
+    const MODULES: [&str; 9] = [
         "nn",
         "F",
         "torch",
@@ -121,20 +141,30 @@ fn chain(input: ParseStream) -> Option<(String, bool, bool)> {
         "keras",
         "layers",
         "tf",
+        "candle_nn",
         "x",
     ];
+
     let mut name = Ident::parse(input).ok()?.unraw().to_string();
     let mut prefix = false;
     let mut dotted = false;
+
     loop {
         let dot = input.peek(Token![.]);
         let colons = input.peek(Token![::]) && !input.peek3(Token![<]);
         if !(dot || colons) {
             return Some((name, prefix, dotted));
         }
+        if colons && let Some(layer) = name.strip_suffix("Config") {
+            let is_layer = builtin::find(layer).is_some();
+            input.parse::<Token![::]>().ok()?;
+            let function = Ident::parse_any(input).ok()?;
+            return (is_layer && function == "new").then_some((name, true, dotted));
+        }
         if colons && !MODULES.contains(&name.as_str()) && !prefix {
             return None;
         }
+
         dotted |= dot;
         prefix = true;
         if dot {
@@ -193,6 +223,33 @@ fn arguments(input: ParseStream, name: &str) -> Option<(Brackets, Option<Vec<Arg
     Some((brackets, Some(args_of(group.stream()))))
 }
 
+/// Skips calls such as `.init(device)`.
+fn skip_calls(input: ParseStream) -> Option<()> {
+    while input.peek(Token![.]) {
+        input.parse::<Token![.]>().ok()?;
+        Ident::parse_any(input).ok()?;
+        if input.peek(syn::token::Paren) {
+            input.parse::<TokenTree>().ok()?;
+        }
+    }
+    Some(())
+}
+
+/// Takes `[1, 32], [3, 3]` for `1, 32, [3, 3]`.
+fn flatten_first(args: &mut Vec<Arg>) {
+    let first = args
+        .first()
+        .and_then(|arg| match arg.value.clone().into_iter().next() {
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+                Some(args_of(group.stream()))
+            }
+            _ => None,
+        });
+    if let Some(sizes) = first.filter(|_| args.len() > 1) {
+        args.splice(..1, sizes);
+    }
+}
+
 /// Parses the tokens up to the `>`.
 fn angle(input: ParseStream) -> Option<TokenStream> {
     let mut tokens = TokenStream::new();
@@ -247,6 +304,7 @@ impl Found {
                 }
                 _ => None,
             },
+            own: None,
         }
     }
 
@@ -256,6 +314,7 @@ impl Found {
             text: None,
             then: None,
             answer: Some(answer),
+            own: None,
         }
     }
 
@@ -275,12 +334,19 @@ impl Found {
             .answer
             .map(|answer| format!("; {answer}"))
             .unwrap_or_default();
-        format!("`{found}` is written `{name}{text}{then}`{answer}")
+        let own = self
+            .own
+            .as_ref()
+            .map(|own| format!(" (for a layer of your own, write `self::{own}`)"))
+            .unwrap_or_default();
+        format!("`{found}` is written `{name}{text}{then}`{answer}{own}")
     }
 
     /// The layer as it is written here, at a position.
     pub fn layer(&self, span: Span) -> Option<Layer> {
-        let tokens: TokenStream = self.text.as_ref()?.parse().ok()?;
+        // A size that is missing is written `..`.
+        let text = self.text.as_ref().filter(|text| !text.contains(".."))?;
+        let tokens: TokenStream = text.parse().ok()?;
         let tokens = respan(tokens, span);
         let parse = |input: ParseStream| Ok(parse_layer(input, &mut Slips::default()));
         parse.parse2(tokens).ok()

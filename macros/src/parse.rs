@@ -67,9 +67,9 @@ pub struct Layer {
     pub tokens: TokenStream,
     /// The layer's type and arguments, without its name.
     pub layer_tokens: TokenStream,
-    /// Whether a slip was noted in it. What else is wrong with it may be a consequence.
+    /// True if a slip was noted in it. What else is wrong with it may be a consequence.
     pub slipped: bool,
-    /// Whether it could not be read at all.
+    /// True if it could not be read at all.
     pub unreadable: bool,
 }
 
@@ -207,6 +207,7 @@ fn expect_shapes(input: ParseStream, name: &Ident, slips: &mut Slips) -> Result<
             }
         }
     }
+
     if input.parse::<Option<Token![:]>>()?.is_none() {
         slips.add(input.error(format!(
             "expected the shapes of the network's input and output: \

@@ -31,7 +31,7 @@ pub struct ParamField<'a> {
     field: Ident,
     pub params: TokenStream,
     doc: String,
-    /// Whether the field may have to begin at a multiple of 64 bytes.
+    /// True if the field may have to begin at a multiple of 64 bytes.
     aligned: bool,
 }
 
@@ -618,7 +618,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     let plan = sequence.plan();
     let count = steps.len();
     let stages = steps.iter().map(Step::stage);
-    let conditions = steps.iter().filter_map(Step::train_condition);
+    let conditions = steps.iter().flat_map(Step::train_conditions);
 
     let Calls {
         inference,

@@ -17,7 +17,7 @@ pub struct Sequence<'a> {
     pub element: &'a Ident,
     /// The subject of sentences about its input: "the network's input is".
     pub source: String,
-    /// Whether its input may be a tuple.
+    /// True if its input may be a tuple.
     pub tuple: bool,
 }
 
@@ -94,15 +94,15 @@ fn way_to(layers: &[Layer], index: usize) -> Vec<(&str, usize)> {
 
 /// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
 struct Probes {
-    /// Whether it is a `ShapeRule`.
+    /// True if it is a `ShapeRule`.
     fits: TokenStream,
-    /// Whether it is a `Layer`.
+    /// True if it is a `Layer`.
     layer: TokenStream,
-    /// Whether it is a `Layer` with parameters.
+    /// True if it is a `Layer` with parameters.
     holds: TokenStream,
-    /// Whether it is `Infer`.
+    /// True if it is `Infer`.
     computes: TokenStream,
-    /// Whether it is `NamesOutput`.
+    /// True if it is `NamesOutput`.
     names_output: TokenStream,
 }
 
@@ -500,11 +500,11 @@ impl<'a> Step<'a> {
             quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
         let report = self.layer.extent.call(
             quote!(__sw::report_traits),
-            // Without its shape, which `report_shape` reports, it is unknown what the layer would
-            // have to compute.
+            // Without the shape that it is given, and its own, which `report_shape` reports, it is
+            // unknown what the layer would have to compute.
             quote!(
                 #text, #element, #sources, #fits, #layer,
-                #computes || !(#inferred.is_fine() && #shaped)
+                #computes || __sw::has_unknown(#dims_in) || !(#inferred.is_fine() && #shaped)
             ),
         );
         let report_shape = self.layer.extent.call(
@@ -647,12 +647,21 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes the condition under which the list can be trained, if the layer may have no backward
-    /// pass.
+    /// Writes the conditions under which the list can be trained: for each layer that may have no
+    /// backward pass, here or inside a block. Thus the compiler names that layer, and not the block.
     ///
     /// The lifetime means nothing: without it the compiler would refuse a condition that does not
     /// hold where it is written, and not where the network is trained.
-    pub fn train_condition(&self) -> Option<TokenStream> {
+    pub fn train_conditions(&self) -> Vec<TokenStream> {
+        if self.layer.block.is_some() {
+            let lists = self.sequences();
+            let steps = lists.iter().flat_map(Sequence::steps);
+            return steps.flat_map(|step| step.train_conditions()).collect();
+        }
+        if self.layer.builtin {
+            return Vec::new();
+        }
+
         let Step {
             called,
             shape_in,
@@ -660,8 +669,11 @@ impl<'a> Step<'a> {
             element,
             ..
         } = self;
-        may_lack_backward(self.layer)
-            .then(|| quote!(for<'__train> #called: __sw::Train<#shape_in, #shape_out, #element>))
+        let sources = self.layer.sources.len();
+        let probe = quote!(<__sw::Probe<#called, #shape_in, #shape_out, #element>>::NETWORK);
+        let by = quote!({ __sw::trained_by(#probe, #sources) });
+        let trains = quote!(__sw::Trains<#by, #shape_in, #shape_out, #element>);
+        vec![quote!(for<'__train> #called: #trains)]
     }
 
     /// Writes the type of the layer's parameters.
@@ -685,12 +697,14 @@ impl<'a> Step<'a> {
         let name = self.layer.tied.as_ref()?;
         let text = &self.layer.text;
         let base_name = name.to_string();
+
         let is_same = quote! {
             <__sw::Same<
                 <#own as __sw::Layer<#element>>::Params,
                 <#base as __sw::Layer<#element>>::Params,
             >>::IS_SAME
         };
+
         let report = Extent::of(name).call(
             quote!(__sw::report_tied),
             quote!(#text, #base_name, #is_same),

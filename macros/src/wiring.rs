@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Error, Ident};
+use syn::{Attribute, Error, Ident};
 
 use crate::blocks;
 use crate::check::{self as checked, written};
@@ -56,56 +56,15 @@ pub fn resolve(
         sources.push(found.ok_or(before + index));
     }
     check_names(layers, inputs, errors);
+
     // A wrong name of an output is reported where the outputs are joined.
     let is_named = |output: &Ident| {
         let name = output.unraw().to_string();
         names.contains(&Some(name))
     };
     let is_known = sources.iter().all(Result::is_ok) && !layers.iter().any(|layer| layer.slipped);
-    if !errors.is_empty() || !is_known || !outputs.iter().all(is_named) {
-        return sources;
-    }
-
-    // Everything has a reader.
-    let is_read = |number: usize| {
-        sources
-            .iter()
-            .flatten()
-            .flatten()
-            .any(|&source| source == number)
-    };
-    if let Inputs::Several(names) = inputs {
-        for (index, name) in names.iter().enumerate() {
-            if !is_read(index + 1) {
-                let message = format!(
-                    "no layer reads the input `{name}`; write `<- {name}` behind one that is to \
-                     read it, or remove the input"
-                );
-                errors.push(Error::new(name.span(), message));
-            }
-        }
-    }
-    for (index, layer) in layers.iter().enumerate() {
-        let is_output = match &names[index] {
-            _ if outputs.is_empty() => index + 1 == layers.len(),
-            Some(name) => outputs.iter().any(|output| output.unraw() == name),
-            None => false,
-        };
-        if !is_output && !is_read(before + index + 1) {
-            let text = whole(layer, &layer.tokens);
-            let way_out = match &layer.name {
-                Some(name) => format!("write `<- {name}` behind one"),
-                None => "give it a name and write `<- name` behind one".to_owned(),
-            };
-            let message = format!(
-                "no layer reads what `{text}` gives; {way_out} that is to read it, or remove the \
-                 layer"
-            );
-            errors.push(Error::new(
-                crate::spans::Extent::of(&layer.tokens).first,
-                message,
-            ));
-        }
+    if errors.is_empty() && is_known && outputs.iter().all(is_named) {
+        scope.check_readers(layers, &sources, outputs, errors);
     }
     sources
 }
@@ -203,6 +162,59 @@ impl Scope<'_> {
             .map(|source| self.number(index, source, errors))
             .collect();
         found.into_iter().collect()
+    }
+
+    /// Reports inputs and outputs that nobody reads.
+    fn check_readers(
+        &self,
+        layers: &[Layer],
+        sources: &[Result<Vec<usize>, usize>],
+        outputs: &[Ident],
+        errors: &mut Vec<Error>,
+    ) {
+        let is_read = |number: usize| {
+            sources
+                .iter()
+                .flatten()
+                .flatten()
+                .any(|&source| source == number)
+        };
+
+        if let Inputs::Several(names) = self.inputs {
+            for (index, name) in names.iter().enumerate() {
+                if !is_read(index + 1) {
+                    let message = format!(
+                        "no layer reads the input `{name}`; write `<- {name}` behind one that is \
+                         to read it, or remove the input"
+                    );
+                    errors.push(Error::new(name.span(), message));
+                }
+            }
+        }
+
+        for (index, layer) in layers.iter().enumerate() {
+            let is_output = match &self.names[index] {
+                _ if outputs.is_empty() => index + 1 == layers.len(),
+                Some(name) => outputs.iter().any(|output| output.unraw() == name),
+                None => false,
+            };
+
+            if !is_output && !is_read(self.before + index + 1) {
+                let text = whole(layer, &layer.tokens);
+                let way_out = match &layer.name {
+                    Some(name) => format!("write `<- {name}` behind one"),
+                    None => "give it a name and write `<- name` behind one".to_owned(),
+                };
+                let message = format!(
+                    "no layer reads what `{text}` gives; {way_out} that is to read it, or remove \
+                     the layer"
+                );
+                errors.push(Error::new(
+                    crate::spans::Extent::of(&layer.tokens).first,
+                    message,
+                ));
+            }
+        }
     }
 
     /// Returns the number of the output that a layer names.
@@ -306,7 +318,13 @@ pub fn is_merge(layer: &Layer) -> bool {
 
 /// Removes `#[tied(name)]` from a layer's attributes, and returns the name.
 pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
+    if let Some(attr) = layer.attrs.iter().find(|attr| is_nearly_tied(attr)) {
+        let message = "a layer that shares the parameters of another has the attribute \
+                       `#[tied(name)]`";
+        errors.push(Error::new_spanned(attr, message));
+    }
     let attrs = core::mem::take(&mut layer.attrs).into_iter();
+    let attrs = attrs.filter(|attr| !is_nearly_tied(attr));
     let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("tied"));
     layer.attrs = others;
 
@@ -320,6 +338,22 @@ pub fn take_tied(layer: &mut Layer, errors: &mut Vec<Error>) -> Option<Ident> {
             None
         }
     }
+}
+
+/// Returns whether an attribute is written nearly as `#[tied(..)]` is.
+fn is_nearly_tied(attr: &Attribute) -> bool {
+    attr.path().get_ident().is_some_and(|name| {
+        [
+            "tie",
+            "ties",
+            "tied_to",
+            "tied_with",
+            "tied_weights",
+            "shared",
+        ]
+        .iter()
+        .any(|near| name == near)
+    })
 }
 
 /// Reports layers that are tied to something else than an earlier layer with parameters.
@@ -336,8 +370,16 @@ pub fn check_tied(layers: &mut [checked::Layer], errors: &mut Vec<Error>) {
         let message = if layers[index..].iter().any(is_base) {
             format!("`{name}` comes later: a layer shares the parameters of one before it")
         } else {
+            let fields = layers[..index]
+                .iter()
+                .filter_map(|layer| layer.field.as_ref());
+            let named: Vec<String> = fields.map(|field| format!("`{field}`")).collect();
+            let those = match &named[..] {
+                [] => String::new(),
+                _ => format!("; there is {}", named.join(", ")),
+            };
             format!(
-                "no layer before this one is called `{name}` and has parameters of its own; \
+                "no layer before this one is called `{name}` and has parameters of its own{those}; \
                  `#[tied(..)]` names the layer whose parameters this one shares"
             )
         };

@@ -24,6 +24,7 @@ use super::Sample;
 /// }
 /// assert_eq!(batches.steps(), 3);
 /// ```
+#[doc(alias = "DataLoader")]
 #[derive(Debug)]
 pub struct Batches<'a, X, Y> {
     pub(super) inputs: &'a [X],

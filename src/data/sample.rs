@@ -190,6 +190,12 @@ tuples! {
 /// assert_eq!(one, data[1]);
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "expected samples of `Tensor<{S}, {T}>`, but these are `{Self}`",
+    label = "not samples of `Tensor<{S}, {T}>`",
+    note = "what was fitted to samples of one shape transforms samples of that shape: a tensor, a \
+            slice, an array or a `Vec` of them"
+)]
 pub trait SamplesMut<S: Shape, T: Scalar> {
     /// Returns the samples as a slice.
     fn samples_mut(&mut self) -> &mut [Tensor<S, T>];

@@ -23,6 +23,8 @@ const ROUNDING: f64 = 1e-9;
 /// # Errors
 /// Returns an error if a fraction is not above 0, if their sum is above 1, if a part would have no
 /// samples, or if the positions do not fit into memory.
+#[doc(alias = "train_test_split")]
+#[doc(alias = "random_split")]
 pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     samples: usize,
     fractions: [f64; PARTS],

@@ -2,8 +2,7 @@
 
 use super::classes::{ClassWeights, Classes};
 use super::{
-    Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, reduced,
-    scaled, times,
+    Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, reduced, times,
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
@@ -35,6 +34,7 @@ pub struct BceWithLogits<W = ()> {
 }
 
 /// The loss with its defaults.
+#[doc(alias = "BCEWithLogitsLoss")]
 #[allow(non_upper_case_globals)]
 pub const BceWithLogits: BceWithLogits = BceWithLogits {
     reduction: Reduction::Mean,
@@ -78,10 +78,7 @@ impl<W: Copy> BceWithLogits<W> {
     ) -> T {
         assert_setting(check_weights("pos_weight", weights));
         let scale = self.reduction.weight(outputs.len(), Out::LEN);
-        let logits = flatten(outputs);
-        let targets = flatten(targets);
-
-        let sum = elementwise(logits, targets, flatten_mut(gradients), scale, |i, x, t| {
+        elementwise(outputs, targets, gradients, scale, |i, x, t| {
             let yes = T::from_f64_lossy(weights[i % weights.len()]) * t;
             let no = T::one() - t;
 
@@ -100,8 +97,7 @@ impl<W: Copy> BceWithLogits<W> {
             let loss = times(no, above) + times(yes, below) + (no + yes) * e.ln_1p();
             let slope = no * up - yes * down;
             (loss, slope)
-        });
-        scaled(sum, scale)
+        })
     }
 }
 
@@ -198,7 +194,7 @@ loss! {
     /// assert!((loss - 0.490_415).abs() < 1e-6);
     /// assert!((gradients[0][0] + 1.0).abs() < 1e-6);
     /// ```
-    Bce {}
+    Bce as "BCELoss" {}
 }
 
 impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
@@ -215,24 +211,14 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
         let min_log = T::from_f64_lossy(-100.0);
         // `max` would lose NaN.
         let limited = |log: T| if log < min_log { min_log } else { log };
-        let outputs = flatten(outputs);
-        let targets = flatten(targets);
-
-        let sum = elementwise(
-            outputs,
-            targets,
-            flatten_mut(gradients),
-            scale,
-            |_, p, t| {
-                if p < T::zero() || p > T::one() {
-                    return (T::nan(), T::nan());
-                }
-                let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
-                // At 0 and 1 the slope is limited, as in PyTorch.
-                let slope = (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY));
-                (loss, slope)
-            },
-        );
-        scaled(sum, scale)
+        elementwise(outputs, targets, gradients, scale, |_, p, t| {
+            if p < T::zero() || p > T::one() {
+                return (T::nan(), T::nan());
+            }
+            let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
+            // At 0 and 1 the slope is limited, as in PyTorch.
+            let slope = (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY));
+            (loss, slope)
+        })
     }
 }

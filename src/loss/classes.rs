@@ -93,7 +93,9 @@ impl<const N: usize> MaybeLabel<N> for Option<Label<N>> {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "outputs of `{Self}` have no axis of classes",
-    label = "the last axis of the outputs has one score for each class"
+    label = "the last axis of the outputs has one score for each class",
+    note = "a function over any network `N` names that axis in its bound: \
+            `N: Network<Output = Rank1<CLASSES>>`"
 )]
 pub trait Classes: Shape {
     type Label: ClassLabel;
@@ -105,6 +107,19 @@ pub trait Classes: Shape {
 
     /// Returns the values of all places of all samples.
     fn flatten<L: Copy>(targets: &[Self::Each<L>]) -> &[L];
+}
+
+/// Outputs with one score for each of `N` classes.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "outputs of `{Self}` are not the scores of {N} classes",
+    label = "not the scores of {N} classes",
+    note = "the last axis of the outputs has one score for each class"
+)]
+pub trait ClassScores<const N: usize>: Classes<Label = Label<N>> {
+    /// `L`. The bounds of labels are written with it: the compiler looks at them only if the number
+    /// of classes is right.
+    type Then<L: Copy>: Copy;
 }
 
 /// The shape of the places that have one label each, such as the pixels of an image.
@@ -134,6 +149,10 @@ macro_rules! classes {
             fn flatten<L: Copy>(targets: &[$each]) -> &[L] {
                 targets$(.$flatten())*
             }
+        }
+
+        impl<$(const $size: usize,)* const N: usize> ClassScores<N> for $shape<$($size,)* N> {
+            type Then<L: Copy> = L;
         }
     )* };
 }

@@ -54,6 +54,7 @@ pub struct CrossEntropy<Y = Labels, W = ()> {
 }
 
 /// The loss with its defaults.
+#[doc(alias = "CrossEntropyLoss")]
 #[allow(non_upper_case_globals)]
 pub const CrossEntropy: CrossEntropy = CrossEntropy {
     reduction: Reduction::Mean,
@@ -84,6 +85,7 @@ pub struct Nll<Y = Labels, W = ()> {
 }
 
 /// The loss with its defaults.
+#[doc(alias = "NLLLoss")]
 #[allow(non_upper_case_globals)]
 pub const Nll: Nll = Nll {
     reduction: Reduction::Mean,

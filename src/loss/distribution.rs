@@ -2,11 +2,7 @@
 
 use core::f64::consts::PI;
 
-use super::{
-    AnyOutput, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times,
-};
-use crate::memory::{flatten, flatten_mut};
-use crate::sum::Sum;
+use super::{AnyOutput, LogProbabilities, Loss, Reduction, elementwise, loss, of_pairs, times};
 use crate::tensor::{Element, Shape, Tensor};
 
 loss! {
@@ -26,7 +22,7 @@ loss! {
     /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
     /// assert_eq!(gradients[0], Tensor1::from([-1.0, 0.0]));
     /// ```
-    KlDiv {
+    KlDiv as "KLDivLoss" {
         /// Sets whether the targets are log-probabilities as well; `false` by default.
         log_target: bool = false;
     }
@@ -44,7 +40,7 @@ loss! {
     /// let loss: f32 = PoissonNll.loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
     /// ```
-    PoissonNll {
+    PoissonNll as "PoissonNLLLoss" {
         /// Sets whether the outputs are logarithms of the means (`true`, the default) or the means
         /// themselves.
         log_input: bool = true;
@@ -78,7 +74,7 @@ loss! {
     /// assert!((loss - 1.193_147).abs() < 1e-6);
     /// assert_eq!(gradients[0].as_slice(), [-0.5, 0.0]);
     /// ```
-    GaussianNll {
+    GaussianNll as "GaussianNLLLoss" {
         /// Sets whether to add the term that does not depend on the outputs; `false` by default.
         full: bool = false;
         /// Sets the least variance; 1e-6 by default. Lower variances are replaced by it, but still
@@ -103,29 +99,20 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let scale = self.reduction.weight(outputs.len(), 1);
-        let outputs = flatten(outputs);
-        let targets = flatten(targets);
 
-        let sum = elementwise(
-            outputs,
-            targets,
-            flatten_mut(gradients),
-            scale,
-            |_, x, t| {
-                let (p, log) = match self.log_target {
-                    true => (t.exp(), t),
-                    false => (t, if t == T::zero() { t } else { t.ln() }),
-                };
-                // One product: two of them may both be infinite, and lose digits if they are near
-                // each other. It is 0 at p = 0, where the logarithm or x may be minus infinity, and
-                // at ln p = x, where p may be infinite.
-                let difference = log - x;
-                let is_zero = p.is_zero() && !x.is_nan() || difference.is_zero() && !p.is_nan();
-                let loss = if is_zero { T::zero() } else { p * difference };
-                (loss, -p)
-            },
-        );
-        scaled(sum, scale)
+        elementwise(outputs, targets, gradients, scale, |_, x, t| {
+            let (p, log) = match self.log_target {
+                true => (t.exp(), t),
+                false => (t, if t == T::zero() { t } else { t.ln() }),
+            };
+            // One product: two of them may both be infinite, and lose digits if they are near
+            // each other. It is 0 at p = 0, where the logarithm or x may be minus infinity, and
+            // at ln p = x, where p may be infinite.
+            let difference = log - x;
+            let is_zero = p.is_zero() && !x.is_nan() || difference.is_zero() && !p.is_nan();
+            let loss = if is_zero { T::zero() } else { p * difference };
+            (loss, -p)
+        })
     }
 }
 
@@ -142,30 +129,21 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
-        let outputs = flatten(outputs);
-        let targets = flatten(targets);
 
-        let sum = elementwise(
-            outputs,
-            targets,
-            flatten_mut(gradients),
-            scale,
-            |_, x, t| {
-                let (mut loss, slope) = if t.is_nan() {
-                    (t, t)
-                } else if self.log_input {
-                    poisson_log_input(x, t)
-                } else {
-                    poisson(x, t, epsilon)
-                };
+        elementwise(outputs, targets, gradients, scale, |_, x, t| {
+            let (mut loss, slope) = if t.is_nan() {
+                (t, t)
+            } else if self.log_input {
+                poisson_log_input(x, t)
+            } else {
+                poisson(x, t, epsilon)
+            };
 
-                if self.full && t > T::one() {
-                    loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
-                }
-                (loss, slope)
-            },
-        );
-        scaled(sum, scale)
+            if self.full && t > T::one() {
+                loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
+            }
+            (loss, slope)
+        })
     }
 }
 
@@ -179,7 +157,6 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         targets: &[Tensor<S, T>],
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
-        check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len(), S::LEN);
         let half = T::from_f64_lossy(0.5);
         let epsilon = T::from_f64_lossy(self.epsilon);
@@ -189,38 +166,25 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
             0.0
         });
 
-        let mut sum = Sum::default();
-        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
-            let (means, variances) = output.as_slice().split_at(S::LEN);
-            let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
+        of_pairs(outputs, targets, gradients, scale, |mean, variance, t| {
+            // `max` would lose NaN.
+            let variance = if variance < epsilon {
+                epsilon
+            } else {
+                variance
+            };
 
-            sum.add_sum(elementwise(
-                means,
-                target.as_slice(),
-                mean_slopes,
-                scale,
-                |i, mean, t| {
-                    // `max` would lose NaN.
-                    let variance = if variances[i] < epsilon {
-                        epsilon
-                    } else {
-                        variances[i]
-                    };
+            let off = mean - t;
+            if variance.is_zero() && !off.is_nan() {
+                let (loss, slope) = without_variance(off);
+                return (loss, [slope, -loss]);
+            }
 
-                    let off = mean - t;
-                    if variance.is_zero() && !off.is_nan() {
-                        let (loss, slope) = without_variance(off);
-                        variance_slopes[i] = -loss * scale;
-                        return (loss, slope);
-                    }
-
-                    let slope = off / variance;
-                    variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
-                    (half * (variance.ln() + off * slope) + constant, slope)
-                },
-            ));
-        }
-        scaled(sum, scale)
+            let slope = off / variance;
+            let variance_slope = half * (T::one() / variance - slope * slope);
+            let loss = half * (variance.ln() + off * slope) + constant;
+            (loss, [slope, variance_slope])
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Losses on similarity and order, most of them on pairs of outputs. Their loops are plain, because
 //! these losses are rare and their outputs small.
 
-use super::{AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
-use crate::memory::{flatten, flatten_mut};
+use super::{
+    AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, of_pairs, scaled, times,
+};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
@@ -18,7 +19,7 @@ loss! {
     /// let loss: f32 = HingeEmbedding.loss(&distances, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (0.625, Tensor1::from([0.5, -0.5])));
     /// ```
-    HingeEmbedding {
+    HingeEmbedding as "HingeEmbeddingLoss" {
         /// Sets the distance that dissimilar samples should have at least; 1 by default.
         ///
         /// # Panics
@@ -44,7 +45,7 @@ loss! {
     /// let loss: f32 = MarginRanking.loss(&[pair], &[Tensor1::from([1.0])], &mut gradients);
     /// assert_eq!((loss, gradients[0].as_slice()), (1.5, &[-1.0, 1.0][..]));
     /// ```
-    MarginRanking {
+    MarginRanking as "MarginRankingLoss" {
         /// Sets the difference that the two should have at least; 0 by default.
         ///
         /// # Panics
@@ -70,7 +71,7 @@ loss! {
     /// let loss: f32 = CosineEmbedding.loss(&[pair], &[1.0], &mut gradients);
     /// assert!((loss - 0.292_893).abs() < 1e-6);
     /// ```
-    CosineEmbedding {
+    CosineEmbedding as "CosineEmbeddingLoss" {
         /// Sets the cosine above which dissimilar vectors are too similar, from -1 to 1; 0 by
         /// default.
         ///
@@ -98,7 +99,7 @@ loss! {
     /// assert!((loss - 1.5).abs() < 1e-5);
     /// assert_eq!(gradients[0].as_slice(), [0.0, 1.0, -1.0]);
     /// ```
-    TripletMargin {
+    TripletMargin as "TripletMarginLoss" {
         /// Sets the distance by which the negative should be farther away; 1 by default.
         ///
         /// # Panics
@@ -133,30 +134,21 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         let scale = self.reduction.weight(outputs.len(), Out::LEN);
         let one = T::one();
         let margin = T::from_f64_lossy(self.margin);
-        let outputs = flatten(outputs);
-        let targets = flatten(targets);
 
-        let sum = elementwise(
-            outputs,
-            targets,
-            flatten_mut(gradients),
-            scale,
-            |_, x, t| {
-                if x.is_nan() || t.is_nan() {
-                    (T::nan(), T::nan())
-                } else if t == one {
-                    (x, one)
-                } else if t == -one {
-                    let (loss, slope) = above(margin - x);
-                    (loss, -slope)
-                } else {
-                    // As in PyTorch, a target that is neither counts as both.
-                    let (excess, slope) = above(x - margin);
-                    (margin + excess, slope)
-                }
-            },
-        );
-        scaled(sum, scale)
+        elementwise(outputs, targets, gradients, scale, |_, x, t| {
+            if x.is_nan() || t.is_nan() {
+                (T::nan(), T::nan())
+            } else if t == one {
+                (x, one)
+            } else if t == -one {
+                let (loss, slope) = above(margin - x);
+                (loss, -slope)
+            } else {
+                // As in PyTorch, a target that is neither counts as both.
+                let (excess, slope) = above(x - margin);
+                (margin + excess, slope)
+            }
+        })
     }
 }
 
@@ -170,28 +162,13 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         targets: &[Tensor<S, T>],
         gradients: &mut [Tensor<(S, S), T>],
     ) -> T {
-        check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len(), S::LEN);
         let margin = T::from_f64_lossy(self.margin);
 
-        let mut sum = Sum::default();
-        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
-            let (first, second) = output.as_slice().split_at(S::LEN);
-            let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-
-            sum.add_sum(elementwise(
-                first,
-                target.as_slice(),
-                first_slopes,
-                scale,
-                |i, first, t| {
-                    let (loss, slope) = above(margin - times(t, first - second[i]));
-                    second_slopes[i] = t * slope * scale;
-                    (loss, -t * slope)
-                },
-            ));
-        }
-        scaled(sum, scale)
+        of_pairs(outputs, targets, gradients, scale, |first, second, t| {
+            let (loss, slope) = above(margin - times(t, first - second));
+            (loss, [-t * slope, t * slope])
+        })
     }
 }
 

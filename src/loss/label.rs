@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::memory::Flat;
 use crate::nn::Index;
+use crate::numbered::{OutOfRange, number_below};
 use crate::tensor::{Element, Tensor1};
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
@@ -39,14 +40,18 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// Returns an error if there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
-        if class < CLASSES && class <= u32::MAX as usize {
-            Ok(Label(class as u32))
-        } else {
-            Err(LabelError {
-                class: class as i128,
+        Self::checked(class as i128, None)
+    }
+
+    /// Returns the class with this number. `position` is for the error.
+    const fn checked(class: i128, position: Option<usize>) -> Result<Self, LabelError> {
+        match number_below(CLASSES, class) {
+            Some(number) => Ok(Label(number)),
+            None => Err(LabelError {
+                class,
                 classes: CLASSES,
-                position: None,
-            })
+                position,
+            }),
         }
     }
 
@@ -123,27 +128,15 @@ pub struct LabelError {
 
 impl fmt::Display for LabelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "label {}", self.class)?;
-        if let Some(position) = self.position {
-            write!(f, " at position {position}")?;
+        OutOfRange {
+            article: "a",
+            name: "label",
+            things: "classes",
+            number: self.class,
+            count: self.classes,
+            position: self.position,
         }
-
-        let is_class = usize::try_from(self.class).is_ok_and(|class| class < self.classes);
-        if is_class {
-            return write!(
-                f,
-                " is one of {} classes, but the largest number of a label is {}; take fewer \
-                 classes",
-                self.classes,
-                u32::MAX
-            );
-        }
-
-        write!(f, " is not one of {} classes", self.classes)?;
-        match self.classes {
-            0 => Ok(()),
-            classes => write!(f, ", which are 0 to {}", classes - 1),
-        }
+        .write(f)
     }
 }
 

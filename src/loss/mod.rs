@@ -24,7 +24,7 @@ mod regression;
 
 pub use binary::{Bce, BceWithLogits};
 #[cfg(feature = "std")]
-pub(crate) use classes::{Classes, MaybeLabel};
+pub(crate) use classes::{ClassScores, Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 #[cfg(feature = "alloc")]
 pub use classify::Classify;
@@ -34,6 +34,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
+use crate::memory::{flatten, flatten_mut};
 use crate::setting_error::{SettingError, not_negative};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Shape, Tensor, double};
@@ -261,11 +262,11 @@ impl Reduction {
 }
 
 /// Declares a loss: the struct of its options, the constant with their defaults, and a method that
-/// sets each option.
+/// sets each option. The compiler suggests it for PyTorch's name, which is its alias.
 macro_rules! loss {
     (
         $(#[$doc:meta])*
-        $name:ident {
+        $name:ident as $pytorch:literal {
             $(
                 $(#[$option_doc:meta])*
                 $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;
@@ -280,6 +281,7 @@ macro_rules! loss {
         }
 
         /// The loss with its defaults.
+        #[doc(alias = $pytorch)]
         #[allow(non_upper_case_globals)]
         pub const $name: $name = $name { reduction: Reduction::Mean, $($option: $default,)* };
 
@@ -360,13 +362,28 @@ fn all_finite<T: Element>(numbers: &[T]) -> bool {
     numbers.iter().all(|x| x.is_finite())
 }
 
+/// Returns a loss whose elements are independent of each other. `f(position, output, target)`
+/// returns the loss of an element and its slope.
+fn elementwise<S: Shape, T: Element>(
+    outputs: &[Tensor<S, T>],
+    targets: &[Tensor<S, T>],
+    gradients: &mut [Tensor<S, T>],
+    scale: T,
+    f: impl FnMut(usize, T, T) -> (T, T),
+) -> T {
+    let outputs = flatten(outputs);
+    let targets = flatten(targets);
+    let sum = sum_elements(outputs, targets, flatten_mut(gradients), scale, f);
+    scaled(sum, scale)
+}
+
 /// Sums the losses that `f(position, output, target)` returns. The slope that it returns with each
 /// loss is multiplied by `scale` and written to `gradients`.
 ///
 /// The loop is plain and the same in every tier: its losses are rarer than those with a kernel, or
 /// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits,
 /// however long it is.
-fn elementwise<T: Element>(
+fn sum_elements<T: Element>(
     outputs: &[T],
     targets: &[T],
     gradients: &mut [T],
@@ -379,4 +396,34 @@ fn elementwise<T: Element>(
         gradients[i] = slope * scale;
         double(loss)
     })
+}
+
+/// Returns a loss on pairs of tensors `(S, S)`, element by element. `f(first, second, target)`
+/// returns the loss of an element and its slopes in the two numbers.
+fn of_pairs<S: Shape, T: Element>(
+    outputs: &[Tensor<(S, S), T>],
+    targets: &[Tensor<S, T>],
+    gradients: &mut [Tensor<(S, S), T>],
+    scale: T,
+    mut f: impl FnMut(T, T, T) -> (T, [T; 2]),
+) -> T {
+    check_lengths(outputs.len(), targets.len(), gradients.len());
+    let mut sum = Sum::default();
+    for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
+        let (first, second) = output.as_slice().split_at(S::LEN);
+        let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
+
+        sum.add_sum(sum_elements(
+            first,
+            target.as_slice(),
+            first_slopes,
+            scale,
+            |i, first, target| {
+                let (loss, [first_slope, second_slope]) = f(first, second[i], target);
+                second_slopes[i] = second_slope * scale;
+                (loss, first_slope)
+            },
+        ));
+    }
+    scaled(sum, scale)
 }

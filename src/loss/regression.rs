@@ -16,7 +16,7 @@ loss! {
     /// let loss: f32 = Mse.loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (2.5, Tensor1::from([1.0, -2.0])));
     /// ```
-    Mse {}
+    Mse as "MSELoss" {}
 }
 
 loss! {
@@ -30,7 +30,7 @@ loss! {
     /// let loss: f32 = Mae.loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (1.5, Tensor1::from([0.5, -0.5])));
     /// ```
-    Mae {}
+    Mae as "L1Loss" {}
 }
 
 loss! {
@@ -45,7 +45,7 @@ loss! {
     /// let loss: f32 = Huber.delta(2.0).loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (4.25, Tensor1::from([0.5, 1.0])));
     /// ```
-    Huber {
+    Huber as "HuberLoss" {
         /// Sets the difference above which the loss is linear; 1 by default.
         ///
         /// # Panics
@@ -68,7 +68,7 @@ loss! {
     /// let loss: f32 = SmoothL1.beta(2.0).loss(&outputs, &targets, &mut gradients);
     /// assert_eq!((loss, gradients[0]), (2.125, Tensor1::from([0.25, 0.5])));
     /// ```
-    SmoothL1 {
+    SmoothL1 as "SmoothL1Loss" {
         /// Sets the difference at which the loss becomes linear; 1 by default. With 0 the loss is
         /// [`struct@Mae`].
         ///

@@ -6,7 +6,7 @@ use super::append_bytes;
 
 /// The way in which a [`Sample`](crate::data::Sample) is cloned into a batch.
 pub struct Cloning<X> {
-    /// Only where `X` is `Copy`: the constructors see to that.
+    /// True only if `X` is `Copy`, as the constructors ensure.
     in_place: bool,
     of: PhantomData<fn() -> X>,
 }

@@ -29,7 +29,7 @@ pub(crate) use scalars;
 /// A number that layers keep in memory of their own, such as 8-bit weights or flags of training:
 /// every pattern of bits is a value.
 pub trait Number: Scalar {
-    /// Whether it has the same size on every machine.
+    /// True if it has the same size on every machine.
     #[doc(hidden)]
     const IS_PORTABLE: bool = true;
 }

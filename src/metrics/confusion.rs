@@ -5,7 +5,7 @@ use super::confusion_table::NamedConfusionMatrix;
 use super::counts::Counts;
 use super::scores::rows;
 use super::{Average, MetricError, assert_same_length, ratio};
-use crate::loss::{Classes, Label, MaybeLabel};
+use crate::loss::{ClassScores, Classes, Label, MaybeLabel};
 use crate::memory;
 use crate::tensor::{Element, Tensor};
 
@@ -70,12 +70,15 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///
     /// # Panics
     /// Panics if there are not as many labels as outputs.
-    pub fn of<Out: Classes<Label = Label<N>>, T: Element>(
-        outputs: &[Tensor<Out, T>],
-        labels: &[Out::Each<impl MaybeLabel<N>>],
-    ) -> Self {
+    pub fn of<Out, L, T>(outputs: &[Tensor<Out, T>], labels: &[Out::Each<Out::Then<L>>]) -> Self
+    where
+        Out: ClassScores<N>,
+        L: Copy,
+        Out::Then<L>: MaybeLabel<N>,
+        T: Element,
+    {
         let mut matrix = Self::new();
-        matrix.update(outputs, labels);
+        matrix.add_batch(outputs, labels);
         matrix
     }
 
@@ -98,11 +101,29 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///
     /// # Panics
     /// Panics if there are not as many labels as outputs.
-    pub fn update<Out: Classes<Label = Label<N>>, T: Element>(
+    pub fn update<Out, L, T>(
         &mut self,
         outputs: &[Tensor<Out, T>],
-        labels: &[Out::Each<impl MaybeLabel<N>>],
-    ) {
+        labels: &[Out::Each<Out::Then<L>>],
+    ) where
+        Out: ClassScores<N>,
+        L: Copy,
+        Out::Then<L>: MaybeLabel<N>,
+        T: Element,
+    {
+        self.add_batch(outputs, labels);
+    }
+
+    /// Counts a batch.
+    pub(super) fn add_batch<Out, M, T>(
+        &mut self,
+        outputs: &[Tensor<Out, T>],
+        labels: &[Out::Each<M>],
+    ) where
+        Out: Classes<Label = Label<N>>,
+        M: MaybeLabel<N>,
+        T: Element,
+    {
         const { Label::<N>::assert_numbers() };
         let pairs = rows(outputs, labels)
             .filter_map(|(scores, label)| Some((label.label()?.index(), scores.argmax())))

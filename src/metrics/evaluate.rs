@@ -39,18 +39,19 @@ pub trait Evaluate: Network {
     /// # assert_eq!(confusion.total(), 150);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    fn evaluate<X, const N: usize>(
+    fn evaluate<X, L, const N: usize>(
         &self,
         inputs: &[X],
-        labels: &[<Self::Output as Classes>::Each<impl MaybeLabel<N>>],
+        labels: &[<Self::Output as Classes>::Each<X::Then<L>>],
     ) -> Result<ConfusionMatrix<N>, CountError>
     where
         X: InputOf<Tensor<Self::Input, Self::Element>, Self>,
+        X::Then<L>: MaybeLabel<N>,
         Self::Output: Classes<Label = Label<N>>,
     {
         let mut confusion = ConfusionMatrix::new();
         in_pieces(self, inputs, labels, |outputs, labels| {
-            confusion.update(outputs, labels)
+            confusion.add_batch(outputs, labels)
         })?;
         Ok(confusion)
     }
@@ -74,8 +75,8 @@ pub trait Evaluate: Network {
     fn measure<X, G>(
         &self,
         inputs: &[X],
-        targets: &[G],
-        metrics: &mut [&mut dyn Measures<Tensor<Self::Output, Self::Element>, G>],
+        targets: &[X::Then<G>],
+        metrics: &mut [&mut dyn Measures<Tensor<Self::Output, Self::Element>, X::Then<G>>],
     ) -> Result<(), CountError>
     where
         X: InputOf<Tensor<Self::Input, Self::Element>, Self>,

@@ -59,15 +59,19 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let score = double(scores[label.index()]);
-            self.sum.add(match self.outputs {
-                Outputs::Logits => log_sum_exp(scores) - score,
+            match self.outputs {
+                // Two terms, as their difference may be infinite where the mean of all is not.
+                Outputs::Logits => self.sum.extend([log_sum_exp(scores), -score]),
                 // The right class may have a probability if another one is NaN.
-                Outputs::Probabilities if scores.iter().any(|score| score.is_nan()) => f64::NAN,
+                Outputs::Probabilities if scores.iter().any(|score| score.is_nan()) => {
+                    self.sum.add(f64::NAN)
+                }
                 Outputs::Probabilities => {
                     let precision = double(T::epsilon());
-                    -libm::log(score.clamp(precision, 1.0 - precision))
+                    let probability = score.clamp(precision, 1.0 - precision);
+                    self.sum.add(-libm::log(probability));
                 }
-            });
+            }
             self.total += 1;
         }
     }

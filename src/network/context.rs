@@ -16,19 +16,19 @@ pub struct Context<'a, T: Element> {
     first_sample: usize,
     /// The number of samples in the whole batch.
     batch: usize,
-    /// Whether gradients are added to the existing ones.
+    /// True if gradients are added to the existing ones.
     accumulate: bool,
     /// The index of the first layer that is trained.
     first_trained: usize,
-    /// Whether the samples are one thread's share of the batch.
+    /// True if the samples are one thread's share of the batch.
     in_worker: bool,
     /// The number of parts of work for which there is memory.
     most_parts: usize,
-    /// Whether the layer is to end with `Relu`.
+    /// True if the layer is to end with `Relu`.
     relu_epilogue: bool,
     /// The parts of the network that are frozen or in inference mode.
     modes: Modes<'a>,
-    /// Whether the layer lies within a part in inference mode.
+    /// True if the layer lies within a part in inference mode.
     eval: bool,
 }
 

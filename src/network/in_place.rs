@@ -51,7 +51,7 @@ pub trait InPlace: 'static {
 
     /// The effect on the order of features, which weight files store as PyTorch does.
     const ORDER: FeatureOrder;
-    /// Whether backward reads `y`, so that later layers must not overwrite it. If it is `false`,
+    /// True if backward reads `y`, so that later layers must not overwrite it. If it is `false`,
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
     /// The meaning of the outputs.

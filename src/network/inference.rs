@@ -115,18 +115,28 @@ fn run<N: Network>(
     note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or \
             change the declaration",
     note = "`Tensor1::from_slice(&values)` makes a tensor of a slice or a `Vec`, `Tensor1::from` of \
-            an array; `forward_batch` takes a slice of tensors"
+            an array; `forward_batch` takes a slice of tensors, and functions of inputs and \
+            targets take the inputs first"
 )]
 pub trait InputOf<Expected, N> {
+    /// `T`. Bounds on targets are written with it where a function takes inputs and targets: the
+    /// compiler looks at them only if the inputs fit, so that it reports two swapped arguments once.
+    #[doc(hidden)]
+    type Then<T>;
+
     #[doc(hidden)]
     fn expected(&self) -> &Expected;
     #[doc(hidden)]
     fn expected_batch(batch: &[Self]) -> &[Expected]
     where
         Self: Sized;
+    #[doc(hidden)]
+    fn then<T>(targets: &[Self::Then<T>]) -> &[T];
 }
 
 impl<Expected, N> InputOf<Expected, N> for Expected {
+    type Then<T> = T;
+
     #[inline(always)]
     fn expected(&self) -> &Expected {
         self
@@ -134,6 +144,10 @@ impl<Expected, N> InputOf<Expected, N> for Expected {
     #[inline(always)]
     fn expected_batch(batch: &[Self]) -> &[Expected] {
         batch
+    }
+    #[inline(always)]
+    fn then<T>(targets: &[T]) -> &[T] {
+        targets
     }
 }
 

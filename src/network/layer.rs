@@ -35,8 +35,8 @@ pub trait Layer<T: Element>: Sized + 'static {
     /// The parameters that the layer learns; `()` if it learns nothing.
     type Params: Parameters<T>;
 
-    /// What stands behind the layer's name in a compile error if it can't work with numbers of this
-    /// type.
+    /// The sentence behind the layer's name in a compile error, if it can't work with numbers of
+    /// this type.
     #[doc(hidden)]
     const WRONG_ELEMENT: Option<&'static str> = None;
 
@@ -74,7 +74,7 @@ pub enum OutputKind {
     LogSoftmax,
     /// Numbers of which a part are probabilities that sum to one: a loss on logits refuses them.
     PartlySoftmax,
-    /// What the inputs mean, as of a layer that drops or joins values.
+    /// The meaning of the inputs, as of a layer that drops or joins values.
     Inputs,
 }
 

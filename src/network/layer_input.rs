@@ -18,6 +18,9 @@ pub trait LayerInput: 'static {
     /// The number of elements of one sample from each source.
     #[doc(hidden)]
     const LENS: [usize; MAX_SOURCES];
+    /// The number of sources.
+    #[doc(hidden)]
+    const SOURCES: usize;
 
     /// The inputs of several samples: a slice of tensors, or [`Batches`].
     type Batch<'a, T: Element>: Copy;
@@ -41,6 +44,7 @@ impl<S: Shape> LayerInput for S {
     const DIMS: Dims = <S as Shape>::DIMS;
     const LEN: usize = <S as Shape>::LEN;
     const LENS: [usize; MAX_SOURCES] = [<S as Shape>::LEN, 0, 0, 0, 0, 0];
+    const SOURCES: usize = 1;
 
     type Batch<'a, T: Element> = &'a [Tensor<S, T>];
     type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
@@ -128,6 +132,7 @@ impl<X: Sources> LayerInput for Inputs<X> {
     const DIMS: Dims = Dims::tuple(X::PARTS);
     const LEN: usize = sizes::sum(&X::LENS);
     const LENS: [usize; MAX_SOURCES] = X::LENS;
+    const SOURCES: usize = X::PARTS.len();
 
     type Batch<'a, T: Element> = Batches<'a, X, T>;
     type Gradients<'a, T: Element> = Gradients<'a, X, T>;

@@ -15,6 +15,7 @@ mod layer_outputs;
 pub(crate) mod lines;
 mod modes;
 mod needs;
+mod nested;
 #[allow(clippy::module_inception)]
 mod network;
 mod param_field;
@@ -28,6 +29,7 @@ pub(crate) mod stand_in;
 mod state;
 mod summary;
 mod train;
+pub(crate) mod trains;
 mod windows;
 mod wiring;
 #[cfg(feature = "std")]

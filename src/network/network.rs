@@ -441,7 +441,8 @@ pub trait Network:
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be trained: one of its layers has no backward pass",
-    label = "not a network that can be trained"
+    label = "not a network that can be trained",
+    note = "a function over any network that it trains has the bound `N: Trainable`"
 )]
 pub trait Trainable:
     Network
@@ -452,17 +453,5 @@ pub trait Trainable:
         Config = (),
         Params = Self,
     >
-{
-}
-
-impl<N> Trainable for N where
-    N: Network
-        + Train<
-            <N as Network>::Input,
-            <N as Network>::Output,
-            <N as Network>::Element,
-            Config = (),
-            Params = N,
-        >
 {
 }

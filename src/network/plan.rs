@@ -23,9 +23,9 @@ pub struct Stage {
     relu_fusion: ReluFusion,
     /// The outputs that the layer reads.
     pub(super) reads: Reads,
-    /// Whether the layer is a `Relu` that runs as part of a neighbour.
+    /// True if the layer is a `Relu` that runs as part of a neighbour.
     absorbed: bool,
-    /// Whether the layer runs `Relu` on its outputs.
+    /// True if the layer runs `Relu` on its outputs.
     relu: bool,
     /// The numbers of bytes of the input and the output of one sample.
     pub(super) in_bytes: usize,
@@ -49,6 +49,7 @@ const fn meaning<const N: usize>(stages: &[Stage; N], wiring: &Wiring<N>) -> Out
     while i < N {
         let is_kept = matches!(stages[i].flow, Flow::View)
             || matches!(stages[i].output_kind, OutputKind::Inputs);
+
         kinds[i] = stages[i].output_kind;
         let reads = &wiring.reads[i];
         let mut source = 0;
@@ -66,6 +67,7 @@ const fn meaning<const N: usize>(stages: &[Stage; N], wiring: &Wiring<N>) -> Out
         }
         i += 1;
     }
+
     if N == 0 {
         OutputKind::Inputs
     } else {
@@ -192,11 +194,11 @@ pub(super) struct LayerPlan {
     pub(super) spot: Spot,
     /// The outputs that it reads.
     pub(super) sources: [Source; MAX_SOURCES],
-    /// Whether the layer works in place on the outputs that it reads.
+    /// True if the layer works in place on the outputs that it reads.
     pub(super) shares: bool,
-    /// Whether the layer is a `Relu` that runs as part of a neighbour.
+    /// True if the layer is a `Relu` that runs as part of a neighbour.
     pub(super) absorbed: bool,
-    /// Whether `Relu` runs on the layer's outputs.
+    /// True if `Relu` runs on the layer's outputs.
     pub(super) relu: bool,
     /// The number of bytes per sample before the layer's own cache; only for training.
     pub(super) cache: usize,
@@ -223,7 +225,7 @@ pub struct Plan<const N: usize> {
     pub train_needs: Needs,
     /// The part of it for shares of gradients, which all layers use in turn.
     pub(super) shares: Area,
-    /// Whether backward reads the network's output.
+    /// True if backward reads the network's output.
     pub reads_output: bool,
     /// The number of multiply-adds of a forward pass of one sample.
     pub multiply_adds: usize,

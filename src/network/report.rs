@@ -57,6 +57,7 @@ const fn way_to(place: Place<'_>, wanted: &Sentence) -> Sentence {
         if dims.is_unknown() {
             return Sentence::new("");
         }
+
         let is_last = i + 1 == place.way.len();
         if i == 0 {
             line = line.dims(dims);
@@ -66,6 +67,7 @@ const fn way_to(place: Place<'_>, wanted: &Sentence) -> Sentence {
         }
         i += 1;
     }
+
     if shapes == 0 {
         return Sentence::new("");
     }

@@ -26,7 +26,7 @@ pub(super) struct Segment {
     pub(super) last: usize,
     /// The number of samples that run through all of them at a time; 0 for all samples.
     pub(super) chunk_len: usize,
-    /// Whether they need the whole batch and distribute it over threads themselves.
+    /// True if they need the whole batch and distribute it over threads themselves.
     pub(super) whole_batch: bool,
 }
 

@@ -220,6 +220,20 @@ pub(super) const fn has_zero(dims: Dims) -> bool {
     zero
 }
 
+/// Returns whether the shape, or one of the shapes of a tuple, is unknown.
+#[doc(hidden)]
+pub const fn has_unknown(dims: Dims) -> bool {
+    let parts = dims.parts();
+    let mut i = 0;
+    while i < parts.len() {
+        if has_unknown(parts[i]) {
+            return true;
+        }
+        i += 1;
+    }
+    dims.is_unknown()
+}
+
 /// The end of a sentence about a shape with a size of 0.
 pub(super) const ZERO: &str = "; every size must be at least 1";
 

@@ -47,10 +47,10 @@ use crate::tensor::{Element, Shape};
             without it"
 )]
 pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
-    /// Whether backward reads `y`, so that later layers must not overwrite it. If it is `false`,
+    /// True if backward reads `y`, so that later layers must not overwrite it. If it is `false`,
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
-    /// Whether `backward_params` overwrites the gradient, or adds to it if
+    /// True if `backward_params` overwrites the gradient, or adds to it if
     /// [`Context::accumulate`](super::Context::accumulate) says so. Other layers always add; the
     /// gradient is set to zero before the call if need be.
     const OVERWRITES: bool = false;

@@ -78,9 +78,9 @@ struct Readers {
 pub(super) struct Life {
     /// The index of the first layer that may overwrite them.
     pub(super) free_at: usize,
-    /// Whether a layer of another segment reads them.
+    /// True if a layer of another segment reads them.
     pub(super) is_whole: bool,
-    /// Whether they are the output of the list.
+    /// True if they are the output of the list.
     pub(super) is_output: bool,
 }
 

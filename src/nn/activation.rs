@@ -162,6 +162,7 @@ activations! {
     /// let y = Net::zeros().forward(&Tensor1::from([0.0, 2.0]));
     /// assert!((y - Tensor1::from([0.0, 1.761_594])).iter().all(|off| off.abs() < 1e-6));
     /// ```
+    #[doc(alias = "Swish")]
     Silu, function::Silu: function::Silu, Values;
     /// The activation `x tanh(ln(1 + exp(x)))`. PyTorch's `nn.Mish`; Misra, 2019.
     ///

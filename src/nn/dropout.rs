@@ -33,6 +33,7 @@ use crate::tensor::{Element, Shape, Tensor};
 /// use shapewright::prelude::*;
 /// network! { struct Wrong: [4] -> [4] { Dropout(1.5) } }
 /// ```
+#[doc(alias = "DropoutOneIn")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     probability: f64,

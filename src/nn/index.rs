@@ -4,6 +4,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use crate::numbered::{OutOfRange, number_below};
 #[cfg(feature = "alloc")]
 use crate::tensor::WholeNumber;
 use crate::tensor::{Element, LengthError, Shape, Tensor};
@@ -51,14 +52,13 @@ impl<const N: usize> Index<N> {
 
     /// Returns the index with this number. `position` is for the error.
     const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
-        if index >= 0 && index < N as i128 && index <= u32::MAX as i128 {
-            Ok(Index(index as u32))
-        } else {
-            Err(IndexError {
+        match number_below(N, index) {
+            Some(number) => Ok(Index(number)),
+            None => Err(IndexError {
                 index,
                 count: N,
                 position,
-            })
+            }),
         }
     }
 
@@ -167,27 +167,15 @@ pub struct IndexError {
 
 impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "index {}", self.index)?;
-        if let Some(position) = self.position {
-            write!(f, " at position {position}")?;
+        OutOfRange {
+            article: "an",
+            name: "index",
+            things: "embeddings",
+            number: self.index,
+            count: self.count,
+            position: self.position,
         }
-
-        let is_row = usize::try_from(self.index).is_ok_and(|index| index < self.count);
-        if is_row {
-            return write!(
-                f,
-                " is one of {} embeddings, but the largest number of an index is {}; take fewer \
-                 embeddings",
-                self.count,
-                u32::MAX
-            );
-        }
-
-        write!(f, " is not one of {} embeddings", self.count)?;
-        match self.count {
-            0 => Ok(()),
-            count => write!(f, ", which are 0 to {}", count - 1),
-        }
+        .write(f)
     }
 }
 

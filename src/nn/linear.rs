@@ -47,6 +47,9 @@ const TINY_ROWS: usize = 2;
 /// let y = net.forward(&Tensor2::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
 /// assert_eq!(y, Tensor2::from([[7.0], [15.0], [23.0]]));
 /// ```
+#[doc(alias = "Dense")]
+#[doc(alias = "FullyConnected")]
+#[doc(alias = "LazyLinear")]
 pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
 
 /// The parameters of a [`Linear`] layer.

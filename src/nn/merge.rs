@@ -188,7 +188,11 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Mul {
 }
 
 /// Joins the rows of all sources.
-fn join<X: Sources, T: Element>(sources: &[&[T]], joined: &mut [T], mut rows: JoinedRows) {
+pub(super) fn join<X: Sources, T: Element>(
+    sources: &[&[T]],
+    joined: &mut [T],
+    mut rows: JoinedRows,
+) {
     for (&dims, source) in X::PARTS.iter().zip(sources) {
         let range = rows.next_range(dims);
         rows.scatter(range, source, joined);
@@ -196,7 +200,7 @@ fn join<X: Sources, T: Element>(sources: &[&[T]], joined: &mut [T], mut rows: Jo
 }
 
 /// Takes joined rows apart.
-fn part<X: Sources, T: Element>(
+pub(super) fn part<X: Sources, T: Element>(
     gradients: &mut [Option<&mut [T]>],
     joined: &[T],
     mut rows: JoinedRows,

@@ -36,6 +36,7 @@ mod linear;
 mod max_pool;
 mod mean_pool;
 pub(crate) mod merge;
+mod nested;
 mod norm;
 mod prelu;
 mod reshape;

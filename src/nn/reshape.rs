@@ -18,6 +18,7 @@ use crate::tensor::{Dims, Element, Shape};
 /// network! { struct Dense: [4, 4, 1] -> [3] { Flatten, Linear<_, 3> } }
 /// assert_eq!(Dense::PARAMS, 16 * 3 + 3);
 /// ```
+#[doc(alias = "Flatten2D")]
 pub struct Flatten;
 
 /// Returns its input unchanged, for a branch of a block that does nothing.
@@ -39,6 +40,8 @@ pub struct Identity;
 /// network! { struct Rows: [12] -> [3, 2] { Reshape<_, 4>, Linear<_, 2> } }
 /// assert_eq!(Rows::PARAMS, 4 * 2 + 2);
 /// ```
+#[doc(alias = "View")]
+#[doc(alias = "Unflatten")]
 pub struct Reshape<
     const RANK: usize,
     const A: usize = 1,

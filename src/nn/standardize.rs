@@ -125,8 +125,9 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Train<In, Out, T> for St
     fn backward_params(_: BackwardParams<'_, Self, In, Out, T>) {}
 }
 
-/// Whether each value is missing: 1 for NaN, and 0 for numbers. A network that learns from what is
-/// missing has it in a `Concat` beside [`Standardize`]. scikit-learn's `MissingIndicator`.
+/// A flag for each value: 1 where it is missing, which is NaN, and 0 where it is a number. A network
+/// that learns from what is missing has it in a `Concat` beside [`Standardize`]. scikit-learn's
+/// `MissingIndicator`.
 ///
 /// ```
 /// use shapewright::prelude::*;

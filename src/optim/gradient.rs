@@ -116,8 +116,9 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
     // As in PyTorch, with the summand that prevents a division by 0.
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
-        let factor = N::Element::from_f64_lossy(factor);
-        for_each_number(gradient, |g| *g = flush(*g * factor));
+        // In `f64`, as the factor may be below the least `f32`.
+        let clipped = |g| N::Element::from_f64_lossy(double(g) * factor);
+        for_each_number(gradient, |g| *g = flush(clipped(*g)));
     }
     Ok(norm)
 }

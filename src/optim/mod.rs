@@ -61,6 +61,18 @@ fn share(len: usize) -> usize {
     len.div_ceil(parts).next_multiple_of(16)
 }
 
+/// An optimizer that keeps nothing between the steps of a network. There is none.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps values between the steps of a network: call `step` on its state",
+    label = "not the state of an optimizer",
+    note = "write `let mut optimizer = Adam::new(1e-3).state::<Net>()`, and then \
+            `optimizer.step(&mut net, &gradient)`"
+)]
+pub trait StepsWithoutState<N> {
+    fn step_without_state(&mut self, network: &mut N, gradient: &N);
+}
+
 /// An update rule with its settings. The values that it keeps between steps are in an
 /// [`OptimizerState`].
 ///
@@ -122,6 +134,15 @@ pub trait Optimizer: Clone + Debug {
         gradient: &[T],
         states: &mut [&mut [T]],
     );
+
+    /// Is for no optimizer: its compile error says that [`OptimizerState`] has the step.
+    #[doc(hidden)]
+    fn step<N: Network>(&mut self, network: &mut N, gradient: &N)
+    where
+        Self: StepsWithoutState<N>,
+    {
+        StepsWithoutState::step_without_state(self, network, gradient);
+    }
 
     /// Returns the state with which this optimizer begins to train a network.
     ///

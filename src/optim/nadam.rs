@@ -87,7 +87,7 @@ impl Optimizer for NAdam {
             ),
             gradient_rate: self.lr * (1.0 - mu) / (1.0 - product),
             moment_rate: self.lr * next / (1.0 - product * next),
-            root: 1.0 / (1.0 - beta2.powf(step as f64)),
+            root: 1.0 / (1.0 - beta2.powf(step as f64)).sqrt(),
             beta1,
             beta2,
             epsilon: self.epsilon,

@@ -107,12 +107,21 @@ macro_rules! layer {
     ($network:ty $(,)?) => {
         $crate::optim::ParamGroup::<$network>::whole()
     };
+    // The type of the closure's argument is a type alone: in `::<..>`, the compiler would take the
+    // name of a variable for a constant.
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::optim::ParamGroup::<$network>::new(|network| {
-            $crate::optim::ParamGroup::<$network>::range_of(
-                network,
-                &network.$($field $([$index])*).+,
-            )
+        $crate::optim::ParamGroup::new(|network: &$network| {
+            $crate::optim::ParamGroup::range_of(network, &network.$($field $([$index])*).+)
         })
+    };
+    ($network:ty, $name:literal $(,)?) => {
+        ::core::compile_error! {
+            "the name of a layer is that of its field, without quotes: `layer!(Net, fc)`"
+        }
+    };
+    ($network:ident . $($field:tt)+) => {
+        ::core::compile_error! {
+            "`layer!` takes the type of the network and then the layer: `layer!(Net, fc)`"
+        }
     };
 }

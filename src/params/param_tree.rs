@@ -80,11 +80,11 @@ pub struct TensorLayout {
     pub(crate) sizes: Axes,
     /// The index here of each axis in the file.
     pub(crate) in_file: [usize; MAX_AXES],
-    /// Whether it is measured instead of trained, as the running mean of a batch normalization.
+    /// True if it is measured instead of trained, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
-    /// Whether the first axis here has an entry for each input feature of the layer.
+    /// True if the first axis here has an entry for each input feature of the layer.
     pub(crate) features: bool,
-    /// Whether the last axis here has an entry for each output feature of the layer.
+    /// True if the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
     /// The layout in memory of a tensor with another number type than the network's.
     pub(crate) buffer: Option<BufferLayout>,

@@ -78,7 +78,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// The number of numbers in buffers.
     #[doc(hidden)]
     const BUFFER_NUMBERS: usize = Self::PARAM_TREE.buffer_numbers();
-    /// Whether all bytes belong to numbers, so that the parameters are a slice.
+    /// True if all bytes belong to numbers, so that the parameters are a slice.
     #[doc(hidden)]
     const IS_SLICE: bool = !Self::PARAM_TREE.has_padding();
     /// The tensors: names, positions and layouts.

@@ -216,8 +216,8 @@ impl OneCycleLr {
         div_factor: f64, if div_factor > 0.0 && div_factor.is_finite(), "the div_factor of `OneCycleLr` is a number above 0";
         /// The first learning rate divided by the last; 10,000 by default.
         final_div_factor: f64, if final_div_factor > 0.0 && final_div_factor.is_finite(), "the final_div_factor of `OneCycleLr` is a number above 0";
-        /// Whether to go down to the first learning rate in as many steps as up, and only then to
-        /// the last; `false` by default.
+        /// True to go down to the first learning rate in as many steps as up, and only then to the
+        /// last; `false` by default.
         three_phase: bool;
     }
 

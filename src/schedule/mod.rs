@@ -38,6 +38,12 @@ pub use sequential::{SequentialLr, Times, WarmUp};
 /// let inverse_root = |step: u64| 0.1 / ((step + 1) as f64).sqrt();
 /// assert_eq!(inverse_root.lr(3), 0.05);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a schedule of learning rates",
+    label = "not a schedule",
+    note = "schedules are in `shapewright::schedule`, such as `CosineAnnealingLr::new(lr, steps)`; a \
+            function takes the step, a `u64`, and returns the learning rate, an `f64`"
+)]
 pub trait Schedule {
     /// Returns the learning rate of a step, counted from 0.
     fn lr(&self, step: u64) -> f64;
@@ -137,6 +143,7 @@ pub trait Schedule {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Fn(u64) -> f64> Schedule for F {
     fn lr(&self, step: u64) -> f64 {
         self(step)

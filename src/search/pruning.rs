@@ -14,7 +14,7 @@ pub trait Pruning: Send + Sync {
 pub struct Reported {
     /// Epochs and values, in rising order of the epochs.
     pub values: Vec<(usize, f64)>,
-    /// Whether the trial has ended by itself, without an error.
+    /// True if the trial has ended by itself, without an error.
     pub finished: bool,
 }
 

@@ -41,7 +41,7 @@ impl Squares {
     }
 }
 
-/// For metrics and optimizers.
+/// The functions that metrics and optimizers need.
 #[cfg(feature = "std")]
 impl Squares {
     /// Adds the square of `x`.

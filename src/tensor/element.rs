@@ -12,7 +12,7 @@ use crate::memory::Number;
 pub trait Element: Number + Float + FromPrimitive + NumAssign + Sum + SampleUniform {
     /// The [kernels](crate::ext::kernels) of the type.
     type Kernels: Kernels<Self>;
-    /// Whether kernels use the memory that they are handed.
+    /// True if kernels use the memory that they are handed.
     #[doc(hidden)]
     const KERNELS_USE_MEMORY: bool;
 

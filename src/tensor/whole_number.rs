@@ -2,6 +2,12 @@
 
 /// A whole number that may be that of a class or of an index: of any integer type but `u128`, or a
 /// reference to one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type of whole numbers",
+    label = "not whole numbers",
+    note = "classes and indices are whole numbers, such as `u8` or `usize`: convert others first, \
+            with `x as usize`"
+)]
 pub trait WholeNumber: Copy {
     #[doc(hidden)]
     fn to_i128(self) -> i128;

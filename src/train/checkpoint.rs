@@ -23,7 +23,10 @@ use crate::schedule::SchedulePolicy;
 /// The first bytes of a file.
 const MAGIC: &[u8; 24] = b"shapewright checkpoint\n\0";
 /// The format of files. Any change of their content is a new format.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// The format whose current epoch has the sum of the losses of its samples, instead of their share
+/// in the mean of the epoch.
+const VERSION_OF_SUMS: u64 = 1;
 /// The position of the settings, after magic bytes, version, length and checksum.
 const HEAD: usize = MAGIC.len() + 3 * 8;
 
@@ -113,8 +116,13 @@ impl Checkpoints {
             }
         };
 
-        let content = content(&bytes).map_err(|kind| self.error(kind))?;
-        self.restore(content, run).map_err(|kind| self.error(kind))
+        let (version, content) = content(&bytes).map_err(|kind| self.error(kind))?;
+        self.restore(content, run)
+            .map_err(|kind| self.error(kind))?;
+        if version == VERSION_OF_SUMS {
+            run.epoch.loss /= self.samples as f64;
+        }
+        Ok(())
     }
 
     /// Restores the training from the content of a file. Everything that can fail comes before the
@@ -250,8 +258,8 @@ impl<N: Network> Saved<'_, N> {
     }
 }
 
-/// Checks the head of a file, and returns the content after it.
-fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
+/// Checks the head of a file, and returns its version and the content after the head.
+fn content(bytes: &[u8]) -> Result<(u64, &[u8]), CheckpointErrorKind> {
     let damaged = |what: &str| {
         Err(CheckpointErrorKind::Damaged {
             what: what.to_owned(),
@@ -267,7 +275,7 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
         return damaged("it is cut off in its head");
     };
 
-    if version != VERSION {
+    if !matches!(version, VERSION_OF_SUMS | VERSION) {
         return Err(CheckpointErrorKind::Version {
             expected: VERSION,
             found: version,
@@ -282,7 +290,7 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
     if expected != sum(head.0) {
         return damaged("its bytes are not those that were written");
     }
-    Ok(head.0)
+    Ok((version, head.0))
 }
 
 /// Returns the settings that must be the same in both trainings, with their names in errors.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::data::{Fold, Sample, gather};
+use crate::sum::{Squares, Sum};
 
 /// Trains a model for each fold and returns their scores on the validation samples; scikit-learn's
 /// `cross_val_score`.
@@ -85,17 +86,21 @@ pub struct Scores {
 impl Scores {
     /// Returns the mean of the scores; NaN without folds.
     pub fn mean(&self) -> f64 {
-        self.folds.iter().sum::<f64>() / self.folds.len() as f64
+        let sum: Sum = self.folds.iter().copied().collect();
+        sum.mean(self.folds.len())
     }
 
     /// Returns the sample standard deviation of the scores (over `n - 1`); NaN with less than two
     /// folds.
     pub fn deviation(&self) -> f64 {
         let mean = self.mean();
-        let squares: f64 = self.folds.iter().map(|score| (score - mean).powi(2)).sum();
+        let mut squares = Squares::default();
+        for &score in &self.folds {
+            squares.add_difference(score, mean);
+        }
         match self.folds.len() {
             0 | 1 => f64::NAN,
-            count => (squares / (count - 1) as f64).sqrt(),
+            count => squares.root_mean(count - 1),
         }
     }
 }

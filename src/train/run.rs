@@ -43,7 +43,7 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
 pub(super) struct EpochProgress {
     /// The number of batches that were used.
     pub batches: usize,
-    /// The sum of the losses of their samples.
+    /// The sum of the losses of their samples, divided by the number of all samples of the epoch.
     pub loss: f64,
     /// The time that they took.
     pub time: Duration,
@@ -332,22 +332,23 @@ where
             };
             epoch.waiting += begin.elapsed();
 
-            let len = batch.samples.inputs.len() as f64;
-            let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
+            // The losses are multiplied by shares, as their sum may be infinite where their mean is not.
+            let share = batch.samples.inputs.len() as f64 / samples as f64;
+            let value = model.backward(&settings.loss, batch, share, index > 0, lr);
             let value = value.map_err(|cause| {
                 // The parameters may have become infinite or NaN in the step before.
                 let before = check_network(settings, model, at);
                 before.err().unwrap_or_else(|| finite::error(at, cause))
             })?;
-            loss += len * value;
+            loss += share * value;
 
             finite::check_measured(&*model.gradient, at)?;
             settings.state.measure(model.network, &mut model.gradient);
         }
 
         epoch.batches += count;
-        epoch.loss += loss;
-        Ok(loss / samples as f64)
+        epoch.loss += loss * (samples as f64 / train.inputs.len() as f64);
+        Ok(loss)
     }
 
     /// Adds the penalties to the gradient of a step and clips it. Returns its norm before clipping,
@@ -412,7 +413,7 @@ where
         let epoch = Epoch {
             epoch: at.epoch,
             steps: at.step,
-            loss: self.epoch.loss / self.train.inputs.len() as f64,
+            loss: self.epoch.loss,
             validation_loss,
             metrics: metrics
                 .map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN)))

@@ -149,7 +149,7 @@ impl<'n, N: Network> Model<'n, N> {
         let network: &N = average.unwrap_or(self.network);
         metrics.iter_mut().for_each(|metric| metric.reset());
 
-        let mut sum = 0.0;
+        let mut mean = 0.0;
         for (inputs, targets) in samples
             .inputs
             .chunks(batch_size)
@@ -163,12 +163,13 @@ impl<'n, N: Network> Model<'n, N> {
 
             network.forward_batch(inputs, outputs);
             let value = loss.loss(outputs, G::expected(targets), gradients);
-            sum += value.to_f64().unwrap_or(f64::NAN) * count as f64;
+            let share = count as f64 / samples.inputs.len() as f64;
+            mean += value.to_f64().unwrap_or(f64::NAN) * share;
             metrics
                 .iter_mut()
                 .for_each(|metric| metric.update(outputs, targets));
         }
-        Ok(sum / samples.inputs.len() as f64)
+        Ok(mean)
     }
 }
 

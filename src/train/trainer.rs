@@ -253,12 +253,12 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     pub fn validate<X, Y>(self, inputs: &'a [X], targets: &'a [Y]) -> Self
     where
         X: InputOf<Input<N>, N>,
-        Y: TargetOf<G, L, N>,
+        Y: TargetOf<X::Then<G>, L, N>,
     {
         Trainer {
             validation: Some(Samples {
                 inputs: X::expected_batch(inputs),
-                targets: Y::expected(targets),
+                targets: X::then(Y::expected(targets)),
             }),
             ..self
         }
@@ -514,10 +514,10 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     ) -> Result<History, TrainError>
     where
         X: InputOf<Input<N>, N>,
-        Y: TargetOf<G, L, N>,
+        Y: TargetOf<X::Then<G>, L, N>,
     {
         let inputs = X::expected_batch(inputs);
-        let targets = Y::expected(targets);
+        let targets = X::then(Y::expected(targets));
         self.check(Samples { inputs, targets })?;
         (self.fit)(self, network, inputs, targets)
     }

@@ -176,41 +176,7 @@ impl<'a> Header<'a> {
     /// Reads a tensor: `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`.
     const fn entry(&mut self, name: &'a str) -> Result<Entry<'a>, Damage> {
         let at = LENGTH + self.at;
-        let mut dtype = None;
-        let mut shape = None;
-        let mut offsets = None;
-
-        pass!(self.expect(b'{', "expected a tensor in `{`"));
-        let mut first = true;
-        loop {
-            self.space();
-            if self.peek() == b'}' {
-                self.at += 1;
-                break;
-            }
-            if !first {
-                pass!(self.expect(b',', "expected `,` or `}`"));
-            }
-            first = false;
-
-            let key = pass!(self.string());
-            pass!(self.expect(b':', "expected `:`"));
-            if equal(key, "dtype") && dtype.is_none() {
-                dtype = Some(Dtype::named(pass!(self.string())));
-            } else if equal(key, "shape") && shape.is_none() {
-                shape = Some(pass!(self.numbers()));
-            } else if equal(key, "data_offsets") && offsets.is_none() {
-                offsets = Some(pass!(self.numbers()));
-            } else {
-                return self.damage(
-                    "a tensor has `dtype`, `shape` and `data_offsets`, each once, and nothing else",
-                );
-            }
-        }
-
-        let (Some(dtype), Some(sizes), Some(offsets)) = (dtype, shape, offsets) else {
-            return self.damage("a tensor lacks its `dtype`, `shape` or `data_offsets`");
-        };
+        let (dtype, sizes, offsets) = pass!(self.fields());
         let &[begin, end] = offsets.sizes() else {
             return self.damage("`data_offsets` are two numbers");
         };
@@ -248,6 +214,46 @@ impl<'a> Header<'a> {
             end: data + end,
             at,
         })
+    }
+
+    /// Reads the fields of a tensor: its type, its sizes and the offsets of its data.
+    const fn fields(&mut self) -> Result<(Dtype, Axes, Axes), Damage> {
+        let mut dtype = None;
+        let mut shape = None;
+        let mut offsets = None;
+
+        pass!(self.expect(b'{', "expected a tensor in `{`"));
+        let mut first = true;
+        loop {
+            self.space();
+            if self.peek() == b'}' {
+                self.at += 1;
+                break;
+            }
+            if !first {
+                pass!(self.expect(b',', "expected `,` or `}`"));
+            }
+            first = false;
+
+            let key = pass!(self.string());
+            pass!(self.expect(b':', "expected `:`"));
+            if equal(key, "dtype") && dtype.is_none() {
+                dtype = Some(Dtype::named(pass!(self.string())));
+            } else if equal(key, "shape") && shape.is_none() {
+                shape = Some(pass!(self.numbers()));
+            } else if equal(key, "data_offsets") && offsets.is_none() {
+                offsets = Some(pass!(self.numbers()));
+            } else {
+                return self.damage(
+                    "a tensor has `dtype`, `shape` and `data_offsets`, each once, and nothing else",
+                );
+            }
+        }
+
+        let (Some(dtype), Some(sizes), Some(offsets)) = (dtype, shape, offsets) else {
+            return self.damage("a tensor lacks its `dtype`, `shape` or `data_offsets`");
+        };
+        Ok((dtype, sizes, offsets))
     }
 
     /// Reads a list of numbers: `[2, 3]`.

@@ -317,4 +317,10 @@ macro_rules! include_weights {
             );
         &PARAMETERS
     }};
+    ($($other:tt)*) => {
+        ::core::compile_error! {
+            "`include_weights!` takes the path of a file as a literal, and the type of the network \
+behind `as`: `include_weights!(\"net.safetensors\" as Net)`"
+        }
+    };
 }

@@ -29,7 +29,7 @@ use crate::sizes;
 use crate::tensor::Dims;
 use block::{block, given};
 use layer::{through, whole};
-use merge::merged;
+use merge::{either, merged, tuple_of_sources};
 use state::{Order, along_axis, begin, doubt_of_output, flat, made};
 
 /// The reason for which a layer may compute another result in PyTorch.
@@ -336,8 +336,9 @@ const fn list(
                 count: i + 1,
             };
             let contents = &layers[i].contents;
-            let came = match layer.sources {
-                [source] => followed.output(*source),
+            let came = match (layer.sources, layer.order) {
+                ([source], _) => followed.output(*source),
+                ([_, _, ..], FeatureOrder::Layers) => tuple_of_sources(contents, layer, &followed),
                 _ => before,
             };
             let makes = matches!(layer.order, FeatureOrder::Makes | FeatureOrder::Layers);
@@ -349,14 +350,18 @@ const fn list(
 
             let mut read = came.order;
             let mut axes_as_here = layer.axes_as_here;
-            let mut passed = if layer.sources.len() > 1 {
+            let mut passed = if let FeatureOrder::Layers = layer.order {
+                let behind = Uses::by(layers, i + 1, behind);
+                let passed = block(contents, layer, came, wanted, behind, sink);
+                Passed {
+                    doubt: either(came.doubt, passed.doubt),
+                    ..passed
+                }
+            } else if layer.sources.len() > 1 {
                 let passed;
                 (read, passed) = merged(contents, layer, &followed);
                 networks(contents, sink);
                 passed
-            } else if let FeatureOrder::Layers = layer.order {
-                let behind = Uses::by(layers, i + 1, behind);
-                block(contents, layer, came, wanted, behind, sink)
             } else if let (FeatureOrder::Whole, 2..) = (layer.order, layer.input.sizes().len()) {
                 networks(contents, sink);
                 let behind = Uses::by(layers, i + 1, behind);

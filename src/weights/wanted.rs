@@ -71,7 +71,12 @@ const fn wanted_in_wiring(
             let wanted = match layer.order {
                 FeatureOrder::Layers => {
                     let behind = wanted_in_wiring(layers, i + 1, behind, followed, ways);
-                    wanted_in(&layers[i].contents, layer.output, behind)
+                    if several {
+                        let inner = layers[i].contents.members();
+                        wanted_by(inner, source + 1, behind, &Followed::NONE)
+                    } else {
+                        wanted_in(&layers[i].contents, layer.output, behind)
+                    }
                 }
                 FeatureOrder::Joins => {
                     let behind = wanted_in_wiring(layers, i + 1, behind, followed, ways);
@@ -230,6 +235,12 @@ impl Uses {
         }
     }
 
+    /// Returns the uses that a network with several inputs makes of one of them. Its first layers
+    /// take the inputs apart, so that each input is the output of one of them.
+    pub const fn of_source(network: &ParamTree, source: usize) -> Self {
+        Uses::by(network.members(), source + 1, Uses::NONE)
+    }
+
     /// Returns the uses that the readers of an output make of it, directly or behind layers that
     /// keep the axes.
     pub const fn by(layers: &[ParamField], output: usize, behind: Uses) -> Self {
@@ -273,7 +284,11 @@ impl Uses {
             FeatureOrder::View => (Uses::NONE, keeps_last(input, output)),
             FeatureOrder::Part(_) => (Uses::NONE, false),
             FeatureOrder::Layers => {
-                let own = Uses::of_one(&field.contents, Uses::NONE);
+                let own = if layer.sources.len() > 1 {
+                    Uses::of_source(&field.contents, source)
+                } else {
+                    Uses::of_one(&field.contents, Uses::NONE)
+                };
                 let decides = own.channels || own.pools || own.along_last;
                 (own, !decides && input.same(&output))
             }

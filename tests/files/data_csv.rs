@@ -492,6 +492,17 @@ fn other_encodings_are_reported() {
             "t.csv: line 1: expected text in UTF-8, but found other bytes from byte 0 of the field; {advice}"
         )],
     );
+
+    // The halves of a letter in two fields, in a line with quotes and in one without.
+    for one in ["\"1\"", "1"] {
+        let line = [one.as_bytes(), b",\xc3,\xa9\n"].concat();
+        says(
+            values(&Csv::new(), [b"y,a,b\n", &line[..]].concat()),
+            &[&format!(
+                "t.csv: line 2, column `a`: expected text in UTF-8, but found other bytes from byte 0 of the field; {advice}"
+            )],
+        );
+    }
 }
 
 #[test]
@@ -715,11 +726,33 @@ fn files_that_are_not_text_are_reported() {
         values(&Csv::new(), "y,a,b\n1,2,3\n1,\0,3\n"),
         &[&format!("t.csv: line 3: {zero}")],
     );
+}
 
-    for delimiter in [b'"', b'\n', b'\r', 0, 0xe9] {
-        let error =
-            values(&Csv::new().delimiter(delimiter), "y,a,b\n1,2,3\n").expect_err("no delimiter");
-        assert_eq!(error.errors[0].kind, ReadErrorKind::Value, "{error}");
+/// They are refused before anything is read, not even a file that ends at once.
+#[test]
+fn delimiters_that_are_none_are_refused() {
+    for (delimiter, found) in [
+        (b'"', r#"'"'"#),
+        (b'\n', r"'\n'"),
+        (b'\r', r"'\r'"),
+        (0, r"'\0'"),
+        (0x80, r"'\u{80}'"),
+        (0xe9, "'é'"),
+        (0xff, "'ÿ'"),
+    ] {
+        for text in ["y,a,b\n1,2,3\n", ""] {
+            let error = format!(
+                "t.csv: expected a delimiter that is a character of ASCII, no quote and no end of a line, but found \
+                 the delimiter {found}; set the `delimiter` that the file has"
+            );
+            let csv = Csv::new().delimiter(delimiter);
+            says(values(&csv, text), &[&error]);
+            let error = csv.read_classes_from::<2, 2, f32>("t.csv", text.as_bytes(), "y");
+            assert_eq!(
+                error.expect_err("no delimiter").errors[0].kind,
+                ReadErrorKind::Value
+            );
+        }
     }
 }
 

@@ -169,6 +169,126 @@ fn the_order_goes_into_blocks_and_nested_networks() {
     assert_eq!(loaded.params(), net.params());
 }
 
+/// A network in a list, and its layers in the list itself, have the same files.
+#[test]
+fn the_order_goes_into_nested_networks_with_several_inputs() {
+    fn file<N: Trainable<Element = f32>>() -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+        let mut net = N::zeros();
+        let mut next = 0.0;
+        net.for_each_param_mut(|_, _, values| {
+            values.fill_with(|| {
+                next += 1.0;
+                next
+            });
+        });
+        let bytes = net.to_safetensors(&[]);
+        let mut loaded = N::zeros();
+        loaded
+            .load_from(&Loader::from_bytes(&bytes).unwrap())
+            .unwrap();
+        assert_eq!(loaded.params(), net.params());
+        read(&bytes)
+    }
+    fn check<Nested: Trainable<Element = f32>, Wired: Trainable<Element = f32>>() {
+        let nested = file::<Nested>().into_iter();
+        let nested: BTreeMap<_, _> = nested
+            .map(|(name, tensor)| (name.replacen("inner.", "", 1), tensor))
+            .collect();
+        assert_eq!(nested, file::<Wired>());
+    }
+
+    network! {
+        struct Scores: (picture: [2, 3, 4], speed: [2]) -> [3] {
+            seen: Conv2d<_, 2, 1> <- picture,
+            flat: Flatten,
+            both: Concat <- (flat, speed),
+            fc: Linear<_, 4>,
+            Tanh,
+            head: Linear<_, 3>,
+        }
+    }
+    // An image that is given, and one that is made of features.
+    network! {
+        struct Given: (picture: [2, 3, 4], speed: [2]) -> [3] {
+            inner: Scores <- (picture, speed),
+        }
+    }
+    check::<Given, Scores>();
+    network! {
+        struct Made: [5] -> [3] {
+            wide: Linear<_, 24>,
+            picture: Reshape<2, 3, 4>,
+            speed: Linear<_, 2> <- input,
+            inner: Scores <- (picture, speed),
+        }
+    }
+    network! {
+        struct MadeWired: [5] -> [3] {
+            wide: Linear<_, 24>,
+            picture: Reshape<2, 3, 4>,
+            speed: Linear<_, 2> <- input,
+            seen: Conv2d<_, 2, 1> <- picture,
+            flat: Flatten,
+            both: Concat <- (flat, speed),
+            fc: Linear<_, 4>,
+            Tanh,
+            head: Linear<_, 3>,
+        }
+    }
+    check::<Made, MadeWired>();
+
+    // Features of an image.
+    network! {
+        struct OfBoth: (a: [24], b: [2]) -> [3] {
+            left: Linear<_, 3> <- a,
+            right: Linear<_, 3> <- b,
+            Add <- (left, right),
+        }
+    }
+    network! {
+        struct Flat: [2, 3, 4] -> [3] {
+            image: Relu,
+            features: Flatten,
+            mean: GlobalAvgPool2d <- image,
+            two: Linear<_, 2>,
+            inner: OfBoth <- (features, two),
+        }
+    }
+    network! {
+        struct FlatWired: [2, 3, 4] -> [3] {
+            image: Relu,
+            features: Flatten,
+            mean: GlobalAvgPool2d <- image,
+            two: Linear<_, 2>,
+            left: Linear<_, 3> <- features,
+            right: Linear<_, 3> <- two,
+            Add <- (left, right),
+        }
+    }
+    check::<Flat, FlatWired>();
+
+    // Sequences, whose channels are first in PyTorch only where a layer works on them.
+    network! {
+        struct OfRows: (rows: [4, 3], b: [2]) -> [3] {
+            conv: Conv1d<_, 2, 2> <- rows,
+            flat: Flatten,
+            all: Concat <- (flat, b),
+            fc: Linear<_, 3>,
+        }
+    }
+    network! { struct Rows: (rows: [4, 3], b: [2]) -> [3] { inner: OfRows <- (rows, b) } }
+    check::<Rows, OfRows>();
+    network! {
+        struct AsTheyAre: (rows: [4, 3], b: [2]) -> [3] {
+            flat: Flatten <- rows,
+            all: Concat <- (flat, b),
+            fc: Linear<_, 3>,
+        }
+    }
+    network! { struct Around: (rows: [4, 3], b: [2]) -> [3] { inner: AsTheyAre <- (rows, b) } }
+    check::<Around, AsTheyAre>();
+}
+
 #[test]
 fn sequences_have_channels_where_a_layer_before_works_on_them() {
     network! {

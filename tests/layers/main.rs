@@ -9,6 +9,7 @@ mod fold;
 mod inference_only;
 mod init;
 mod memory;
+mod nested;
 mod number_types;
 mod random_wiring;
 mod streams;

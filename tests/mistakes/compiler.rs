@@ -90,12 +90,14 @@ impl Compiler {
         let messages = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        messages.filter_map(|message| read(&message)).collect()
+        messages
+            .filter_map(|message| read(&message, &file))
+            .collect()
     }
 }
 
-/// Reads a message of the compiler, unless it is a summary.
-fn read(message: &Value) -> Option<Message> {
+/// Reads a message of the compiler about a program, unless it is a summary.
+fn read(message: &Value, program: &Path) -> Option<Message> {
     let text = message["message"].as_str()?.to_owned();
     let level = message["level"].as_str()?;
     if !level.starts_with("error") && level != "warning" {
@@ -109,7 +111,7 @@ fn read(message: &Value) -> Option<Message> {
         .as_array()?
         .iter()
         .find(|span| span["is_primary"] == true);
-    let line = primary.and_then(line_of);
+    let line = primary.and_then(|span| line_of(span, program));
     Some(Message {
         is_error: level.starts_with("error"),
         line,
@@ -119,14 +121,10 @@ fn read(message: &Value) -> Option<Message> {
 }
 
 /// Returns the line of a place in the program; of one inside a macro, that of its call.
-fn line_of(span: &Value) -> Option<usize> {
-    let own = |span: &Value| {
-        span["file_name"]
-            .as_str()
-            .is_some_and(|file| file.contains("mistakes"))
-    };
-    if own(span) {
+fn line_of(span: &Value, program: &Path) -> Option<usize> {
+    let file = span["file_name"].as_str()?;
+    if Path::new(file) == program {
         return span["line_start"].as_u64().map(|line| line as usize);
     }
-    line_of(span.get("expansion")?.get("span")?)
+    line_of(span.get("expansion")?.get("span")?, program)
 }

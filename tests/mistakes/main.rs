@@ -30,21 +30,26 @@ const INTERNAL: [&str; 11] = [
     "Choose",
     "Mistaken",
 ];
-/// Programs that are not reported as one would wish yet: the compiler adds errors of its own to two
-/// items of one name, sees a wrong length only in a build, or reports both of two swapped arguments.
-const OPEN: [&str; 12] = [
+/// Programs that are not reported as one would wish, because stable Rust has no form for it.
+///
+/// - An equation between const generics (`reshape`, `center_crop`) is no bound. The constants that
+///   check it instead are those of a generic function, which `cargo check` does not compute.
+/// - Two items of one name: what is emitted for the second names the first, so that its
+///   implementations conflict, and nothing that is emitted can tell the two apart.
+/// - A layer with arguments that does not exist, `Unknown(3)`, is missing as a type and as a function.
+/// - `for` loops over `Batches`, which lends its batches and is no iterator: the sentence is that of
+///   `Iterator`.
+/// - A method of a generic trait, `RocAuc::of`: the compiler asks for the trait twice.
+const OPEN: [&str; 9] = [
     "calls:center_crop",
-    "calls:evaluate_swapped",
     "calls:reshape",
     "calls:reshape_explicit",
     "definitions:a_struct_of_the_same_name",
-    "definitions:derive_serialize",
     "definitions:two_networks_of_one_name",
     "definitions:two_networks_of_one_name_and_layers",
-    "trainer:fit_swapped",
-    "trainer:optimizer_missing",
-    "trainer:swapped",
-    "trainer:validate_swapped",
+    "files:batches_in_a_for_loop",
+    "libraries:29",
+    "predictions:roc_auc_of_logits_of_classes",
 ];
 /// The number of programs in a sample is one in this many.
 const SAMPLE: usize = 9;

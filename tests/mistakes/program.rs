@@ -6,6 +6,7 @@
 //! with items that stand before the network. The program uses the network and its fields.
 //!
 //! In a `.rs` file, `//# name` begins a program, and `//!` the lines that all of them begin with.
+//! `//# name without serde` is a program that is right with this feature of the library.
 //! The line of the mistake ends in `//~`, followed by the words. `//~! 2` is the number of errors
 //! where there is more than one mistake.
 
@@ -126,7 +127,8 @@ fn parts(kind: &str, text: &str) -> Vec<Program> {
             common = lines.map(|line| format!("{line}\n")).collect();
             continue;
         }
-        if body.is_empty() {
+        let (name, feature) = name.split_once(" without ").unwrap_or((name, ""));
+        if body.is_empty() || (feature.trim() == "serde" && cfg!(feature = "serde")) {
             continue;
         }
 
@@ -144,7 +146,9 @@ fn parts(kind: &str, text: &str) -> Vec<Program> {
                 line = Some(source.lines().count() + 1);
                 words = words_of(found);
             }
-            source.push_str(text);
+            // Without the words, which the compiler would show with the line.
+            let code = text.split("//~").next().unwrap_or_default();
+            source.push_str(code.trim_end());
             source.push('\n');
         }
         if !source.contains("fn main") {

@@ -4,6 +4,7 @@
 use shapewright::metrics::*;
 use shapewright::prelude::*;
 use shapewright::tensor::{Element, Rank1};
+use shapewright::train::Scores;
 
 /// Squares of these overflow, or vanish.
 const SCALES: [f64; 4] = [1e-300, 1e-170, 1e160, 1e300];
@@ -55,6 +56,19 @@ fn the_mean_of_numbers_whose_sum_overflows() {
     let labels = [Label::<2>::new(1).expect("a class"); 3];
     let loss = LogLoss::new(Outputs::Logits).of(&logits, &labels);
     assert_near("log loss", loss.expect("samples"), 1e308);
+    let logits = [[1.5e308, -1.5e308], [0.0, 1e308]].map(Tensor1::from);
+    let loss = LogLoss::new(Outputs::Logits).of(&logits, &labels[..2]);
+    assert_near("log loss", loss.expect("samples"), 1.5e308);
+
+    let scores = Scores {
+        folds: vec![most, 0.5 * most, 0.75 * most],
+    };
+    assert_near("scores", scores.mean(), 0.75 * most);
+    assert_near("their deviation", scores.deviation(), 0.25 * most);
+    let scores = Scores {
+        folds: vec![4e-200, 2e-200, 3e-200],
+    };
+    assert_near("their deviation", scores.deviation(), 1e-200);
 
     assert_near("mean", largest[0].map(f64::abs).mean(), most);
     assert_eq!(Tensor1::from([f32::MAX; 5]).mean(), f32::MAX);
@@ -232,6 +246,7 @@ fn distances_and_angles() {
 }
 
 network! { struct Line: [1] -> [1] as f64 { fc: Linear<1, 1> } }
+network! { struct Line32: [1] -> [1] { fc: Linear<1, 1> } }
 
 #[test]
 fn norms_and_penalties() {
@@ -257,4 +272,45 @@ fn norms_and_penalties() {
         let penalty = l1_penalty(&*net, layer!(Line), 0.25, &mut *gradient);
         assert_near("L1", penalty, f64::MAX * 0.5);
     }
+}
+
+/// The factor of these is no normal number.
+#[test]
+fn large_norms_are_clipped_to_small_ones() {
+    let mut gradient = Line32::zeros();
+    gradient.fc.weight = [[1.8e38]];
+    gradient.fc.bias = [2.4e38];
+    let norm = clip_grad_norm(&mut *gradient, 1e-3).expect("a finite norm");
+    assert_near("norm", norm, 3e38);
+    assert_near("clipped", gradient.fc.weight[0][0].into(), 6e-4);
+    assert_near("clipped", gradient.fc.bias[0].into(), 8e-4);
+}
+
+/// The squares of these gradients are infinite, and the parts of them that are kept are not.
+#[test]
+fn steps_of_large_gradients() {
+    fn check<O: Optimizer + Sync>(name: &str, optimizer: O) {
+        let mut single = Line32::zeros();
+        let mut gradient = Line32::zeros();
+        gradient.fc.weight = [[1e20]];
+        let mut double = Line::zeros();
+        let mut gradient64 = Line::zeros();
+        gradient64.fc.weight = [[1e20]];
+
+        let mut state = optimizer.clone().state::<Line32>();
+        let mut state64 = optimizer.state::<Line>();
+        for _ in 0..3 {
+            state.step(&mut single, &gradient);
+            state64.step(&mut double, &gradient64);
+            assert!(double.fc.weight[0][0] < -1e-4, "{name} moves");
+            let weight = f64::from(single.fc.weight[0][0]);
+            assert_near(name, weight, double.fc.weight[0][0]);
+        }
+    }
+    check("Adam", Adam::new(0.01));
+    check("AdamW", AdamW::new(0.01));
+    check("NAdam", NAdam::new(0.01));
+    check("RAdam", RAdam::new(0.01));
+    check("RmsProp", RmsProp::new(0.01));
+    check("Adamax", Adamax::new(0.01));
 }

@@ -341,3 +341,93 @@ fn outputs_of_large_inputs_do_not_overflow() {
     outputs_do_not_overflow!(LargeColumns, f32, 1e25);
     outputs_do_not_overflow!(LargeRows64, f64, 1e200);
 }
+
+/// Returns the gradients of the inputs and of the parameters, for inputs of the size `factor` that
+/// an `f32` can hold, and output gradients of a thousandth.
+fn gradients_at<N: Trainable>(factor: f64) -> [Vec<f64>; 2] {
+    let number = |i: usize| f64::from((((i * 7919 % 1009) as f64 / 1009.0 - 0.4) * factor) as f32);
+    let input =
+        |i: usize| Tensor::from_position(|j| N::Element::from_f64_lossy(number(31 * i + j)));
+    let x: Vec<Tensor<N::Input, N::Element>> = (0..3).map(input).collect();
+
+    let mut net = N::init(&mut shapewright::rng(0));
+    for (i, p) in net.params_mut().iter_mut().enumerate() {
+        *p = N::Element::from_f64_lossy(0.5 + (i % 5) as f64 / 4.0);
+    }
+    let mut gradient = N::zeros();
+    let mut workspace = N::workspace();
+    let mut pass = net.forward_train(&x, &mut workspace);
+    for (i, g) in pass.output_gradients_mut().iter_mut().enumerate() {
+        *g = Tensor::from_position(|j| {
+            N::Element::from_f64_lossy(((i * 31 + j * 17) % 64) as f64 / 32e3 - 1e-3)
+        });
+    }
+
+    let wide = |x: &[N::Element]| -> Vec<f64> {
+        x.iter()
+            .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
+            .collect()
+    };
+    let dx = wide(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+    [dx, wide(gradient.params())]
+}
+
+/// Asserts that the gradients of an `f32` network are those of the `f64` network.
+macro_rules! gradients_are_those_of_f64 {
+    ($test:ident, [$($dims:literal),*], $factors:expr, $($layer:tt)*) => {
+        #[test]
+        fn $test() {
+            network! { struct Single: [$($dims),*] -> [$($dims),*] { $($layer)* } }
+            network! { struct Double: [$($dims),*] -> [$($dims),*] as f64 { $($layer)* } }
+
+            for factor in $factors {
+                let single = gradients_at::<Single>(factor);
+                for (single, double) in single.iter().zip(gradients_at::<Double>(factor)) {
+                    let most = double.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+                    for (i, (single, double)) in single.iter().zip(&double).enumerate() {
+                        let off = (single - double).abs();
+                        assert!(off <= 1e-5 * most, "{factor:e}, {i}: {single:e} and {double:e}");
+                    }
+                }
+            }
+        }
+    };
+}
+
+/// Sizes of inputs: the squares of some vanish beside `eps`, those of others are infinite.
+const SIZES: [f64; 6] = [1.0, 1e-25, 1e15, 1e19, 1e25, 1e36];
+/// Sizes for an `eps` of 0, beside which no square vanishes.
+const SIZES_WITHOUT_EPS: [f64; 7] = [1.0, 1e-17, 1e-25, 1e-33, 1e19, 1e25, 1e36];
+/// Sizes whose running variance is a number.
+const SIZES_OF_BATCHES: [f64; 4] = [1.0, 1e-25, 1e15, 1e18];
+
+gradients_are_those_of_f64!(gradients_of_layer_norm, [6], SIZES, LayerNorm);
+gradients_are_those_of_f64!(gradients_of_rms_norm, [6], SIZES, RmsNorm(1e-5));
+gradients_are_those_of_f64!(gradients_of_group_norm, [2, 2, 6], SIZES, GroupNorm<3, _>);
+gradients_are_those_of_f64!(gradients_of_large_groups, [2, 2, 132], SIZES, GroupNorm<2, _>);
+gradients_are_those_of_f64!(
+    gradients_of_instance_norm,
+    [3, 2, 3],
+    SIZES,
+    InstanceNorm2d<_>
+);
+gradients_are_those_of_f64!(gradients_of_affine_instances, [3, 2, 3], SIZES, InstanceNorm2d<_, Affine>);
+gradients_are_those_of_f64!(
+    gradients_of_batch_norm,
+    [2, 2, 3],
+    SIZES_OF_BATCHES,
+    BatchNorm2d<_>
+);
+gradients_are_those_of_f64!(
+    gradients_of_layer_norm_without_eps,
+    [6],
+    SIZES_WITHOUT_EPS,
+    LayerNorm(0.0)
+);
+gradients_are_those_of_f64!(
+    gradients_of_group_norm_without_eps,
+    [2, 2, 6],
+    SIZES_WITHOUT_EPS,
+    GroupNorm < 3,
+    _ > (0.0)
+);

@@ -713,3 +713,35 @@ fn statistics_stay_finite() {
         );
     }
 }
+
+network! { struct Wide: [1] -> [1] as f64 { Linear<1, 1> } }
+
+/// The mean of losses is a number where their sum is not: of a step, of an epoch, and of the
+/// validation samples.
+#[test]
+fn losses_near_the_largest_number_have_a_mean() {
+    let most = 0.9 * f64::MAX;
+    let x = vec![Tensor1::from([0.0]); 7];
+    let y = vec![Tensor1::from([most]); 7];
+
+    let mut net = Wide::zeros();
+    let mut losses = Vec::new();
+    let history = Wide::trainer(Sgd::new(0.0), Mae)
+        .epochs(1)
+        .batch_size(2)
+        .accumulate(2)
+        .validate(&x, &y)
+        .on_step(|step, _| {
+            losses.push(step.loss);
+            ControlFlow::Continue(())
+        })
+        .fit(&mut net, &x, &y)
+        .expect("numbers");
+
+    let epoch = &history.epochs[0];
+    losses.extend([epoch.loss, epoch.validation_loss.expect("a loss")]);
+    assert_eq!(losses.len(), 4);
+    for loss in losses {
+        assert!((loss / most - 1.0).abs() < 1e-12, "{loss:e}");
+    }
+}

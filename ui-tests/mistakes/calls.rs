@@ -114,7 +114,7 @@ fn f(net: &Net) { let _ = net.fc2.bias; } //~ fc2
 //# struct_literal
 fn f() { let _ = Net {}; } //~
 //# calling
-fn f(net: &Net, x: &Tensor1<4>) { let _ = net(x); } //~ forward
+fn f(net: &Net, x: &Tensor1<4>) { let _ = net(x); } //~ expected function
 //# predict
 fn f(net: &Net, x: &Tensor1<4>) { let _ = net.forwrd(x); } //~ forward
 //# backward_without_gradient
@@ -125,10 +125,10 @@ fn f(net: &Net, x: &[Tensor1<4>], y: &[Label<3>]) {
     pass.backward(); //~
 }
 //# generic_without_bound
-fn f<N: Network>(net: &N) { N::workspace(); } //~ Trainable
+fn f<N: Network>(net: &N) { N::workspace(); } //~ has the bound `N: Trainable`
 //# generic_trainer
 fn f<N: Network<Element = f32>>(net: &mut N, x: &[Tensor<N::Input>], y: &[Tensor<N::Output>]) {
-    let _ = N::trainer(Adam::new(1e-3), Mse).fit(net, x, y); //~ Trainable
+    let _ = N::trainer(Adam::new(1e-3), Mse).fit(net, x, y); //~ has the bound `N: Trainable`
 }
 //# generic_trainer_cross_entropy
 fn f<N: Trainable<Element = f32, Input = shapewright::tensor::Rank1<4>, Output = shapewright::tensor::Rank1<3>>>(net: &mut N, x: &[Tensor1<4>], y: &[Label<3>]) {
@@ -137,13 +137,13 @@ fn f<N: Trainable<Element = f32, Input = shapewright::tensor::Rank1<4>, Output =
 //# generic_forward
 fn f<N: Network>(net: &N, x: &Tensor1<4>) { let _ = net.forward(x); } //~ takes
 //# generic_evaluate
-fn f<N: Network<Element = f32>>(net: &N, x: &[Tensor<N::Input>], y: &[Label<3>]) { let _ = net.evaluate(x, y); } //~
+fn f<N: Network<Element = f32>>(net: &N, x: &[Tensor<N::Input>], y: &[Label<3>]) { let _ = net.evaluate(x, y); } //~ N: Network<Output = Rank1<CLASSES>>
 //# image_grid_of_two_channels
 fn f(x: &[Tensor3<8, 8, 2>]) { let _ = shapewright::plots::ImageGrid::new().add(&x[0], "two"); } //~ channels
 //# must_use_trainer
 #![deny(unused_must_use)]
 fn f() {
-    Net::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).validate(&[], &[] as &[Label<3>]); //~ fit
+    Net::trainer(Adam::new(1e-3), CrossEntropy).epochs(3).validate(&[Tensor1::zeros()], &[Label::<3>::default()]); //~ fit
 }
 //# must_use_pass
 #![deny(unused_must_use)]

@@ -45,11 +45,17 @@ network! {
     #[derive(Default)] //~ init
     struct Net: [4] -> [4] { Linear<_, 4> }
 }
-//# derive_serialize
+//# derive_serialize without serde
 network! {
-    #[derive(Serialize)] //~ Serialize
+    #[derive(Serialize)] //~ feature `serde`
     struct Net: [4] -> [4] { Linear<_, 4> }
 }
+//# derive_serialize_and_deserialize without serde
+network! {
+    #[derive(Serialize, Deserialize)]
+    struct Net: [4] -> [4] { Linear<_, 4> }
+}
+//~! 2
 //# derive_of_the_trait
 network! {
     #[derive(Network)] //~ Network

@@ -92,7 +92,7 @@ pub struct ConvWeightGrad<'a, T> {
     pub x: &'a [T],
     pub dy: &'a [T],
     pub gradient: &'a mut [T],
-    /// Whether to add to the contents of `gradient`.
+    /// True to add to the contents of `gradient`.
     pub accumulate: bool,
     /// The number of parts in which it is computed.
     pub parts: usize,

@@ -155,7 +155,7 @@ impl WeightRowsOp<'_> {
 struct Sums<'a> {
     gradient: &'a mut [f32],
     run: &'a mut [f32],
-    /// Whether the next sums for the gradient are added to its contents.
+    /// True if the next sums for the gradient are added to its contents.
     accumulate: bool,
     /// The number of output pixels in the run so far.
     pixels: usize,

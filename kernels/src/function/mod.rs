@@ -19,7 +19,7 @@ use super::simd::{Op, Simd, each};
 /// The kernels of a function. `f32` and `f64` are two methods rather than two implementations, so
 /// that a layer needs only this bound for both.
 pub trait Function: Copy {
-    /// Whether the derivative is computed from the output; otherwise it is computed from the input.
+    /// True if the derivative is computed from the output; otherwise it is computed from the input.
     const FROM_OUTPUT: bool;
     /// Computes `y = f(x)`, or `y = f(y)` without an `x`.
     fn single(self, kernels: F32Kernels, x: Option<&[f32]>, y: &mut [f32]);

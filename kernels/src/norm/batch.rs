@@ -6,8 +6,8 @@ use super::super::F32Kernels;
 use super::super::args::{check_same, rows_of};
 use super::super::reference::Real;
 use super::columns::{Bundle, Columns, Strip};
-use super::groups::{offset, slope};
-use super::passes::{Distances, Grad, GradSums, Scaled};
+use super::groups::{GradColumn, write_grad};
+use super::passes::{Distances, GradSums, Scaled};
 use super::{Statistics, bias_at, check_optional, variance, weight_at};
 
 /// The normalization `y = ((x - near) - rest) * inverse * weight + bias` of each column, with one
@@ -77,10 +77,15 @@ pub(super) fn running_scale<T: Real>(norm: &RunningNorm<'_, T>, column: usize) -
 
 /// Calls `f` with each strip of columns and its part of `near`.
 fn with_shift(len: usize, near: &[f32], mut f: impl FnMut(Strip, &Columns)) {
-    let columns = near.len().max(1);
-    for strip in Bundle::all(len / columns, columns, 1).flat_map(Bundle::strips) {
+    for strip in strips(len, near.len()) {
         f(strip, &strip.each(|_, column| near[column]));
     }
+}
+
+/// Returns the strips of `len` elements.
+fn strips(len: usize, columns: usize) -> impl Iterator<Item = Strip> {
+    let columns = columns.max(1);
+    Bundle::all(len / columns, columns, 1).flat_map(Bundle::strips)
 }
 
 /// Stores the sums of a strip's columns.
@@ -229,27 +234,16 @@ pub(super) fn batch_norm_grad(
     check_same("batch_norm_grad", totals.len(), norm.near.len());
     let count = count as f32;
 
-    with_shift(x.len(), norm.near, |strip, shift| {
-        let mean =
-            |sums: &[f32], column: usize| sums[column] * weight_at(norm.weight, column) / count;
-        let scale = strip.each(|_, column| norm.inverse[column] * weight_at(norm.weight, column));
-        let slope = strip.each(|_, column| slope(norm.of(column), mean(products, column)));
-        let offset = strip.each(|_, column| {
-            offset(
-                norm.of(column),
-                mean(products, column),
-                mean(totals, column),
-            )
-        });
-        kernels.run(Grad {
-            strip,
-            shift,
-            scale: &scale,
-            slope: &slope,
-            offset: &offset,
-            x,
-            dy,
-            dx,
-        });
-    });
+    for strip in strips(x.len(), norm.near.len()) {
+        let of = |_, column: usize| {
+            let weight = weight_at(norm.weight, column);
+            GradColumn {
+                statistics: norm.of(column),
+                weight,
+                product: products[column] * weight / count,
+                total: totals[column] * weight / count,
+            }
+        };
+        write_grad(kernels, strip, of, x, dy, dx);
+    }
 }

@@ -165,14 +165,13 @@ fn of_groups(
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
         let near = near[group];
-        *statistics = if squares[group].is_finite() {
-            Statistics::new(near, distances[group], squares[group], count, norm.eps)
-        } else {
+        let sums = [distances[group], squares[group]];
+        *statistics = Statistics::in_range(near, true, sums, count, norm.eps, || {
             let first = bundle.first + group * norm.size;
             let rows = x.chunks_exact(norm.groups * norm.size);
-            let elements = rows.flat_map(|row| &row[first..first + norm.size]);
-            Statistics::of_large(near, true, elements.map(|x| x - near))
-        };
+            rows.flat_map(move |row| &row[first..first + norm.size])
+                .map(move |x| x - near)
+        });
     }
     groups
 }
@@ -233,18 +232,18 @@ pub(super) fn group_norm_grad(
                 }
             };
 
-            let means = means(kernels, &norm, bundle, &groups, x, dy, keep);
-            if let Some(dx) = dx.as_deref_mut() {
-                write_grad(
-                    kernels,
-                    &norm,
-                    bundle,
-                    &groups,
-                    means,
-                    x,
-                    dy,
-                    &mut dx[here.clone()],
-                );
+            let [products, totals] = means(kernels, &norm, bundle, &groups, x, dy, keep);
+            let Some(dx) = dx.as_deref_mut() else {
+                continue;
+            };
+            for strip in bundle.strips() {
+                let of = |group: usize, column: usize| GradColumn {
+                    statistics: groups[group],
+                    weight: weight_at(norm.weight, column),
+                    product: products[group],
+                    total: totals[group],
+                };
+                write_grad(kernels, strip, of, x, dy, &mut dx[here.clone()]);
             }
         }
     }
@@ -286,47 +285,70 @@ fn means(
     means
 }
 
-/// Writes `dx` of a bundle.
-#[allow(clippy::too_many_arguments)]
-fn write_grad(
+/// What the gradient of an element of a column depends on besides the element: the statistics, the
+/// weight, and the means of `dy * weight * normalized(x)` and of `dy * weight`.
+pub(super) struct GradColumn {
+    pub statistics: Statistics<f32>,
+    pub weight: f32,
+    pub product: f32,
+    pub total: f32,
+}
+
+/// The standard deviations of ordinary inputs, and their inverses.
+const ORDINARY: core::ops::Range<f32> = 1e-9..1e9;
+
+/// Writes `dx` of a strip. `of` returns what belongs to a group and a column.
+pub(super) fn write_grad(
     kernels: F32Kernels,
-    norm: &GroupNorm<'_, f32>,
-    bundle: Bundle,
-    groups: &[Statistics<f32>; STRIP],
-    [products, totals]: [Columns; 2],
+    strip: Strip,
+    of: impl Fn(usize, usize) -> GradColumn,
     x: &[f32],
     dy: &[f32],
     dx: &mut [f32],
 ) {
-    for strip in bundle.strips() {
-        let shift = strip.each(|group, _| groups[group].near);
-        let scale =
-            strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
-        let slope = strip.each(|group, _| slope(groups[group], products[group]));
-        let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
+    let shift = strip.each(|group, column| of(group, column).statistics.near);
+    let inverse = strip.each(|group, column| of(group, column).statistics.inverse);
 
-        kernels.run(Grad {
-            strip,
-            shift: &shift,
-            scale: &scale,
-            slope: &slope,
-            offset: &offset,
-            x,
-            dy,
-            dx,
-        });
-    }
-}
+    // All terms have this factor, and one of them has its square. If that may be no number, the
+    // factor comes last.
+    let is_ordinary = inverse[..strip.width()]
+        .iter()
+        .all(|inverse| ORDINARY.contains(inverse));
+    let factor = |inverse: f32| if is_ordinary { inverse } else { 1.0 };
 
-/// Returns the factor of an element's distance from `near` in its gradient, given the mean of
-/// `dy * weight * normalized(x)`.
-pub(super) fn slope(statistics: Statistics<f32>, product: f32) -> f32 {
-    -statistics.inverse * statistics.inverse * product
-}
+    let scale = strip.each(|group, column| {
+        let GradColumn {
+            statistics, weight, ..
+        } = of(group, column);
+        factor(statistics.inverse) * weight
+    });
+    let slope = strip.each(|group, column| {
+        let GradColumn {
+            statistics: Statistics { inverse, .. },
+            product,
+            ..
+        } = of(group, column);
+        -factor(inverse) * inverse * product
+    });
+    let offset = strip.each(|group, column| {
+        let GradColumn {
+            statistics: Statistics { rest, inverse, .. },
+            product,
+            total,
+            ..
+        } = of(group, column);
+        factor(inverse) * (rest * inverse * product - total)
+    });
 
-/// Returns the term that is added to all gradients of a group, given that mean and the mean of
-/// `dy * weight`.
-pub(super) fn offset(statistics: Statistics<f32>, product: f32, total: f32) -> f32 {
-    let Statistics { rest, inverse, .. } = statistics;
-    inverse * (rest * inverse * product - total)
+    kernels.run(Grad {
+        strip,
+        shift: &shift,
+        scale: &scale,
+        slope: &slope,
+        offset: &offset,
+        last: (!is_ordinary).then_some(&inverse),
+        x,
+        dy,
+        dx,
+    });
 }

@@ -7,8 +7,8 @@
 //! 1000 may be 3e-5 away. The mean is therefore kept in two parts: `near`, a number near the mean,
 //! whose distance from each element is all but exact, and `rest`, the mean of those distances.
 //!
-//! Squares of `f32` from 2e19 up are infinite. Rows and groups with such distances are gone through
-//! once more, shrunk.
+//! Squares of `f32` from 2e19 up are infinite, and those below 1e-19 are none. Rows and groups with
+//! such distances are gone through once more, and the distances multiplied before they are squared.
 
 mod batch;
 mod columns;
@@ -50,26 +50,55 @@ impl<T: Real> Statistics<T> {
         }
     }
 
-    /// Computes the statistics from the distances themselves, whose squares are too large for a
-    /// number: they are shrunk before they are squared. `eps` does not matter beside them.
-    #[cold]
-    fn of_large(near: T, centered: bool, distances: impl Iterator<Item = T>) -> Self {
-        // A power of two by which the square of the largest number times 2^24 is a number.
-        let exponent = if size_of::<T>() == 4 { 80 } else { 560 };
-        let small = T::of(f64::from_bits((1023 - exponent) << 52));
+    /// Computes the statistics as `new` does or, where the squares are out of range, from the
+    /// distances themselves. If not `centered`, `near` and `rest` are 0.
+    #[inline(always)]
+    fn in_range<I: Iterator<Item = T>>(
+        near: T,
+        centered: bool,
+        [distances, squares]: [T; 2],
+        count: T,
+        eps: T,
+        all: impl FnOnce() -> I,
+    ) -> Self {
+        let is_single = size_of::<T>() == 4;
+        // Some of the squares in a smaller sum may have vanished.
+        let least = T::of(power_of_two(if is_single { -100 } else { -800 }));
 
+        let exponent = if is_single { 80 } else { 560 };
+        if !squares.is_finite() {
+            Self::of_multiplied(near, centered, eps, T::of(power_of_two(-exponent)), all())
+        } else if squares < least && eps < least {
+            Self::of_multiplied(near, centered, eps, T::of(power_of_two(exponent)), all())
+        } else {
+            let distances = if centered { distances } else { T::zero() };
+            Self::new(near, distances, squares, count, eps)
+        }
+    }
+
+    /// Computes the statistics from the distances, which are multiplied by `factor`, a power of two,
+    /// before they are squared.
+    #[cold]
+    fn of_multiplied(
+        near: T,
+        centered: bool,
+        eps: T,
+        factor: T,
+        distances: impl Iterator<Item = T>,
+    ) -> Self {
         let mut sums = [T::zero(); 2];
         let mut count = T::zero();
         for distance in distances {
-            let distance = distance * small;
+            let distance = distance * factor;
             sums = [sums[0] + distance, sums[1] + distance * distance];
             count = count + T::one();
         }
         let rest = if centered { sums[0] / count } else { T::zero() };
+        let variance = variance(rest, sums[1], count) + eps * factor * factor;
         Statistics {
             near,
-            rest: rest / small,
-            inverse: small / variance(rest, sums[1], count).sqrt(),
+            rest: rest / factor,
+            inverse: factor / variance.sqrt(),
         }
     }
 
@@ -96,6 +125,11 @@ impl<T: Real> Statistics<T> {
     fn normalize(&self, x: T) -> T {
         ((x - self.near) - self.rest) * self.inverse
     }
+}
+
+/// Returns 2 to the power of `exponent`, which is that of a normal number.
+const fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 /// Returns the variance from the mean of the distances and the sum of their squares. NaN stays.

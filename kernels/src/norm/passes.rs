@@ -145,13 +145,14 @@ impl Op for GradSums<'_> {
     }
 }
 
-/// `dx = scale * dy + slope * (x - shift) + offset`.
+/// `dx = scale * dy + slope * (x - shift) + offset`, times `last` if there is one.
 pub(super) struct Grad<'a> {
     pub strip: Strip,
     pub shift: &'a Columns,
     pub scale: &'a Columns,
     pub slope: &'a Columns,
     pub offset: &'a Columns,
+    pub last: Option<&'a Columns>,
     pub x: &'a [f32],
     pub dy: &'a [f32],
     pub dx: &'a mut [f32],
@@ -168,6 +169,7 @@ impl Op for Grad<'_> {
             scale,
             slope,
             offset,
+            last,
             x,
             dy,
             dx,
@@ -179,22 +181,35 @@ impl Op for Grad<'_> {
         let x = x.as_ptr();
         let dy = dy.as_ptr();
         let dx = dx.as_mut_ptr();
-        strip.for_each(
-            s,
-            len,
+        let gradient = {
             #[inline(always)]
-            |i, j, n| {
+            |i: usize, j: usize, n: usize| {
                 // SAFETY: `for_each` gives i + n <= the length and j + n <= STRIP.
                 unsafe {
                     let distance = s.sub(s.get(x.add(i), n), at(s, shift, j, n));
                     let rest = s.fma(distance, at(s, slope, j, n), at(s, offset, j, n));
-                    s.put(
-                        dx.add(i),
-                        s.fma(s.get(dy.add(i), n), at(s, scale, j, n), rest),
-                        n,
-                    );
+                    s.fma(s.get(dy.add(i), n), at(s, scale, j, n), rest)
                 }
-            },
-        );
+            }
+        };
+
+        // SAFETY (both): as above.
+        if let Some(last) = last {
+            strip.for_each(
+                s,
+                len,
+                #[inline(always)]
+                |i, j, n| unsafe {
+                    s.put(dx.add(i), s.mul(gradient(i, j, n), at(s, last, j, n)), n);
+                },
+            );
+        } else {
+            strip.for_each(
+                s,
+                len,
+                #[inline(always)]
+                |i, j, n| unsafe { s.put(dx.add(i), gradient(i, j, n), n) },
+            );
+        }
     }
 }

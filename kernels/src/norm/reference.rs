@@ -21,17 +21,16 @@ fn statistics<T: Real>(
     } else {
         T::zero()
     };
+
+    let distance = |i: usize| x[i] - near;
     let distances = if centered {
-        sum_over(indices.clone(), |i| x[i] - near)
+        sum_over(indices.clone(), distance)
     } else {
         T::zero()
     };
-
-    let squares = sum_over(indices.clone(), |i| (x[i] - near) * (x[i] - near));
-    if !squares.is_finite() {
-        return Statistics::of_large(near, centered, indices.map(|i| x[i] - near));
-    }
-    Statistics::new(near, distances, squares, count, eps)
+    let squares = sum_over(indices.clone(), |i| distance(i) * distance(i));
+    let sums = [distances, squares];
+    Statistics::in_range(near, centered, sums, count, eps, || indices.map(distance))
 }
 
 pub(super) fn row_norm<T: Real>(norm: RowNorm<'_, T>, x: &[T], y: &mut [T], kept: &mut [T]) {

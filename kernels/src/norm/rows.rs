@@ -202,16 +202,10 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
         },
     );
 
-    if !squares.is_finite() {
-        return Statistics::of_large(near, norm.centered, x.iter().map(|x| x - near));
-    }
-    Statistics::new(
-        near,
-        if norm.centered { distances } else { 0.0 },
-        squares,
-        count,
-        norm.eps,
-    )
+    let sums = [distances, squares];
+    Statistics::in_range(near, norm.centered, sums, count, norm.eps, || {
+        x.iter().map(|x| x - near)
+    })
 }
 
 /// The input gradient of [`RowNorm`].

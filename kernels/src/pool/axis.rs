@@ -181,6 +181,7 @@ impl Axis {
                         (2 * factor * i + factor - 1).div_ceil(2)
                     }
                 };
+
                 from(i.saturating_sub(1))..from(i + 1).min(self.output)
             }
         }

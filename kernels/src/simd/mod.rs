@@ -61,12 +61,12 @@ pub(super) trait Simd: Copy + 'static {
     type M: Copy;
     /// The number of lanes of a vector: 4, 8 or 16.
     const LANES: usize;
-    /// Whether `load_n` costs no more than `load`.
+    /// True if `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;
     /// The width of the register tile of a product in vectors. With 6 rows it takes 24 of 32 or 12
     /// of 16 registers.
     const TILE: usize;
-    /// Whether a right-hand matrix with contiguous rows is packed, if there are many rows on the
+    /// True if a right-hand matrix with contiguous rows is packed, if there are many rows on the
     /// left: it costs memory, and pays off on processors with caches.
     const PACKS: bool = true;
 

@@ -853,18 +853,23 @@ fn cut<T>(gradient: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) 
 /// all pixels, as is that of the bias.
 fn gradients_of_convolutions<T: Number>() {
     let most = if cfg!(miri) {
-        600
+        60
     } else {
         T::SIZES[T::SIZES.len() - 1] / 4
     };
 
+    let square = |side: usize, channels, out_channels, groups| {
+        let sizes = sizes_of([side, side], channels, out_channels, 3, groups);
+        (sizes, most / (side * side))
+    };
+    let [medium, small, large] = if cfg!(miri) { [9, 5, 8] } else { [28, 16, 64] };
     let layers = [
-        (sizes_of([28, 28], 1, 4, 3, 1), most / 784),
-        (sizes_of([2, 2], 3, 2, 3, 1), most / 4),
+        square(medium, 1, 4, 1),
+        square(2, 3, 2, 1),
         (sizes_of([1, most], 1, 2, 3, 1), 1),
-        (sizes_of([16, 16], 4, 4, 3, 4), most / 256),
+        square(small, 4, 4, 4),
         (sizes_of([1, most / 2], 2, 2, 3, 2), 1),
-        (sizes_of([64, 64], 16, 16, 3, 1), most / 4096),
+        square(large, 16, 16, 1),
     ];
 
     for (sizes, samples) in layers {

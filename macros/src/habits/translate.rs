@@ -69,7 +69,8 @@ fn keras_order(name: &str) -> &'static [&'static str] {
 /// Returns PyTorch's name for an argument of Keras.
 fn pytorch_name(key: &str) -> &str {
     match key {
-        "units" => "out_features",
+        "units" | "d_output" => "out_features",
+        "d_input" => "in_features",
         "filters" => "out_channels",
         "strides" => "stride",
         "pool_size" => "kernel_size",
@@ -81,6 +82,15 @@ fn pytorch_name(key: &str) -> &str {
         "elementwise_affine" => "affine",
         "momentum" | "eps" => key,
         key => key,
+    }
+}
+
+/// PyTorch's name for what Flax calls `features`.
+fn output_of(builtin: &Builtin) -> &'static str {
+    match builtin.name {
+        "Linear" => "out_features",
+        "Embedding" => "embedding_dim",
+        _ => "out_channels",
     }
 }
 
@@ -111,6 +121,7 @@ pub fn is_angle_habit(builtin: &Builtin, args: &[Arg]) -> bool {
         groups.any(|(found, _)| found == delimiter)
     };
     let asks_same = args.iter().any(|arg| is_same(&arg.value));
+
     match builtin.sizes {
         Sizes::Axes => args.iter().any(is_group),
         Sizes::Named([]) => {
@@ -147,6 +158,13 @@ pub fn has_sizes(builtin: &Builtin, args: &[Arg]) -> bool {
 
 /// Returns the layer as it is written here, and the layers behind it.
 pub fn translate(builtin: &Builtin, args: &[Arg], keras: bool) -> (String, Option<String>) {
+    let is_tanh = |arg: &Arg| {
+        arg.key.as_deref() == Some("approximate") && arg.value.to_string().contains("tanh")
+    };
+    if builtin.name == "Gelu" && args.iter().any(is_tanh) {
+        return ("GeluTanh".to_owned(), None);
+    }
+
     let order = if keras {
         keras_order(builtin.name)
     } else {
@@ -156,6 +174,7 @@ pub fn translate(builtin: &Builtin, args: &[Arg], keras: bool) -> (String, Optio
     let mut free = Vec::new();
     for (index, arg) in args.iter().enumerate() {
         let key = match &arg.key {
+            Some(key) if key == "features" => Some(output_of(builtin)),
             Some(key) if !key.is_empty() => Some(pytorch_name(key)),
             _ if is_same(&arg.value) => Some("padding"),
             _ if option_of(builtin, &arg.value).is_some() => {
@@ -259,10 +278,17 @@ fn option_text(
     if name_of(value).is_some_and(|(name, _)| name == option.name) && !is_same(value) {
         return Some(written(value));
     }
+
     if let Value::Switch(on) = option.value {
-        let wanted = matches!(text.to_lowercase().as_str(), "true" | "1");
+        let wanted = match text.to_lowercase().as_str() {
+            "true" | "1" => true,
+            "false" | "0" | "none" => false,
+            // Something else in this place, such as the weights of candle's layers.
+            _ => return None,
+        };
         return (wanted == on).then(|| option.name.to_owned());
     }
+
     if is_same(value) {
         let same = match kernel.and_then(integer) {
             Some(kernel) => (kernel.saturating_sub(1) / 2).to_string(),
@@ -270,9 +296,11 @@ fn option_text(
         };
         return Some(format!("{}<{same}>", option.name));
     }
+
     if text.trim_matches('"').eq_ignore_ascii_case("valid") {
         return None;
     }
+
     let inner = match group_of(value) {
         Some((_, inner)) => written(&inner),
         None => written(value),

@@ -21,6 +21,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("Swish", "Silu"),
     ("view", "Reshape"),
     ("Unflatten", "Reshape"),
+    ("LazyLinear", "Linear"),
+    ("LazyConv1d", "Conv1d"),
+    ("LazyConv2d", "Conv2d"),
 ];
 
 /// The names among these that nobody would give to a layer of their own.
@@ -59,9 +62,14 @@ pub fn may_be_own(name: &str) -> bool {
     ALIASES.iter().any(|(alias, _)| *alias == name) && !CERTAIN.contains(&name)
 }
 
-/// Returns whether Keras has a layer of this name, with sizes in an order of their own.
+/// Returns whether Keras has a layer of this name, or PyTorch one whose first size is inferred: their
+/// sizes have an order of their own.
 pub fn is_keras(name: &str) -> bool {
-    name.ends_with("1D") || name.ends_with("2D") || name == "Dense" || name == "BatchNormalization"
+    name.ends_with("1D")
+        || name.ends_with("2D")
+        || name.starts_with("Lazy")
+        || name == "Dense"
+        || name == "BatchNormalization"
 }
 
 /// Answers calls that stand for no layer.

@@ -1,6 +1,6 @@
 //! Layers, and the lists of them. After a slip, the parser goes on with the next layer.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, discouraged::Speculative};
@@ -73,7 +73,19 @@ fn separator(input: ParseStream, slips: &mut Slips) {
 pub fn layer(input: ParseStream, slips: &mut Slips) -> Layer {
     let mut name = None;
     let before = slips.count();
-    let mut layer = read(input, &mut name, slips).unwrap_or_else(|error| {
+    let read = read(input, &mut name, slips).and_then(|layer| {
+        // No layer begins with a small letter: what follows without a comma belongs to it.
+        let is_word = |path: &Ident| path.to_string().starts_with(char::is_lowercase);
+        let is_end = input.is_empty() || input.peek(Token![,]) || input.peek(Token![;]);
+        if !is_end && !layer.slipped && layer.path.get_ident().is_some_and(is_word) {
+            return Err(Error::new(
+                super::first_span(&layer.layer_tokens),
+                "expected a layer, such as `Relu` or `fc: Linear<_, 10>`",
+            ));
+        }
+        Ok(layer)
+    });
+    let mut layer = read.unwrap_or_else(|error| {
         slips.add(error);
         skip_item(input);
         Layer::unreadable(name)
@@ -108,6 +120,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     let (own_name, mistaken_name) = layer_name(input, slips)?;
     *name = own_name;
 
+    refuse(input, name.as_ref())?;
     let layer_start = input.fork();
     if let Some(found) = habits::layer(input) {
         let found = found?;
@@ -130,7 +143,8 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     if input.peek(Token![+]) || input.peek(Token![*]) {
         return Err(sum_of_names(input, &path)?);
     }
-    let generics = if input.peek(Token![<]) && !input.peek(Token![<-]) {
+    let merges_by = is_merge(&path).then(|| wrong_arrow(input)).flatten();
+    let generics = if input.peek(Token![<]) && !input.peek(Token![<-]) && merges_by.is_none() {
         generics(input, slips)?
     } else {
         Vec::new()
@@ -138,6 +152,9 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     if generics.is_empty() && (input.peek(Token![_]) || input.peek(syn::Lit)) {
         let found = written(&path.to_token_stream());
         return Err(input.error(format!("expected `<`: sizes are written `{found}<..>`")));
+    }
+    if blocks::is_block(&written(&path.to_token_stream())) {
+        refuse_brackets(input, &path)?;
     }
     let mut arguments = arguments(input, slips)?;
     let tokens = between(&start, input);
@@ -157,9 +174,13 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     } else {
         None
     };
-    if is_merge(&path) && input.peek(Token![->]) {
-        slips.add(input.error("what a layer reads is behind `<-`, and not `->`"));
-        skip(input)?;
+    if let Some(arrow) = merges_by.or_else(|| wrong_arrow(input).filter(|_| is_merge(&path))) {
+        slips.add(input.error(format!(
+            "what a layer reads is behind `<-`, and not `{arrow}`"
+        )));
+        while !input.is_empty() && !input.peek(syn::token::Paren) {
+            skip(input)?;
+        }
         let content;
         parenthesized!(content in input);
         let names = sources_inside(&content)?;
@@ -196,6 +217,94 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         slipped: false,
         unreadable: false,
     })
+}
+
+/// Reports what is no layer: words of Rust, brackets, and braces without a block.
+fn refuse(input: ParseStream, name: Option<&Ident>) -> Result<()> {
+    if input.peek(Token![for]) || input.peek(Token![while]) || input.peek(Token![loop]) {
+        return Err(input.error(
+            "layers are not repeated by a loop: write `Repeat<3> { .. }`, with as many parameters, \
+             or write them one after another",
+        ));
+    }
+    if input.peek(Token![if]) || input.peek(Token![match]) {
+        return Err(input.error("a layer has no condition: define two networks instead"));
+    }
+    if input.peek(Token![return]) || input.peek(Token![fn]) || input.peek(Token![move]) {
+        return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
+    }
+    if input.peek(syn::token::Brace) {
+        let way_out = match name {
+            Some(name) if blocks::is_block(&name.to_string()) => {
+                format!("a block has no `:` before its braces: write `{name} {{ .. }}`")
+            }
+            Some(name) => {
+                format!("layers in braces belong to a block: `{name}: Residual {{ .. }}`")
+            }
+            None => "layers in braces belong to a block, such as `Residual { .. }`".to_owned(),
+        };
+        return Err(input.error(way_out));
+    }
+
+    let ahead = input.fork();
+    let Ok(TokenTree::Group(group)) = ahead.parse() else {
+        return Ok(());
+    };
+    match group.delimiter() {
+        Delimiter::Parenthesis if ahead.peek(Token![->]) => {
+            ahead.parse::<Token![->]>()?;
+            let reader = ahead.parse::<Ident>()?;
+            let names = written(&group.stream());
+            Err(input.error(format!(
+                "what a layer reads is behind it: write `{reader} <- ({names})`"
+            )))
+        }
+        Delimiter::Bracket => {
+            let text = group.stream().to_string();
+            let Some((_, times)) = text.rsplit_once(';') else {
+                return Ok(());
+            };
+            Err(input.error(format!(
+                "layers are repeated by a block: write `Repeat<{}> {{ .. }}`",
+                times.trim()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reports the layers of a block in parentheses or brackets.
+fn refuse_brackets(input: ParseStream, path: &Path) -> Result<()> {
+    let ahead = input.fork();
+    let Ok(TokenTree::Group(group)) = ahead.parse() else {
+        return Ok(());
+    };
+    let has_count = group.stream().into_iter().count() == 1 && ahead.peek(syn::token::Brace);
+    if group.delimiter() == Delimiter::Brace || has_count {
+        return Ok(());
+    }
+    let path = written(&path.to_token_stream());
+    let times = if path == "Repeat" { "<3>" } else { "" };
+    Err(Error::new(
+        group.span_open(),
+        format!(
+            "the layers of a block are in braces: write `{path}{times} {{ {} }}`",
+            written(&group.stream())
+        ),
+    ))
+}
+
+/// Returns the sign that stands in place of `<-`, if one does.
+fn wrong_arrow(input: ParseStream) -> Option<&'static str> {
+    if input.peek(Token![->]) {
+        Some("->")
+    } else if input.peek(Token![<=]) {
+        Some("<=")
+    } else if input.peek(Token![=]) && !input.peek(Token![==]) {
+        Some("=")
+    } else {
+        None
+    }
 }
 
 /// The sentence about `a + b` in place of `Add <- (a, b)`.
@@ -264,6 +373,14 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
         return Ok((None, false));
     }
 
+    if input.peek(Ident) && input.peek2(Token![=]) && input.peek3(syn::token::Paren) {
+        // `Add = (a, b)` names no layer.
+        let path = input.fork().parse::<Ident>().map(Path::from);
+        if path.is_ok_and(|path| is_merge(&path)) {
+            return Ok((None, false));
+        }
+    }
+
     let ahead = input.fork();
     let name = Ident::parse_any(&ahead);
     let colon = ahead.peek(Token![:]) && !ahead.peek(Token![::]);
@@ -285,6 +402,10 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
     };
 
     skip(&ahead)?;
+    if ahead.peek(syn::token::Brace) {
+        input.advance_to(&ahead);
+        return Ok((Some(name), false));
+    }
     if !input.peek(Ident) {
         slips.at(
             name.span(),
@@ -305,6 +426,7 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
 fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
     let mut segments = Punctuated::new();
     let leading_colon = input.parse()?;
+
     loop {
         if !input.peek(Ident::peek_any) || input.peek(Token![_]) {
             return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
@@ -313,6 +435,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         if !input.peek(Token![::]) {
             break;
         }
+
         if input.peek3(Token![<]) {
             let name = segments.to_token_stream();
             let ahead = input.fork();
@@ -328,6 +451,7 @@ fn path(input: ParseStream, slips: &mut Slips) -> Result<Path> {
         }
         segments.push_punct(input.parse()?);
     }
+
     Ok(Path {
         leading_colon,
         segments,
@@ -418,6 +542,13 @@ fn sources_inside(input: ParseStream) -> Result<Vec<Ident>> {
 
 /// Parses the name of one output.
 fn source(input: ParseStream) -> Result<Ident> {
+    if input.peek(Ident) && input.peek2(Token![.]) {
+        let name = input.fork().parse::<Ident>()?;
+        return Err(input.error(format!(
+            "one of the outputs of `{name}` can't be read alone: write `{name}`, which gives all of \
+             them as a tuple, to a network with as many inputs, or return one output from `{name}`"
+        )));
+    }
     let is_layer = input.peek2(Token![<]) || input.peek2(syn::token::Paren);
     if !input.peek(Ident) || is_layer {
         return Err(input.error(

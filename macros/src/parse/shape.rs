@@ -51,6 +51,7 @@ impl Sizes {
                 Ok(SizesKind::Axes(vec![token.to_token_stream()]))
             }
         };
+
         Sizes {
             tokens,
             kind: kind.unwrap_or(SizesKind::Unknown),
@@ -77,11 +78,31 @@ fn has_shapes(content: &TokenStream) -> bool {
 
 /// Parses the sizes of a shape.
 fn axes(input: ParseStream, slips: &mut Slips) -> Vec<TokenStream> {
-    let sizes = expressions(input, slips);
+    let mut sizes = expressions(input, slips);
+    for size in &mut sizes {
+        without_type(size, slips);
+    }
     sizes
         .into_iter()
         .flat_map(|size| split_at_x(size, slips))
         .collect()
+}
+
+/// Takes `4: f32` for `4`.
+fn without_type(size: &mut TokenStream, slips: &mut Slips) {
+    let tokens: Vec<TokenTree> = size.clone().into_iter().collect();
+    let is_colon =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':');
+    if let [first, colon, rest @ ..] = &tokens[..]
+        && is_colon(colon)
+        && !rest.first().is_some_and(is_colon)
+    {
+        slips.at(
+            colon.span(),
+            "a shape has sizes alone; the number type comes after the shapes: `[4] -> [3] as f64`",
+        );
+        *size = first.to_token_stream();
+    }
 }
 
 /// Takes `28x28` for two sizes.

@@ -224,6 +224,8 @@ impl<R: Read> Records<R> {
             if at == self.text.len() {
                 return Ok(());
             }
+            // Two halves of a letter in neighbouring fields are not text.
+            content.push(self.delimiter);
             at += 1;
         }
     }

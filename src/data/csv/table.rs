@@ -44,17 +44,16 @@ struct Feature<'a> {
 #[derive(Default)]
 pub(super) struct Row {
     pub line: u64,
+    /// The fields, with the delimiters between them.
     pub text: String,
     /// The places of the fields in the text, with the space around them.
     pub fields: Vec<Range<usize>>,
 }
 
 impl Row {
-    /// A field without the space around it. A delimiter outside of ASCII may cut a letter in two: such
-    /// a field is empty.
+    /// A field without the space around it.
     fn field(&self, column: usize) -> &str {
-        let field = self.text.get(self.fields[column].clone());
-        field.unwrap_or_default().trim()
+        self.text[self.fields[column].clone()].trim()
     }
 }
 
@@ -127,6 +126,7 @@ impl<'a, R: Read> Table<'a, R> {
         let error = self.error(ReadErrorKind::Value, Place::File, expected, found, advice);
         Err(error.into())
     }
+
     /// Reads the names of the columns: the first line.
     fn names(&mut self) -> Result<Vec<String>, ReadErrors> {
         let mut row = Row::default();

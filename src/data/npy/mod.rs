@@ -245,7 +245,7 @@ const fn axes<S: Shape>() -> Dims {
 pub(super) struct Source<R> {
     bytes: R,
     budget: Budget,
-    /// Whether the file is compressed, so that it may hold more bytes than its size.
+    /// True if the file is compressed, so that it may hold more bytes than its size.
     packed: bool,
 }
 

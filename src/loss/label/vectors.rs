@@ -34,21 +34,8 @@ impl<const CLASSES: usize> Label<CLASSES> {
         classes
             .into_iter()
             .enumerate()
-            .map(|(position, class)| Self::at(position, class.to_i128()))
+            .map(|(position, class)| Self::checked(class.to_i128(), Some(position)))
             .collect()
-    }
-
-    /// Returns the class with this number. `position` is for the error.
-    fn at(position: usize, class: i128) -> Result<Self, LabelError> {
-        let error = LabelError {
-            class,
-            classes: CLASSES,
-            position: Some(position),
-        };
-        usize::try_from(class)
-            .ok()
-            .and_then(|class| Self::new(class).ok())
-            .ok_or(error)
     }
 
     /// Returns the classes of all places of images or sequences in the form that losses and metrics
@@ -107,7 +94,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             if class == none {
                 Ok(None)
             } else {
-                Self::at(position, class.to_i128()).map(Some)
+                Self::checked(class.to_i128(), Some(position)).map(Some)
             }
         };
 

@@ -37,7 +37,7 @@ struct Chunk {
     first: usize,
     /// The number of samples.
     count: usize,
-    /// Whether other threads work on other samples.
+    /// True if other threads work on other samples.
     in_worker: bool,
 }
 

@@ -103,7 +103,7 @@ fn each_layer_reads_what_its_sources_wrote() {
     }
 }
 
-/// How often something was tested.
+/// The numbers of tests, by what they have tested.
 #[derive(Default)]
 struct Seen {
     segments: usize,
@@ -220,6 +220,7 @@ impl List {
             sources: vec![source(rng)],
             ..Node::EMPTY
         };
+
         match rng.random_range(0..10) {
             0 => node.flow = Flow::View,
             1 | 2 => {
@@ -255,6 +256,7 @@ impl List {
                 }
             }
         }
+
         if node.flow != Flow::Apart {
             node.len = self.len(node.sources[0]);
         }
@@ -282,6 +284,7 @@ impl List {
         for (bytes, &source) in source_bytes.iter_mut().zip(&node.sources) {
             *bytes = self.len(source) * self.unit;
         }
+
         Stage {
             flow: node.flow,
             output_kind: OutputKind::Values,
@@ -387,7 +390,7 @@ fn share(index: usize, source: usize, len: usize, dy: &[u64]) -> Vec<u64> {
         .collect()
 }
 
-/// What a backward for inputs leaves in `dy` for that for parameters.
+/// The contents of `dy` after a backward for inputs, as that for parameters reads them.
 fn left(dy: &[u64]) -> Vec<u64> {
     dy.iter().map(|&dy| hash([77, dy])).collect()
 }
@@ -527,7 +530,7 @@ fn part(first: usize, count: usize, len: usize) -> core::ops::Range<usize> {
     first * len..(first + count) * len
 }
 
-/// What a test works on.
+/// A list of layers with its plan, and the right outputs.
 struct Test<'a, const N: usize> {
     list: &'a List,
     plan: &'a Plan<N>,

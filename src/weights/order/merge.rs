@@ -1,5 +1,6 @@
 //! The order through layers that read several outputs, and code that they share with blocks.
 
+use super::block::given;
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
 use super::{Doubt, Followed, Passed};
@@ -7,10 +8,30 @@ use crate::params::FeatureOrder;
 use crate::params::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
+use crate::weights::wanted::Uses;
 
 /// Returns the first doubt, if there is one, or the second.
 pub(super) const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
     if first.is_some() { first } else { second }
+}
+
+/// Returns the order of the tuple that a network with several sources reads.
+pub(super) const fn tuple_of_sources(
+    network: &ParamTree,
+    layer: &LayerInfo,
+    followed: &Followed,
+) -> Passed {
+    let mut parts = SideBySide::NONE;
+    let mut i = 0;
+    while i < layer.sources.len() {
+        let passed = followed.output(layer.sources[i]);
+        let shape = layer.source_shape(i);
+        let uses = Uses::of_source(network, i);
+        let order = given(passed.order, shape, uses, uses.along_last);
+        parts = parts.and(&Passed { order, ..passed }, shape);
+        i += 1;
+    }
+    parts.joined(layer.input)
 }
 
 /// Returns the common order of the sources of a layer that reads several, and that of its output.

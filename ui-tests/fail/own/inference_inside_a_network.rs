@@ -25,8 +25,12 @@ network! { pub struct Inner: [4] -> [4] { fc: Linear<_, 4>, Concat { {}, Round }
 network! { pub struct Middle: [4] -> [4] { fc: Linear<_, 4>, inner: Inner } }
 network! { pub struct Net: [4] -> [3] { middle: Middle, head: Linear<_, 3> } }
 
+network! { pub struct Judge: (a: [4], b: [4]) -> [4] { Add <- (a, b), Repeat<2> { Round } } }
+network! { pub struct Pair: [4] -> [4] { t: Tanh, judge: Judge <- (input, t) } }
+
 fn train<N: Trainable>(_: &N) {}
 
 fn main() {
     train(&*Net::zeros());
+    train(&*Pair::zeros());
 }

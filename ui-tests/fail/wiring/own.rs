@@ -1,4 +1,4 @@
-//! A layer of one's own, and a network, that read one output are given two.
+//! A layer of one's own that reads one output is given two.
 use shapewright::ext::{FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule};
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
@@ -26,14 +26,6 @@ impl<S: Shape, T: Element> Infer<S, S, T> for Double {
 
 network! {
     struct Net: [4] -> [4] { a: Linear<_, 4>, double: Double <- (a, input) }
-}
-
-network! {
-    struct Critic: (state: [4], action: [2]) -> [1] { Concat <- (state, action), Linear<_, 1> }
-}
-
-network! {
-    struct Actor: [4] -> [1] { action: Linear<_, 2>, critic: Critic <- (input, action) }
 }
 
 fn main() {}

@@ -160,7 +160,7 @@ pub(super) struct OutputTransform<const N: usize> {
     pub outside: *mut f32,
     /// The initial value of outputs.
     pub bias: Option<*const f32>,
-    /// Whether outputs are set to `max(0, y)`.
+    /// True if outputs are set to `max(0, y)`.
     pub relu: bool,
 }
 
