@@ -15,7 +15,7 @@ pub use crate::network::report::{
     report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
-pub use crate::network::stand_in::{Choose, OrStub};
+pub use crate::network::stand_in::{Choose, Instance, OrStub};
 pub use crate::network::trains::{Trains, trained_by};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
@@ -39,6 +39,8 @@ pub use rand::Rng;
 pub use shapewright_macros::network as define;
 
 // The code that `network!` emits finds them before a user's types with these names.
+pub use core::convert::Infallible;
+pub use core::marker::Sized;
 pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;

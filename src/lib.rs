@@ -109,12 +109,13 @@
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
-//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and those of the crate `image` |
+//! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
-//! | `serde` | `Serialize` and `Deserialize` in the derives of a network |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, for tensors, labels and indices |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -152,6 +153,9 @@ pub mod loss;
 mod memory;
 #[cfg(feature = "std")]
 pub mod metrics;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod missing;
 mod network;
 pub mod nn;
 mod numbered;
@@ -290,28 +294,38 @@ pub use shapewright_macros::Parameters;
 ///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
 ///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
 /// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
-///   Pad<1>>` or `shapewright::nn::Conv2d<..>`, and without options under another name, `use
-///   shapewright::nn::Linear as Dense`. A layer of your own in a module that is called `nn` too is
+///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, `use shapewright::nn::Linear as
+///   Dense`, it has sizes and no options; [`LayerNorm`](nn::LayerNorm), [`RmsNorm`](nn::RmsNorm) and
+///   [`Reshape`](nn::Reshape) keep their names. A layer of your own in a module that is called `nn` too is
 ///   written `self::nn::Own`. The crate may have another name, and may come through another crate.
-/// - **Several sizes.** A network has no generic parameters; a macro of your own defines one for
-///   each size, and functions are generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
+/// - **Several sizes.** A definition with sizes as generic parameters is a template. `struct Small =
+///   Mlp<4, 3>` is the network that it gives for these sizes, with a name of its own; functions are
+///   generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
 ///
 ///   ```
 ///   use shapewright::prelude::*;
-///   macro_rules! mlp {
-///       ($name:ident, $inputs:expr, $hidden:expr, $classes:expr) => {
-///           network! {
-///               pub struct $name: [$inputs] -> [$classes] {
-///                   Linear<_, { $hidden }>, Relu, Linear<_, { $classes }>
-///               }
-///           }
-///       };
+///
+///   network! {
+///       struct Mlp<const IN: usize, const HIDDEN: usize, const OUT: usize>: [IN] -> [OUT] {
+///           Linear<_, HIDDEN>,
+///           Relu,
+///           Linear<_, OUT>,
+///       }
 ///   }
-///   mlp!(Small, 4, 8, 3);
-///   mlp!(Large, 784, 2 * 64, 10);
+///   network! { struct Small = Mlp<4, 8, 3>; }
+///   network! {
+///       #[derive(Clone)]
+///       pub struct Large = Mlp<784, { 2 * 64 }, 10>;
+///   }
+///
 ///   fn parameters<N: Network>(_: &N) -> usize { N::PARAMS }
 ///   assert_eq!(parameters(&*Small::zeros()), 67);
+///   assert_eq!(Large::NAME, "Large");
 ///   ```
+///
+///   Shapes are checked for each network, as the sizes decide. The attributes of a template are those
+///   of all its networks. It is a macro, and thus known in its crate and not outside; its layers are
+///   found where the network is.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
@@ -362,6 +376,9 @@ pub mod prelude {
     };
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
+    #[cfg(all(not(feature = "safetensors"), feature = "std"))]
+    #[doc(hidden)]
+    pub use crate::missing::SaveLoad;
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,

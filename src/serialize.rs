@@ -1,4 +1,8 @@
-//! serde's traits for networks: a map from the names of parameter tensors to their numbers.
+//! serde's traits: for networks, a map from the names of parameter tensors to their numbers; for
+//! tensors, labels and indices, see the modules.
+
+mod numbers;
+mod tensor;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

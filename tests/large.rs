@@ -519,6 +519,55 @@ fn numpy_files_of_large_samples() {
     });
 }
 
+#[cfg(feature = "ndarray")]
+#[test]
+fn arrays_of_large_samples() {
+    on_a_small_stack(|| {
+        let mut x = pictures(3);
+        x[1].fill_with(|position| (position % 251) as f32);
+        let array = Tensor::ndarray_batch_view(&x).to_owned();
+        assert!(Tensor::<Picture>::from_ndarray_batch(&array).expect("a batch") == x);
+        assert!(Tensor::<Picture>::over_ndarray_batch(&array).expect("a batch") == x);
+
+        let one = x[1].to_ndarray();
+        assert!(*Tensor::<Picture>::over_ndarray(&one).expect("a picture") == x[1]);
+        let mut mirrored = one.view();
+        mirrored.invert_axis(ndarray::Axis(1));
+        let boxed = Tensor::<Picture>::from_ndarray_boxed(&mirrored).expect("a picture");
+        assert_eq!(boxed[[3, 0, 1]], one[[3, one.dim().1 - 1, 1]]);
+    });
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn large_samples_in_json() {
+    on_a_small_stack(|| {
+        let x = pictures(2);
+        let text = serde_json::to_string(&x[1..]).expect("numbers");
+        let mut json = serde_json::Deserializer::from_str(&text);
+        assert!(Tensor::<Picture>::deserialize_vec(&mut json).expect("tensors") == x[1..]);
+        let text = serde_json::to_string(&x[1]).expect("numbers");
+        let mut json = serde_json::Deserializer::from_str(&text);
+        assert!(*Tensor::<Picture>::deserialize_boxed(&mut json).expect("a tensor") == x[1]);
+    });
+}
+
+#[cfg(feature = "images")]
+#[test]
+fn pictures_become_large_tensors() {
+    use image::{DynamicImage, GrayImage, RgbImage};
+    use shapewright::data::images::{Size, to_tensor};
+
+    on_a_small_stack(|| {
+        let photo = DynamicImage::from(RgbImage::from_pixel(400, 300, image::Rgb([51, 0, 255])));
+        let x = to_tensor::<300, 400, 3, f32>(&photo, Size::Exact).expect("its size");
+        assert_eq!(x[[299, 399, 0]], 0.2);
+        assert_eq!(DynamicImage::from(&*x), photo);
+        let grey = to_tensor::<600, 600, 1, f64>(&photo, Size::Resize).expect("any size");
+        assert_eq!(GrayImage::from(&*grey).dimensions(), (600, 600));
+    });
+}
+
 #[cfg(all(feature = "images", feature = "plots"))]
 #[test]
 fn grids_and_files_of_large_images() {

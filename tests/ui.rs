@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 /// The compiler that wrote the `.stderr` files. Others word and underline some errors differently.
 const COMPILER: &str = "rustc 1.95.";
 
@@ -59,4 +61,68 @@ fn crates_that_are_right_compile() {
             "`ui-tests/crates/{name}` does not compile"
         );
     }
+}
+
+/// Programs that use features which are off: one error for each use, on its line, names the feature.
+#[test]
+fn features_that_are_off_are_named() {
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--quiet", "--offline", "--keep-going", "--bins"])
+        .args(["--message-format=json", "--manifest-path"])
+        .arg("ui-tests/crates/missing/Cargo.toml")
+        .env("CARGO_TARGET_DIR", "target/ui-crates")
+        .output()
+        .expect("cargo runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let errors: Vec<Value> = messages
+        .filter(|message| message["message"]["level"] == "error")
+        .filter(|message| {
+            !message["message"]["spans"]
+                .as_array()
+                .is_none_or(Vec::is_empty)
+        })
+        .collect();
+
+    for name in ["methods", "paths"] {
+        let path = format!("ui-tests/crates/missing/src/bin/{name}.rs");
+        let source = std::fs::read_to_string(path).expect("a program");
+        let marks = source.lines().enumerate().filter_map(|(index, line)| {
+            let (_, words) = line.split_once("//~ ")?;
+            Some((index as u64 + 1, words.to_owned()))
+        });
+        let mut found: Vec<(u64, &str)> = errors
+            .iter()
+            .filter(|error| error["target"]["name"] == name)
+            .map(|error| {
+                let message = &error["message"];
+                let rendered = message["rendered"].as_str().expect("a text");
+                (line_of_program(&message["spans"]), rendered)
+            })
+            .collect();
+        found.sort_unstable();
+
+        let marks: Vec<(u64, String)> = marks.collect();
+        let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+        let marked: Vec<u64> = marks.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, marked, "{name}: {found:#?}");
+        for ((line, rendered), (_, words)) in found.iter().zip(&marks) {
+            assert!(rendered.contains(words), "{name}:{line}: {rendered}");
+        }
+    }
+}
+
+/// Returns the line of an error in the program, where it calls a macro if the error is inside.
+fn line_of_program(spans: &Value) -> u64 {
+    let spans = spans.as_array().expect("spans");
+    let mut span = spans
+        .iter()
+        .find(|span| span["is_primary"] == true)
+        .expect("a position");
+    while span["expansion"].is_object() {
+        span = &span["expansion"]["span"];
+    }
+    span["line_start"].as_u64().expect("a line")
 }

@@ -14,6 +14,7 @@ use crate::blocks::{self, Block};
 use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::habits;
+use crate::options;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
@@ -607,6 +608,16 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         }
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
+            if options::is_of_any(tokens) {
+                let layer = written(&layer.path.to_token_stream());
+                let option = written(tokens);
+                let message = format!(
+                    "`{option}` is an option, which only a layer of the library under its own name \
+                     has: if `{layer}` is another name for one, write its own (for a type of your \
+                     own, write `self::{option}`)"
+                );
+                errors.push(Error::new(tokens.span(), message));
+            }
 
             if has_placeholder(tokens) {
                 errors.push(Error::new(

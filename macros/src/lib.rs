@@ -3,7 +3,7 @@
 //!
 //! `network!` parses the definition (`parse`), checks its layers against the table of the built-in
 //! ones (`check`, `blocks`, `builtin`, `generics`, `options`), and writes the struct with its trait
-//! implementations (`expand`, `sequence`, `step`). It does no shape arithmetic: that is const code
+//! implementations (`expand`, `sequence`, `step`), or for generic sizes a macro (`template`). It does no shape arithmetic: that is const code
 //! in the library. It reports all mistakes that it finds at once. After a mistake it still emits
 //! the struct, so that the rest of the program causes no further errors.
 
@@ -23,6 +23,7 @@ mod parse;
 mod sequence;
 mod spans;
 mod step;
+mod template;
 mod wiring;
 
 use proc_macro::TokenStream;
@@ -38,7 +39,10 @@ pub fn network(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error().into(),
     };
     let emitted = quote!(#library::emitted);
-    let mut definition = match definition {
+    if let Some(tokens) = template::expand(&definition, &library, &emitted) {
+        return tokens.into();
+    }
+    let mut definition: parse::Definition = match syn::parse2(definition) {
         Ok(definition) => definition,
         Err(error) => return mistake::report(&error, &emitted).into(),
     };

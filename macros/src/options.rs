@@ -103,6 +103,17 @@ pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
         .any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
 }
 
+/// Returns whether a generic argument is written as an option of some built-in layer.
+pub fn is_of_any(tokens: &TokenStream) -> bool {
+    let Some((name, inner)) = option(tokens) else {
+        return false;
+    };
+    let options = builtin::BUILTINS.iter().flat_map(|builtin| builtin.options);
+    options
+        .filter(|option| name == option.name)
+        .any(|option| matches!(option.value, Value::Switch(_)) == inner.is_none())
+}
+
 /// Splits an option into its name and the content of its angle brackets, if it has any.
 fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
     let mut tokens = tokens.clone().into_iter();

@@ -8,7 +8,9 @@ pub mod tokens;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Ident, Path, Result, Token, Visibility, braced, parenthesized};
+use syn::{
+    Attribute, Error, Ident, LitStr, Path, Result, Token, Visibility, braced, parenthesized,
+};
 
 pub use layer::layer;
 pub use slips::Slips;
@@ -95,17 +97,11 @@ pub enum Generic {
     Other(TokenStream),
 }
 
-/// Parses the path of the library in parentheses, `($crate)`, and the definition.
-pub fn with_library(input: ParseStream) -> Result<(TokenStream, Result<Definition>)> {
+/// Parses the path of the library in parentheses, `($crate)`; behind it stands the definition.
+pub fn with_library(input: ParseStream) -> Result<(TokenStream, TokenStream)> {
     let library;
     parenthesized!(library in input);
-    let library = library.parse()?;
-    let definition = input.parse();
-    if definition.is_err() {
-        // What is left would be a second error.
-        input.parse::<TokenStream>()?;
-    }
-    Ok((library, definition))
+    Ok((library.parse()?, input.parse()?))
 }
 
 impl Parse for Definition {
@@ -114,6 +110,9 @@ impl Parse for Definition {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let name = name(input, &mut slips)?;
+        if input.peek(Token![=]) && input.peek2(Token![!]) {
+            return Definition::stand_in(attrs, vis, name, input);
+        }
         let generic = input.peek(Token![<]);
         expect_shapes(input, &name, &mut slips)?;
 
@@ -162,6 +161,36 @@ impl Parse for Definition {
     }
 }
 
+impl Definition {
+    /// Parses `= ! "a sentence" " in parts"`, as which a template writes a network after a mistake;
+    /// without a sentence, the mistake was reported.
+    fn stand_in(
+        attrs: Vec<Attribute>,
+        vis: Visibility,
+        name: Ident,
+        input: ParseStream,
+    ) -> Result<Self> {
+        input.parse::<Token![=]>()?;
+        input.parse::<Token![!]>()?;
+        let mut sentence = String::new();
+        while !input.is_empty() {
+            sentence += &input.parse::<LitStr>()?.value();
+        }
+
+        let error = (!sentence.is_empty()).then(|| Error::new(name.span(), sentence));
+        Ok(Definition {
+            attrs,
+            vis,
+            name,
+            input: Ends::unknown(),
+            output: Ends::unknown(),
+            element: Ident::new("f32", Span::call_site()),
+            layers: Vec::new(),
+            errors: error.into_iter().collect(),
+        })
+    }
+}
+
 impl Ends {
     /// Stands for what can't be read.
     fn unknown() -> Self {
@@ -197,8 +226,8 @@ fn name(input: ParseStream, slips: &mut Slips) -> Result<Ident> {
 fn expect_shapes(input: ParseStream, name: &Ident, slips: &mut Slips) -> Result<()> {
     if input.peek(Token![<]) {
         slips.add(input.error(format!(
-            "a network has no generic parameters: its sizes are numbers or constants, and its \
-             number type is chosen after the shapes: `{name}: [..] -> [..] as f64`"
+            "the generic parameters of a network are sizes, `{name}<const N: usize>`, and its number \
+             type is chosen after the shapes: `{name}: [..] -> [..] as f64`"
         )));
         while !input.peek(Token![:]) || input.peek(Token![::]) {
             let token = tokens::skip(input)?;

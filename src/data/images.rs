@@ -12,12 +12,41 @@
 //! );
 //! # Ok::<(), shapewright::data::ReadErrors>(())
 //! ```
+//!
+//! Pictures that a program holds already, as those of the crate `image` 0.25, are converted with the
+//! same numbers as [`Images`], and back:
+//!
+//! ```
+//! use image::{DynamicImage, GrayImage, RgbImage};
+//! use shapewright::data::images::{self, Size};
+//! use shapewright::prelude::*;
+//!
+//! let photo = RgbImage::from_pixel(2, 4, image::Rgb([255, 0, 51]));
+//! let x: Tensor3<4, 2, 3> = (&photo).try_into()?;
+//! assert_eq!(x.as_array()[3][1], [1.0, 0.0, 0.2]);
+//! assert_eq!(RgbImage::from(&x), photo);
+//!
+//! // On the heap, of another size, in grey:
+//! let photo = DynamicImage::from(photo);
+//! let small: Box<Tensor3<2, 1, 1>> = images::to_tensor(&photo, Size::Resize)?;
+//! assert_eq!(GrayImage::from(&*small).dimensions(), (1, 2));
+//!
+//! let error = Tensor3::<2, 4, 3>::try_from(&photo).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "a tensor of shape [2, 4, 3] takes a picture of the height 2 and the width 4, but one of the \
+//!      height 4 and the width 2 came; take a tensor of its size, or resize it with \
+//!      `images::to_tensor(&picture, Size::Resize)`"
+//! );
+//! # Ok::<(), shapewright::data::images::PictureSizeError>(())
+//! ```
+
+mod convert;
 
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors, bytes};
@@ -25,6 +54,7 @@ use crate::limits::{self, Budget, RAISE};
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Tensor, Tensor3};
+pub use convert::{PictureSizeError, to_tensor};
 
 /// The number of errors after which reading stops.
 const MOST_ERRORS: usize = 20;
@@ -191,27 +221,9 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
     size: Size,
     to: &mut Tensor3<H, W, C, T>,
 ) -> Result<(), ReadError> {
-    const {
-        assert!(
-            C == 1 || C == 3,
-            "pictures have 1 channel (grey) or 3 (red, green, blue)"
-        )
-    };
-    const { assert!(H > 0 && W > 0, "pictures have a height and a width") };
-
-    let mut image = decode(path, size, H, W)?;
-    if (image.height() as usize, image.width() as usize) != (H, W) {
-        image = image.resize_exact(W as u32, H as u32, FilterType::Triangle);
-    }
-
-    let bytes = if C == 1 {
-        image.into_luma8().into_raw()
-    } else {
-        image.into_rgb8().into_raw()
-    };
-    for (pixel, &byte) in to.iter_mut().zip(&bytes) {
-        *pixel = T::from_byte(byte);
-    }
+    convert::check_sizes::<H, W, C>();
+    let image = decode(path, size, H, W)?;
+    convert::fill(&convert::resized(&image, H, W), to);
     Ok(())
 }
 

@@ -19,11 +19,25 @@ pub trait Pixel: Scalar {
     /// );
     /// ```
     fn from_byte(byte: u8) -> Self;
+
+    /// Converts to the nearest byte. Numbers below 0 become 0, those above 1 become 255, and NaN
+    /// becomes 0.
+    ///
+    /// ```
+    /// use shapewright::data::Pixel;
+    /// assert_eq!((0.2_f32.to_byte(), 1.5_f64.to_byte(), 7_u8.to_byte()), (51, 255, 7));
+    /// ```
+    fn to_byte(self) -> u8;
 }
 
 impl Pixel for f32 {
     fn from_byte(byte: u8) -> f32 {
         f32::from(byte) / 255.0
+    }
+
+    fn to_byte(self) -> u8 {
+        // The cast saturates.
+        (self * 255.0).round() as u8
     }
 }
 
@@ -31,10 +45,19 @@ impl Pixel for f64 {
     fn from_byte(byte: u8) -> f64 {
         f64::from(byte) / 255.0
     }
+
+    fn to_byte(self) -> u8 {
+        // The cast saturates.
+        (self * 255.0).round() as u8
+    }
 }
 
 impl Pixel for u8 {
     fn from_byte(byte: u8) -> u8 {
         byte
+    }
+
+    fn to_byte(self) -> u8 {
+        self
     }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 use crate::memory::Flat;
 use crate::nn::Index;
 use crate::numbered::{OutOfRange, number_below};
-use crate::tensor::{Element, Tensor1};
+use crate::tensor::{Element, Tensor1, try_from_whole_numbers};
 
 /// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
@@ -16,6 +16,7 @@ use crate::tensor::{Element, Tensor1};
 /// use shapewright::loss::Label;
 /// let labels = Label::<3>::from_numbers(&[0u8, 2, 1])?;
 /// assert_eq!(labels[1].index(), 2);
+/// assert_eq!(labels[1], Label::try_from(2_i64)?);
 /// let error = Label::<3>::from_numbers(&[0u8, 3]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
@@ -44,7 +45,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     }
 
     /// Returns the class with this number. `position` is for the error.
-    const fn checked(class: i128, position: Option<usize>) -> Result<Self, LabelError> {
+    pub(crate) const fn checked(class: i128, position: Option<usize>) -> Result<Self, LabelError> {
         match number_below(CLASSES, class) {
             Some(number) => Ok(Label(number)),
             None => Err(LabelError {
@@ -61,13 +62,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     }
 }
 
-impl<const CLASSES: usize> TryFrom<usize> for Label<CLASSES> {
-    type Error = LabelError;
-
-    fn try_from(class: usize) -> Result<Self, LabelError> {
-        Label::new(class)
-    }
-}
+try_from_whole_numbers!(Label, LabelError);
 
 impl<const CLASSES: usize> From<Label<CLASSES>> for usize {
     fn from(label: Label<CLASSES>) -> usize {

@@ -48,9 +48,14 @@ pub(crate) fn zeroed<V: Zero>() -> Box<V> {
 /// clone a generic type value by value over the stack, which is too small for a picture.
 pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     let mut copies = Vec::with_capacity(values.len());
-    // SAFETY: the values are `Copy`.
-    unsafe { append_bytes(&mut copies, values) };
+    append(&mut copies, values);
     copies
+}
+
+/// Appends copies of values, as [`to_vec`] makes them.
+pub(crate) fn append<X: Copy>(to: &mut Vec<X>, values: &[X]) {
+    // SAFETY: the values are `Copy`.
+    unsafe { append_bytes(to, values) };
 }
 
 /// Appends the bytes of values.

@@ -60,3 +60,14 @@ impl<In: LayerInput, L: 'static> ShapeRule<In> for OrStub<false, L> {
 }
 
 no_computation!([L: Layer<T>,] OrStub<false, L>);
+
+/// A network of a template, which no template itself is.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a template and no network: give the network of these sizes a name, \
+               `network! {{ struct Small = {Self}; }}`, and use that",
+    label = "a template"
+)]
+pub trait Instance {
+    fn off() -> !;
+}

@@ -7,7 +7,7 @@ use core::fmt;
 use crate::numbered::{OutOfRange, number_below};
 #[cfg(feature = "alloc")]
 use crate::tensor::WholeNumber;
-use crate::tensor::{Element, LengthError, Shape, Tensor};
+use crate::tensor::{Element, LengthError, Shape, Tensor, try_from_whole_numbers};
 
 /// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
 /// category. It is checked once, when it is made.
@@ -22,6 +22,7 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// assert_eq!(words[1].index(), 4);
 /// let x = Tensor1::<3>::from_indices(&words)?;
 /// assert_eq!(x, Tensor1::from([0.0, 4.0, 1.0]));
+/// assert_eq!(words[1], Index::try_from(4_i64)?);
 /// // From an array, whose length is right by its type:
 /// let pair: Tensor1<2> = Tensor1::from([words[2], words[0]].map(Index::to_element));
 /// assert_eq!(pair, Tensor1::from([1.0, 0.0]));
@@ -51,7 +52,7 @@ impl<const N: usize> Index<N> {
     }
 
     /// Returns the index with this number. `position` is for the error.
-    const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
+    pub(crate) const fn checked(index: i128, position: Option<usize>) -> Result<Self, IndexError> {
         match number_below(N, index) {
             Some(number) => Ok(Index(number)),
             None => Err(IndexError {
@@ -107,6 +108,14 @@ impl<const N: usize> Index<N> {
 /// Returns whether `T` represents all whole numbers up to `count`.
 pub(super) const fn exact<T>(count: usize) -> bool {
     size_of::<T>() > 4 || count <= 1 << 24
+}
+
+try_from_whole_numbers!(Index, IndexError);
+
+impl<const N: usize> From<Index<N>> for usize {
+    fn from(index: Index<N>) -> usize {
+        index.index()
+    }
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {

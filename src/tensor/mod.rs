@@ -10,6 +10,8 @@ pub(crate) mod element;
 mod format;
 mod half;
 mod matrix;
+#[cfg(feature = "ndarray")]
+mod nd_array;
 pub(crate) mod shape;
 mod whole_number;
 
@@ -19,8 +21,11 @@ pub use element::Element;
 pub(crate) use element::double;
 pub use half::{BF16, F16};
 pub(crate) use matrix::transpose;
+#[cfg(feature = "ndarray")]
+pub use nd_array::{ArrayShape, ArrayShapeError};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 pub use whole_number::WholeNumber;
+pub(crate) use whole_number::try_from_whole_numbers;
 
 use crate::memory::{Flat, FromFlat};
 

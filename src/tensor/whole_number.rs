@@ -22,6 +22,25 @@ macro_rules! whole_numbers {
         }
     )* };
 }
+/// Implements `TryFrom` a whole number of each type for an index, which checks it with `checked`.
+macro_rules! try_from_whole_numbers {
+    ($index:ident, $error:ty) => {
+        $crate::tensor::try_from_whole_numbers! {
+            $index, $error, u8 u16 u32 u64 usize i8 i16 i32 i64 i128 isize
+        }
+    };
+    ($index:ident, $error:ty, $($number:ty)*) => { $(
+        impl<const N: usize> TryFrom<$number> for $index<N> {
+            type Error = $error;
+
+            fn try_from(number: $number) -> Result<Self, $error> {
+                Self::checked(number as i128, None)
+            }
+        }
+    )* };
+}
+pub(crate) use try_from_whole_numbers;
+
 whole_numbers!(u8 u16 u32 u64 usize i8 i16 i32 i64 i128 isize);
 
 impl<N: WholeNumber> WholeNumber for &N {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod conversions;
 mod data_cifar;
 mod data_csv;
 mod data_idx;

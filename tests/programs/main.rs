@@ -9,3 +9,4 @@ mod names;
 mod paths;
 mod places;
 mod sizes;
+mod templates;

@@ -68,9 +68,9 @@ network! {
 }
 //# generic
 network! {
-    struct Net<const N: usize>: [N] -> [4] { Linear<_, 4> } //~ generic
+    struct Net<const N: usize>: [N] -> [4] { Linear<_, 4> }
 }
-fn main() { let _ = Net::init(&mut shapewright::rng(0)); }
+fn main() { let _ = Net::<4>::init(&mut shapewright::rng(0)); } //~ Net<4> | struct Small = Net<4>
 //# generic_number
 network! {
     struct Net<T>: [4] -> [4] { Linear<_, 4> } //~ as f64

@@ -25,6 +25,9 @@ mod renamed {
         factors: [f32; 8],
     }
 
+    network! { struct Mlp<const N: usize>: [N] -> [N] { nn::nn::Linear<_, { 2 * N }>, Linear<_, N> } }
+    network! { pub struct Small = Mlp<2>; }
+
     mod own {
         use super::Scale;
         use nn::ext::*;
@@ -58,7 +61,7 @@ mod renamed {
         let file = Net::zeros().to_safetensors(&[]);
         assert!(file.len() > Net::PARAMS);
         layer!(Net, head);
-        Net::PARAMS + NetFolded::PARAMS
+        Net::PARAMS + NetFolded::PARAMS + Small::PARAMS
     }
 }
 
@@ -68,9 +71,12 @@ mod through_a_facade {
 
     facade::network! { pub struct Net: [4] -> [3] { facade::nn::Linear<_, 3>, Relu } }
     network! { pub struct Outer: [4] -> [3] { inner: Net, Softmax } }
+    facade::network! { pub struct Head<const N: usize>: [N] -> [3] { facade::nn::Linear<_, 3> } }
+    network! { pub struct OfFour = Head<4>; }
 }
 
 fn main() {
     use facade::Network as _;
-    println!("{} {}", renamed::params(), through_a_facade::Outer::PARAMS);
+    let through_a_facade = through_a_facade::Outer::PARAMS + through_a_facade::OfFour::PARAMS;
+    println!("{} {through_a_facade}", renamed::params());
 }
