@@ -22,7 +22,7 @@ struct Template {
     vis: Visibility,
     name: Ident,
     sizes: Vec<Ident>,
-    /// What stands behind the generic parameters: the shapes and the layers.
+    /// The tokens behind the generic parameters: the shapes and the layers.
     body: TokenStream,
 }
 
@@ -33,7 +33,7 @@ struct Instance {
     name: Ident,
     template: Path,
     sizes: Vec<TokenStream>,
-    /// What is wrong behind the sizes.
+    /// The mistake behind the sizes.
     error: Option<Error>,
 }
 
