@@ -1,17 +1,17 @@
 //! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
-use core::marker::PhantomData;
 
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::memory::sample_bytes;
 pub use crate::network::branch::{Branch, Ends};
 pub use crate::network::flow::{Backward, Gradients, Inference, Training};
 pub use crate::network::layer::Field;
+pub use crate::network::layer_at::LayerAt;
 pub use crate::network::lines::CacheLines;
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
 pub use crate::network::report::{
-    Place, report, report_named_output, report_output, report_parameters, report_shape,
+    Held, Place, report, report_named_output, report_output, report_parameters, report_shape,
     report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
@@ -40,7 +40,7 @@ pub use shapewright_macros::network as define;
 
 // The code that `network!` emits finds them before a user's types with these names.
 pub use core::convert::Infallible;
-pub use core::marker::Sized;
+pub use core::marker::{PhantomData, Sized};
 pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;
@@ -91,21 +91,6 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
 /// Returns the sum of sizes, which saturates instead of wrapping.
 pub const fn sum<const N: usize>(terms: &[usize; N]) -> usize {
     sizes::sum(terms)
-}
-
-/// Returns whether the parameters `P` fit into memory together with `before` others.
-pub const fn hold<P: Parameters<T>, T: Element>(before: usize) -> bool {
-    sizes::product(&[sizes::sum(&[P::NUMBERS, before]), size_of::<T>()]) <= sizes::MOST_BYTES
-}
-
-/// Returns the number of parameters of the layers up to and including one. It is `TOO_LARGE` if the
-/// layer does not fit into memory, and then for all layers after it.
-pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
-    if holds {
-        sizes::sum(&[before, numbers])
-    } else {
-        sizes::TOO_LARGE
-    }
 }
 
 /// Returns the parameters that a layer shares with another one, under the type of its own.
@@ -169,7 +154,7 @@ pub const fn report_element<L: Layer<T>, T: Element>(layer: &str) {
 }
 
 /// A layer, or [`Oversized`] if its parameters do not fit into memory.
-pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
+pub struct OrOversized<const FITS: bool, L>(PhantomData<L>);
 
 /// The stand-in for a layer whose parameters do not fit into memory: it has none.
 pub struct Oversized<L>(PhantomData<L>);
@@ -280,11 +265,11 @@ impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
 
-impl<L> Choose for Held<true, L> {
+impl<L> Choose for OrOversized<true, L> {
     type Layer = L;
 }
 
-impl<L> Choose for Held<false, L> {
+impl<L> Choose for OrOversized<false, L> {
     type Layer = Oversized<L>;
 }
 
@@ -348,7 +333,7 @@ pub mod silent {
 
     pub const fn report(_: &Inferred, _: Place<'_>, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
-    pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
+    pub const fn report_parameters(_: &str, _: &Held) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims, _: Dims, _: &Inferred) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}

@@ -213,7 +213,7 @@ fn branch_layer(
         output: quote!(#to),
     };
     let shapes = shapes(steps, style);
-    let initialize = initialize(steps, element);
+    let initialize = initialize(steps);
     let compute = compute(&owner, sequence, steps);
 
     quote! {
@@ -277,12 +277,7 @@ fn position_of(structure: &TokenStream, field: &Ident, element: &Ident) -> Token
 pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
     let layers = steps.iter().map(|step| {
         let Step {
-            called,
-            shape_in,
-            shape_out,
-            element,
-            layer,
-            ..
+            at, element, layer, ..
         } = step;
         let key = &layer.key;
         let text = &layer.text;
@@ -290,19 +285,15 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             .field
             .as_ref()
             .map_or(quote!(0), |field| position_of(structure, field, element));
-        let new = if layer.tied.is_some() {
-            quote!(tied_layer)
+        let field = if layer.tied.is_some() {
+            quote!(tied_field)
         } else {
-            quote!(layer)
+            quote!(field)
         };
 
         let sources = &layer.sources;
         let reading = (*sources != [step.index]).then(|| quote!(.reading(&[#(#sources),*])));
-        quote! {
-            __sw::ParamField::#new::<#called, #shape_in, #shape_out, #element>(
-                #key, #text, #first
-            ) #reading
-        }
+        quote!(#at.#field(#key, #text, #first) #reading)
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }
@@ -463,16 +454,14 @@ pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
 }
 
 /// Writes the body of `initialize`: every layer with a field, in order.
-pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
+pub fn initialize(steps: &[Step]) -> TokenStream {
     let layers = steps
         .iter()
         .filter(|step| step.layer.field.is_some())
         .map(|step| {
-            let Step {
-                own, config, layer, ..
-            } = step;
+            let Step { at, layer, .. } = step;
             let field = &layer.field;
-            quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut __params.#field, __rng);)
+            quote!(#at.initialize(&mut __params.#field, __rng);)
         });
     quote! {
         #(#layers)*
@@ -490,31 +479,24 @@ pub fn summaries(
 ) -> TokenStream {
     let rows = steps.iter().map(|step| {
         let Step {
-            called,
-            shape_in,
-            shape_out,
+            at,
             dims_out,
             element,
             block_params,
             ..
         } = step;
         let text = format!("{prefix}{}", step.layer.row());
-        // Shared parameters are counted where they belong.
-        let params = match step.layer.tied {
-            Some(_) => quote!(()),
-            None => step.params_type(),
-        };
 
         // A layer without a field has no parameters: they would begin where those of the next layer
         // do.
         let next = steps[step.index..]
             .iter()
             .find_map(|step| step.layer.field.as_ref());
-        let at = match next {
+        let first = match next {
             Some(field) => position_of(structure, field, element),
             None => position_of(structure, &format_ident!("_padding"), element),
         };
-        let at = quote!(#base + #at);
+        let first = quote!(#base + #first);
 
         let sequences = step.sequences();
         let branches = step.layer.block.iter().flat_map(|block| &block.branches);
@@ -522,25 +504,25 @@ pub fn summaries(
             .iter()
             .zip(branches)
             .map(|(sequence, branch)| match &branch.field {
-                None => summaries(&sequence.steps(), &quote!(#block_params), &at, ""),
+                None => summaries(&sequence.steps(), &quote!(#block_params), &first, ""),
                 Some((field, key)) => {
                     let own = format_ident!("__Params{}", sequence.tag);
                     let within = position_of(&quote!(#block_params), field, element);
-                    let base = quote!(#at + #within);
+                    let base = quote!(#first + #within);
                     summaries(&sequence.steps(), &quote!(#own), &base, &format!("{key}."))
                 }
             });
 
-        quote! {
-            __sw::LayerSummary {
-                layer: #text,
-                takes_indices: <#called as __sw::ShapeRule<#shape_in>>::TAKES_INDICES,
-                output: #dims_out,
-                params: <#params as __sw::Parameters<#element>>::COUNT,
-                params_at: #at,
-                macs: <#called as __sw::Infer<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
-                inner: &[#(#inner)*],
-            },
+        // Shared parameters are counted where they belong.
+        let summary = match step.layer.tied {
+            Some(_) => quote!(tied_summary),
+            None => quote!(summary),
+        };
+        let summary = quote!(#at.#summary(#text, #dims_out, #first));
+        if step.layer.block.is_some() {
+            quote!(__sw::LayerSummary { inner: &[#(#inner)*], ..#summary },)
+        } else {
+            quote!(#summary,)
         }
     });
     quote!(#(#rows)*)
@@ -548,8 +530,8 @@ pub fn summaries(
 
 /// The calls of the layers of a list, in the order in which they run.
 struct Calls {
-    inference: TokenStream,
-    training: TokenStream,
+    /// Forward, in inference and in training.
+    forward: TokenStream,
     backward: TokenStream,
     gradients: TokenStream,
 }
@@ -557,29 +539,9 @@ struct Calls {
 impl Calls {
     fn new(steps: &[Step]) -> Self {
         let call = |step: &Step, extra: TokenStream| {
-            let Step {
-                called,
-                shape_in,
-                shape_out,
-                index,
-                config,
-                ..
-            } = step;
+            let at = &step.at;
             let params = step.params(&quote!(__params), &quote!(&));
-            quote!(__run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
-        };
-        // Inference has the index as a constant argument, so that each call is inlined.
-        let inference_call = |step: &Step| {
-            let Step {
-                called,
-                shape_in,
-                shape_out,
-                index,
-                config,
-                ..
-            } = step;
-            let params = step.params(&quote!(__params), &quote!(&));
-            quote!(__run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
+            quote!(__run.call(&#at, #params, #extra);)
         };
 
         let gradient_call = |step: &Step| {
@@ -594,8 +556,7 @@ impl Calls {
             .iter()
             .filter(|step| step.layer.field.is_some() || step.tied.is_some());
         Calls {
-            inference: steps.iter().map(inference_call).collect(),
-            training: steps.iter().map(|step| call(step, quote!())).collect(),
+            forward: steps.iter().map(|step| call(step, quote!())).collect(),
             backward: steps
                 .iter()
                 .rev()
@@ -621,8 +582,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     let conditions = steps.iter().flat_map(Step::train_conditions);
 
     let Calls {
-        inference,
-        training,
+        forward,
         backward,
         gradients,
     } = Calls::new(steps);
@@ -644,7 +604,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             fn forward(__call: __sw::Forward<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
                 __sw::Inference::run(&#plan, __call, |__run| {
-                    #inference
+                    #forward
                 });
                 let _ = __params;
             }
@@ -661,7 +621,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             fn forward_train(__call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
                 __sw::Training::run(&#plan, __call, |__run| {
-                    #training
+                    #forward
                 });
                 let _ = __params;
             }

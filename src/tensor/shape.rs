@@ -288,9 +288,15 @@ impl Shape for UnknownShape {
 }
 
 /// The sizes of a constant as a type, from which [`ToShape`] makes a shape: `<Sizes<{rank}, {a},
-/// {b}, {c}, {d}> as ToShape>::Shape`.
+/// {b}, {c}, {d}> as ToShape>::Shape`. Sizes behind the largest rank may be omitted.
 #[doc(hidden)]
-pub struct Sizes<const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>;
+pub struct Sizes<
+    const RANK: usize,
+    const A: usize = 0,
+    const B: usize = 0,
+    const C: usize = 0,
+    const D: usize = 0,
+>;
 
 /// The shape with the sizes of a constant.
 #[doc(hidden)]
