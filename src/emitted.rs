@@ -53,14 +53,61 @@ pub const fn padding<T>(len: usize) -> usize {
     (line - len % line) % line
 }
 
-/// Returns the number of elements between the first `len` elements and a field of the type `P`. It
-/// is not 0 only if `P` is a network, which begins at a multiple of 64 bytes.
-pub const fn gap<P, T>(len: usize) -> usize {
-    let line = align_of::<P>() / size_of::<T>();
-    if line == 0 {
-        0
-    } else {
-        (line - len % line) % line
+/// The elements between a field and those before it. There are some only if the field is a network,
+/// which begins at a multiple of 64 bytes.
+pub struct Gap {
+    /// The number of these elements.
+    pub len: usize,
+    /// The number of elements up to the field.
+    pub end: usize,
+}
+
+impl Gap {
+    /// Returns the gap between the first `len` elements and a field of the type `P`.
+    pub const fn before<P, T>(len: usize) -> Self {
+        let line = align_of::<P>() / size_of::<T>();
+        let gap = match line {
+            0 => 0,
+            line => (line - len % line) % line,
+        };
+        Gap {
+            len: gap,
+            end: len + gap,
+        }
+    }
+}
+
+/// The numbers of elements of parameters that [`Parameters`] counts.
+#[derive(Clone, Copy)]
+pub struct Counts {
+    pub numbers: usize,
+    pub count: usize,
+    pub statistics: usize,
+}
+
+impl Counts {
+    pub const fn of<P: Parameters<T>, T: Element>() -> Self {
+        Counts {
+            numbers: P::NUMBERS,
+            count: P::COUNT,
+            statistics: P::STATISTICS,
+        }
+    }
+
+    pub const fn sum<const N: usize>(fields: &[Counts; N]) -> Self {
+        let mut all = Counts {
+            numbers: 0,
+            count: 0,
+            statistics: 0,
+        };
+        let mut i = 0;
+        while i < N {
+            all.numbers = sizes::sum(&[all.numbers, fields[i].numbers]);
+            all.count += fields[i].count;
+            all.statistics += fields[i].statistics;
+            i += 1;
+        }
+        all
     }
 }
 

@@ -316,9 +316,9 @@ pub fn param_fields<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
 /// A struct of parameters as one flat slice of numbers.
 pub struct FlatStruct {
     pub code: TokenStream,
-    /// For each field that may need one, the constant with the length of the filler before it,
-    /// which ends at a multiple of 64 bytes.
-    pub gaps: Vec<Option<Ident>>,
+    /// For each field that may need one, the length of the filler before it, which ends at a
+    /// multiple of 64 bytes.
+    pub gaps: Vec<Option<TokenStream>>,
     /// The constant with the length of the filler at the end.
     pub padding: Ident,
 }
@@ -338,22 +338,27 @@ pub fn flat_struct(
         let params = &field.params;
         let gap = (field.aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
         if let Some(gap) = &gap {
-            code.extend(quote!(const #gap: usize = __sw::gap::<#params, #element>(#len);));
-            len.extend(quote!(+ #gap));
+            code.extend(quote! {
+                const #gap: __sw::Gap = __sw::Gap::before::<#params, #element>(#len);
+            });
+            len = quote!(#gap.end);
         }
         len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
-        gaps.push(gap);
+        gaps.push(gap.map(|gap| quote!(#gap.len)));
     }
 
     let padding = format_ident!("__FILLER{tag}");
     let unpadded = format_ident!("__LEN{tag}");
-    let types: Vec<_> = fields.iter().map(|field| &field.params).collect();
+    let counts = format_ident!("__COUNTS{tag}");
+    let types = fields.iter().map(|field| &field.params);
     let title = name.to_string();
     // A filler is shorter than 64 bytes, which are 16 numbers of `f32`.
     let fillers = 16 * (fields.len() + 1);
     code.extend(quote! {
         const #unpadded: usize = #len;
         const #padding: usize = __sw::padding::<#element>(#unpadded);
+        const #counts: __sw::Counts =
+            __sw::Counts::sum(&[#(__sw::Counts::of::<#types, #element>()),*]);
 
         // SAFETY: the struct is `repr(C)`, all its fields are parameters, and fillers take the
         // gaps between them and at the end, as the assertion in `LEN` checks.
@@ -363,13 +368,10 @@ pub fn flat_struct(
                 __sw::report_layout::<Self, #element>(#title, __len);
                 __len
             };
-            const NUMBERS: usize = __sw::sum(&[
-                #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
-                // At most, for the fillers.
-                #fillers,
-            ]);
-            const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
-            const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
+            // With the fillers, at most.
+            const NUMBERS: usize = __sw::sum(&[#counts.numbers, #fillers]);
+            const COUNT: usize = #counts.count;
+            const STATISTICS: usize = #counts.statistics;
             const PARAM_TREE: __sw::ParamTree = #param_tree;
         }
     });

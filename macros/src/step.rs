@@ -346,9 +346,10 @@ impl<'a> Step<'a> {
         is_shape && matches!(self.output, Output::Input | Output::InputOrMistake)
     }
 
-    /// Returns whether nothing can be wrong with the layer, whatever its input is.
+    /// Returns whether nothing can be wrong with the layer, whatever its input is. A layer with a
+    /// name has a field, whose parameters are counted.
     fn always_fits(&self) -> bool {
-        self.keeps_shape() && self.output == Output::Input
+        self.keeps_shape() && self.output == Output::Input && self.layer.field.is_none()
     }
 
     /// Writes the answer of the layer's shape rule.
