@@ -55,12 +55,11 @@ fn read(input: ParseStream) -> Option<Found> {
         return Some(Found::of(meant, Vec::new(), false));
     }
 
-    let (mut name, prefix, mut dotted) = chain(input)?;
+    let (mut name, prefix, dotted) = chain(input)?;
     let (brackets, mut args) = arguments(input, &name)?;
     if let Some(layer) = name.strip_suffix("Config") {
         // Burn's `LinearConfig::new(784, 128).init(device)`.
         name = layer.to_owned();
-        dotted = true;
         skip_calls(input)?;
         args.iter_mut().for_each(flatten_first);
     }
@@ -155,11 +154,13 @@ fn chain(input: ParseStream) -> Option<(String, bool, bool)> {
         if !(dot || colons) {
             return Some((name, prefix, dotted));
         }
-        if colons && let Some(layer) = name.strip_suffix("Config") {
-            let is_layer = builtin::find(layer).is_some();
+        // `Linear::new(784, 128)`, or burn's `LinearConfig::new(784, 128)`.
+        let layer = name.strip_suffix("Config").unwrap_or(&name);
+        if colons && builtin::find(layer).is_some() {
             input.parse::<Token![::]>().ok()?;
             let function = Ident::parse_any(input).ok()?;
-            return (is_layer && function == "new").then_some((name, true, dotted));
+            let is_made = function == "new" || function == "default";
+            return is_made.then_some((name, true, true));
         }
         if colons && !MODULES.contains(&name.as_str()) && !prefix {
             return None;

@@ -136,12 +136,12 @@ impl Template {
 
             impl<#(const #sizes: #emitted::usize),*> #ours<#(#sizes),*> {
                 #[doc(hidden)]
-                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::Instance {
-                    <Self as #emitted::Instance>::off()
+                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::NamedNetwork {
+                    <Self as #emitted::NamedNetwork>::off()
                 }
                 #[doc(hidden)]
-                pub fn zeros() -> Self where Self: #emitted::Instance {
-                    <Self as #emitted::Instance>::off()
+                pub fn zeros() -> Self where Self: #emitted::NamedNetwork {
+                    <Self as #emitted::NamedNetwork>::off()
                 }
             }
         };

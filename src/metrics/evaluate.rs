@@ -16,6 +16,9 @@ const PIECE: usize = 1024;
 /// The largest number of elements of the outputs at a time: a megabyte of `f32`.
 const MAX_ELEMENTS: usize = 1 << 18;
 
+/// The tensor of a network's output.
+type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
+
 /// Methods of every network for data whose targets are known.
 pub trait Evaluate: Network {
     /// Runs the network over all inputs and counts the class that each is taken for; with labels of
@@ -76,7 +79,7 @@ pub trait Evaluate: Network {
         &self,
         inputs: &[X],
         targets: &[X::Then<G>],
-        metrics: &mut [&mut dyn Measures<Tensor<Self::Output, Self::Element>, X::Then<G>>],
+        metrics: &mut [&mut dyn Measures<Out<Self>, X::Then<G>>],
     ) -> Result<(), CountError>
     where
         X: InputOf<Tensor<Self::Input, Self::Element>, Self>,
@@ -96,7 +99,7 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
     network: &N,
     inputs: &[X],
     targets: &[G],
-    mut f: impl FnMut(&[Tensor<N::Output, N::Element>], &[G]),
+    mut f: impl FnMut(&[Out<N>], &[G]),
 ) -> Result<(), CountError> {
     if inputs.len() != targets.len() {
         return Err(CountError {

@@ -107,13 +107,14 @@ macro_rules! layer {
     ($network:ty $(,)?) => {
         $crate::optim::ParamGroup::<$network>::whole()
     };
-    // The type of the closure's argument is a type alone: in `::<..>`, the compiler would take the
-    // name of a variable for a constant.
-    ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::optim::ParamGroup::new(|network: &$network| {
+    // The network is the type of the closure's argument, and not in `::<..>`, where the compiler would
+    // take the name of a variable for a constant.
+    ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {{
+        let group = $crate::optim::ParamGroup::new(|network: &$network| {
             $crate::optim::ParamGroup::range_of(network, &network.$($field $([$index])*).+)
-        })
-    };
+        });
+        group
+    }};
     ($network:ty, $name:literal $(,)?) => {
         ::core::compile_error! {
             "the name of a layer is that of its field, without quotes: `layer!(Net, fc)`"

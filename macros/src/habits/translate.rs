@@ -206,7 +206,11 @@ pub fn translate(builtin: &Builtin, args: &[Arg], keras: bool) -> (String, Optio
         }
         Sizes::Axes | Sizes::LastAxes => {
             let all = free.iter().flat_map(flattened);
-            all.map(|size| written(&size)).collect::<Vec<_>>()
+            let size = |size: TokenStream| match written(&size).as_str() {
+                "-1" => "_".to_owned(),
+                size => size.to_owned(),
+            };
+            all.map(size).collect::<Vec<_>>()
         }
     };
     let kernel = value("kernel_size");

@@ -86,6 +86,9 @@ pub fn call(name: &str, args: &[Arg]) -> Option<Found> {
         "Sequential" => Some(Found::answered(
             "the layers of a network are a list: write them one after another",
         )),
+        "cat" | "concat" | "concatenate" => Some(Found::answered(
+            "outputs are joined by a layer: `Concat <- (a, b)`",
+        )),
         _ => None,
     }
 }
