@@ -291,10 +291,10 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         _ => {
             let given = &last.dims_out;
             let text = &last.layer.text;
-            let inferred = last.inferred();
+            let answer = last.answer();
             output_extent.call(
                 quote!(__sw::report_output),
-                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#inferred),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#answer),
             )
         }
     };

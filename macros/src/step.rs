@@ -353,7 +353,7 @@ impl<'a> Step<'a> {
     }
 
     /// Writes the answer of the layer's shape rule.
-    pub fn inferred(&self) -> TokenStream {
+    pub fn answer(&self) -> TokenStream {
         let Step {
             inferred, dims_out, ..
         } = self;
