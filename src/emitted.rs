@@ -53,12 +53,12 @@ pub const fn padding<T>(len: usize) -> usize {
     (line - len % line) % line
 }
 
-/// The elements between a field and those before it. There are some only if the field is a network,
+/// The gap between a field and the elements before it. It is empty unless the field is a network,
 /// which begins at a multiple of 64 bytes.
 pub struct Gap {
-    /// The number of these elements.
+    /// The number of elements in the gap.
     pub len: usize,
-    /// The number of elements up to the field.
+    /// The number of elements before the field, with those of the gap.
     pub end: usize,
 }
 
@@ -77,7 +77,7 @@ impl Gap {
     }
 }
 
-/// The numbers of elements of parameters that [`Parameters`] counts.
+/// The numbers of elements that [`Parameters`] counts.
 #[derive(Clone, Copy)]
 pub struct Counts {
     pub numbers: usize,

@@ -19,8 +19,8 @@ pub const TOO_LARGE: usize = usize::MAX - 1;
 /// Returns the product; [`TOO_LARGE`] if it is larger. A factor of 0 gives 0, whatever the others
 /// are.
 pub const fn product<const N: usize>(factors: &[usize; N]) -> usize {
-    // Constants of a network evaluate this many thousand times. The wide type needs no calls, which
-    // take most of the time of the compiler's interpreter.
+    // The constants of a network call this function thousands of times. With the wide type it makes
+    // no calls itself, which take most of the time of the compiler's interpreter.
     let mut product: u128 = 1;
     let mut zero = false;
 

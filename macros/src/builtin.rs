@@ -17,17 +17,17 @@ pub struct Builtin {
     pub output: Output,
 }
 
-/// What is known of a layer's output before its shape rule is asked. The less is left to ask, the
-/// less the compiler has to compute.
+/// The facts about a layer's output that hold whatever its shape rule answers. The more is known
+/// here, the less the compiler has to compute.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Output {
     /// The input's shape. Every input fits.
     Input,
-    /// The input's shape, also after a mistake.
+    /// The input's shape, also if the input does not fit.
     InputOrMistake,
-    /// At most as many axes as the input.
+    /// A shape with at most as many axes as the input.
     FewerAxes,
-    /// At most this many axes.
+    /// A shape with at most this number of axes.
     Axes(usize),
 }
 
@@ -103,7 +103,7 @@ const fn plain(name: &'static str) -> Builtin {
     }
 }
 
-/// A layer that computes each number alone.
+/// A layer that computes each element on its own.
 const fn elementwise(name: &'static str, arguments: usize) -> Builtin {
     Builtin {
         arguments,
@@ -112,7 +112,7 @@ const fn elementwise(name: &'static str, arguments: usize) -> Builtin {
     }
 }
 
-/// A layer without sizes whose output has at most this many axes.
+/// A layer without sizes whose output has at most `axes` axes.
 const fn with_axes(name: &'static str, axes: usize) -> Builtin {
     Builtin {
         output: Output::Axes(axes),

@@ -195,7 +195,7 @@ fn outputs(
         let is_name = |layer: &parse::Layer| layer.name.as_ref() == Some(name);
         match layers.iter().rposition(is_name) {
             Some(layer) => numbers.push(inputs + layer + 1),
-            // A name that is there twice has another one.
+            // The parser gives a name that is there twice another one, and reports it.
             None if errors_before > 0 => {}
             None => {
                 let message = format!(
@@ -285,7 +285,7 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     }
 }
 
-/// Makes a shape unknown that has a size which is no whole number: it has been reported.
+/// Makes a shape unknown if one of its sizes is not a whole number, which has been reported.
 fn forget_wrong_sizes(shape: &mut parse::Sizes) {
     let is_wrong = |size: &TokenStream| {
         let mut found = Vec::new();
@@ -358,8 +358,8 @@ fn understand(
             "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
             _ => "",
         };
-        // A number in `Repeat<..>` is how often; what else is written there or in parentheses is a
-        // layer.
+        // One generic argument of `Repeat` is its number of repetitions. Anything else there, or in
+        // parentheses, is a layer.
         let times = match &layer.generics[..] {
             [Generic::Other(times)] if written_path == "Repeat" => format!("<{}>", written(times)),
             _ if written_path == "Repeat" => "<3>".to_owned(),
@@ -463,7 +463,7 @@ fn understand(
     }
 }
 
-/// Returns the sources of a layer as they are written.
+/// Returns the sources of a layer with the arrow before them, as they are written.
 fn arrow(sources: Option<&[Ident]>) -> String {
     match sources {
         None => String::new(),
@@ -576,7 +576,7 @@ impl Layer {
         self.role == Role::Output
     }
 
-    /// Returns what is known of its output before its shape rule is asked.
+    /// Returns the facts about its output that hold whatever its shape rule answers.
     pub fn output(&self) -> builtin::Output {
         let builtin = if self.builtin && !self.mistaken {
             builtin::find(&self.path.to_string())

@@ -368,7 +368,7 @@ pub fn flat_struct(
                 __sw::report_layout::<Self, #element>(#title, __len);
                 __len
             };
-            // With the fillers, at most.
+            // An upper bound, as the lengths of the fillers are not known yet.
             const NUMBERS: usize = __sw::sum(&[#counts.numbers, #fillers]);
             const COUNT: usize = #counts.count;
             const STATISTICS: usize = #counts.statistics;

@@ -56,14 +56,14 @@ pub struct Step<'a> {
     pub inferred: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
-    /// What is known of its output before its shape rule is asked.
+    /// The facts about its output that hold whatever its shape rule answers.
     output: Output,
     /// The largest number of axes of its input and of its output.
     axes_in: usize,
     axes: usize,
-    /// The constant with its number of parameters, and with those up to and including it.
+    /// The constant with the numbers of its parameters, and of those up to and including it.
     held: Ident,
-    /// That of the layer with parameters before it, if there is one.
+    /// The same constant of the last layer with parameters before it, if there is one.
     held_before: Option<Ident>,
     pub shape_in: Ident,
     /// The shapes of several outputs that the layer reads.
@@ -191,7 +191,7 @@ fn axes_of(layer: &Layer, given: usize) -> usize {
             lasts.fold(given, usize::max)
         }
         (None, Output::Input | Output::InputOrMistake) => given,
-        // A mistake may give one axis.
+        // After a mistake, the output may have one axis.
         (None, Output::FewerAxes) => given.max(1),
         (None, Output::Axes(axes)) => axes,
     }
@@ -347,7 +347,7 @@ impl<'a> Step<'a> {
     }
 
     /// Returns whether nothing can be wrong with the layer, whatever its input is. A layer with a
-    /// name has a field, whose parameters are counted.
+    /// name has a field, so that its parameters are counted and may be too many.
     fn always_fits(&self) -> bool {
         self.keeps_shape() && self.output == Output::Input && self.layer.field.is_none()
     }
@@ -805,8 +805,8 @@ impl<'a> Step<'a> {
     /// Writes the conditions under which the list can be trained: for each layer that may have no
     /// backward pass, here or inside a block. Thus the compiler names that layer, and not the block.
     ///
-    /// The lifetime means nothing: without it the compiler would refuse a condition that does not
-    /// hold where it is written, and not where the network is trained.
+    /// The lifetime `'__train` has no meaning of its own: without it, the compiler would refuse a
+    /// condition that does not hold at the definition, and not where the network is trained.
     pub fn train_conditions(&self) -> Vec<TokenStream> {
         if self.layer.block.is_some() {
             let lists = self.sequences();

@@ -1,4 +1,4 @@
-//! The layers of a list as constants, from which everything about them follows.
+//! A layer of a list as a constant, which the code emitted by `network!` hands to every call.
 
 use core::marker::PhantomData;
 
@@ -15,11 +15,11 @@ use crate::params::Parameters;
 use crate::params::param_tree::ParamField;
 use crate::tensor::{Dims, Element, Shape};
 
-/// A layer at its place in a list: its type, the shapes of its input and output, its index and its
-/// configuration.
+/// A layer at its position in a list: its type, the shapes of its input and output, its index and
+/// its configuration.
 ///
-/// The code that `network!` emits has one constant for each layer and hands it to every call. Types
-/// that are written at each call would be checked at each call.
+/// There is one constant for each layer, because the compiler would check types that are written at
+/// each call again at each call.
 #[doc(hidden)]
 pub struct LayerAt<L: Layer<T>, In, Out, T: Element, const INDEX: usize> {
     pub config: L::Config,
@@ -27,7 +27,7 @@ pub struct LayerAt<L: Layer<T>, In, Out, T: Element, const INDEX: usize> {
 }
 
 impl<L: Layer<T>, In, Out, T: Element, const INDEX: usize> LayerAt<L, In, Out, T, INDEX> {
-    /// The layer as it is without arguments.
+    /// The layer with its default configuration.
     pub const DEFAULT: Self = LayerAt {
         config: L::Config::DEFAULT,
         types: PhantomData,
@@ -46,12 +46,12 @@ where
     Out: Shape,
     T: Element,
 {
-    /// Returns its place in a tree of parameters; see [`ParamField::layer`].
+    /// Returns its entry in a parameter tree; see [`ParamField::layer`].
     pub const fn field(&self, name: &'static str, text: &'static str, first: usize) -> ParamField {
         ParamField::layer::<L, In, Out, T>(name, text, first)
     }
 
-    /// Returns the same for a layer that shares the parameters of an earlier one.
+    /// Returns the entry of a layer that shares the parameters of an earlier one.
     pub const fn tied_field(
         &self,
         name: &'static str,
@@ -74,8 +74,7 @@ where
         }
     }
 
-    /// Returns the same for a layer that shares the parameters of an earlier one, where they are
-    /// counted.
+    /// Returns the row of a layer that shares the parameters of an earlier one, which counts them.
     pub const fn tied_summary(
         &self,
         layer: &'static str,

@@ -202,7 +202,7 @@ pub struct Held {
     /// The number of parameters up to and including this layer. It is [`TOO_LARGE`] if memory can't
     /// hold them, and then for all layers after it.
     pub all: usize,
-    /// True if memory can hold them.
+    /// True if memory can hold all of these.
     pub fits: bool,
 }
 
@@ -221,8 +221,8 @@ impl Held {
     }
 }
 
-/// Stops the compilation if a layer's parameters, together with the `before` parameters of the
-/// layers before it, exceed the memory.
+/// Stops the compilation if a layer's parameters, together with those of the layers before it,
+/// exceed the memory.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_parameters(layer: &str, held: &Held) {

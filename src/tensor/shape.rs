@@ -294,7 +294,7 @@ impl Shape for UnknownShape {
 }
 
 /// The sizes of a constant as a type, from which [`ToShape`] makes a shape: `<Sizes<{rank}, {a},
-/// {b}, {c}, {d}> as ToShape>::Shape`. Sizes behind the largest rank may be omitted.
+/// {b}, {c}, {d}> as ToShape>::Shape`. Sizes of axes that the shape can't have may be omitted.
 #[doc(hidden)]
 pub struct Sizes<
     const RANK: usize,

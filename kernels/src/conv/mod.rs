@@ -265,8 +265,10 @@ impl ConvSizes {
     /// Returns the largest share of a part in [`weight_grad_memory`](Self::weight_grad_memory), over
     /// all numbers of parts.
     pub const fn weight_grad_memory_of_part(&self, samples: usize) -> usize {
-        // Without tiles, a part needs the more the more rows it has. With tiles, parts that compute
-        // as many elements need as much in all, so that the fewest of them have the largest shares.
+        // Without tiles, a part with more rows needs more memory, so that a single part needs the
+        // most. With tiles, the memory of all parts depends on the number of elements that each
+        // computes. Of the numbers of parts with the same number of elements, the smallest gives
+        // the largest shares.
         let mut most = self.weight_grad_memory(samples, 1);
         if self.has_tiles(samples) {
             let numbers = winograd::NUMBERS_OF_PARTS;

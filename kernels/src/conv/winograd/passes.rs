@@ -210,7 +210,8 @@ impl SumsLens {
     }
 }
 
-/// The smallest numbers of parts, above 1, that compute each number of elements.
+/// For each number of elements that a part may compute, the smallest number of parts above 1 that
+/// leads to it.
 pub(in crate::conv) const NUMBERS_OF_PARTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
 
 /// Returns the number of the 16 elements that each of some parts computes.
