@@ -98,6 +98,7 @@ impl Dims {
 
     /// Returns the sizes, one per axis; an empty slice for a tuple or an unknown shape.
     pub const fn sizes(&self) -> &[usize] {
+        // Patterns, as a call such as `split_at` is slow in the compiler's interpreter.
         let [one @ .., _, _, _] = &self.sizes;
         let [two @ .., _, _] = &self.sizes;
         let [three @ .., _] = &self.sizes;
