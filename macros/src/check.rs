@@ -19,6 +19,9 @@ use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
 
+/// The largest number of axes of a shape.
+pub const MAX_AXES: usize = 4;
+
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
@@ -571,6 +574,16 @@ impl Layer {
     /// Returns whether it makes a tuple of several outputs of a network.
     pub fn is_pack(&self) -> bool {
         self.role == Role::Output
+    }
+
+    /// Returns what is known of its output before its shape rule is asked.
+    pub fn output(&self) -> builtin::Output {
+        let builtin = if self.builtin && !self.mistaken {
+            builtin::find(&self.path.to_string())
+        } else {
+            None
+        };
+        builtin.map_or(builtin::Output::Axes(MAX_AXES), |builtin| builtin.output)
     }
 
     /// Returns the layer and what it reads, for a table.

@@ -5,7 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, LitStr};
 
 use crate::blocks::{Block, BlockKind, block_type};
-use crate::check::{Argument, Layer};
+use crate::builtin::Output;
+use crate::check::{Argument, Layer, MAX_AXES};
 use crate::hoisted::HoistedSizes;
 use crate::spans::{Extent, ours};
 
@@ -19,13 +20,16 @@ pub struct Sequence<'a> {
     pub source: String,
     /// True if its input may be a tuple.
     pub tuple: bool,
+    /// The largest number of axes of its input.
+    pub axes: usize,
 }
 
 impl Sequence<'_> {
     pub fn steps(&self) -> Vec<Step<'_>> {
         let tuples = tuple_inputs(self);
+        let axes = axes(self.layers, self.axes);
         (0..self.layers.len())
-            .map(|index| Step::new(self, index, &tuples))
+            .map(|index| Step::new(self, index, &tuples, &axes))
             .collect()
     }
 
@@ -52,10 +56,15 @@ pub struct Step<'a> {
     pub inferred: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
-    /// The number of parameters up to and including this layer.
-    total: Ident,
-    /// The number of parameters before it, if a layer before it may have any.
-    total_before: Option<Ident>,
+    /// What is known of its output before its shape rule is asked.
+    output: Output,
+    /// The largest number of axes of its input and of its output.
+    axes_in: usize,
+    axes: usize,
+    /// The constant with its number of parameters, and with those up to and including it.
+    held: Ident,
+    /// That of the layer with parameters before it, if there is one.
+    held_before: Option<Ident>,
     pub shape_in: Ident,
     /// The shapes of several outputs that the layer reads.
     source_shapes: Vec<Ident>,
@@ -64,7 +73,8 @@ pub struct Step<'a> {
     pub own: Ident,
     /// The type that is called: the layer's own, or its stand-in after a mistake.
     pub called: Ident,
-    pub config: Ident,
+    /// The constant that the calls of the layer take.
+    pub at: Ident,
     /// The type of a block's parameters.
     pub block_params: Ident,
     /// The types of a block's branches.
@@ -153,6 +163,40 @@ fn may_give_tuple(layer: &Layer, given: bool) -> bool {
     }
 }
 
+/// Returns for the input and each output of a list, by number, the largest number of its axes.
+fn axes(layers: &[Layer], given: usize) -> Vec<usize> {
+    let mut axes = vec![given];
+    for layer in layers {
+        axes.push(axes_of(layer, axes_read(layer, &axes)));
+    }
+    axes
+}
+
+/// Returns the largest number of axes that a layer reads; `outputs` are those of the outputs before
+/// it.
+fn axes_read(layer: &Layer, outputs: &[usize]) -> usize {
+    let read = layer.sources.iter().map(|&source| outputs.get(source));
+    let most = read.map(|axes| axes.copied().unwrap_or(MAX_AXES)).max();
+    most.unwrap_or(MAX_AXES)
+}
+
+/// Returns the largest number of axes of a layer's output; `given` is that of its inputs.
+fn axes_of(layer: &Layer, given: usize) -> usize {
+    match (&layer.block, layer.output()) {
+        (Some(block), _) => {
+            let lasts = block.branches.iter().map(|branch| {
+                let outputs = axes(&branch.layers, given);
+                outputs.last().copied().unwrap_or(given)
+            });
+            lasts.fold(given, usize::max)
+        }
+        (None, Output::Input | Output::InputOrMistake) => given,
+        // A mistake may give one axis.
+        (None, Output::FewerAxes) => given.max(1),
+        (None, Output::Axes(axes)) => axes,
+    }
+}
+
 /// Returns whether a layer may have no backward pass: it is one of the user's own, or a block with
 /// one.
 fn may_lack_backward(layer: &Layer) -> bool {
@@ -166,7 +210,7 @@ fn may_lack_backward(layer: &Layer) -> bool {
 }
 
 impl<'a> Step<'a> {
-    fn new(sequence: &'a Sequence, index: usize, tuples: &[bool]) -> Self {
+    fn new(sequence: &'a Sequence, index: usize, tuples: &[bool], axes: &[usize]) -> Self {
         let layer = &sequence.layers[index];
         let source = match layer.sources[..] {
             [0] => sequence.source.clone(),
@@ -191,7 +235,7 @@ impl<'a> Step<'a> {
         };
         let after = format!("{}{}", sequence.tag, index + 1);
 
-        let total_before = sequence.layers[..index]
+        let held_before = sequence.layers[..index]
             .iter()
             .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
@@ -211,7 +255,7 @@ impl<'a> Step<'a> {
             Some((base, output("__Layer", base)))
         });
 
-        Step {
+        let mut step = Step {
             layer,
             index,
             tied,
@@ -222,15 +266,17 @@ impl<'a> Step<'a> {
             inferred: format_ident!("__INFERRED{tag}"),
             dims_in,
             dims_out: format_ident!("__DIMS{after}"),
-            total: format_ident!("__TOTAL{tag}"),
-            total_before: total_before
-                .map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
+            output: layer.output(),
+            axes_in: axes_read(layer, axes),
+            axes: axes[index + 1],
+            held: format_ident!("__HELD{tag}"),
+            held_before: held_before.map(|before| format_ident!("__HELD{}{before}", sequence.tag)),
             shape_in,
             source_shapes,
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
-            config: format_ident!("ARGUMENTS_{tag}"),
+            at: format_ident!("__LAYER{tag}"),
             block_params: format_ident!("__Params{tag}"),
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
@@ -238,7 +284,11 @@ impl<'a> Step<'a> {
             sizes: HoistedSizes::of(layer, &tag),
             way: way_to(sequence.layers, index),
             tag,
+        };
+        if step.always_fits() {
+            step.called = step.own.clone();
         }
+        step
     }
 
     /// The lists of a block's branches.
@@ -256,6 +306,7 @@ impl<'a> Step<'a> {
                 element: self.element,
                 source: self.source.clone(),
                 tuple: self.tuples_from.is_some(),
+                axes: self.axes_in,
             })
             .collect()
     }
@@ -289,19 +340,100 @@ impl<'a> Step<'a> {
         quote_spanned!(span=> #module #path<#(#generics),*>)
     }
 
-    /// Writes the layer's output shape, its type without `_`, and the checks of both.
-    pub fn shapes(&self) -> TokenStream {
+    /// Returns whether the output's shape is that of the input, also after a mistake.
+    fn keeps_shape(&self) -> bool {
+        let is_shape = self.layer.sources.len() == 1 && self.tuples_from.is_none();
+        is_shape && matches!(self.output, Output::Input | Output::InputOrMistake)
+    }
+
+    /// Returns whether nothing can be wrong with the layer, whatever its input is. A layer with a
+    /// name has a field, whose parameters are counted.
+    fn always_fits(&self) -> bool {
+        self.keeps_shape() && self.output == Output::Input && self.layer.field.is_none()
+    }
+
+    /// Writes the answer of the layer's shape rule.
+    pub fn answer(&self) -> TokenStream {
         let Step {
-            tag,
-            element,
-            source,
-            inferred,
+            inferred, dims_out, ..
+        } = self;
+        if self.always_fits() {
+            quote!(__sw::Inferred::shape(#dims_out))
+        } else {
+            quote!(#inferred)
+        }
+    }
+
+    /// Writes the layer's output shape, its type without `_`, the checks of both, and the constant
+    /// for its calls.
+    pub fn shapes(&self) -> TokenStream {
+        let first = ours(self.layer.extent.first);
+        let types = if self.always_fits() {
+            self.known_types()
+        } else {
+            self.inferred_types()
+        };
+        let at = self.layer_at();
+        quote_spanned!(first=> #types #at)
+    }
+
+    /// Writes the types of a layer that fits every input.
+    fn known_types(&self) -> TokenStream {
+        let own = &self.own;
+        let own_type = self.type_with(|_| quote!({ __sw::INFER }));
+        let shape = self.same_shape();
+        let first = ours(self.layer.extent.first);
+        quote_spanned! {first=>
+            type #own = #own_type;
+            #shape
+        }
+    }
+
+    /// Writes the output's shape for a layer that keeps the shape of its input.
+    fn same_shape(&self) -> TokenStream {
+        let Step {
             dims_in,
             dims_out,
             shape_in,
+            shape_out,
+            ..
+        } = self;
+        quote! {
+            use #dims_in as #dims_out;
+            type #shape_out = #shape_in;
+        }
+    }
+
+    /// Writes the constant for the layer's calls.
+    fn layer_at(&self) -> TokenStream {
+        let Step {
+            index,
+            element,
+            shape_in,
+            shape_out,
+            called,
+            at,
+            ..
+        } = self;
+        let value = match &self.layer.config {
+            Some(config) => quote!(__sw::LayerAt { config: #config, types: __sw::PhantomData }),
+            None => quote!(__sw::LayerAt::DEFAULT),
+        };
+        quote! {
+            const #at: __sw::LayerAt<#called, #shape_in, #shape_out, #element, #index> = #value;
+        }
+    }
+
+    /// Writes the types of a layer whose shape rule is asked, and the checks of its answer.
+    fn inferred_types(&self) -> TokenStream {
+        let Step {
+            tag,
+            inferred,
+            dims_out,
+            shape_in,
+            dims_in,
             own,
             called,
-            config,
             ..
         } = self;
         let first = ours(self.layer.extent.first);
@@ -310,21 +442,26 @@ impl<'a> Step<'a> {
         let mut asked_type = self.type_with(|_| quote!({ __sw::INFER }));
         let mut own_type = self.type_with(|position| quote!({ #inferred.inferred(#position) }));
         let mut sizes = self.output_sizes();
-        let mut computes = quote!(true);
+        let mut is_fine = quote!(#inferred.is_fine());
         let mut report_traits = quote!();
         if self.layer.mistaken {
             asked_type = quote!(__sw::Mistaken);
-            computes = quote!(false);
+            is_fine = quote!(false);
         } else if !self.layer.builtin {
             let probes = self.probes(&asked_type, &own_type);
             sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
             report_traits = self.report_traits(&probes);
 
             // A type that lacks one of the traits is replaced: what it lacks is reported once.
-            let Probes { fits, holds, .. } = probes;
+            let Probes {
+                fits,
+                holds,
+                computes,
+                ..
+            } = probes;
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
             own_type = quote!(<__sw::Known<{ #holds }, #own_type> as __sw::Choose>::Layer);
-            computes = probes.computes;
+            is_fine = quote!(#is_fine && #computes);
         }
         if let Some(Block {
             kind: BlockKind::Split | BlockKind::Residual | BlockKind::Repeat(_),
@@ -339,26 +476,17 @@ impl<'a> Step<'a> {
         }
 
         let own_type = self.held(own_type);
-        let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
-
-        let text = LitStr::new(&self.layer.text, Span::call_site());
-        let brief = &self.layer.brief;
-        let way = self.way();
-        let place = quote! {
-            __sw::Place { layer: #text, brief: #brief, source: #source, way: &[#way] }
-        };
-        let report = self
-            .layer
-            .extent
-            .call(quote!(__sw::report), quote!(&#inferred, #place, #dims_in));
-        let config_value = match &self.layer.config {
-            Some(value) => value.clone(),
-            None => {
-                quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT)
+        let shape = if self.keeps_shape() {
+            self.same_shape()
+        } else {
+            let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
+            quote! {
+                const #dims_out: __sw::Dims = #inferred.output();
+                #shape
             }
         };
 
-        let report = if self.layer.quiet { quote!(()) } else { report };
+        let report = self.report();
         let report_tied = self.report_tied();
         let sizes = self.sizes.constants();
         let inside = self.dims_inside();
@@ -378,15 +506,64 @@ impl<'a> Step<'a> {
                 #inside
                 <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory()
             };
-            const _: () = #report;
-            const #dims_out: __sw::Dims = #inferred.output();
+            #report
             #shape
             #own_type
             #report_tied
             #report_traits
-            type #called =
-                <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
-            const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
+            type #called = <__sw::OrStub<{ #is_fine }, #own> as __sw::Choose>::Layer;
+        }
+    }
+
+    /// Writes the check of the shape rule's answer, and of the number of parameters.
+    fn report(&self) -> TokenStream {
+        let Step {
+            element,
+            source,
+            inferred,
+            dims_in,
+            held,
+            ..
+        } = self;
+        let text = LitStr::new(&self.layer.text, Span::call_site());
+        let brief = &self.layer.brief;
+        let way = self.way();
+        let place = quote! {
+            __sw::Place { layer: #text, brief: #brief, source: #source, way: &[#way] }
+        };
+        let report = self
+            .layer
+            .extent
+            .call(quote!(__sw::report), quote!(&#inferred, #place, #dims_in));
+        let report = (!self.layer.quiet).then(|| quote!(#report;));
+
+        let report_held = self.layer.field.is_some().then(|| {
+            let report = self
+                .layer
+                .extent
+                .call(quote!(__sw::report_parameters), quote!(#text, &#held));
+            let report_element = self.layer.path.to_string().ends_with("Embedding").then(|| {
+                let written = format_ident!("__Written{}", self.tag);
+                self.layer.extent.call(
+                    quote!(__sw::report_element::<#written, #element>),
+                    quote!(#text),
+                )
+            });
+            quote! {
+                if #inferred.is_fine() {
+                    #report;
+                    #report_element
+                }
+            }
+        });
+        if report.is_none() && report_held.is_none() {
+            return TokenStream::new();
+        }
+        quote! {
+            const _: () = {
+                #report
+                #report_held
+            };
         }
     }
 
@@ -421,14 +598,13 @@ impl<'a> Step<'a> {
         let Step {
             index, dims_out, ..
         } = self;
+        let axes = match self.tuples_from {
+            Some(_) => MAX_AXES,
+            None => self.axes,
+        };
+        let axes = 0..axes;
         let sizes = quote! {
-            __sw::Sizes<
-                { #dims_out.rank_or_marker() },
-                { #dims_out.size(0) },
-                { #dims_out.size(1) },
-                { #dims_out.size(2) },
-                { #dims_out.size(3) },
-            >
+            __sw::Sizes<{ #dims_out.rank_or_marker() }, #({ #dims_out.size(#axes) }),*>
         };
         let Some(start) = self.tuples_from else {
             return sizes;
@@ -584,8 +760,7 @@ impl<'a> Step<'a> {
             tag,
             own,
             element,
-            inferred,
-            total,
+            held,
             ..
         } = self;
         if self.layer.field.is_none() {
@@ -593,35 +768,14 @@ impl<'a> Step<'a> {
         }
 
         let written = format_ident!("__Written{tag}");
-        let holds = format_ident!("__HOLDS{tag}");
-        let text = &self.layer.text;
-        let params = quote!(<#written as __sw::Layer<#element>>::Params);
-        let numbers = quote!(<#params as __sw::Parameters<#element>>::NUMBERS);
-        let before = match &self.total_before {
-            Some(total) => quote!(#total),
+        let before = match &self.held_before {
+            Some(before) => quote!(#before.all),
             None => quote!(0),
         };
-
-        let report = self.layer.extent.call(
-            quote!(__sw::report_parameters),
-            quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
-        );
-
-        let report_element = self.layer.path.to_string().ends_with("Embedding").then(|| {
-            self.layer.extent.call(
-                quote!(__sw::report_element::<#written, #element>),
-                quote!(#text),
-            )
-        });
         quote! {
             type #written = #layer;
-            const #holds: bool = __sw::hold::<#params, #element>(#before);
-            const #total: usize = __sw::total(#before, #numbers, #holds);
-            const _: () = if #inferred.is_fine() {
-                #report;
-                #report_element
-            };
-            type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
+            const #held: __sw::Held = __sw::Held::new::<#written, #element>(#before);
+            type #own = <__sw::OrOversized<{ #held.fits }, #written> as __sw::Choose>::Layer;
         }
     }
 
@@ -632,12 +786,13 @@ impl<'a> Step<'a> {
             shape_in,
             shape_out,
             element,
+            at,
             ..
         } = self;
         let stage = if may_lack_backward(self.layer) {
             quote!(<__sw::Stages<#called, #shape_in, #shape_out, #element>>::STAGE)
         } else {
-            quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+            quote!(#at.stage())
         };
         let sources = &self.layer.sources;
         if *sources == [self.index] {

@@ -117,7 +117,10 @@ impl Level {
         match self {
             Level::Axes(sizes) => {
                 let rest = sizes.get(1..).unwrap_or_default();
-                (Level::Axes(rest), sizes::product(rest))
+                let len = rest
+                    .iter()
+                    .fold(1, |len, &size| sizes::product(&[len, size]));
+                (Level::Axes(rest), len)
             }
             Level::Tuple(parts) => (Level::of(&parts[index]), parts[index].len()),
         }

@@ -6,6 +6,7 @@ use crate::network::activation_store::{ActivationStore, Area, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
 use crate::network::context::Context;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{LayerInput, MAX_SOURCES};
 use crate::network::plan::{Plan, Source, Spot};
 use crate::network::relu::relu_grad;
@@ -95,6 +96,16 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                 },
             );
         }
+    }
+
+    /// Runs a layer of a list.
+    #[inline]
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        layer: &LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out>(INDEX, &layer.config, params);
     }
 
     /// Runs the layer at an index.

@@ -6,6 +6,7 @@ use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
 use crate::network::context::Context;
 use crate::network::layer::Layer;
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
@@ -62,6 +63,18 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx: cx.within(params),
         };
         layers(&mut run, gradient);
+    }
+
+    /// Runs a layer of a list.
+    #[inline]
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        layer: &LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+        gradient: &mut L::Params,
+        base: Option<usize>,
+    ) {
+        self.layer::<L, In, Out>(INDEX, &layer.config, params, gradient, base);
     }
 
     /// Computes the gradient of the parameters of the layer at an index. If it shares those of an

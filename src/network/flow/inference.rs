@@ -8,6 +8,7 @@ use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::Plan;
 use crate::tensor::{Element, Shape};
@@ -90,6 +91,16 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 }
             }
         }
+    }
+
+    /// Runs a layer of a list.
+    #[inline]
+    pub fn call<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        layer: &LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out, INDEX>(&layer.config, params);
     }
 
     /// Runs the layer at an index.

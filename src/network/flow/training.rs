@@ -6,6 +6,7 @@ use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
 use crate::network::context::Context;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
@@ -70,6 +71,16 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 },
             );
         }
+    }
+
+    /// Runs a layer of a list.
+    #[inline]
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        layer: &LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out>(INDEX, &layer.config, params);
     }
 
     /// Runs the layer at an index.
