@@ -15,7 +15,7 @@ pub use crate::network::report::{
     report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
-pub use crate::network::stand_in::{Choose, Instance, OrStub};
+pub use crate::network::stand_in::{Choose, NamedNetwork, OrStub};
 pub use crate::network::trains::{Trains, trained_by};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,

@@ -197,7 +197,7 @@ pub use limits::Limits;
 pub use memory::OutOfMemory;
 pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
 #[doc(hidden)]
-pub use network::{InputOf, OutputOf};
+pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
 pub use network::{Pass, Workspace};
 pub use params::Parameters;
@@ -295,9 +295,10 @@ pub use shapewright_macros::Parameters;
 ///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
 /// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
 ///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, `use shapewright::nn::Linear as
-///   Dense`, it has sizes and no options; [`LayerNorm`](nn::LayerNorm), [`RmsNorm`](nn::RmsNorm) and
-///   [`Reshape`](nn::Reshape) keep their names. A layer of your own in a module that is called `nn` too is
-///   written `self::nn::Own`. The crate may have another name, and may come through another crate.
+///   Dense`, it has sizes and no options; [`LayerNorm`](struct@nn::LayerNorm),
+///   [`RmsNorm`](struct@nn::RmsNorm) and [`Reshape`](nn::Reshape) keep their names. A layer of your own
+///   in a module that is called `nn` too is written `self::nn::Own`. The crate may have another name,
+///   and may come through another crate.
 /// - **Several sizes.** A definition with sizes as generic parameters is a template. `struct Small =
 ///   Mlp<4, 3>` is the network that it gives for these sizes, with a name of its own; functions are
 ///   generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:

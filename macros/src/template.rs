@@ -22,7 +22,7 @@ struct Template {
     vis: Visibility,
     name: Ident,
     sizes: Vec<Ident>,
-    /// What stands behind the generic parameters: the shapes and the layers.
+    /// The tokens behind the generic parameters: the shapes and the layers.
     body: TokenStream,
 }
 
@@ -33,7 +33,7 @@ struct Instance {
     name: Ident,
     template: Path,
     sizes: Vec<TokenStream>,
-    /// What is wrong behind the sizes.
+    /// The mistake behind the sizes.
     error: Option<Error>,
 }
 
@@ -136,12 +136,12 @@ impl Template {
 
             impl<#(const #sizes: #emitted::usize),*> #ours<#(#sizes),*> {
                 #[doc(hidden)]
-                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::Instance {
-                    <Self as #emitted::Instance>::off()
+                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::NamedNetwork {
+                    <Self as #emitted::NamedNetwork>::off()
                 }
                 #[doc(hidden)]
-                pub fn zeros() -> Self where Self: #emitted::Instance {
-                    <Self as #emitted::Instance>::off()
+                pub fn zeros() -> Self where Self: #emitted::NamedNetwork {
+                    <Self as #emitted::NamedNetwork>::off()
                 }
             }
         };

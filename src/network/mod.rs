@@ -53,6 +53,7 @@ pub use network::{Network, Trainable};
 pub(crate) use relu::{relu, relu_grad};
 pub use sentence::{INFER, Sentence, written_size};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
+pub use stand_in::NamedNetwork;
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;

@@ -68,6 +68,6 @@ no_computation!([L: Layer<T>,] OrStub<false, L>);
                `network! {{ struct Small = {Self}; }}`, and use that",
     label = "a template"
 )]
-pub trait Instance {
+pub trait NamedNetwork {
     fn off() -> !;
 }

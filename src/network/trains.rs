@@ -1,6 +1,6 @@
 //! The condition under which a network can be trained, for each layer that may have no backward pass.
 //!
-//! Where a condition does not hold, the compiler names the innermost one that is at fault, as long as
+//! If a condition does not hold, the compiler names the innermost one that is at fault, as long as
 //! a single implementation can apply. For `Train` there are two, the layer's own and that of
 //! `InPlace`: the compiler would name a nested network, and not the layer inside. [`Trains`] has one
 //! for each value of `BY`.

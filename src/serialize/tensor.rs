@@ -86,7 +86,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     }
 }
 
-/// What is written at one level of nesting: along an axis, or of a tuple.
+/// One level of nesting: the numbers along an axis, or the parts of a tuple.
 #[derive(Clone, Copy)]
 enum Level {
     /// The sizes of the axes that are left.

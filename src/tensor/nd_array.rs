@@ -230,9 +230,9 @@ pub struct ArrayShapeError {
     pub dims: Dims,
     /// The sizes of the array.
     pub found: Vec<usize>,
-    /// Whether the array was to be a batch of tensors.
+    /// True if the array was to be a batch of tensors.
     pub is_batch: bool,
-    /// Whether the shape is right, and a view is impossible because the array's elements do not lie
+    /// True if the shape is right, and a view is impossible because the array's elements do not lie
     /// row after row in memory.
     pub is_scattered: bool,
 }

@@ -71,11 +71,13 @@ const fn wanted_in_wiring(
             let wanted = match layer.order {
                 FeatureOrder::Layers => {
                     let behind = wanted_in_wiring(layers, i + 1, behind, followed, ways);
-                    if several {
-                        let inner = layers[i].contents.members();
-                        wanted_by(inner, source + 1, behind, &Followed::NONE)
-                    } else {
-                        wanted_in(&layers[i].contents, layer.output, behind)
+                    let network = &layers[i].contents;
+                    match taken_apart(network, source) {
+                        _ if !several => wanted_in(network, layer.output, behind),
+                        Some(output) => {
+                            wanted_by(network.members(), output, behind, &Followed::NONE)
+                        }
+                        None => None,
                     }
                 }
                 FeatureOrder::Joins => {
@@ -107,6 +109,22 @@ const fn wanted_in_wiring(
         behind
     } else {
         None
+    }
+}
+
+/// Returns the output of a network's list that is one of its inputs alone; `None` if no layer takes
+/// the inputs apart, as they have no names.
+const fn taken_apart(network: &ParamTree, input: usize) -> Option<usize> {
+    let layers = network.members();
+    if input >= layers.len() {
+        return None;
+    }
+    match &layers[input].layer {
+        Some(LayerInfo {
+            order: FeatureOrder::Part(part),
+            ..
+        }) if *part == input => Some(input + 1),
+        _ => None,
     }
 }
 
@@ -235,10 +253,12 @@ impl Uses {
         }
     }
 
-    /// Returns the uses that a network with several inputs makes of one of them. Its first layers
-    /// take the inputs apart, so that each input is the output of one of them.
-    pub const fn of_source(network: &ParamTree, source: usize) -> Self {
-        Uses::by(network.members(), source + 1, Uses::NONE)
+    /// Returns the uses that a network with several inputs makes of one of them.
+    pub const fn of_input(network: &ParamTree, input: usize) -> Self {
+        match taken_apart(network, input) {
+            Some(output) => Uses::by(network.members(), output, Uses::NONE),
+            None => Uses::NONE,
+        }
     }
 
     /// Returns the uses that the readers of an output make of it, directly or behind layers that
@@ -285,7 +305,7 @@ impl Uses {
             FeatureOrder::Part(_) => (Uses::NONE, false),
             FeatureOrder::Layers => {
                 let own = if layer.sources.len() > 1 {
-                    Uses::of_source(&field.contents, source)
+                    Uses::of_input(&field.contents, source)
                 } else {
                     Uses::of_one(&field.contents, Uses::NONE)
                 };

@@ -192,7 +192,7 @@ fn the_order_goes_into_nested_networks_with_several_inputs() {
     fn check<Nested: Trainable<Element = f32>, Wired: Trainable<Element = f32>>() {
         let nested = file::<Nested>().into_iter();
         let nested: BTreeMap<_, _> = nested
-            .map(|(name, tensor)| (name.replacen("inner.", "", 1), tensor))
+            .map(|(name, tensor)| (name.replace("inner.", "").replace("core.", ""), tensor))
             .collect();
         assert_eq!(nested, file::<Wired>());
     }
@@ -266,6 +266,47 @@ fn the_order_goes_into_nested_networks_with_several_inputs() {
         }
     }
     check::<Flat, FlatWired>();
+
+    // The features of an image are wanted behind the network, and not before it.
+    network! {
+        struct Core: (a: [4], b: [24]) -> [24] {
+            up: Linear<_, 24> <- a,
+            fc: Linear<_, 24> <- b,
+            Add <- (up, fc),
+        }
+    }
+    network! { struct Unnamed: ([4], [24]) -> [24] { Dropout, core: Core } }
+    network! {
+        struct Wanted: [5] -> [2, 3, 1] {
+            a: Linear<_, 4>,
+            b: Linear<_, 24> <- input,
+            inner: Unnamed <- (a, b),
+            Reshape<2, 3, 4>,
+            conv: Conv2d<_, 1, 1>,
+        }
+    }
+    network! {
+        struct WantedNamed: [5] -> [2, 3, 1] {
+            a: Linear<_, 4>,
+            b: Linear<_, 24> <- input,
+            inner: Core <- (a, b),
+            Reshape<2, 3, 4>,
+            conv: Conv2d<_, 1, 1>,
+        }
+    }
+    network! {
+        struct WantedWired: [5] -> [2, 3, 1] {
+            a: Linear<_, 4>,
+            b: Linear<_, 24> <- input,
+            up: Linear<_, 24> <- a,
+            fc: Linear<_, 24> <- b,
+            Add <- (up, fc),
+            Reshape<2, 3, 4>,
+            conv: Conv2d<_, 1, 1>,
+        }
+    }
+    check::<Wanted, WantedWired>();
+    check::<WantedNamed, WantedWired>();
 
     // Sequences, whose channels are first in PyTorch only where a layer works on them.
     network! {

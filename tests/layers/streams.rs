@@ -517,6 +517,29 @@ fn nested_networks() {
     );
 }
 
+#[test]
+fn nested_networks_with_several_inputs() {
+    network! { struct Two: (a: [3], b: [3]) -> [3] as f64 {
+        late: Delay<2> <- a,
+        last: Smooth <- b,
+        Add <- (late, last),
+    } }
+    network! { struct Net: [3] -> [3] as f64 {
+        mean: RunningMean,
+        two: Two <- (input, mean),
+        Delay<1>,
+    } }
+
+    check::<Net>(|net| {
+        let last = chain([running_mean(), smooth(&net.two.last)]);
+        chain([sum(delay(2), last), delay(1)])
+    });
+    assert_eq!(
+        Net::STATE_BYTES,
+        mean_bytes(3) + Two::STATE_BYTES + delay_bytes(1, 3)
+    );
+}
+
 /// Scratch on the stack in two sizes and in the memory of the thread; images, whose layers run over
 /// few samples at a time; numbers of 4 bytes.
 #[test]

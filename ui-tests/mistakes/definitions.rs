@@ -71,6 +71,26 @@ network! {
     struct Net<const N: usize>: [N] -> [4] { Linear<_, 4> }
 }
 fn main() { let _ = Net::<4>::init(&mut shapewright::rng(0)); } //~ Net<4> | struct Small = Net<4>
+//# template_of_another_number_of_sizes
+network! { struct Mlp<const N: usize>: [N] -> [4] { Linear<_, 4> } }
+network! { struct Net = Mlp<4, 3>; } //~ 1 size | 2 are written
+fn main() { let _ = Net::init(&mut shapewright::rng(0)); }
+//# template_whose_layer_does_not_fit
+network! { struct Mlp<const N: usize>: [N] -> [4] {
+    Linear<4, 4>, //~ [5] | Linear<5, 4>
+} }
+network! { struct Net = Mlp<5>; }
+fn main() { let _ = Net::init(&mut shapewright::rng(0)); }
+//# template_with_another_output
+network! { struct Mlp<const N: usize>: [N] -> [4] { //~ [4] | [5]
+    Linear<_, N>,
+} }
+network! { struct Net = Mlp<5>; }
+//# option_of_another_name
+use shapewright::nn::Conv2d as Conv;
+network! { struct Net: [8, 8, 3] -> [4, 4, 4] {
+    Conv<_, 4, 3, Stride<2>, Pad<1>>, //~ Stride<2> | Conv
+} }
 //# generic_number
 network! {
     struct Net<T>: [4] -> [4] { Linear<_, 4> } //~ as f64

@@ -285,7 +285,7 @@ fn means(
     means
 }
 
-/// What the gradient of an element of a column depends on besides the element: the statistics, the
+/// The values of a column that the gradients of its elements depend on: the statistics, the
 /// weight, and the means of `dy * weight * normalized(x)` and of `dy * weight`.
 pub(super) struct GradColumn {
     pub statistics: Statistics<f32>,

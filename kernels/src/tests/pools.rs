@@ -298,7 +298,12 @@ fn common_shapes_match_the_reference() {
 /// More windows overlap than are added one after the other.
 #[test]
 fn wide_windows_match_the_reference() {
-    for (kernel, dilation) in [(11, 1), (9, 2)] {
+    let windows: &[(usize, usize)] = if cfg!(miri) {
+        &[(9, 1)]
+    } else {
+        &[(11, 1), (9, 2)]
+    };
+    for &(kernel, dilation) in windows {
         let input = (kernel - 1) * dilation + kernel;
         let axis = Axis {
             input,
@@ -311,7 +316,7 @@ fn wide_windows_match_the_reference() {
             },
         };
 
-        let channels: &[usize] = if cfg!(miri) { &[3] } else { &[3, 33] };
+        let channels: &[usize] = if cfg!(miri) { &[1] } else { &[3, 33] };
         for &channels in channels {
             check_max(
                 Plane {

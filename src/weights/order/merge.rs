@@ -26,7 +26,7 @@ pub(super) const fn tuple_of_sources(
     while i < layer.sources.len() {
         let passed = followed.output(layer.sources[i]);
         let shape = layer.source_shape(i);
-        let uses = Uses::of_source(network, i);
+        let uses = Uses::of_input(network, i);
         let order = given(passed.order, shape, uses, uses.along_last);
         parts = parts.and(&Passed { order, ..passed }, shape);
         i += 1;
