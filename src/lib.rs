@@ -109,13 +109,13 @@
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
-//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and those of the crate `image` |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and conversions from and to those of the crate `image` |
 //! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
-//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, for tensors, labels and indices |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, and for tensors, labels and indices |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -25,7 +25,7 @@ pub enum Output {
     Input,
     /// The input's shape, also if the input does not fit.
     InputOrMistake,
-    /// A shape with at most as many axes as the input.
+    /// A shape with at most as many axes as the input, or with one axis after a mistake.
     FewerAxes,
     /// A shape with at most this number of axes.
     Axes(usize),

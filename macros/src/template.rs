@@ -137,11 +137,18 @@ impl Template {
 
             impl<#(const #sizes: #emitted::usize),*> #ours<#(#sizes),*> {
                 #[doc(hidden)]
-                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::NamedNetwork {
+                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self
+                where
+                    Self: #emitted::NamedNetwork,
+                {
                     <Self as #emitted::NamedNetwork>::off()
                 }
+
                 #[doc(hidden)]
-                pub fn zeros() -> Self where Self: #emitted::NamedNetwork {
+                pub fn zeros() -> Self
+                where
+                    Self: #emitted::NamedNetwork,
+                {
                     <Self as #emitted::NamedNetwork>::off()
                 }
             }
@@ -232,7 +239,10 @@ impl Instance {
 
         input.parse::<Option<Token![;]>>()?;
         let error = (!input.is_empty()).then(|| {
-            input.error("expected nothing behind the sizes: each network has a `network! { .. }` of its own")
+            input.error(
+                "expected nothing behind the sizes: each network has a `network! { .. }` of its \
+                 own",
+            )
         });
         input.parse::<TokenStream>()?;
         Ok(Instance {
