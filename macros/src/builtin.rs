@@ -26,7 +26,7 @@ pub enum Output {
     /// The input's shape, also if the input does not fit.
     InputOrMistake,
     /// A shape with at most as many axes as the input, or with one axis after a mistake.
-    FewerAxes,
+    NoMoreAxes,
     /// A shape with at most this number of axes.
     Axes(usize),
 }
@@ -219,7 +219,7 @@ pub const BUILTINS: &[Builtin] = &[
         ]),
         options: &[switch("NoBias", false)],
         has_params: true,
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("Linear")
     },
     Builtin {
@@ -252,7 +252,7 @@ pub const BUILTINS: &[Builtin] = &[
             },
         ]),
         has_params: true,
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("Unembedding")
     },
     Builtin {
@@ -354,15 +354,15 @@ pub const BUILTINS: &[Builtin] = &[
     sized("UpsampleBilinear", SCALE, &[], 3),
     with_axes("Flatten", 1),
     Builtin {
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("SelectLast")
     },
     Builtin {
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("Transpose")
     },
     Builtin {
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("IsMissing")
     },
     Builtin {
@@ -417,7 +417,7 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("LogSoftmax")
     },
     Builtin {
-        output: Output::FewerAxes,
+        output: Output::NoMoreAxes,
         ..plain("Glu")
     },
     Builtin {

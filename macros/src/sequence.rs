@@ -463,7 +463,12 @@ pub fn initialize(steps: &[Step]) -> TokenStream {
         .map(|step| {
             let Step { at, layer, .. } = step;
             let field = &layer.field;
-            quote!(#at.initialize(&mut __params.#field, __rng);)
+            match step.arguments() {
+                None => quote!(#at.initialize(&mut __params.#field, __rng);),
+                Some(arguments) => {
+                    quote!(#at.initialize_with(#arguments &mut __params.#field, __rng);)
+                }
+            }
         });
     quote! {
         #(#layers)*
@@ -543,7 +548,10 @@ impl Calls {
         let call = |step: &Step, extra: TokenStream| {
             let at = &step.at;
             let params = step.params(&quote!(__params), &quote!(&));
-            quote!(__run.call(&#at, #params, #extra);)
+            match step.arguments() {
+                None => quote!(__run.call(#at, #params, #extra);),
+                Some(arguments) => quote!(__run.call_with(#at, #arguments #params, #extra);),
+            }
         };
 
         let gradient_call = |step: &Step| {

@@ -73,8 +73,9 @@ pub struct Step<'a> {
     pub own: Ident,
     /// The type that is called: the layer's own, or its stand-in after a mistake.
     pub called: Ident,
-    /// The constant that the calls of the layer take.
+    /// The constant that the calls of the layer take, and that with its arguments.
     pub at: Ident,
+    arguments: Ident,
     /// The type of a block's parameters.
     pub block_params: Ident,
     /// The types of a block's branches.
@@ -192,7 +193,7 @@ fn axes_of(layer: &Layer, given: usize) -> usize {
         }
         (None, Output::Input | Output::InputOrMistake) => given,
         // After a mistake, the output may have one axis.
-        (None, Output::FewerAxes) => given.max(1),
+        (None, Output::NoMoreAxes) => given.max(1),
         (None, Output::Axes(axes)) => axes,
     }
 }
@@ -277,6 +278,7 @@ impl<'a> Step<'a> {
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
             at: format_ident!("__LAYER{tag}"),
+            arguments: format_ident!("ARGUMENTS_{tag}"),
             block_params: format_ident!("__Params{tag}"),
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
@@ -404,24 +406,33 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes the constant for the layer's calls.
+    /// Writes the constants for the layer's calls: the layer, and its arguments if it has any.
     fn layer_at(&self) -> TokenStream {
         let Step {
             index,
             element,
             shape_in,
             shape_out,
+            own,
             called,
             at,
+            arguments,
             ..
         } = self;
-        let value = match &self.layer.config {
-            Some(config) => quote!(__sw::LayerAt { config: #config, types: __sw::PhantomData }),
-            None => quote!(__sw::LayerAt::DEFAULT),
-        };
+        let arguments = self.layer.config.as_ref().map(
+            |config| quote!(const #arguments: <#own as __sw::Layer<#element>>::Config = #config;),
+        );
         quote! {
-            const #at: __sw::LayerAt<#called, #shape_in, #shape_out, #element, #index> = #value;
+            const #at: __sw::LayerAt<#called, #shape_in, #shape_out, #element, #index> =
+                __sw::LayerAt::HERE;
+            #arguments
         }
+    }
+
+    /// Writes the layer's arguments in a call, if it has any.
+    pub fn arguments(&self) -> Option<TokenStream> {
+        let arguments = &self.arguments;
+        self.layer.config.as_ref().map(|_| quote!(&#arguments,))
     }
 
     /// Writes the types of a layer whose shape rule is asked, and the checks of its answer.
@@ -463,15 +474,11 @@ impl<'a> Step<'a> {
             own_type = quote!(<__sw::Known<{ #holds }, #own_type> as __sw::Choose>::Layer);
             is_fine = quote!(#is_fine && #computes);
         }
-        if let Some(Block {
-            kind: BlockKind::Split | BlockKind::Residual | BlockKind::Repeat(_),
-            ..
-        }) = self.layer.block
-        {
-            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
-        }
-
-        if self.layer.is_pack() {
+        let passes_tuples = match &self.layer.block {
+            Some(block) => !matches!(block.kind, BlockKind::Concat),
+            None => self.layer.is_pack(),
+        };
+        if passes_tuples {
             sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
         }
 

@@ -15,27 +15,32 @@ use crate::params::Parameters;
 use crate::params::param_tree::ParamField;
 use crate::tensor::{Dims, Element, Shape};
 
-/// A layer at its position in a list: its type, the shapes of its input and output, its index and
-/// its configuration.
+/// A layer at its position in a list: its type, the shapes of its input and output, and its index.
 ///
 /// There is one constant for each layer, because the compiler would check types that are written at
-/// each call again at each call.
+/// each call again at each call. It does not hold the arguments: wrong ones would make an error of
+/// every constant that depends on the layer.
 #[doc(hidden)]
-pub struct LayerAt<L: Layer<T>, In, Out, T: Element, const INDEX: usize> {
-    pub config: L::Config,
-    pub types: PhantomData<(In, Out)>,
+pub struct LayerAt<L, In, Out, T, const INDEX: usize>(PhantomData<(L, In, Out, T)>);
+
+impl<L, In, Out, T, const INDEX: usize> LayerAt<L, In, Out, T, INDEX> {
+    pub const HERE: Self = LayerAt(PhantomData);
 }
 
 impl<L: Layer<T>, In, Out, T: Element, const INDEX: usize> LayerAt<L, In, Out, T, INDEX> {
-    /// The layer with its default configuration.
-    pub const DEFAULT: Self = LayerAt {
-        config: L::Config::DEFAULT,
-        types: PhantomData,
-    };
+    /// Sets the parameters of a layer without arguments to their initial values.
+    pub fn initialize<R: Rng + ?Sized>(self, params: &mut L::Params, rng: &mut R) {
+        L::initialize(&L::Config::DEFAULT, params, rng);
+    }
 
-    /// Sets the layer's parameters to their initial values.
-    pub fn initialize<R: Rng + ?Sized>(&self, params: &mut L::Params, rng: &mut R) {
-        L::initialize(&self.config, params, rng);
+    /// Sets the parameters of a layer with arguments to their initial values.
+    pub fn initialize_with<R: Rng + ?Sized>(
+        self,
+        config: &L::Config,
+        params: &mut L::Params,
+        rng: &mut R,
+    ) {
+        L::initialize(config, params, rng);
     }
 }
 
@@ -47,13 +52,13 @@ where
     T: Element,
 {
     /// Returns its entry in a parameter tree; see [`ParamField::layer`].
-    pub const fn field(&self, name: &'static str, text: &'static str, first: usize) -> ParamField {
+    pub const fn field(self, name: &'static str, text: &'static str, first: usize) -> ParamField {
         ParamField::layer::<L, In, Out, T>(name, text, first)
     }
 
     /// Returns the entry of a layer that shares the parameters of an earlier one.
     pub const fn tied_field(
-        &self,
+        self,
         name: &'static str,
         text: &'static str,
         first: usize,
@@ -62,7 +67,7 @@ where
     }
 
     /// Returns its row in the summary. `first` is the index of the first of its parameters.
-    pub const fn summary(&self, layer: &'static str, output: Dims, first: usize) -> LayerSummary {
+    pub const fn summary(self, layer: &'static str, output: Dims, first: usize) -> LayerSummary {
         LayerSummary {
             layer,
             takes_indices: L::TAKES_INDICES,
@@ -76,7 +81,7 @@ where
 
     /// Returns the row of a layer that shares the parameters of an earlier one, which counts them.
     pub const fn tied_summary(
-        &self,
+        self,
         layer: &'static str,
         output: Dims,
         first: usize,
@@ -96,7 +101,7 @@ where
     T: Element,
 {
     /// Returns its properties, from which the plan is made.
-    pub const fn stage(&self) -> Stage {
+    pub const fn stage(self) -> Stage {
         Stage::of::<L, In, Out, T>()
     }
 }

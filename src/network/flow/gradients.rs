@@ -5,7 +5,7 @@ use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
 use crate::network::context::Context;
-use crate::network::layer::Layer;
+use crate::network::layer::{Configuration, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
@@ -65,16 +65,29 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         layers(&mut run, gradient);
     }
 
-    /// Runs a layer of a list.
+    /// Runs a layer of a list that has no arguments.
     #[inline]
     pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        layer: &LayerAt<L, In, Out, T, INDEX>,
+        _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        self.layer::<L, In, Out>(INDEX, &layer.config, params, gradient, base);
+        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params, gradient, base);
+    }
+
+    /// Runs a layer of a list with its arguments.
+    #[inline]
+    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: &L::Config,
+        params: &L::Params,
+        gradient: &mut L::Params,
+        base: Option<usize>,
+    ) {
+        self.layer::<L, In, Out>(INDEX, config, params, gradient, base);
     }
 
     /// Computes the gradient of the parameters of the layer at an index. If it shares those of an

@@ -7,7 +7,7 @@ use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, te
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
-use crate::network::layer::{Flow, Layer};
+use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::Plan;
@@ -93,14 +93,25 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
     }
 
-    /// Runs a layer of a list.
+    /// Runs a layer of a list that has no arguments.
     #[inline]
     pub fn call<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        layer: &LayerAt<L, In, Out, T, INDEX>,
+        _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out, INDEX>(&layer.config, params);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
+    }
+
+    /// Runs a layer of a list with its arguments.
+    #[inline]
+    pub fn call_with<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: &L::Config,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out, INDEX>(config, params);
     }
 
     /// Runs the layer at an index.
