@@ -79,8 +79,8 @@ fn read(input: ParseStream) -> Option<Found> {
         // With the prefix, as in `nn.GRU(8, 16)`, it is no layer of the user's own either.
         None if dotted && prefix => {
             return Some(Found::answered(
-                "this library has none like it; those that there are, and how one's own are written, \
-             is in the documentation of `shapewright::nn`",
+                "this library has none like it; the documentation of `shapewright::nn` lists its layers \
+                 and says how to write one's own",
             ));
         }
         None => return None,
