@@ -354,22 +354,7 @@ fn understand(
     let is_merge = !has_braces && wiring::is_merge(&layer) && layer.sources.is_some();
     let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
-        let or = match written_path.as_str() {
-            "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
-            _ => "",
-        };
-        // One generic argument of `Repeat` is its number of repetitions. Anything else there, or in
-        // parentheses, is a layer.
-        let times = match &layer.generics[..] {
-            [Generic::Other(times)] if written_path == "Repeat" => format!("<{}>", written(times)),
-            _ if written_path == "Repeat" => "<3>".to_owned(),
-            _ => String::new(),
-        };
-        let message = format!(
-            "`{written_path}` has layers inside: write `{written_path}{times} {{ .. }}`{or} (for a \
-             layer of your own, write `self::{written_path}`)"
-        );
-        errors.push(Error::new(layer.layer_tokens.span(), message));
+        errors.push(without_braces(&layer, &written_path));
     }
 
     let mut known = layer
@@ -400,12 +385,8 @@ fn understand(
     let tied = wiring::take_tied(&mut layer, errors);
     let has_params = !is_merge && known.is_none_or(|builtin| builtin.has_params);
     let needs_field = tied.is_none() && (layer.name.is_some() || has_params);
-    let field = needs_field.then(|| {
-        layer
-            .name
-            .clone()
-            .unwrap_or_else(|| format_ident!("layer_{index}"))
-    });
+    let unnamed = || format_ident!("layer_{index}");
+    let field = needs_field.then(|| layer.name.clone().unwrap_or_else(unnamed));
     if let Some(field) = &field
         && !names.insert(field.to_string())
     {
@@ -461,6 +442,26 @@ fn understand(
         arrow: arrow(layer.sources.as_deref()),
         role: Role::Layer,
     }
+}
+
+/// Returns the error of a block without its braces.
+fn without_braces(layer: &parse::Layer, block: &str) -> Error {
+    let or = match block {
+        "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
+        _ => "",
+    };
+    // One generic argument of `Repeat` is its number of repetitions. Anything else there, or in
+    // parentheses, is a layer.
+    let times = match &layer.generics[..] {
+        [Generic::Other(times)] if block == "Repeat" => format!("<{}>", written(times)),
+        _ if block == "Repeat" => "<3>".to_owned(),
+        _ => String::new(),
+    };
+    let message = format!(
+        "`{block}` has layers inside: write `{block}{times} {{ .. }}`{or} (for a layer of your own, \
+         write `self::{block}`)"
+    );
+    Error::new(layer.layer_tokens.span(), message)
 }
 
 /// Returns the sources of a layer with the arrow before them, as they are written.

@@ -120,7 +120,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     /// inlines it, which the smallest networks need. It is not `inline(always)`: without
     /// optimization, all layers together would take a large part of the stack.
     #[inline]
-    pub fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+    pub(crate) fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
         config: &L::Config,
         params: &L::Params,
