@@ -1,17 +1,17 @@
 //! The items that the code emitted by `network!` refers to. They are not meant for direct use.
 
 use core::any::Any;
-use core::marker::PhantomData;
 
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::memory::sample_bytes;
 pub use crate::network::branch::{Branch, Ends};
 pub use crate::network::flow::{Backward, Gradients, Inference, Training};
 pub use crate::network::layer::Field;
+pub use crate::network::layer_at::LayerAt;
 pub use crate::network::lines::CacheLines;
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
 pub use crate::network::report::{
-    Place, report, report_named_output, report_output, report_parameters, report_shape,
+    Held, Place, report, report_named_output, report_output, report_parameters, report_shape,
     report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
@@ -40,7 +40,7 @@ pub use shapewright_macros::network as define;
 
 // The code that `network!` emits finds them before a user's types with these names.
 pub use core::convert::Infallible;
-pub use core::marker::Sized;
+pub use core::marker::{PhantomData, Sized};
 pub use core::primitive::{bool, f32, f64, str, usize};
 
 use crate::network::stand_in::no_computation;
@@ -53,14 +53,61 @@ pub const fn padding<T>(len: usize) -> usize {
     (line - len % line) % line
 }
 
-/// Returns the number of elements between the first `len` elements and a field of the type `P`. It
-/// is not 0 only if `P` is a network, which begins at a multiple of 64 bytes.
-pub const fn gap<P, T>(len: usize) -> usize {
-    let line = align_of::<P>() / size_of::<T>();
-    if line == 0 {
-        0
-    } else {
-        (line - len % line) % line
+/// The gap between a field and the elements before it. It is empty unless the field is a network,
+/// which begins at a multiple of 64 bytes.
+pub struct Gap {
+    /// The number of elements in the gap.
+    pub len: usize,
+    /// The number of elements before the field, with those of the gap.
+    pub end: usize,
+}
+
+impl Gap {
+    /// Returns the gap between the first `len` elements and a field of the type `P`.
+    pub const fn before<P, T>(len: usize) -> Self {
+        let line = align_of::<P>() / size_of::<T>();
+        let gap = match line {
+            0 => 0,
+            line => (line - len % line) % line,
+        };
+        Gap {
+            len: gap,
+            end: len + gap,
+        }
+    }
+}
+
+/// The numbers of elements that [`Parameters`] counts.
+#[derive(Clone, Copy)]
+pub struct Counts {
+    pub numbers: usize,
+    pub count: usize,
+    pub statistics: usize,
+}
+
+impl Counts {
+    pub const fn of<P: Parameters<T>, T: Element>() -> Self {
+        Counts {
+            numbers: P::NUMBERS,
+            count: P::COUNT,
+            statistics: P::STATISTICS,
+        }
+    }
+
+    pub const fn sum<const N: usize>(fields: &[Counts; N]) -> Self {
+        let mut all = Counts {
+            numbers: 0,
+            count: 0,
+            statistics: 0,
+        };
+        let mut i = 0;
+        while i < N {
+            all.numbers = sizes::sum(&[all.numbers, fields[i].numbers]);
+            all.count += fields[i].count;
+            all.statistics += fields[i].statistics;
+            i += 1;
+        }
+        all
     }
 }
 
@@ -89,23 +136,8 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
 }
 
 /// Returns the sum of sizes, which saturates instead of wrapping.
-pub const fn sum(terms: &[usize]) -> usize {
+pub const fn sum<const N: usize>(terms: &[usize; N]) -> usize {
     sizes::sum(terms)
-}
-
-/// Returns whether the parameters `P` fit into memory together with `before` others.
-pub const fn hold<P: Parameters<T>, T: Element>(before: usize) -> bool {
-    sizes::product(&[sizes::sum(&[P::NUMBERS, before]), size_of::<T>()]) <= sizes::MOST_BYTES
-}
-
-/// Returns the number of parameters of the layers up to and including one. It is `TOO_LARGE` if the
-/// layer does not fit into memory, and then for all layers after it.
-pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
-    if holds {
-        sizes::sum(&[before, numbers])
-    } else {
-        sizes::TOO_LARGE
-    }
 }
 
 /// Returns the parameters that a layer shares with another one, under the type of its own.
@@ -169,7 +201,7 @@ pub const fn report_element<L: Layer<T>, T: Element>(layer: &str) {
 }
 
 /// A layer, or [`Oversized`] if its parameters do not fit into memory.
-pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
+pub struct OrOversized<const FITS: bool, L>(PhantomData<L>);
 
 /// The stand-in for a layer whose parameters do not fit into memory: it has none.
 pub struct Oversized<L>(PhantomData<L>);
@@ -280,11 +312,11 @@ impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
 
-impl<L> Choose for Held<true, L> {
+impl<L> Choose for OrOversized<true, L> {
     type Layer = L;
 }
 
-impl<L> Choose for Held<false, L> {
+impl<L> Choose for OrOversized<false, L> {
     type Layer = Oversized<L>;
 }
 
@@ -348,7 +380,7 @@ pub mod silent {
 
     pub const fn report(_: &Inferred, _: Place<'_>, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
-    pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
+    pub const fn report_parameters(_: &str, _: &Held) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims, _: Dims, _: &Inferred) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}

@@ -109,13 +109,13 @@
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
-//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and those of the crate `image` |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and conversions from and to those of the crate `image` |
 //! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
-//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, for tensors, labels and indices |
+//! | `serde` | `Serialize` and `Deserialize` in the derives of a network, and for tensors, labels and indices |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -294,14 +294,15 @@ pub use shapewright_macros::Parameters;
 ///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
 ///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
 /// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
-///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, `use shapewright::nn::Linear as
-///   Dense`, it has sizes and no options; [`LayerNorm`](struct@nn::LayerNorm),
-///   [`RmsNorm`](struct@nn::RmsNorm) and [`Reshape`](nn::Reshape) keep their names. A layer of your own
-///   in a module that is called `nn` too is written `self::nn::Own`. The crate may have another name,
-///   and may come through another crate.
+///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, as after `use
+///   shapewright::nn::Linear as Dense`, it takes sizes but no options;
+///   [`LayerNorm`](struct@nn::LayerNorm), [`RmsNorm`](struct@nn::RmsNorm) and
+///   [`Reshape`](nn::Reshape) have no other names. A layer of your own in a module that is called
+///   `nn` too is written `self::nn::Own`. The crate may have another name, and may come through
+///   another crate.
 /// - **Several sizes.** A definition with sizes as generic parameters is a template. `struct Small =
-///   Mlp<4, 3>` is the network that it gives for these sizes, with a name of its own; functions are
-///   generic over `N:` [`Network`], or `N:` [`Trainable`] if they train:
+///   Mlp<4, 8, 3>` is the network with these sizes, under a name of its own. Functions are generic
+///   over `N:` [`Network`], or `N:` [`Trainable`] if they train:
 ///
 ///   ```
 ///   use shapewright::prelude::*;
@@ -324,9 +325,9 @@ pub use shapewright_macros::Parameters;
 ///   assert_eq!(Large::NAME, "Large");
 ///   ```
 ///
-///   Shapes are checked for each network, as the sizes decide. The attributes of a template are those
-///   of all its networks. It is a macro, and thus known in its crate and not outside; its layers are
-///   found where the network is.
+///   Shapes are checked for each network, as they depend on the sizes. The attributes of a template
+///   apply to all its networks. A template is a macro, so that it is known inside its crate only,
+///   and the names of its layers are looked up where the network is defined.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).

@@ -1,7 +1,7 @@
 //! Stand-ins for the methods of features that are off: a call is one compile error, which names the
 //! feature. No call gets past the compiler, as nothing implements the traits that they require.
 //!
-//! Types and functions have none: for a path that a feature would have, the compiler names the
+//! Types and functions need none: for a path that exists with a feature, the compiler names the
 //! feature itself.
 
 /// Declares for each feature a trait that nothing implements.
@@ -44,7 +44,7 @@ mod weight_files {
     use super::NeedsSafetensors;
     use crate::network::Network;
 
-    /// The methods for weight files.
+    /// The stand-in for the trait with the methods for weight files.
     #[doc(hidden)]
     pub trait SaveLoad: Network {
         fn save(&self, _: impl AsRef<Path>) -> Result<(), Infallible>
@@ -86,7 +86,7 @@ mod weight_files {
     impl<N: Network> SaveLoad for N {}
 }
 
-/// Weights inside the program.
+/// The stand-in for the macro that puts weights into the program.
 #[cfg(not(feature = "safetensors"))]
 #[doc(hidden)]
 #[macro_export]

@@ -26,6 +26,7 @@ pub(crate) struct OutOfRange {
 }
 
 impl OutOfRange {
+    /// Writes the sentence.
     pub(crate) fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let OutOfRange {
             article,

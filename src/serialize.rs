@@ -1,5 +1,5 @@
-//! serde's traits: for networks, a map from the names of parameter tensors to their numbers; for
-//! tensors, labels and indices, see the modules.
+//! serde's traits. Networks are a map from the names of parameter tensors to their numbers; the
+//! modules have tensors, labels and indices.
 
 mod numbers;
 mod tensor;
@@ -98,7 +98,8 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
     }
 }
 
-/// Implements serde's `Serialize` for a network.
+/// Implements serde's `Serialize` for a network. `missing` is for a build without the feature
+/// `serde`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __serialize {
@@ -114,7 +115,7 @@ macro_rules! __serialize {
     };
 }
 
-/// Implements serde's `Deserialize` for a network.
+/// Implements serde's `Deserialize` for a network. `missing` is as for `Serialize`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __deserialize {

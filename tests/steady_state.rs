@@ -16,11 +16,11 @@ use shapewright::prelude::*;
 use shapewright::{optim::OptimizerState, tensor::Element, threads};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-/// Whether the test has begun.
+/// True if the test has begun.
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether this thread belongs to the test harness, as it allocated before the test began.
+    /// True if this thread belongs to the test harness, as it allocated before the test began.
     static OF_HARNESS: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -82,18 +82,18 @@ pub(crate) const fn max(a: usize, b: usize) -> usize {
 
 /// Returns the length of a buffer with the gap behind it.
 const fn rounded(len: usize) -> usize {
-    sizes::product(&[len.div_ceil(LINE), LINE])
+    sizes::next_multiple(len, LINE)
 }
 
 /// Returns the length of memory for several buffers.
-pub(crate) const fn buffers(lens: &[usize]) -> usize {
-    let mut all = 0;
+pub(crate) const fn buffers<const N: usize>(lens: &[usize; N]) -> usize {
+    let mut rounded = *lens;
     let mut i = 0;
-    while i < lens.len() {
-        all = sizes::sum(&[all, rounded(lens[i])]);
+    while i < N {
+        rounded[i] = self::rounded(lens[i]);
         i += 1;
     }
-    all
+    sizes::sum(&rounded)
 }
 
 /// Memory from which a kernel cuts its buffers.

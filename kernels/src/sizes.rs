@@ -18,48 +18,54 @@ pub const TOO_LARGE: usize = usize::MAX - 1;
 
 /// Returns the product; [`TOO_LARGE`] if it is larger. A factor of 0 gives 0, whatever the others
 /// are.
-pub const fn product(factors: &[usize]) -> usize {
-    let mut product: usize = 1;
+pub const fn product<const N: usize>(factors: &[usize; N]) -> usize {
+    // The constants of a network call this function thousands of times. With the wide type it makes
+    // no calls itself, which take most of the time of the compiler's interpreter.
+    let mut product: u128 = 1;
     let mut zero = false;
 
     let mut i = 0;
-    while i < factors.len() {
-        product = product.saturating_mul(factors[i]);
+    while i < N {
+        product *= factors[i] as u128;
+        if product > TOO_LARGE as u128 {
+            product = TOO_LARGE as u128;
+        }
         zero = zero || factors[i] == 0;
         i += 1;
     }
 
-    if zero { 0 } else { min(product, TOO_LARGE) }
+    if zero { 0 } else { product as usize }
 }
 
 /// Returns the sum; [`TOO_LARGE`] if it is larger.
-pub const fn sum(terms: &[usize]) -> usize {
-    let mut sum: usize = 0;
+pub const fn sum<const N: usize>(terms: &[usize; N]) -> usize {
+    let mut sum: u128 = 0;
 
     let mut i = 0;
-    while i < terms.len() {
-        sum = sum.saturating_add(terms[i]);
+    while i < N {
+        sum += terms[i] as u128;
         i += 1;
     }
 
-    min(sum, TOO_LARGE)
+    if sum > TOO_LARGE as u128 {
+        TOO_LARGE
+    } else {
+        sum as usize
+    }
 }
 
 /// Returns the next multiple of `of`, which is not 0; [`TOO_LARGE`] if it is larger.
 pub const fn next_multiple(size: usize, of: usize) -> usize {
-    match size.checked_next_multiple_of(of) {
-        Some(multiple) => min(multiple, TOO_LARGE),
-        None => TOO_LARGE,
+    let rest = size % of;
+    if rest == 0 {
+        return if size > TOO_LARGE { TOO_LARGE } else { size };
     }
+    sum(&[size - rest, of])
 }
 
 /// Returns the larger of two sizes.
 pub const fn larger(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
-}
-
-const fn min(a: usize, b: usize) -> usize {
-    if a < b { a } else { b }
 }
 
 /// Returns whether positions among `numbers` elements can be counted, and added to each other.

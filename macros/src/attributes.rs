@@ -17,7 +17,7 @@ pub struct Derives {
     /// serde's traits write and read parameters by their names.
     pub serialize: Derived,
     pub deserialize: Derived,
-    /// The place where one of them is derived.
+    /// The place of the first derive of these two, if there is one.
     pub serde_at: Option<Span>,
 }
 

@@ -14,6 +14,21 @@ pub struct Builtin {
     pub arguments: usize,
     /// True if the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
+    pub output: Output,
+}
+
+/// The facts about a layer's output that hold whatever its shape rule answers. The more is known
+/// here, the less the compiler has to compute.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Output {
+    /// The input's shape. Every input fits.
+    Input,
+    /// The input's shape, also if the input does not fit.
+    InputOrMistake,
+    /// A shape with at most as many axes as the input, or with one axis after a mistake.
+    NoMoreAxes,
+    /// A shape with at most this number of axes.
+    Axes(usize),
 }
 
 /// The sizes of a layer.
@@ -84,6 +99,24 @@ const fn plain(name: &'static str) -> Builtin {
         derived: 0,
         arguments: 0,
         has_params: false,
+        output: Output::Axes(4),
+    }
+}
+
+/// A layer that computes each element on its own.
+const fn elementwise(name: &'static str, arguments: usize) -> Builtin {
+    Builtin {
+        arguments,
+        output: Output::Input,
+        ..plain(name)
+    }
+}
+
+/// A layer without sizes whose output has at most `axes` axes.
+const fn with_axes(name: &'static str, axes: usize) -> Builtin {
+    Builtin {
+        output: Output::Axes(axes),
+        ..plain(name)
     }
 }
 
@@ -119,15 +152,17 @@ const STRIDES: Choice = Choice {
     value: Value::Pair(Default::Size(0)),
 };
 
-/// A layer with one size.
+/// A layer with one size over images or sequences.
 const fn sized(
     name: &'static str,
     size: &'static [Size; 1],
     options: &'static [Choice],
+    axes: usize,
 ) -> Builtin {
     Builtin {
         sizes: Sizes::Named(size),
         options,
+        output: Output::Axes(axes),
         ..plain(name)
     }
 }
@@ -184,6 +219,7 @@ pub const BUILTINS: &[Builtin] = &[
         ]),
         options: &[switch("NoBias", false)],
         has_params: true,
+        output: Output::NoMoreAxes,
         ..plain("Linear")
     },
     Builtin {
@@ -216,6 +252,7 @@ pub const BUILTINS: &[Builtin] = &[
             },
         ]),
         has_params: true,
+        output: Output::NoMoreAxes,
         ..plain("Unembedding")
     },
     Builtin {
@@ -236,6 +273,7 @@ pub const BUILTINS: &[Builtin] = &[
         ],
         derived: 1,
         has_params: true,
+        output: Output::Axes(2),
         ..plain("Conv1d")
     },
     Builtin {
@@ -256,6 +294,7 @@ pub const BUILTINS: &[Builtin] = &[
         ],
         derived: 1,
         has_params: true,
+        output: Output::Axes(3),
         ..plain("Conv2d")
     },
     Builtin {
@@ -277,107 +316,116 @@ pub const BUILTINS: &[Builtin] = &[
         ],
         derived: 1,
         has_params: true,
+        output: Output::Axes(3),
         ..plain("ConvTranspose2d")
     },
     sized(
         "MaxPool1d",
         KERNEL,
         &[STRIDE, number("Pad", 0), number("Dilation", 1)],
+        2,
     ),
     sized(
         "MaxPool2d",
         KERNELS,
         &[STRIDES, pair("Pad", 0), pair("Dilation", 1)],
+        3,
     ),
     sized(
         "AvgPool1d",
         KERNEL,
         &[STRIDE, number("Pad", 0), switch("ExcludePad", false)],
+        2,
     ),
     sized(
         "AvgPool2d",
         KERNELS,
         &[STRIDES, pair("Pad", 0), switch("ExcludePad", false)],
+        3,
     ),
-    sized("AdaptiveMaxPool1d", OUTPUT, &[]),
-    sized("AdaptiveMaxPool2d", OUTPUTS, &[]),
-    sized("AdaptiveAvgPool1d", OUTPUT, &[]),
-    sized("AdaptiveAvgPool2d", OUTPUTS, &[]),
-    plain("GlobalAvgPool1d"),
-    plain("GlobalAvgPool2d"),
-    sized("ZeroPad2d", SIDES, &[]),
-    sized("Upsample", SCALE, &[]),
-    sized("UpsampleBilinear", SCALE, &[]),
-    plain("Flatten"),
-    plain("SelectLast"),
-    plain("Transpose"),
-    plain("IsMissing"),
+    sized("AdaptiveMaxPool1d", OUTPUT, &[], 2),
+    sized("AdaptiveMaxPool2d", OUTPUTS, &[], 3),
+    sized("AdaptiveAvgPool1d", OUTPUT, &[], 2),
+    sized("AdaptiveAvgPool2d", OUTPUTS, &[], 3),
+    with_axes("GlobalAvgPool1d", 1),
+    with_axes("GlobalAvgPool2d", 1),
+    sized("ZeroPad2d", SIDES, &[], 3),
+    sized("Upsample", SCALE, &[], 3),
+    sized("UpsampleBilinear", SCALE, &[], 3),
+    with_axes("Flatten", 1),
+    Builtin {
+        output: Output::NoMoreAxes,
+        ..plain("SelectLast")
+    },
+    Builtin {
+        output: Output::NoMoreAxes,
+        ..plain("Transpose")
+    },
+    Builtin {
+        output: Output::NoMoreAxes,
+        ..plain("IsMissing")
+    },
     Builtin {
         sizes: NUM_FEATURES,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("Standardize")
     },
     Builtin {
         sizes: Sizes::Axes,
         ..plain("Reshape")
     },
+    elementwise("Dropout", 1),
     Builtin {
         arguments: 1,
-        ..plain("Dropout")
-    },
-    Builtin {
-        arguments: 1,
+        output: Output::InputOrMistake,
         ..plain("Dropout2d")
     },
-    plain("Relu"),
-    plain("Relu6"),
-    Builtin {
-        arguments: 1,
-        ..plain("LeakyRelu")
-    },
+    elementwise("Relu", 0),
+    elementwise("Relu6", 0),
+    elementwise("LeakyRelu", 1),
     Builtin {
         sizes: Sizes::Optional(&[Size {
             name: "num_parameters",
             form: Form::Inferred,
         }]),
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("PRelu")
     },
+    elementwise("Elu", 1),
+    elementwise("Selu", 0),
+    elementwise("Celu", 1),
+    elementwise("Gelu", 0),
+    elementwise("GeluTanh", 0),
+    elementwise("Silu", 0),
+    elementwise("Mish", 0),
+    elementwise("Softplus", 2),
+    elementwise("Softsign", 0),
+    elementwise("Tanh", 0),
+    elementwise("HardTanh", 2),
+    elementwise("Sigmoid", 0),
+    elementwise("LogSigmoid", 0),
+    elementwise("HardSigmoid", 0),
+    elementwise("HardSwish", 0),
     Builtin {
-        arguments: 1,
-        ..plain("Elu")
+        output: Output::InputOrMistake,
+        ..plain("Softmax")
     },
-    plain("Selu"),
     Builtin {
-        arguments: 1,
-        ..plain("Celu")
+        output: Output::InputOrMistake,
+        ..plain("LogSoftmax")
     },
-    plain("Gelu"),
-    plain("GeluTanh"),
-    plain("Silu"),
-    plain("Mish"),
     Builtin {
-        arguments: 2,
-        ..plain("Softplus")
+        output: Output::NoMoreAxes,
+        ..plain("Glu")
     },
-    plain("Softsign"),
-    plain("Tanh"),
-    Builtin {
-        arguments: 2,
-        ..plain("HardTanh")
-    },
-    plain("Sigmoid"),
-    plain("LogSigmoid"),
-    plain("HardSigmoid"),
-    plain("HardSwish"),
-    plain("Softmax"),
-    plain("LogSoftmax"),
-    plain("Glu"),
     Builtin {
         sizes: Sizes::LastAxes,
         options: &[switch("NoBias", false), switch("NoAffine", false)],
         arguments: 1,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("LayerNorm")
     },
     Builtin {
@@ -385,6 +433,7 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("NoAffine", false)],
         arguments: 1,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("RmsNorm")
     },
     Builtin {
@@ -401,6 +450,7 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("NoAffine", false)],
         arguments: 1,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("GroupNorm")
     },
     Builtin {
@@ -408,6 +458,7 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("Affine", true)],
         arguments: 1,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("InstanceNorm2d")
     },
     Builtin {
@@ -415,6 +466,7 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("NoAffine", false)],
         arguments: 2,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("BatchNorm1d")
     },
     Builtin {
@@ -422,6 +474,7 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("NoAffine", false)],
         arguments: 2,
         has_params: true,
+        output: Output::InputOrMistake,
         ..plain("BatchNorm2d")
     },
 ];

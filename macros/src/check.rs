@@ -19,6 +19,9 @@ use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::{Extent, braced};
 use crate::wiring::{self, Inputs};
 
+/// The largest number of axes of a shape.
+pub const MAX_AXES: usize = 4;
+
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
@@ -192,7 +195,7 @@ fn outputs(
         let is_name = |layer: &parse::Layer| layer.name.as_ref() == Some(name);
         match layers.iter().rposition(is_name) {
             Some(layer) => numbers.push(inputs + layer + 1),
-            // A name that is there twice has another one.
+            // The parser gives a name that is there twice another one, and reports it.
             None if errors_before > 0 => {}
             None => {
                 let message = format!(
@@ -282,7 +285,7 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     }
 }
 
-/// Makes a shape unknown that has a size which is no whole number: it has been reported.
+/// Makes a shape unknown if one of its sizes is not a whole number, which has been reported.
 fn forget_wrong_sizes(shape: &mut parse::Sizes) {
     let is_wrong = |size: &TokenStream| {
         let mut found = Vec::new();
@@ -351,22 +354,7 @@ fn understand(
     let is_merge = !has_braces && wiring::is_merge(&layer) && layer.sources.is_some();
     let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
-        let or = match written_path.as_str() {
-            "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
-            _ => "",
-        };
-        // A number in `Repeat<..>` is how often; what else is written there or in parentheses is a
-        // layer.
-        let times = match &layer.generics[..] {
-            [Generic::Other(times)] if written_path == "Repeat" => format!("<{}>", written(times)),
-            _ if written_path == "Repeat" => "<3>".to_owned(),
-            _ => String::new(),
-        };
-        let message = format!(
-            "`{written_path}` has layers inside: write `{written_path}{times} {{ .. }}`{or} (for a \
-             layer of your own, write `self::{written_path}`)"
-        );
-        errors.push(Error::new(layer.layer_tokens.span(), message));
+        errors.push(without_braces(&layer, &written_path));
     }
 
     let mut known = layer
@@ -397,12 +385,8 @@ fn understand(
     let tied = wiring::take_tied(&mut layer, errors);
     let has_params = !is_merge && known.is_none_or(|builtin| builtin.has_params);
     let needs_field = tied.is_none() && (layer.name.is_some() || has_params);
-    let field = needs_field.then(|| {
-        layer
-            .name
-            .clone()
-            .unwrap_or_else(|| format_ident!("layer_{index}"))
-    });
+    let unnamed = || format_ident!("layer_{index}");
+    let field = needs_field.then(|| layer.name.clone().unwrap_or_else(unnamed));
     if let Some(field) = &field
         && !names.insert(field.to_string())
     {
@@ -460,7 +444,27 @@ fn understand(
     }
 }
 
-/// Returns the sources of a layer as they are written.
+/// Returns the error of a block without its braces.
+fn without_braces(layer: &parse::Layer, block: &str) -> Error {
+    let or = match block {
+        "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
+        _ => "",
+    };
+    // One generic argument of `Repeat` is its number of repetitions. Anything else there, or in
+    // parentheses, is a layer.
+    let times = match &layer.generics[..] {
+        [Generic::Other(times)] if block == "Repeat" => format!("<{}>", written(times)),
+        _ if block == "Repeat" => "<3>".to_owned(),
+        _ => String::new(),
+    };
+    let message = format!(
+        "`{block}` has layers inside: write `{block}{times} {{ .. }}`{or} (for a layer of your own, \
+         write `self::{block}`)"
+    );
+    Error::new(layer.layer_tokens.span(), message)
+}
+
+/// Returns the sources of a layer with the arrow before them, as they are written.
 fn arrow(sources: Option<&[Ident]>) -> String {
     match sources {
         None => String::new(),
@@ -571,6 +575,16 @@ impl Layer {
     /// Returns whether it makes a tuple of several outputs of a network.
     pub fn is_pack(&self) -> bool {
         self.role == Role::Output
+    }
+
+    /// Returns the facts about its output that hold whatever its shape rule answers.
+    pub fn output(&self) -> builtin::Output {
+        let builtin = if self.builtin && !self.mistaken {
+            builtin::find(&self.path.to_string())
+        } else {
+            None
+        };
+        builtin.map_or(builtin::Output::Axes(MAX_AXES), |builtin| builtin.output)
     }
 
     /// Returns the layer and what it reads, for a table.

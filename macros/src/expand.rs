@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::{Ident, parse_quote};
 
 use crate::attributes;
-use crate::check::{Network, Role, is_batch, written};
+use crate::check::{MAX_AXES, Network, Role, is_batch, written};
 use crate::hoisted::HoistedSizes;
 use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
@@ -43,6 +43,10 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         element,
         source: "the network's input is".to_owned(),
         tuple: matches!(network.input.sizes.kind, SizesKind::Tuple(_)),
+        axes: match &network.input.sizes.kind {
+            SizesKind::Axes(sizes) => sizes.len().min(MAX_AXES),
+            _ => MAX_AXES,
+        },
     };
     let steps = sequence.steps();
     let style = Style {
@@ -287,10 +291,10 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         _ => {
             let given = &last.dims_out;
             let text = &last.layer.text;
-            let inferred = &last.inferred;
+            let answer = last.answer();
             output_extent.call(
                 quote!(__sw::report_output),
-                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#inferred),
+                quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given, __DIMS0, &#answer),
             )
         }
     };
@@ -386,7 +390,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
 /// Writes the network as a layer: its shape rule and its initial parameters.
 fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
-    let initialize = sequence::initialize(steps, element);
+    let initialize = sequence::initialize(steps);
     let inputs = network.input.names.iter();
     let inputs = inputs.map(|input| input.unraw().to_string());
     quote! {

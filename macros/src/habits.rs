@@ -1,4 +1,5 @@
-//! Layers as PyTorch and Keras write them: they are read, and answered in the syntax of `network!`.
+//! Layers as PyTorch, Keras and other libraries write them: they are read, and answered in the
+//! syntax of `network!`.
 
 mod translate;
 mod words;
@@ -75,11 +76,11 @@ fn read(input: ParseStream) -> Option<Found> {
     let exact = builtin::find(&name);
     let meant = match exact.or_else(|| words::find(&name)) {
         Some(builtin) => builtin,
-        // `nn.GRU(8, 16)` is no layer of the user's own either.
+        // With the prefix, as in `nn.GRU(8, 16)`, it is no layer of the user's own either.
         None if dotted && prefix => {
             return Some(Found::answered(
-                "this library has none like it; those that there are, and how one's own are written, \
-             is in the documentation of `shapewright::nn`",
+                "this library has none like it; the documentation of `shapewright::nn` lists its layers \
+                 and says how to write one's own",
             ));
         }
         None => return None,
@@ -345,7 +346,7 @@ impl Found {
 
     /// The layer as it is written here, at a position.
     pub fn layer(&self, span: Span) -> Option<Layer> {
-        // A size that is missing is written `..`.
+        // `..` stands for a size that is missing, and is no layer to go on with.
         let text = self.text.as_ref().filter(|text| !text.contains(".."))?;
         let tokens: TokenStream = text.parse().ok()?;
         let tokens = respan(tokens, span);

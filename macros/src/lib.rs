@@ -3,9 +3,10 @@
 //!
 //! `network!` parses the definition (`parse`), checks its layers against the table of the built-in
 //! ones (`check`, `blocks`, `builtin`, `generics`, `options`), and writes the struct with its trait
-//! implementations (`expand`, `sequence`, `step`), or for generic sizes a macro (`template`). It does no shape arithmetic: that is const code
-//! in the library. It reports all mistakes that it finds at once. After a mistake it still emits
-//! the struct, so that the rest of the program causes no further errors.
+//! implementations (`expand`, `sequence`, `step`), or for generic sizes a macro (`template`). It
+//! does no shape arithmetic: that is const code in the library. It reports all mistakes that it
+//! finds at once. After a mistake it still emits the struct, so that the rest of the program causes
+//! no further errors.
 
 mod attributes;
 mod blocks;

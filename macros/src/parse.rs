@@ -97,7 +97,8 @@ pub enum Generic {
     Other(TokenStream),
 }
 
-/// Parses the path of the library in parentheses, `($crate)`; behind it stands the definition.
+/// Parses the path of the library in parentheses, `($crate)`, and returns it with the tokens of the
+/// definition behind it.
 pub fn with_library(input: ParseStream) -> Result<(TokenStream, TokenStream)> {
     let library;
     parenthesized!(library in input);
@@ -162,8 +163,8 @@ impl Parse for Definition {
 }
 
 impl Definition {
-    /// Parses `= ! "a sentence" " in parts"`, as which a template writes a network after a mistake;
-    /// without a sentence, the mistake was reported.
+    /// Parses `= ! "a sentence" " in parts"`, which a template writes in place of a definition
+    /// after a mistake. Without a sentence, the mistake has been reported already.
     fn stand_in(
         attrs: Vec<Attribute>,
         vis: Visibility,

@@ -213,7 +213,7 @@ fn branch_layer(
         output: quote!(#to),
     };
     let shapes = shapes(steps, style);
-    let initialize = initialize(steps, element);
+    let initialize = initialize(steps);
     let compute = compute(&owner, sequence, steps);
 
     quote! {
@@ -277,12 +277,7 @@ fn position_of(structure: &TokenStream, field: &Ident, element: &Ident) -> Token
 pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
     let layers = steps.iter().map(|step| {
         let Step {
-            called,
-            shape_in,
-            shape_out,
-            element,
-            layer,
-            ..
+            at, element, layer, ..
         } = step;
         let key = &layer.key;
         let text = &layer.text;
@@ -290,19 +285,15 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             .field
             .as_ref()
             .map_or(quote!(0), |field| position_of(structure, field, element));
-        let new = if layer.tied.is_some() {
-            quote!(tied_layer)
+        let field = if layer.tied.is_some() {
+            quote!(tied_field)
         } else {
-            quote!(layer)
+            quote!(field)
         };
 
         let sources = &layer.sources;
         let reading = (*sources != [step.index]).then(|| quote!(.reading(&[#(#sources),*])));
-        quote! {
-            __sw::ParamField::#new::<#called, #shape_in, #shape_out, #element>(
-                #key, #text, #first
-            ) #reading
-        }
+        quote!(#at.#field(#key, #text, #first) #reading)
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }
@@ -325,9 +316,9 @@ pub fn param_fields<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
 /// A struct of parameters as one flat slice of numbers.
 pub struct FlatStruct {
     pub code: TokenStream,
-    /// For each field that may need one, the constant with the length of the filler before it,
-    /// which ends at a multiple of 64 bytes.
-    pub gaps: Vec<Option<Ident>>,
+    /// For each field that may need one, the length of the filler before it, which ends at a
+    /// multiple of 64 bytes.
+    pub gaps: Vec<Option<TokenStream>>,
     /// The constant with the length of the filler at the end.
     pub padding: Ident,
 }
@@ -347,22 +338,27 @@ pub fn flat_struct(
         let params = &field.params;
         let gap = (field.aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
         if let Some(gap) = &gap {
-            code.extend(quote!(const #gap: usize = __sw::gap::<#params, #element>(#len);));
-            len.extend(quote!(+ #gap));
+            code.extend(quote! {
+                const #gap: __sw::Gap = __sw::Gap::before::<#params, #element>(#len);
+            });
+            len = quote!(#gap.end);
         }
         len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
-        gaps.push(gap);
+        gaps.push(gap.map(|gap| quote!(#gap.len)));
     }
 
     let padding = format_ident!("__FILLER{tag}");
     let unpadded = format_ident!("__LEN{tag}");
-    let types: Vec<_> = fields.iter().map(|field| &field.params).collect();
+    let counts = format_ident!("__COUNTS{tag}");
+    let types = fields.iter().map(|field| &field.params);
     let title = name.to_string();
     // A filler is shorter than 64 bytes, which are 16 numbers of `f32`.
     let fillers = 16 * (fields.len() + 1);
     code.extend(quote! {
         const #unpadded: usize = #len;
         const #padding: usize = __sw::padding::<#element>(#unpadded);
+        const #counts: __sw::Counts =
+            __sw::Counts::sum(&[#(__sw::Counts::of::<#types, #element>()),*]);
 
         // SAFETY: the struct is `repr(C)`, all its fields are parameters, and fillers take the
         // gaps between them and at the end, as the assertion in `LEN` checks.
@@ -372,13 +368,10 @@ pub fn flat_struct(
                 __sw::report_layout::<Self, #element>(#title, __len);
                 __len
             };
-            const NUMBERS: usize = __sw::sum(&[
-                #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
-                // At most, for the fillers.
-                #fillers,
-            ]);
-            const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
-            const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
+            // An upper bound, as the lengths of the fillers are not known yet.
+            const NUMBERS: usize = __sw::sum(&[#counts.numbers, #fillers]);
+            const COUNT: usize = #counts.count;
+            const STATISTICS: usize = #counts.statistics;
             const PARAM_TREE: __sw::ParamTree = #param_tree;
         }
     });
@@ -463,16 +456,19 @@ pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
 }
 
 /// Writes the body of `initialize`: every layer with a field, in order.
-pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
+pub fn initialize(steps: &[Step]) -> TokenStream {
     let layers = steps
         .iter()
         .filter(|step| step.layer.field.is_some())
         .map(|step| {
-            let Step {
-                own, config, layer, ..
-            } = step;
+            let Step { at, layer, .. } = step;
             let field = &layer.field;
-            quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut __params.#field, __rng);)
+            match step.arguments() {
+                None => quote!(#at.initialize(&mut __params.#field, __rng);),
+                Some(arguments) => {
+                    quote!(#at.initialize_with(#arguments &mut __params.#field, __rng);)
+                }
+            }
         });
     quote! {
         #(#layers)*
@@ -490,31 +486,24 @@ pub fn summaries(
 ) -> TokenStream {
     let rows = steps.iter().map(|step| {
         let Step {
-            called,
-            shape_in,
-            shape_out,
+            at,
             dims_out,
             element,
             block_params,
             ..
         } = step;
         let text = format!("{prefix}{}", step.layer.row());
-        // Shared parameters are counted where they belong.
-        let params = match step.layer.tied {
-            Some(_) => quote!(()),
-            None => step.params_type(),
-        };
 
         // A layer without a field has no parameters: they would begin where those of the next layer
         // do.
         let next = steps[step.index..]
             .iter()
             .find_map(|step| step.layer.field.as_ref());
-        let at = match next {
+        let first = match next {
             Some(field) => position_of(structure, field, element),
             None => position_of(structure, &format_ident!("_padding"), element),
         };
-        let at = quote!(#base + #at);
+        let first = quote!(#base + #first);
 
         let sequences = step.sequences();
         let branches = step.layer.block.iter().flat_map(|block| &block.branches);
@@ -522,25 +511,25 @@ pub fn summaries(
             .iter()
             .zip(branches)
             .map(|(sequence, branch)| match &branch.field {
-                None => summaries(&sequence.steps(), &quote!(#block_params), &at, ""),
+                None => summaries(&sequence.steps(), &quote!(#block_params), &first, ""),
                 Some((field, key)) => {
                     let own = format_ident!("__Params{}", sequence.tag);
                     let within = position_of(&quote!(#block_params), field, element);
-                    let base = quote!(#at + #within);
+                    let base = quote!(#first + #within);
                     summaries(&sequence.steps(), &quote!(#own), &base, &format!("{key}."))
                 }
             });
 
-        quote! {
-            __sw::LayerSummary {
-                layer: #text,
-                takes_indices: <#called as __sw::ShapeRule<#shape_in>>::TAKES_INDICES,
-                output: #dims_out,
-                params: <#params as __sw::Parameters<#element>>::COUNT,
-                params_at: #at,
-                macs: <#called as __sw::Infer<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
-                inner: &[#(#inner)*],
-            },
+        // Shared parameters are counted where they belong.
+        let summary = match step.layer.tied {
+            Some(_) => quote!(tied_summary),
+            None => quote!(summary),
+        };
+        let summary = quote!(#at.#summary(#text, #dims_out, #first));
+        if step.layer.block.is_some() {
+            quote!(__sw::LayerSummary { inner: &[#(#inner)*], ..#summary },)
+        } else {
+            quote!(#summary,)
         }
     });
     quote!(#(#rows)*)
@@ -548,8 +537,8 @@ pub fn summaries(
 
 /// The calls of the layers of a list, in the order in which they run.
 struct Calls {
-    inference: TokenStream,
-    training: TokenStream,
+    /// Forward, in inference and in training.
+    forward: TokenStream,
     backward: TokenStream,
     gradients: TokenStream,
 }
@@ -557,29 +546,12 @@ struct Calls {
 impl Calls {
     fn new(steps: &[Step]) -> Self {
         let call = |step: &Step, extra: TokenStream| {
-            let Step {
-                called,
-                shape_in,
-                shape_out,
-                index,
-                config,
-                ..
-            } = step;
+            let at = &step.at;
             let params = step.params(&quote!(__params), &quote!(&));
-            quote!(__run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
-        };
-        // Inference has the index as a constant argument, so that each call is inlined.
-        let inference_call = |step: &Step| {
-            let Step {
-                called,
-                shape_in,
-                shape_out,
-                index,
-                config,
-                ..
-            } = step;
-            let params = step.params(&quote!(__params), &quote!(&));
-            quote!(__run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
+            match step.arguments() {
+                None => quote!(__run.call(#at, #params, #extra);),
+                Some(arguments) => quote!(__run.call_with(#at, #arguments #params, #extra);),
+            }
         };
 
         let gradient_call = |step: &Step| {
@@ -594,8 +566,7 @@ impl Calls {
             .iter()
             .filter(|step| step.layer.field.is_some() || step.tied.is_some());
         Calls {
-            inference: steps.iter().map(inference_call).collect(),
-            training: steps.iter().map(|step| call(step, quote!())).collect(),
+            forward: steps.iter().map(|step| call(step, quote!())).collect(),
             backward: steps
                 .iter()
                 .rev()
@@ -621,8 +592,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     let conditions = steps.iter().flat_map(Step::train_conditions);
 
     let Calls {
-        inference,
-        training,
+        forward,
         backward,
         gradients,
     } = Calls::new(steps);
@@ -644,7 +614,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             fn forward(__call: __sw::Forward<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
                 __sw::Inference::run(&#plan, __call, |__run| {
-                    #inference
+                    #forward
                 });
                 let _ = __params;
             }
@@ -661,7 +631,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             fn forward_train(__call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
                 __sw::Training::run(&#plan, __call, |__run| {
-                    #training
+                    #forward
                 });
                 let _ = __params;
             }

@@ -1,13 +1,18 @@
-//! One layer in the expansion: its constants and types, and the check of its shapes.
+//! One layer in the expansion: the names of its constants and types, and what the code of a list says
+//! of it.
 
-use proc_macro2::{Span, TokenStream};
+mod known;
+mod reports;
+mod shapes;
+
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, LitStr};
+use syn::Ident;
 
-use crate::blocks::{Block, BlockKind, block_type};
+use crate::blocks::block_type;
+use crate::builtin::Output;
 use crate::check::{Argument, Layer};
 use crate::hoisted::HoistedSizes;
-use crate::spans::{Extent, ours};
 
 /// A list of layers: a network's, or one inside a block.
 pub struct Sequence<'a> {
@@ -19,13 +24,16 @@ pub struct Sequence<'a> {
     pub source: String,
     /// True if its input may be a tuple.
     pub tuple: bool,
+    /// The largest number of axes of its input.
+    pub axes: usize,
 }
 
 impl Sequence<'_> {
     pub fn steps(&self) -> Vec<Step<'_>> {
-        let tuples = tuple_inputs(self);
+        let tuples = known::tuple_inputs(self);
+        let axes = known::axes(self.layers, self.axes);
         (0..self.layers.len())
-            .map(|index| Step::new(self, index, &tuples))
+            .map(|index| Step::new(self, index, &tuples, &axes))
             .collect()
     }
 
@@ -52,10 +60,15 @@ pub struct Step<'a> {
     pub inferred: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
-    /// The number of parameters up to and including this layer.
-    total: Ident,
-    /// The number of parameters before it, if a layer before it may have any.
-    total_before: Option<Ident>,
+    /// The facts about its output that hold whatever its shape rule answers.
+    output: Output,
+    /// The largest number of axes of its input and of its output.
+    axes_in: usize,
+    axes: usize,
+    /// The constant with the numbers of its parameters, and of those up to and including it.
+    held: Ident,
+    /// The same constant of the last layer with parameters before it, if there is one.
+    held_before: Option<Ident>,
     pub shape_in: Ident,
     /// The shapes of several outputs that the layer reads.
     source_shapes: Vec<Ident>,
@@ -64,7 +77,9 @@ pub struct Step<'a> {
     pub own: Ident,
     /// The type that is called: the layer's own, or its stand-in after a mistake.
     pub called: Ident,
-    pub config: Ident,
+    /// The constant that the calls of the layer take, and that with its arguments.
+    pub at: Ident,
+    arguments: Ident,
     /// The type of a block's parameters.
     pub block_params: Ident,
     /// The types of a block's branches.
@@ -77,96 +92,8 @@ pub struct Step<'a> {
     way: Vec<(&'a str, usize)>,
 }
 
-/// The largest number of layers in the way of shapes that an error shows.
-const WAY: usize = 4;
-
-/// Returns the outputs on the way to a layer: of the list's input and of the layers before it, if
-/// each reads the one before it.
-fn way_to(layers: &[Layer], index: usize) -> Vec<(&str, usize)> {
-    let first = index.saturating_sub(WAY);
-    let is_chain = |index: &usize| layers[*index].sources == [*index];
-    if !(first..=index).all(|index| is_chain(&index)) {
-        return Vec::new();
-    }
-    let before = (first..index).map(|index| (layers[index].brief.as_str(), index + 1));
-    core::iter::once(("", first)).chain(before).collect()
-}
-
-/// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
-struct Probes {
-    /// True if it is a `ShapeRule`.
-    fits: TokenStream,
-    /// True if it is a `Layer`.
-    layer: TokenStream,
-    /// True if it is a `Layer` with parameters.
-    holds: TokenStream,
-    /// True if it is `Infer`.
-    computes: TokenStream,
-    /// True if it is `NamesOutput`.
-    names_output: TokenStream,
-}
-
-/// Returns for each layer whether its input may be a tuple.
-fn tuple_inputs(sequence: &Sequence) -> Vec<bool> {
-    let outputs = tuple_outputs(sequence.layers, sequence.tuple);
-    let layers = sequence.layers.iter();
-    layers.map(|layer| reads_tuple(layer, &outputs)).collect()
-}
-
-/// Returns for the input and each output of a list, by number, whether it may be a tuple; `given` is
-/// that of the input.
-fn tuple_outputs(layers: &[Layer], given: bool) -> Vec<bool> {
-    let mut outputs = vec![given];
-    for layer in layers {
-        outputs.push(may_give_tuple(layer, reads_tuple(layer, &outputs)));
-    }
-    outputs
-}
-
-/// Returns whether a layer may read a tuple; `outputs` are the outputs before it.
-fn reads_tuple(layer: &Layer, outputs: &[bool]) -> bool {
-    match layer.sources[..] {
-        [source] => outputs.get(source).copied().unwrap_or_default(),
-        _ => false,
-    }
-}
-
-/// Returns whether the output of a layer may be a tuple; `given` says whether its input may be one.
-///
-/// `Split` makes tuples, and most layers pass them on. A nested network and a layer of the user's
-/// own may make one.
-fn may_give_tuple(layer: &Layer, given: bool) -> bool {
-    match &layer.block {
-        Some(Block {
-            kind: BlockKind::Split,
-            ..
-        }) => true,
-        Some(Block {
-            kind: BlockKind::Concat,
-            ..
-        }) => false,
-        Some(block) => block.branches.iter().any(|branch| {
-            let outputs = tuple_outputs(&branch.layers, given);
-            outputs.last().copied().unwrap_or(given)
-        }),
-        None => given || !layer.builtin || layer.is_pack(),
-    }
-}
-
-/// Returns whether a layer may have no backward pass: it is one of the user's own, or a block with
-/// one.
-fn may_lack_backward(layer: &Layer) -> bool {
-    match &layer.block {
-        Some(block) => block
-            .branches
-            .iter()
-            .any(|branch| branch.layers.iter().any(may_lack_backward)),
-        None => !layer.builtin,
-    }
-}
-
 impl<'a> Step<'a> {
-    fn new(sequence: &'a Sequence, index: usize, tuples: &[bool]) -> Self {
+    fn new(sequence: &'a Sequence, index: usize, tuples: &[bool], axes: &[usize]) -> Self {
         let layer = &sequence.layers[index];
         let source = match layer.sources[..] {
             [0] => sequence.source.clone(),
@@ -191,7 +118,7 @@ impl<'a> Step<'a> {
         };
         let after = format!("{}{}", sequence.tag, index + 1);
 
-        let total_before = sequence.layers[..index]
+        let held_before = sequence.layers[..index]
             .iter()
             .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
@@ -211,7 +138,7 @@ impl<'a> Step<'a> {
             Some((base, output("__Layer", base)))
         });
 
-        Step {
+        let mut step = Step {
             layer,
             index,
             tied,
@@ -222,23 +149,30 @@ impl<'a> Step<'a> {
             inferred: format_ident!("__INFERRED{tag}"),
             dims_in,
             dims_out: format_ident!("__DIMS{after}"),
-            total: format_ident!("__TOTAL{tag}"),
-            total_before: total_before
-                .map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
+            output: layer.output(),
+            axes_in: known::axes_read(layer, axes),
+            axes: axes[index + 1],
+            held: format_ident!("__HELD{tag}"),
+            held_before: held_before.map(|before| format_ident!("__HELD{}{before}", sequence.tag)),
             shape_in,
             source_shapes,
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
-            config: format_ident!("ARGUMENTS_{tag}"),
+            at: format_ident!("__LAYER{tag}"),
+            arguments: format_ident!("ARGUMENTS_{tag}"),
             block_params: format_ident!("__Params{tag}"),
             branches: (0..branches)
                 .map(|branch| format_ident!("__Branch{tag}_{branch}"))
                 .collect(),
             sizes: HoistedSizes::of(layer, &tag),
-            way: way_to(sequence.layers, index),
+            way: known::way_to(sequence.layers, index),
             tag,
+        };
+        if step.always_fits() {
+            step.called = step.own.clone();
         }
+        step
     }
 
     /// The lists of a block's branches.
@@ -256,6 +190,7 @@ impl<'a> Step<'a> {
                 element: self.element,
                 source: self.source.clone(),
                 tuple: self.tuples_from.is_some(),
+                axes: self.axes_in,
             })
             .collect()
     }
@@ -289,340 +224,10 @@ impl<'a> Step<'a> {
         quote_spanned!(span=> #module #path<#(#generics),*>)
     }
 
-    /// Writes the layer's output shape, its type without `_`, and the checks of both.
-    pub fn shapes(&self) -> TokenStream {
-        let Step {
-            tag,
-            element,
-            source,
-            inferred,
-            dims_in,
-            dims_out,
-            shape_in,
-            own,
-            called,
-            config,
-            ..
-        } = self;
-        let first = ours(self.layer.extent.first);
-        let asked = format_ident!("__Asked{tag}");
-
-        let mut asked_type = self.type_with(|_| quote!({ __sw::INFER }));
-        let mut own_type = self.type_with(|position| quote!({ #inferred.inferred(#position) }));
-        let mut sizes = self.output_sizes();
-        let mut computes = quote!(true);
-        let mut report_traits = quote!();
-        if self.layer.mistaken {
-            asked_type = quote!(__sw::Mistaken);
-            computes = quote!(false);
-        } else if !self.layer.builtin {
-            let probes = self.probes(&asked_type, &own_type);
-            sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
-            report_traits = self.report_traits(&probes);
-
-            // A type that lacks one of the traits is replaced: what it lacks is reported once.
-            let Probes { fits, holds, .. } = probes;
-            asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
-            own_type = quote!(<__sw::Known<{ #holds }, #own_type> as __sw::Choose>::Layer);
-            computes = probes.computes;
-        }
-        if let Some(Block {
-            kind: BlockKind::Split | BlockKind::Residual | BlockKind::Repeat(_),
-            ..
-        }) = self.layer.block
-        {
-            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
-        }
-
-        if self.layer.is_pack() {
-            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
-        }
-
-        let own_type = self.held(own_type);
-        let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
-
-        let text = LitStr::new(&self.layer.text, Span::call_site());
-        let brief = &self.layer.brief;
-        let way = self.way();
-        let place = quote! {
-            __sw::Place { layer: #text, brief: #brief, source: #source, way: &[#way] }
-        };
-        let report = self
-            .layer
-            .extent
-            .call(quote!(__sw::report), quote!(&#inferred, #place, #dims_in));
-        let config_value = match &self.layer.config {
-            Some(value) => value.clone(),
-            None => {
-                quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT)
-            }
-        };
-
-        let report = if self.layer.quiet { quote!(()) } else { report };
-        let report_tied = self.report_tied();
-        let sizes = self.sizes.constants();
-        let inside = self.dims_inside();
-        let inputs = (!self.source_shapes.is_empty()).then(|| {
-            let shapes = &self.source_shapes;
-            quote! {
-                type #shape_in = __sw::Inputs<(#(#shapes,)*)>;
-                const #dims_in: __sw::Dims = <#shape_in as __sw::LayerInput>::DIMS;
-            }
-        });
-
-        quote_spanned! {first=>
-            #inputs
-            #sizes
-            type #asked = #asked_type;
-            const #inferred: __sw::Inferred = {
-                #inside
-                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory()
-            };
-            const _: () = #report;
-            const #dims_out: __sw::Dims = #inferred.output();
-            #shape
-            #own_type
-            #report_tied
-            #report_traits
-            type #called =
-                <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
-            const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
-        }
-    }
-
-    /// Writes the shapes on the way to the layer, which an error shows: what the list is given, and
-    /// what the last few layers give. Layers without sizes take any number of features.
-    fn way(&self) -> Option<TokenStream> {
-        if self.layer.generics.is_empty() || self.way.is_empty() {
-            return None;
-        }
-        let shapes = self.way.iter().map(|(name, output)| {
-            let dims = format_ident!("__DIMS{}{output}", self.list);
-            quote!((#name, #dims))
-        });
-        Some(quote!(#(#shapes),*))
-    }
-
-    /// Writes the use of the shapes inside a block. If the compiler has refused something there, it
-    /// takes the block's own shape for refused as well; otherwise it would report that its traits
-    /// are missing.
-    fn dims_inside(&self) -> Option<TokenStream> {
-        self.layer.block.as_ref()?;
-        let sequences = self.sequences();
-        let dims = sequences
-            .iter()
-            .map(|list| format_ident!("__DIMS{}{}", list.tag, list.layers.len()));
-        Some(quote!(let _ = (#(#dims,)*);))
-    }
-
-    /// Writes the type that the output's shape is made from: its sizes, or for a tuple the earlier
-    /// output that has the same shape.
-    fn output_sizes(&self) -> TokenStream {
-        let Step {
-            index, dims_out, ..
-        } = self;
-        let sizes = quote! {
-            __sw::Sizes<
-                { #dims_out.rank_or_marker() },
-                { #dims_out.size(0) },
-                { #dims_out.size(1) },
-                { #dims_out.size(2) },
-                { #dims_out.size(3) },
-            >
-        };
-        let Some(start) = self.tuples_from else {
-            return sizes;
-        };
-
-        // Types can't be built from the sizes of a tuple: where a tuple is passed on, its shape is
-        // that of an earlier output. The condition asks for the dimensions first: asking for the
-        // origin first would nest twice as many constants, of which the compiler allows 128.
-        let shapes = self.list_shapes(start);
-        let origin = self.origin();
-        let kept = quote!(#dims_out.is_tuple() && #origin <= #index);
-        quote! {
-            __sw::OutputShape<{ #kept }, __sw::ShapeAt<#shapes, #origin>, #sizes>
-        }
-    }
-
-    /// Writes the type of the output that `layer` names itself under a condition, or else `sizes`.
-    fn output_of(
-        &self,
-        condition: &TokenStream,
-        layer: &TokenStream,
-        sizes: &TokenStream,
-    ) -> TokenStream {
-        let inferred = &self.inferred;
-        quote!(__sw::OutputShape<{ #condition && #inferred.is_fine() }, #layer, #sizes>)
-    }
-
-    /// Writes the questions about a type that may lack some of the traits of layers.
-    fn probes(&self, asked_type: &TokenStream, own_type: &TokenStream) -> Probes {
-        let Step {
-            element,
-            shape_in,
-            shape_out,
-            own,
-            ..
-        } = self;
-        let asked = quote!(__sw::Probe<#asked_type, #shape_in, #shape_in, #element>);
-        Probes {
-            fits: quote!(<#asked>::FITS),
-            layer: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER),
-            holds: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::HOLDS),
-            computes: quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES),
-            names_output: quote!(<#asked>::NAMES_OUTPUT),
-        }
-    }
-
-    /// Writes the check that a layer of the user's own has all traits, and that its output is the
-    /// one that it names.
-    fn report_traits(&self, probes: &Probes) -> TokenStream {
-        let Step {
-            element,
-            inferred,
-            dims_in,
-            dims_out,
-            shape_out,
-            ..
-        } = self;
-        let Probes {
-            fits,
-            layer,
-            computes,
-            ..
-        } = probes;
-        let text = &self.layer.text;
-        let element = element.to_string();
-        let sources = self.layer.sources.len();
-
-        let shaped =
-            quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
-        let report = self.layer.extent.call(
-            quote!(__sw::report_traits),
-            // Without the shape that it is given, and its own, which `report_shape` reports, it is
-            // unknown what the layer would have to compute.
-            quote!(
-                #text, #element, #sources, #fits, #layer,
-                #computes || __sw::has_unknown(#dims_in) || !(#inferred.is_fine() && #shaped)
-            ),
-        );
-        let report_shape = self.layer.extent.call(
-            quote!(__sw::report_shape),
-            quote!(#text, #dims_in, #dims_out, <#shape_out as __sw::Shape>::DIMS),
-        );
-        quote! {
-            const _: () = {
-                #report;
-                if #fits && #inferred.is_fine() {
-                    #report_shape;
-                }
-            };
-        }
-    }
-
-    /// The name of the type that carries the shapes of a list, beginning with layer `start`.
-    fn list_shapes(&self, start: usize) -> Ident {
-        format_ident!("__Shapes{}{start}", self.list)
-    }
-
-    /// The name of the constant with the number of the output that has the same shape first.
-    fn origin(&self) -> Ident {
-        format_ident!("__ORIGIN{}", self.tag)
-    }
-
-    /// Writes the output's shape with its name.
-    ///
-    /// A shape that is written in terms of the one before would make a chain through all layers,
-    /// which the compiler follows wherever one of them is used: half a minute for 80 layers. So the
-    /// shapes that may be tuples are numbered, and a tuple names the first one that is the same by
-    /// its number.
-    fn output_shape(&self, shape: &TokenStream) -> TokenStream {
-        let Step {
-            list,
-            index,
-            dims_in,
-            dims_out,
-            shape_in,
-            shape_out,
-            ..
-        } = self;
-        let Some(start) = self.tuples_from else {
-            return quote!(type #shape_out = #shape;);
-        };
-        let shapes = self.list_shapes(start);
-        let origin = self.origin();
-
-        let number = index + 1;
-        let (begin, origin_before) = if start == *index {
-            let begin = quote! {
-                struct #shapes;
-                impl __sw::ListShapes<#index> for #shapes {
-                    type Shape = #shape_in;
-                }
-            };
-            (begin, quote!(#index))
-        } else {
-            let before = format_ident!("__ORIGIN{list}{}", index - 1);
-            (TokenStream::new(), quote!(#before))
-        };
-
-        quote! {
-            #begin
-            const #origin: usize = __sw::origin(#number, &#dims_out, #origin_before, &#dims_in);
-            impl __sw::ListShapes<#number> for #shapes {
-                type Shape = #shape;
-            }
-            type #shape_out = <#shapes as __sw::ListShapes<#number>>::Shape;
-        }
-    }
-
-    /// Writes the layer's type, or a stand-in if memory can't hold its parameters, which is
-    /// reported.
-    fn held(&self, layer: TokenStream) -> TokenStream {
-        let Step {
-            tag,
-            own,
-            element,
-            inferred,
-            total,
-            ..
-        } = self;
-        if self.layer.field.is_none() {
-            return quote!(type #own = #layer;);
-        }
-
-        let written = format_ident!("__Written{tag}");
-        let holds = format_ident!("__HOLDS{tag}");
-        let text = &self.layer.text;
-        let params = quote!(<#written as __sw::Layer<#element>>::Params);
-        let numbers = quote!(<#params as __sw::Parameters<#element>>::NUMBERS);
-        let before = match &self.total_before {
-            Some(total) => quote!(#total),
-            None => quote!(0),
-        };
-
-        let report = self.layer.extent.call(
-            quote!(__sw::report_parameters),
-            quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
-        );
-
-        let report_element = self.layer.path.to_string().ends_with("Embedding").then(|| {
-            self.layer.extent.call(
-                quote!(__sw::report_element::<#written, #element>),
-                quote!(#text),
-            )
-        });
-        quote! {
-            type #written = #layer;
-            const #holds: bool = __sw::hold::<#params, #element>(#before);
-            const #total: usize = __sw::total(#before, #numbers, #holds);
-            const _: () = if #inferred.is_fine() {
-                #report;
-                #report_element
-            };
-            type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
-        }
+    /// Writes the layer's arguments in a call, if it has any.
+    pub fn arguments(&self) -> Option<TokenStream> {
+        let arguments = &self.arguments;
+        self.layer.config.as_ref().map(|_| quote!(&#arguments,))
     }
 
     /// Writes the properties of the layer that the plan depends on.
@@ -632,12 +237,13 @@ impl<'a> Step<'a> {
             shape_in,
             shape_out,
             element,
+            at,
             ..
         } = self;
-        let stage = if may_lack_backward(self.layer) {
+        let stage = if known::may_lack_backward(self.layer) {
             quote!(<__sw::Stages<#called, #shape_in, #shape_out, #element>>::STAGE)
         } else {
-            quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+            quote!(#at.stage())
         };
         let sources = &self.layer.sources;
         if *sources == [self.index] {
@@ -650,8 +256,8 @@ impl<'a> Step<'a> {
     /// Writes the conditions under which the list can be trained: for each layer that may have no
     /// backward pass, here or inside a block. Thus the compiler names that layer, and not the block.
     ///
-    /// The lifetime means nothing: without it the compiler would refuse a condition that does not
-    /// hold where it is written, and not where the network is trained.
+    /// The lifetime `'__train` has no meaning of its own: without it, the compiler would refuse a
+    /// condition that does not hold at the definition, and not where the network is trained.
     pub fn train_conditions(&self) -> Vec<TokenStream> {
         if self.layer.block.is_some() {
             let lists = self.sequences();
@@ -688,33 +294,6 @@ impl<'a> Step<'a> {
             (None, Some(field)) => quote!(__sw::tied_mut(&mut __gradient.#field)),
             _ => self.params(&quote!(__gradient), &quote!(&mut)),
         }
-    }
-
-    /// Writes the check that a layer shares the parameters of a layer with the same ones.
-    fn report_tied(&self) -> Option<TokenStream> {
-        let Step { own, element, .. } = self;
-        let (_, base) = self.tied.as_ref()?;
-        let name = self.layer.tied.as_ref()?;
-        let text = &self.layer.text;
-        let base_name = name.to_string();
-
-        let is_same = quote! {
-            <__sw::Same<
-                <#own as __sw::Layer<#element>>::Params,
-                <#base as __sw::Layer<#element>>::Params,
-            >>::IS_SAME
-        };
-
-        let report = Extent::of(name).call(
-            quote!(__sw::report_tied),
-            quote!(#text, #base_name, #is_same),
-        );
-        Some(quote! {
-            const _: () = {
-                use __sw::Different as _;
-                #report
-            };
-        })
     }
 
     /// Writes a reference to the layer's parameters in a value of the type that holds them.

@@ -1,10 +1,11 @@
 //! Networks of several sizes: `struct Mlp<const IN: usize>: [IN] -> [3] { .. }` is a template, and
-//! `struct Small = Mlp<4>;` is the network that it gives for these sizes.
+//! `struct Small = Mlp<4>;` is a network by that template.
 //!
-//! A template becomes a macro of the same name, which writes the definition with the sizes in their
-//! places: constants of generic types can't be computed in types. A type of that name takes the calls
-//! that mean a network, with a sentence. The mistakes that need no sizes
-//! are reported at the template, those in shapes at its layers, once for each network.
+//! A template becomes a macro of the same name, which writes the definition with numbers in place
+//! of the sizes. It can't become a generic type, as types can't contain what is computed from
+//! constants of generic types. A type of the same name answers the calls that mean a network with a
+//! sentence. Mistakes that need no sizes are reported at the template; those in shapes are reported
+//! at its layers, once for each network.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -93,7 +94,7 @@ impl Template {
             body,
         } = self;
 
-        // In the span of this macro, no lint calls what is emitted unused.
+        // Tokens with the span of this macro are never reported as unused.
         let span = ours(name.span());
         let definition = if errors.is_empty() {
             let body = with_variables(body, &sizes);
@@ -136,11 +137,18 @@ impl Template {
 
             impl<#(const #sizes: #emitted::usize),*> #ours<#(#sizes),*> {
                 #[doc(hidden)]
-                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self where Self: #emitted::NamedNetwork {
+                pub fn init<R: ?#emitted::Sized>(_: &mut R) -> Self
+                where
+                    Self: #emitted::NamedNetwork,
+                {
                     <Self as #emitted::NamedNetwork>::off()
                 }
+
                 #[doc(hidden)]
-                pub fn zeros() -> Self where Self: #emitted::NamedNetwork {
+                pub fn zeros() -> Self
+                where
+                    Self: #emitted::NamedNetwork,
+                {
                     <Self as #emitted::NamedNetwork>::off()
                 }
             }
@@ -231,7 +239,10 @@ impl Instance {
 
         input.parse::<Option<Token![;]>>()?;
         let error = (!input.is_empty()).then(|| {
-            input.error("expected nothing behind the sizes: each network has a `network! { .. }` of its own")
+            input.error(
+                "expected nothing behind the sizes: each network has a `network! { .. }` of its \
+                 own",
+            )
         });
         input.parse::<TokenStream>()?;
         Ok(Instance {

@@ -164,7 +164,7 @@ impl Scope<'_> {
         found.into_iter().collect()
     }
 
-    /// Reports inputs and outputs that nobody reads.
+    /// Reports inputs and outputs that no layer reads.
     fn check_readers(
         &self,
         layers: &[Layer],

@@ -156,7 +156,8 @@ impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Elemen
 /// torchvision's `CenterCrop`.
 ///
 /// Of an odd number of rows or columns to cut off, one more is cut off at the bottom or on the
-/// right. A part larger than the image is a compile error, in `cargo build`.
+/// right. A part larger than the image is a compile error in `cargo build`; `cargo check` does not
+/// report it.
 ///
 /// ```
 /// use shapewright::Tensor3;

@@ -13,8 +13,8 @@
 //! # Ok::<(), shapewright::data::ReadErrors>(())
 //! ```
 //!
-//! Pictures that a program holds already, as those of the crate `image` 0.25, are converted with the
-//! same numbers as [`Images`], and back:
+//! Pictures that a program already has, such as those of the crate `image` 0.25, become tensors
+//! with the numbers that [`Images`] would read, and tensors become pictures:
 //!
 //! ```
 //! use image::{DynamicImage, GrayImage, RgbImage};

@@ -5,7 +5,7 @@ use crate::tensor::Scalar;
 /// A number that a pixel of an image becomes: 0 to 1 as `f32` or `f64`, or the byte itself as `u8`.
 #[diagnostic::on_unimplemented(
     message = "a pixel can't be read as `{Self}`",
-    label = "no number type of pixels",
+    label = "not a number type of pixels",
     note = "pixels are 0 to 1 as `f32` or `f64`, or the bytes themselves as `u8`"
 )]
 pub trait Pixel: Scalar {

@@ -33,8 +33,8 @@ impl<T> Queue<T> {
     /// Returns both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item
     /// is handed over on request.
     pub(super) fn ends(ahead: usize) -> [End<T>; 2] {
-        /// The number of items for which there is room at the beginning; more of it is allocated
-        /// when they come.
+        /// The largest number of items for which there is room at the beginning. More room is
+        /// allocated when more items come.
         const MOST: usize = 64;
         let items = VecDeque::with_capacity(ahead.clamp(1, MOST));
         let state = Mutex::new(State {

@@ -117,8 +117,8 @@ pub trait Classes: Shape {
     note = "the last axis of the outputs has one score for each class"
 )]
 pub trait ClassScores<const N: usize>: Classes<Label = Label<N>> {
-    /// `L`. The bounds of labels are written with it: the compiler looks at them only if the number
-    /// of classes is right.
+    /// The type `L` itself. Bounds on labels name it in this form, so that the compiler looks at
+    /// them only if the number of classes is right.
     type Then<L: Copy>: Copy;
 }
 

@@ -262,7 +262,7 @@ impl Reduction {
 }
 
 /// Declares a loss: the struct of its options, the constant with their defaults, and a method that
-/// sets each option. The compiler suggests it for PyTorch's name, which is its alias.
+/// sets each option. PyTorch's name is an alias, for which the compiler suggests the constant.
 macro_rules! loss {
     (
         $(#[$doc:meta])*
@@ -381,8 +381,8 @@ fn elementwise<S: Shape, T: Element>(
 /// loss is multiplied by `scale` and written to `gradients`.
 ///
 /// The loop is plain and the same in every tier: its losses are rarer than those with a kernel, or
-/// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits,
-/// however long it is.
+/// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits, however long it
+/// is.
 fn sum_elements<T: Element>(
     outputs: &[T],
     targets: &[T],

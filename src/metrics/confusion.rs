@@ -114,7 +114,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.add_batch(outputs, labels);
     }
 
-    /// Counts a batch.
+    /// Counts a batch as [`update`](Self::update) does, for callers with these simpler bounds.
     pub(super) fn add_batch<Out, M, T>(
         &mut self,
         outputs: &[Tensor<Out, T>],

@@ -119,8 +119,9 @@ fn run<N: Network>(
             targets take the inputs first"
 )]
 pub trait InputOf<Expected, N> {
-    /// `T`. Bounds on targets are written with it where a function takes inputs and targets: the
-    /// compiler looks at them only if the inputs fit, so that it reports two swapped arguments once.
+    /// The type `T` itself. Functions that take inputs and targets name it in this form in their
+    /// bounds on targets: the compiler looks at these only if the inputs fit, so that it reports
+    /// two swapped arguments once.
     #[doc(hidden)]
     type Then<T>;
 

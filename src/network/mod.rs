@@ -10,6 +10,7 @@ mod infer;
 mod inference;
 mod inference_workspace;
 pub(crate) mod layer;
+pub(crate) mod layer_at;
 mod layer_input;
 mod layer_outputs;
 pub(crate) mod lines;

@@ -42,7 +42,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Returns whether the shapes are the same in another order.
+/// Returns whether both lists have the same shapes, in any order.
 const fn is_reordered(wanted: &[Dims], given: &[Dims]) -> bool {
     let mut i = 0;
     while i < wanted.len() {
@@ -67,7 +67,7 @@ const fn count(all: &[Dims], dims: &Dims) -> usize {
     count
 }
 
-/// Returns the way out where a network is given as many shapes as it has inputs, but others.
+/// Returns the way out for a network that is given as many shapes as it has inputs, but other ones.
 const fn way_out(wanted: Wanted<'_>, given: &[Dims]) -> Sentence {
     let inputs = wanted.dims.parts();
     if is_reordered(inputs, given) {
@@ -85,8 +85,8 @@ const fn way_out(wanted: Wanted<'_>, given: &[Dims]) -> Sentence {
 }
 
 impl Inferred {
-    /// The answer of a network that takes `wanted` and gives `output`. If it has several inputs,
-    /// `names` are their names, and they are a tuple or as many `sources`.
+    /// Returns the answer of a network that takes `wanted` and gives `output`. If it has several
+    /// inputs, `names` are their names, and it reads a tuple of them or as many `sources`.
     #[doc(hidden)]
     pub const fn of_network(
         names: &[&str],

@@ -1,10 +1,12 @@
 //! The checks that the code of `network!` makes at the user's tokens: each stops the compilation with a
 //! sentence.
 
+use super::layer::Layer;
 use super::sentence::Sentence;
 use super::shape_rule::{Inferred, Mistake, ZERO, has_zero, is_within_memory, too_large};
+use crate::params::Parameters;
 use crate::sizes::{self, MOST_BYTES, TOO_LARGE};
-use crate::tensor::Dims;
+use crate::tensor::{Dims, Element};
 
 /// A layer and its position in a network's definition, as the user wrote it.
 #[doc(hidden)]
@@ -191,17 +193,48 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
     }
 }
 
-/// Stops the compilation if a layer's parameters, together with the `before` parameters of the
-/// layers before it, exceed the memory.
+/// The number of parameters of a layer, and of the layers before it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Held {
+    parameters: usize,
+    before: usize,
+    /// The number of parameters up to and including this layer. It is [`TOO_LARGE`] if memory can't
+    /// hold them, and then for all layers after it.
+    pub all: usize,
+    /// True if memory can hold all of these.
+    pub fits: bool,
+}
+
+impl Held {
+    /// Counts the parameters of `L` behind `before` others.
+    pub const fn new<L: Layer<T>, T: Element>(before: usize) -> Self {
+        let parameters = <L::Params as Parameters<T>>::NUMBERS;
+        let all = sizes::sum(&[parameters, before]);
+        let fits = sizes::product(&[all, size_of::<T>()]) <= MOST_BYTES;
+        Held {
+            parameters,
+            before,
+            all: if fits { all } else { TOO_LARGE },
+            fits,
+        }
+    }
+}
+
+/// Stops the compilation if a layer's parameters, together with those of the layers before it,
+/// exceed the memory.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
-    let all = sizes::sum(&[parameters, before]);
+pub const fn report_parameters(layer: &str, held: &Held) {
+    let Held {
+        parameters, before, ..
+    } = *held;
     // If the layers before have too many, that has been reported already.
-    if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
+    if before == TOO_LARGE || held.fits {
         return;
     }
 
+    let all = sizes::sum(&[parameters, before]);
     let mut sentence = Sentence::new("`")
         .text(layer)
         .text("` has ")

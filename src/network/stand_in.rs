@@ -61,7 +61,8 @@ impl<In: LayerInput, L: 'static> ShapeRule<In> for OrStub<false, L> {
 
 no_computation!([L: Layer<T>,] OrStub<false, L>);
 
-/// A network of a template, which no template itself is.
+/// A network by a template. Nothing implements it: the type of a template has functions with this
+/// bound, so that a call of one reports that the template itself is no network.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a template and no network: give the network of these sizes a name, \

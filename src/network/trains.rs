@@ -2,8 +2,8 @@
 //!
 //! If a condition does not hold, the compiler names the innermost one that is at fault, as long as
 //! a single implementation can apply. For `Train` there are two, the layer's own and that of
-//! `InPlace`: the compiler would name a nested network, and not the layer inside. [`Trains`] has one
-//! for each value of `BY`.
+//! `InPlace`: the compiler would name a nested network, and not the layer inside. [`Trains`] has a
+//! single implementation for each value of `BY`.
 
 use super::layer_input::{Inputs, LayerInput, Sources};
 use super::network::Trainable;
@@ -11,11 +11,11 @@ use super::shape_rule::ShapeRule;
 use super::train::Train;
 use crate::tensor::{Element, Shape};
 
-/// The layer itself says how it is trained.
+/// The value of `BY` for a layer that is no network.
 const BY_ITSELF: usize = 0;
-/// The layer is a network, which is trained if all of its layers are.
+/// The value for a network, which can be trained if all of its layers can.
 const BY_ITS_LAYERS: usize = 1;
-/// The same, for a network that reads an output for each of its inputs.
+/// The value for a network that reads an output for each of its inputs.
 const BY_ITS_LAYERS_FROM_SOURCES: usize = 2;
 
 /// Returns the parameter `BY` of [`Trains`] for a layer that reads this number of outputs.
@@ -28,8 +28,8 @@ pub const fn trained_by(is_network: bool, sources: usize) -> usize {
     }
 }
 
-/// A layer that can be trained. `BY` says what that depends on: the layer itself, or its layers if
-/// it is a network.
+/// A layer that can be trained. `BY` says what this depends on: the layer itself or, for a network,
+/// its layers.
 #[doc(hidden)]
 pub trait Trains<const BY: usize, In: LayerInput, Out: Shape, T: Element>:
     Train<In, Out, T>

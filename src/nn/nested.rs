@@ -10,7 +10,7 @@ use crate::network::{
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Returns the memory for the tuples of inputs, one per sample, which are made of the sources.
+/// Returns the memory for one tuple of inputs per sample, which the sources are copied into.
 const fn needs_of_tuples<X: Shape, T: Element>() -> Needs {
     Needs::NONE.per_sample::<T>(X::LEN)
 }

@@ -135,7 +135,8 @@ pub trait Optimizer: Clone + Debug {
         states: &mut [&mut [T]],
     );
 
-    /// Is for no optimizer: its compile error says that [`OptimizerState`] has the step.
+    /// Never compiles: no optimizer satisfies its bound, whose error says that [`OptimizerState`]
+    /// has the step.
     #[doc(hidden)]
     fn step<N: Network>(&mut self, network: &mut N, gradient: &N)
     where

@@ -107,8 +107,8 @@ macro_rules! layer {
     ($network:ty $(,)?) => {
         $crate::optim::ParamGroup::<$network>::whole()
     };
-    // The network is the type of the closure's argument, and not in `::<..>`, where the compiler would
-    // take the name of a variable for a constant.
+    // The network is the type of the closure's argument. In `::<..>` the compiler would take the
+    // name of a variable for a constant.
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {{
         let group = $crate::optim::ParamGroup::new(|network: &$network| {
             $crate::optim::ParamGroup::range_of(network, &network.$($field $([$index])*).+)

@@ -46,7 +46,7 @@ impl<'de, S: Shape, T: Scalar + Deserialize<'de>> Deserialize<'de> for Tensor<S,
     }
 }
 
-/// Reading with serde to the heap (feature `serde`), without touching the stack.
+/// Reading with serde to the heap (feature `serde`): no tensor is on the stack.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// Reads a tensor to the heap: for a field, `#[serde(deserialize_with =
     /// "Tensor::deserialize_boxed")]`.
@@ -117,7 +117,10 @@ impl Level {
         match self {
             Level::Axes(sizes) => {
                 let rest = sizes.get(1..).unwrap_or_default();
-                (Level::Axes(rest), sizes::product(rest))
+                let len = rest
+                    .iter()
+                    .fold(1, |len, &size| sizes::product(&[len, size]));
+                (Level::Axes(rest), len)
             }
             Level::Tuple(parts) => (Level::of(&parts[index]), parts[index].len()),
         }
@@ -149,7 +152,7 @@ impl<T: Serialize> Serialize for Nested<'_, T> {
             return self.elements[0].serialize(serializer);
         };
 
-        // The length is that of the type, so that compact formats do not write it, as for arrays.
+        // A tuple, as serde writes arrays: compact formats omit a length that the type has.
         let mut tuple = serializer.serialize_tuple(len)?;
         let mut rest = self.elements;
         for index in 0..len {

@@ -79,7 +79,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     }
 
     /// Returns the same elements in the same order with other axes. A shape with another number of
-    /// elements is a compile error, in `cargo build`: `cargo check` does not compute the lengths.
+    /// elements is a compile error in `cargo build`; `cargo check` does not report it.
     ///
     /// ```
     /// use shapewright::{Tensor2, tensor::Rank1};

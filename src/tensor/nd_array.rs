@@ -216,7 +216,7 @@ fn copy<T: Copy, D: Dimension>(array: &ArrayRef<T, D>, to: &mut [T]) {
     }
 }
 
-/// Returns the sizes as a dimension, which has as many axes.
+/// Returns the sizes as a dimension, which must have as many axes.
 fn dim<D: Dimension>(sizes: &[usize]) -> D {
     let mut dim = D::zeros(sizes.len());
     dim.slice_mut().copy_from_slice(sizes);
@@ -254,7 +254,7 @@ impl ArrayShapeError {
         }
     }
 
-    /// Writes what the array's owner can do about the shape.
+    /// Writes the advice for an array of another shape.
     fn write_advice(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes = self.dims.sizes();
         let found = &self.found[..];
@@ -298,7 +298,7 @@ impl ArrayShapeError {
     }
 }
 
-/// Returns the order of axes that makes sizes of others, if one does.
+/// Returns the order of axes that turns the sizes `from` into `to`, if there is one.
 fn order(from: &[usize], to: &[usize]) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = Vec::new();
     for size in to {

@@ -47,15 +47,16 @@ impl Dims {
     /// # Panics
     /// Panics if there are more than [`MAX_RANK`] sizes.
     pub const fn new(sizes: &[usize]) -> Self {
-        assert!(sizes.len() <= MAX_RANK, "a tensor has at most 4 axes");
+        let rank = sizes.len();
+        assert!(rank <= MAX_RANK, "a tensor has at most 4 axes");
         let mut dims = Dims {
-            kind: Kind::Axes(sizes.len()),
+            kind: Kind::Axes(rank),
             sizes: [1; MAX_RANK],
             parts: &[],
         };
 
         let mut axis = 0;
-        while axis < sizes.len() {
+        while axis < rank {
             dims.sizes[axis] = sizes[axis];
             axis += 1;
         }
@@ -97,9 +98,16 @@ impl Dims {
 
     /// Returns the sizes, one per axis; an empty slice for a tuple or an unknown shape.
     pub const fn sizes(&self) -> &[usize] {
+        // Patterns, as a call such as `split_at` is slow in the compiler's interpreter.
+        let [one @ .., _, _, _] = &self.sizes;
+        let [two @ .., _, _] = &self.sizes;
+        let [three @ .., _] = &self.sizes;
         match self.kind {
-            Kind::Axes(rank) => self.sizes.split_at(rank).0,
-            Kind::Tuple | Kind::Unknown => &[],
+            Kind::Axes(0) | Kind::Tuple | Kind::Unknown => &[],
+            Kind::Axes(1) => one,
+            Kind::Axes(2) => two,
+            Kind::Axes(3) => three,
+            Kind::Axes(_) => &self.sizes,
         }
     }
 
@@ -110,9 +118,9 @@ impl Dims {
 
     /// Returns the size of the last axis; `None` for a scalar, a tuple or an unknown shape.
     pub const fn last(&self) -> Option<usize> {
-        match self.sizes() {
-            [.., last] => Some(*last),
-            [] => None,
+        match self.kind {
+            Kind::Axes(rank @ 1..) => Some(self.sizes[rank - 1]),
+            Kind::Axes(0) | Kind::Tuple | Kind::Unknown => None,
         }
     }
 
@@ -164,12 +172,11 @@ impl Dims {
             return self.is_unknown() && other.is_unknown();
         }
 
-        let mine = self.sizes();
-        let others = other.sizes();
-        let mut same = mine.len() == others.len() && self.parts.len() == other.parts.len();
+        let mut same = self.rank_or_marker() == other.rank_or_marker()
+            && self.parts.len() == other.parts.len();
         let mut i = 0;
-        while same && i < mine.len() {
-            same = mine[i] == others[i];
+        while same && i < MAX_RANK {
+            same = self.sizes[i] == other.sizes[i];
             i += 1;
         }
 
@@ -288,9 +295,15 @@ impl Shape for UnknownShape {
 }
 
 /// The sizes of a constant as a type, from which [`ToShape`] makes a shape: `<Sizes<{rank}, {a},
-/// {b}, {c}, {d}> as ToShape>::Shape`.
+/// {b}, {c}, {d}> as ToShape>::Shape`. Sizes of axes that the shape can't have may be omitted.
 #[doc(hidden)]
-pub struct Sizes<const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>;
+pub struct Sizes<
+    const RANK: usize,
+    const A: usize = 0,
+    const B: usize = 0,
+    const C: usize = 0,
+    const D: usize = 0,
+>;
 
 /// The shape with the sizes of a constant.
 #[doc(hidden)]

@@ -22,7 +22,9 @@ macro_rules! whole_numbers {
         }
     )* };
 }
-/// Implements `TryFrom` a whole number of each type for an index, which checks it with `checked`.
+
+/// Implements `TryFrom` for [`Label`](crate::loss::Label) or [`Index`](crate::nn::Index), from each
+/// type of whole numbers, by its function `checked`.
 macro_rules! try_from_whole_numbers {
     ($index:ident, $error:ty) => {
         $crate::tensor::try_from_whole_numbers! {

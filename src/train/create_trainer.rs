@@ -28,8 +28,9 @@ pub trait CreateTrainer: Network {
 
 impl<N: Network> CreateTrainer for N {}
 
-/// A loss that fits the outputs of a network, beside an optimizer. It has the bounds of both, so that
-/// the compiler reports one of two arguments that are swapped, and none that is missing.
+/// A loss that fits the outputs of a network, together with an optimizer. It carries the bounds of
+/// both, so that of two swapped arguments the compiler reports one. A missing argument is an error
+/// of its own, to which these bounds add nothing.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for the outputs of `{N}`",
@@ -99,11 +100,12 @@ pub struct Nothing<T>(PhantomData<T>);
 #[doc(hidden)]
 pub trait Never {}
 
-/// The first argument is an optimizer.
+/// The kind of a first argument that is an optimizer.
 #[doc(hidden)]
 pub struct AnOptimizer;
 
-/// The first argument is none, which is reported. `G` stands for the targets.
+/// The kind of a first argument that is no optimizer, which is reported. `G` stands for the
+/// targets.
 #[doc(hidden)]
 pub struct Unknown<G>(Infallible, PhantomData<G>);
 

@@ -112,8 +112,8 @@ const fn wanted_in_wiring(
     }
 }
 
-/// Returns the output of a network's list that is one of its inputs alone; `None` if no layer takes
-/// the inputs apart, as they have no names.
+/// Returns the number of the output that is one of a network's inputs alone. `None` if no layer
+/// takes the inputs apart, because they have no names.
 const fn taken_apart(network: &ParamTree, input: usize) -> Option<usize> {
     let layers = network.members();
     if input >= layers.len() {

@@ -252,7 +252,7 @@ fn a_folded_network_has_folded_networks_inside() {
     net.normed.norm.running_mean = [0.5, -1.0];
     net.normed.norm.running_var = [4.0, 0.25];
     let folded: Box<AroundFolded> = net.folded();
-    assert!(AroundFolded::PARAMS < Around::PARAMS);
+    const { assert!(AroundFolded::PARAMS < Around::PARAMS) };
     for x in random::<Rank1<3>, f64>(5, 7) {
         let (a, b) = (net.forward(&x), folded.forward(&x));
         assert!(

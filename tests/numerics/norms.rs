@@ -401,33 +401,20 @@ const SIZES_WITHOUT_EPS: [f64; 7] = [1.0, 1e-17, 1e-25, 1e-33, 1e19, 1e25, 1e36]
 /// Sizes whose running variance is a number.
 const SIZES_OF_BATCHES: [f64; 4] = [1.0, 1e-25, 1e15, 1e18];
 
-gradients_are_those_of_f64!(gradients_of_layer_norm, [6], SIZES, LayerNorm);
-gradients_are_those_of_f64!(gradients_of_rms_norm, [6], SIZES, RmsNorm(1e-5));
-gradients_are_those_of_f64!(gradients_of_group_norm, [2, 2, 6], SIZES, GroupNorm<3, _>);
-gradients_are_those_of_f64!(gradients_of_large_groups, [2, 2, 132], SIZES, GroupNorm<2, _>);
-gradients_are_those_of_f64!(
-    gradients_of_instance_norm,
-    [3, 2, 3],
-    SIZES,
-    InstanceNorm2d<_>
-);
-gradients_are_those_of_f64!(gradients_of_affine_instances, [3, 2, 3], SIZES, InstanceNorm2d<_, Affine>);
-gradients_are_those_of_f64!(
-    gradients_of_batch_norm,
-    [2, 2, 3],
-    SIZES_OF_BATCHES,
-    BatchNorm2d<_>
-);
-gradients_are_those_of_f64!(
-    gradients_of_layer_norm_without_eps,
-    [6],
-    SIZES_WITHOUT_EPS,
-    LayerNorm(0.0)
-);
-gradients_are_those_of_f64!(
-    gradients_of_group_norm_without_eps,
-    [2, 2, 6],
-    SIZES_WITHOUT_EPS,
-    GroupNorm < 3,
-    _ > (0.0)
-);
+gradients_are_those_of_f64! { gradients_of_layer_norm, [6], SIZES, LayerNorm }
+gradients_are_those_of_f64! { gradients_of_rms_norm, [6], SIZES, RmsNorm(1e-5) }
+gradients_are_those_of_f64! { gradients_of_group_norm, [2, 2, 6], SIZES, GroupNorm<3, _> }
+gradients_are_those_of_f64! { gradients_of_large_groups, [2, 2, 132], SIZES, GroupNorm<2, _> }
+gradients_are_those_of_f64! { gradients_of_instance_norm, [3, 2, 3], SIZES, InstanceNorm2d<_> }
+gradients_are_those_of_f64! {
+    gradients_of_affine_instances, [3, 2, 3], SIZES, InstanceNorm2d<_, Affine>
+}
+gradients_are_those_of_f64! {
+    gradients_of_batch_norm, [2, 2, 3], SIZES_OF_BATCHES, BatchNorm2d<_>
+}
+gradients_are_those_of_f64! {
+    gradients_of_layer_norm_without_eps, [6], SIZES_WITHOUT_EPS, LayerNorm(0.0)
+}
+gradients_are_those_of_f64! {
+    gradients_of_group_norm_without_eps, [2, 2, 6], SIZES_WITHOUT_EPS, GroupNorm<3, _>(0.0)
+}

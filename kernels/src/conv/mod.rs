@@ -185,6 +185,11 @@ pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32
     conv.each_part(|rows| weight_grad::WeightRowsOp(rows).run(kernels));
 }
 
+/// Returns whether both numbers are above 0.
+const fn is_positive([a, b]: [usize; 2]) -> bool {
+    a > 0 && b > 0
+}
+
 impl ConvSizes {
     /// Returns the number of elements of an image.
     pub const fn input_len(&self) -> usize {
@@ -257,18 +262,35 @@ impl ConvSizes {
         most
     }
 
+    /// Returns the largest share of a part in [`weight_grad_memory`](Self::weight_grad_memory), over
+    /// all numbers of parts.
+    pub const fn weight_grad_memory_of_part(&self, samples: usize) -> usize {
+        // Without tiles, a part with more rows needs more memory, so that a single part needs the
+        // most. With tiles, the memory of all parts depends on the number of elements that each
+        // computes. Of the numbers of parts with the same number of elements, the smallest gives
+        // the largest shares.
+        let mut most = self.weight_grad_memory(samples, 1);
+        if self.has_tiles(samples) {
+            let numbers = winograd::NUMBERS_OF_PARTS;
+            let mut i = 0;
+            while i < numbers.len() {
+                let all = self.weight_grad_memory(samples, numbers[i]);
+                most = max(most, all.div_ceil(numbers[i]));
+                i += 1;
+            }
+        }
+        most
+    }
+
     /// Returns whether there is a convolution of these sizes, whose lengths do not wrap.
     const fn is_consistent(&self) -> bool {
-        let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
-        let mut positive = self.channels > 0 && self.out_channels > 0 && self.groups > 0;
-
-        let mut i = 0;
-        while i < all.len() {
-            positive = positive && all[i][0] > 0 && all[i][1] > 0;
-            i += 1;
-        }
-
-        positive
+        is_positive(self.size)
+            && is_positive(self.out)
+            && is_positive(self.kernel)
+            && is_positive(self.stride)
+            && is_positive(self.dilation)
+            && is_positive([self.channels, self.out_channels])
+            && self.groups > 0
             && self.are_countable()
             && self.reach(0) <= self.padded(0)
             && self.reach(1) <= self.padded(1)
@@ -282,24 +304,12 @@ impl ConvSizes {
     /// Returns whether positions in the padded image can be counted: if so, no arithmetic on these
     /// sizes wraps.
     pub const fn are_countable(&self) -> bool {
-        let [height, width] = [self.padded(0), self.padded(1)];
-        let steps = [
-            self.stride[0],
-            self.stride[1],
-            self.dilation[0],
-            self.dilation[1],
-        ];
+        let most_channels = max(self.channels, self.out_channels);
+        let numbers = sizes::product(&[self.padded(0), self.padded(1), most_channels]);
 
-        let mut countable = sizes::countable(sizes::product(&[height, width, self.channels]))
-            && sizes::countable(sizes::product(&[height, width, self.out_channels]));
-
-        let mut i = 0;
-        while i < steps.len() {
-            countable = countable && sizes::countable(steps[i]);
-            i += 1;
-        }
-
-        countable
+        sizes::countable(numbers)
+            && sizes::countable(max(self.stride[0], self.stride[1]))
+            && sizes::countable(max(self.dilation[0], self.dilation[1]))
     }
 
     /// Returns whether each channel has a filter of its own.

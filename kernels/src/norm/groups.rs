@@ -294,10 +294,10 @@ pub(super) struct GradColumn {
     pub total: f32,
 }
 
-/// The standard deviations of ordinary inputs, and their inverses.
+/// The range of ordinary standard deviations, and of their inverses.
 const ORDINARY: core::ops::Range<f32> = 1e-9..1e9;
 
-/// Writes `dx` of a strip. `of` returns what belongs to a group and a column.
+/// Writes `dx` of a strip. `of(group, column)` returns the values of a column.
 pub(super) fn write_grad(
     kernels: F32Kernels,
     strip: Strip,
@@ -309,8 +309,8 @@ pub(super) fn write_grad(
     let shift = strip.each(|group, column| of(group, column).statistics.near);
     let inverse = strip.each(|group, column| of(group, column).statistics.inverse);
 
-    // All terms have this factor, and one of them has its square. If that may be no number, the
-    // factor comes last.
+    // All terms have the factor `inverse`, and one of them has its square. Where the square may
+    // overflow or vanish, the common factor is applied last.
     let is_ordinary = inverse[..strip.width()]
         .iter()
         .all(|inverse| ORDINARY.contains(inverse));

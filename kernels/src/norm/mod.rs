@@ -7,8 +7,9 @@
 //! 1000 may be 3e-5 away. The mean is therefore kept in two parts: `near`, a number near the mean,
 //! whose distance from each element is all but exact, and `rest`, the mean of those distances.
 //!
-//! Squares of `f32` from 2e19 up are infinite, and those below 1e-19 are none. Rows and groups with
-//! such distances are gone through once more, and the distances multiplied before they are squared.
+//! In `f32`, the squares of numbers above 2e19 are infinite, and those of numbers below 1e-19 lose
+//! their digits. Rows and groups with such distances are read once more, and the distances are
+//! multiplied by a power of two before they are squared.
 
 mod batch;
 mod columns;
@@ -62,7 +63,7 @@ impl<T: Real> Statistics<T> {
         all: impl FnOnce() -> I,
     ) -> Self {
         let is_single = size_of::<T>() == 4;
-        // Some of the squares in a smaller sum may have vanished.
+        // In a sum below this, some of the squares may have vanished.
         let least = T::of(power_of_two(if is_single { -100 } else { -800 }));
 
         let exponent = if is_single { 80 } else { 560 };
@@ -127,7 +128,7 @@ impl<T: Real> Statistics<T> {
     }
 }
 
-/// Returns 2 to the power of `exponent`, which is that of a normal number.
+/// Returns 2 to the power of `exponent`, which must be the exponent of a normal number.
 const fn power_of_two(exponent: i64) -> f64 {
     f64::from_bits(((1023 + exponent) as u64) << 52)
 }

@@ -145,7 +145,7 @@ impl Op for GradSums<'_> {
     }
 }
 
-/// `dx = scale * dy + slope * (x - shift) + offset`, times `last` if there is one.
+/// `dx = scale * dy + slope * (x - shift) + offset`, multiplied by `last` if there is one.
 pub(super) struct Grad<'a> {
     pub strip: Strip,
     pub shift: &'a Columns,

@@ -129,6 +129,16 @@ proptest! {
         }
     }
 
+    /// The share of a part is the largest over all numbers of parts.
+    #[test]
+    fn the_share_of_a_part_is_enough(conv in any_sizes(), samples in 1_usize..100) {
+        for samples in [samples, usize::MAX] {
+            let share = |parts| conv.weight_grad_memory(samples, parts).div_ceil(parts);
+            let largest = (1..=40).map(share).max();
+            prop_assert_eq!(Some(conv.weight_grad_memory_of_part(samples)), largest);
+        }
+    }
+
     #[test]
     fn more_rows_need_no_less_memory(
         whole in 1_usize..500,

@@ -85,7 +85,7 @@ fn pytorch_name(key: &str) -> &str {
     }
 }
 
-/// PyTorch's name for what Flax calls `features`.
+/// Returns PyTorch's name for the argument that Flax calls `features`.
 fn output_of(builtin: &Builtin) -> &'static str {
     match builtin.name {
         "Linear" => "out_features",

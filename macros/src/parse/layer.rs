@@ -74,7 +74,8 @@ pub fn layer(input: ParseStream, slips: &mut Slips) -> Layer {
     let mut name = None;
     let before = slips.count();
     let read = read(input, &mut name, slips).and_then(|layer| {
-        // No layer begins with a small letter: what follows without a comma belongs to it.
+        // A word in lower case is no layer: what follows it without a comma is part of the same
+        // mistake.
         let is_word = |path: &Ident| path.to_string().starts_with(char::is_lowercase);
         let is_end = input.is_empty() || input.peek(Token![,]) || input.peek(Token![;]);
         if !is_end && !layer.slipped && layer.path.get_ident().is_some_and(is_word) {
@@ -219,7 +220,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     })
 }
 
-/// Reports what is no layer: words of Rust, brackets, and braces without a block.
+/// Reports what can't be a layer: keywords of Rust, brackets, and braces without a block.
 fn refuse(input: ParseStream, name: Option<&Ident>) -> Result<()> {
     if input.peek(Token![for]) || input.peek(Token![while]) || input.peek(Token![loop]) {
         return Err(input.error(
@@ -374,7 +375,7 @@ fn layer_name(input: ParseStream, slips: &mut Slips) -> Result<(Option<Ident>, b
     }
 
     if input.peek(Ident) && input.peek2(Token![=]) && input.peek3(syn::token::Paren) {
-        // `Add = (a, b)` names no layer.
+        // In `Add = (a, b)`, `Add` is the layer and not its name.
         let path = input.fork().parse::<Ident>().map(Path::from);
         if path.is_ok_and(|path| is_merge(&path)) {
             return Ok((None, false));

@@ -224,7 +224,7 @@ impl<R: Read> Records<R> {
             if at == self.text.len() {
                 return Ok(());
             }
-            // Two halves of a letter in neighbouring fields are not text.
+            // Without it, the halves of a letter in two fields would become text.
             content.push(self.delimiter);
             at += 1;
         }

@@ -32,7 +32,7 @@ pub fn to_tensor<const H: usize, const W: usize, const C: usize, T: Pixel>(
     Ok(tensor)
 }
 
-/// Checks that there are pictures of these sizes: otherwise, a compile error.
+/// Refuses sizes that no picture has, with a compile error.
 pub(super) const fn check_sizes<const H: usize, const W: usize, const C: usize>() {
     const {
         assert!(
@@ -47,7 +47,7 @@ pub(super) const fn check_sizes<const H: usize, const W: usize, const C: usize>(
     }
 }
 
-/// Returns a picture in this size.
+/// Returns the picture in this size.
 pub(super) fn resized(
     picture: &DynamicImage,
     height: usize,
@@ -73,7 +73,7 @@ pub(super) fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
     }
 }
 
-/// Copies the bytes of a picture that has those of the tensor.
+/// Copies the bytes of a picture, one for each element of the tensor.
 fn copy<const H: usize, const W: usize, const C: usize, T: Pixel>(
     bytes: &[u8],
     to: &mut Tensor3<H, W, C, T>,
@@ -83,7 +83,7 @@ fn copy<const H: usize, const W: usize, const C: usize, T: Pixel>(
     }
 }
 
-/// Copies a picture of the tensor's size; large ones with [`to_tensor`].
+/// Copies a picture of the tensor's size. For large pictures there is [`to_tensor`].
 impl<const H: usize, const W: usize, const C: usize, T: Pixel> TryFrom<&DynamicImage>
     for Tensor3<H, W, C, T>
 {
@@ -100,7 +100,7 @@ impl<const H: usize, const W: usize, const C: usize, T: Pixel> TryFrom<&DynamicI
 
 macro_rules! pictures {
     ($($(#[$doc:meta])* $picture:ident of $channels:literal;)*) => { $(
-        /// Copies a picture of the tensor's size; large ones with [`to_tensor`].
+        /// Copies a picture of the tensor's size. For large pictures there is [`to_tensor`].
         impl<const H: usize, const W: usize, T: Pixel> TryFrom<&$picture>
             for Tensor3<H, W, $channels, T>
         {

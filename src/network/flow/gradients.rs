@@ -5,7 +5,8 @@ use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
 use crate::network::context::Context;
-use crate::network::layer::Layer;
+use crate::network::layer::{Configuration, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
@@ -64,13 +65,38 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         layers(&mut run, gradient);
     }
 
+    /// Runs a layer of a list that has no arguments.
+    #[inline]
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+        gradient: &mut L::Params,
+        base: Option<usize>,
+    ) {
+        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params, gradient, base);
+    }
+
+    /// Runs a layer of a list with its arguments.
+    #[inline]
+    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: &L::Config,
+        params: &L::Params,
+        gradient: &mut L::Params,
+        base: Option<usize>,
+    ) {
+        self.layer::<L, In, Out>(INDEX, config, params, gradient, base);
+    }
+
     /// Computes the gradient of the parameters of the layer at an index. If it shares those of an
     /// earlier layer, `base`, it adds to what that layer has computed.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,

@@ -7,7 +7,8 @@ use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, te
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
-use crate::network::layer::{Flow, Layer};
+use crate::network::layer::{Configuration, Flow, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::Plan;
 use crate::tensor::{Element, Shape};
@@ -92,13 +93,34 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
     }
 
+    /// Runs a layer of a list that has no arguments.
+    #[inline]
+    pub fn call<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
+    }
+
+    /// Runs a layer of a list with its arguments.
+    #[inline]
+    pub fn call_with<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: &L::Config,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out, INDEX>(config, params);
+    }
+
     /// Runs the layer at an index.
     ///
     /// The index is a const generic, so that each instance has one caller: the optimizer then
     /// inlines it, which the smallest networks need. It is not `inline(always)`: without
     /// optimization, all layers together would take a large part of the stack.
     #[inline]
-    pub fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+    pub(crate) fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
         config: &L::Config,
         params: &L::Params,

@@ -5,7 +5,8 @@ use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
 use crate::network::context::Context;
-use crate::network::layer::{Flow, Layer};
+use crate::network::layer::{Configuration, Flow, Layer};
+use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
@@ -72,12 +73,33 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         }
     }
 
+    /// Runs a layer of a list that has no arguments.
+    #[inline]
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params);
+    }
+
+    /// Runs a layer of a list with its arguments.
+    #[inline]
+    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+        &mut self,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: &L::Config,
+        params: &L::Params,
+    ) {
+        self.layer::<L, In, Out>(INDEX, config, params);
+    }
+
     /// Runs the layer at an index.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,

@@ -44,10 +44,6 @@ pub(super) const fn input_grad_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     kernel_needs::<T>(sizes.input_grad_memory(1, 1), of_batch)
 }
 
-/// The largest number of parts of a weight gradient that differ in what each of them needs: as many
-/// as there are elements in a tile.
-const MOST_PARTS: usize = 16;
-
 /// Returns the memory that [`weight_grad`] needs.
 pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Needs {
     if is_product(sizes) {
@@ -55,14 +51,7 @@ pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Need
     }
 
     // The parts share one piece of memory, to which each contributes the same length.
-    let mut each = 0;
-    let mut parts = 1;
-    while parts <= MOST_PARTS {
-        let all = sizes.weight_grad_memory(usize::MAX, parts);
-        each = sizes::larger(each, all.div_ceil(parts));
-        parts += 1;
-    }
-    kernel_needs::<T>(0, each)
+    kernel_needs::<T>(0, sizes.weight_grad_memory_of_part(usize::MAX))
 }
 
 /// Returns the number of numbers that a kernel takes.

@@ -60,7 +60,8 @@ impl ConvRule {
 
     /// Returns the mistake of arguments that are wrong for any input, if there is one.
     const fn reject_arguments(&self, input: Dims) -> Option<Inferred> {
-        let named = [
+        const NAMED: usize = 6;
+        let named: [_; NAMED] = [
             ("in_channels", self.in_channels),
             ("out_channels", self.out_channels),
             ("a kernel_size of", min(self.kernel)),
@@ -69,7 +70,7 @@ impl ConvRule {
             ("groups", self.groups),
         ];
         let mut i = 0;
-        while i < named.len() {
+        while i < NAMED {
             let (name, size) = named[i];
             if size == 0 {
                 return Some(zero_size(name, Dims::UNKNOWN));

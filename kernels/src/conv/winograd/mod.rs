@@ -21,6 +21,7 @@ mod passes;
 mod tiles;
 mod transform;
 
+pub(super) use passes::NUMBERS_OF_PARTS;
 pub(crate) use passes::{ConvInputGradOp, ConvOp, weight_grad};
 
 use super::ConvSizes;

@@ -210,6 +210,10 @@ impl SumsLens {
     }
 }
 
+/// For each number of elements that a part may compute, the smallest number of parts above 1 that
+/// leads to it.
+pub(in crate::conv) const NUMBERS_OF_PARTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
+
 /// Returns the number of the 16 elements that each of some parts computes.
 const fn part_elements(parts: usize) -> usize {
     TILE_ELEMENTS.div_ceil(min(max(parts, 1), TILE_ELEMENTS))

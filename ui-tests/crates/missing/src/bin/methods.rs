@@ -3,8 +3,8 @@ use shapewright::prelude::*;
 
 network! { struct Net: [1] -> [1] { Linear<_, 1> } }
 network! {
-    #[derive(Serialize)]
-    struct Written: [1] -> [1] { Linear<_, 1> } //~ cargo add shapewright --features serde
+    #[derive(Serialize)] //~ cargo add shapewright --features serde
+    struct Written: [1] -> [1] { Linear<_, 1> }
 }
 
 static NET: Net = shapewright::include_weights!("net.safetensors"); //~ cargo add shapewright --features safetensors
