@@ -192,8 +192,8 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
             }
 
             let slope = off / variance;
-            let variance_slope = half * (T::one() / variance - slope * slope);
-            let loss = half * (variance.ln() + off * slope) + constant;
+            let variance_slope = half / variance - half * slope * slope;
+            let loss = half * variance.ln() + half * off * slope + constant;
             (loss, [slope, variance_slope])
         })
     }

@@ -208,7 +208,8 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     }
 
     /// Sets the number of batches whose gradients are accumulated for one step; 1 by default. A
-    /// step is then that of one large batch, in the memory of a small one.
+    /// step is then that of one large batch, in the memory of a small one. With class weights it is
+    /// nearly that, as each batch is divided by the sum of its own weights.
     ///
     /// The gradient of the step is the mean of the batches' gradients, weighted by their numbers of
     /// samples. The last step of an epoch may have fewer batches.

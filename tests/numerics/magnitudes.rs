@@ -181,6 +181,9 @@ fn losses<T: Element>(most: f64) {
     let pair = Tensor::<(Rank1<1>, Rank1<1>), T>::from((one(root), one(1.0)));
     let gaussian = |r| GaussianNll.reduction(r);
     check("GaussianNll", gaussian, (pair, one(0.0)), 0.5 * most);
+    // Half of a square that is out of range.
+    let pair = Tensor::<(Rank1<1>, Rank1<1>), T>::from((one(1.2 * root), one(1.0)));
+    check("GaussianNll", gaussian, (pair, one(0.0)), 0.72 * most);
 
     let label = Label::<3>::new(1).expect("a class");
     let scores = Tensor1::from([most, 0.0, 0.0].map(number));

@@ -8,7 +8,7 @@ use super::super::reference::Real;
 use super::columns::{Bundle, Columns, Strip};
 use super::groups::{GradColumn, write_grad};
 use super::passes::{Distances, GradSums, Scaled};
-use super::{Statistics, bias_at, check_optional, variance, weight_at};
+use super::{Statistics, bias_at, check_optional, near_mean, variance, weight_at};
 
 /// The normalization `y = ((x - near) - rest) * inverse * weight + bias` of each column, with one
 /// number of each kind per column.
@@ -93,6 +93,14 @@ fn put(to: &mut [f32], strip: &Strip, sums: &Columns) {
     to[strip.first..][..strip.width()].copy_from_slice(&sums[..strip.width()]);
 }
 
+/// Converts the sums of the columns to numbers near their means.
+pub(super) fn batch_near<T: Real>(x: &[T], near: &mut [T]) {
+    let rows = T::of(rows_of("batch_near", x.len(), near.len()) as f64);
+    for (near, &one) in near.iter_mut().zip(x) {
+        *near = near_mean(*near, rows, one);
+    }
+}
+
 /// `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
 pub(super) fn batch_sums(
     kernels: F32Kernels,
@@ -112,25 +120,30 @@ pub(super) fn batch_sums(
     });
 }
 
-/// Converts the sums of all `count` rows, `distances` and `squares`, to `rest` and `inverse`, and
-/// sets the variances to the unbiased estimates: times `count / (count - 1)`. They are NaN for a
+/// Converts the sums over all rows of `x`, `distances` and `squares`, to `rest` and `inverse`, and
+/// sets the variances to the unbiased estimates: times `rows / (rows - 1)`. They are NaN for a
 /// single row, from which nothing can be estimated.
 pub(super) fn batch_statistics<T: Real>(
-    count: usize,
+    x: &[T],
     eps: T,
     near: &[T],
     distances: &mut [T],
     squares: &mut [T],
     variances: &mut [T],
 ) {
-    check_same("batch_statistics", distances.len(), near.len());
-    check_same("batch_statistics", squares.len(), near.len());
-    check_same("batch_statistics", variances.len(), near.len());
+    let columns = near.len();
+    let rows = T::of(rows_of("batch_statistics", x.len(), columns) as f64);
+    check_same("batch_statistics", distances.len(), columns);
+    check_same("batch_statistics", squares.len(), columns);
+    check_same("batch_statistics", variances.len(), columns);
 
-    let rows = T::of(count as f64);
-    for column in 0..near.len() {
-        let statistics =
-            Statistics::new(near[column], distances[column], squares[column], rows, eps);
+    for column in 0..columns {
+        let near = near[column];
+        let sums = [distances[column], squares[column]];
+        let statistics = Statistics::in_range(near, true, sums, rows, eps, || {
+            x[column..].iter().step_by(columns).map(|&x| x - near)
+        });
+
         variances[column] =
             variance(statistics.rest, squares[column], rows) * (rows / (rows - T::one()));
         distances[column] = statistics.rest;

@@ -6,7 +6,7 @@ use super::super::args::check_same;
 use super::super::pairs::Pairs;
 use super::columns::{Bundle, Columns, STRIP, Strip, add_columns};
 use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
-use super::{STATISTICS, Statistics, bias_at, check_optional, weight_at};
+use super::{STATISTICS, Statistics, bias_at, check_optional, near_mean, weight_at};
 
 /// The normalization `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and
 /// variance 1 over each group of each sample. A sample is `rows` rows of `groups` groups of `size`
@@ -149,7 +149,9 @@ fn of_groups(
     let [mut near] = over_strips(bundle, |strip| {
         [sum_groups(&strip, &kernels.run(Sums { strip, x }), &[])]
     });
-    near.iter_mut().for_each(|near| *near /= count);
+    for (group, near) in near.iter_mut().enumerate().take(bundle.groups) {
+        *near = near_mean(*near, count, x[bundle.first + group * norm.size]);
+    }
 
     let [distances, squares] = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| near[group]);

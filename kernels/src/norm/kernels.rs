@@ -30,14 +30,16 @@ pub trait Normalize<T> {
         weight_sums: &mut [T],
         bias_sums: &mut [T],
     );
+    /// Converts `near`, the sums of the columns of a batch, to numbers near their means.
+    fn batch_near(self, x: &[T], near: &mut [T]);
     /// Computes `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
     fn batch_sums(self, near: &[T], x: &[T], distances: &mut [T], squares: &mut [T]);
-    /// Converts the sums over all `count` rows of a batch to `rest` and `inverse` of [`BatchNorm`],
-    /// and sets `variances` to the unbiased estimates, with `count - 1` in place of `count`; NaN
-    /// for a single row.
+    /// Converts the sums over all rows of the batch `x` to `rest` and `inverse` of [`BatchNorm`], and
+    /// sets `variances` to the unbiased estimates, with one row less in the denominator; NaN for a
+    /// single row.
     fn batch_statistics(
         self,
-        count: usize,
+        x: &[T],
         eps: T,
         near: &[T],
         distances: &mut [T],
@@ -117,19 +119,22 @@ impl Normalize<f32> for F32Kernels {
     ) {
         groups::group_norm_grad(self, norm, x, statistics, dy, dx, weight_sums, bias_sums);
     }
+    fn batch_near(self, x: &[f32], near: &mut [f32]) {
+        batch::batch_near(x, near);
+    }
     fn batch_sums(self, near: &[f32], x: &[f32], distances: &mut [f32], squares: &mut [f32]) {
         batch::batch_sums(self, near, x, distances, squares);
     }
     fn batch_statistics(
         self,
-        count: usize,
+        x: &[f32],
         eps: f32,
         near: &[f32],
         distances: &mut [f32],
         squares: &mut [f32],
         variances: &mut [f32],
     ) {
-        batch::batch_statistics(count, eps, near, distances, squares, variances);
+        batch::batch_statistics(x, eps, near, distances, squares, variances);
     }
     fn batch_norm(self, norm: BatchNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
         batch::batch_norm(self, norm, x, y);
@@ -208,20 +213,24 @@ impl Normalize<f64> for F64Kernels {
         reference::group_norm_grad(norm, x, statistics, dy, dx, weight_sums, bias_sums);
     }
     #[inline]
+    fn batch_near(self, x: &[f64], near: &mut [f64]) {
+        batch::batch_near(x, near);
+    }
+    #[inline]
     fn batch_sums(self, near: &[f64], x: &[f64], distances: &mut [f64], squares: &mut [f64]) {
         reference::batch_sums(near, x, distances, squares);
     }
     #[inline]
     fn batch_statistics(
         self,
-        count: usize,
+        x: &[f64],
         eps: f64,
         near: &[f64],
         distances: &mut [f64],
         squares: &mut [f64],
         variances: &mut [f64],
     ) {
-        batch::batch_statistics(count, eps, near, distances, squares, variances);
+        batch::batch_statistics(x, eps, near, distances, squares, variances);
     }
     #[inline]
     fn batch_norm(self, norm: BatchNorm<'_, f64>, x: &[f64], y: &mut [f64]) {

@@ -8,7 +8,7 @@
 //! whose distance from each element is all but exact, and `rest`, the mean of those distances.
 //!
 //! In `f32`, the squares of numbers above 2e19 are infinite, and those of numbers below 1e-19 lose
-//! their digits. Rows and groups with such distances are read once more, and the distances are
+//! their digits. Rows, groups and columns with such distances are read once more, and the distances are
 //! multiplied by a power of two before they are squared.
 
 mod batch;
@@ -126,6 +126,14 @@ impl<T: Real> Statistics<T> {
     fn normalize(&self, x: T) -> T {
         ((x - self.near) - self.rest) * self.inverse
     }
+}
+
+/// Returns a number near the mean of numbers with this sum: the mean itself or, if the sum is out of
+/// range, one of the numbers.
+#[inline(always)]
+fn near_mean<T: Real>(sum: T, count: T, one: T) -> T {
+    let mean = sum / count;
+    if mean.is_finite() { mean } else { one }
 }
 
 /// Returns 2 to the power of `exponent`, which must be the exponent of a normal number.

@@ -5,7 +5,8 @@ use super::super::reference::{Real, sum_over, sums_of_columns};
 use super::batch::running_scale;
 use super::groups::check_sums;
 use super::{
-    BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, Statistics, bias_at, weight_at,
+    BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, Statistics, bias_at, near_mean,
+    weight_at,
 };
 
 /// Returns the statistics of the elements at `indices`.
@@ -17,7 +18,8 @@ fn statistics<T: Real>(
 ) -> Statistics<T> {
     let count = T::of(indices.clone().count() as f64);
     let near = if centered {
-        sum_over(indices.clone(), |i| x[i]) / count
+        let first = indices.clone().next().map_or(T::zero(), |i| x[i]);
+        near_mean(sum_over(indices.clone(), |i| x[i]), count, first)
     } else {
         T::zero()
     };

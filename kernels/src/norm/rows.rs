@@ -3,7 +3,7 @@
 use super::super::args::{check_same, rows_of};
 use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Op, Simd, adding, each, sums_of};
-use super::{STATISTICS, Statistics, check_optional};
+use super::{STATISTICS, Statistics, check_optional, near_mean};
 
 /// The normalization `y = normalized(x) * weight + bias` of each row. `normalized` has mean 0 and
 /// variance 1 over the row or, if not `centered`, mean square 1.
@@ -186,7 +186,7 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
             #[inline(always)]
             |i, n| [unsafe { s.get(p.add(i), n) }],
         );
-        sum / count
+        near_mean(sum, count, x[0])
     } else {
         0.0
     };

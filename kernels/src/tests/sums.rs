@@ -402,14 +402,7 @@ fn statistics_of_norms<T: Number>() {
             let mut variances = [T::zero()];
 
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
-            kernels.batch_statistics(
-                len,
-                eps,
-                &near,
-                &mut distances,
-                &mut squares,
-                &mut variances,
-            );
+            kernels.batch_statistics(&x, eps, &near, &mut distances, &mut squares, &mut variances);
             compare("batch_norm", [near[0], distances[0], squares[0]]);
         }
     }

@@ -184,7 +184,6 @@ pub(super) fn forward_train<T: Element>(
     let kernels = cx.kernels;
     let x = input.x;
     let features = cache.near.len();
-    let rows = x.len() / features;
     let BatchCache {
         near,
         rest_and_inverse,
@@ -197,8 +196,7 @@ pub(super) fn forward_train<T: Element>(
     sum(input, near, workspace, &|range, sums: &mut [T]| {
         kernels.column_sums(range.len() / features, features, &x[range], sums, false);
     });
-    let count = T::from_f64_lossy(rows as f64);
-    near.iter_mut().for_each(|near| *near /= count);
+    kernels.batch_near(x, near);
 
     // Second pass: the distances from it correct the mean and give the variance.
     sum(
@@ -212,7 +210,7 @@ pub(super) fn forward_train<T: Element>(
     );
     let (distances, squares) = rest_and_inverse.split_at_mut(features);
     let eps = T::from_f64_lossy(config.eps);
-    kernels.batch_statistics(rows, eps, near, distances, squares, variance);
+    kernels.batch_statistics(x, eps, near, distances, squares, variance);
 
     // Third pass: the outputs.
     let norm = cache.norm(weight, bias);
