@@ -368,7 +368,7 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     }
 
     /// Sets the first epoch whose parameters are [averaged](Trainer::average), counted from 1; all
-    /// are by default.
+    /// are by default. A training that ends before it gives the parameters of its last step.
     pub fn average_from(self, epoch: usize) -> Self {
         Trainer {
             average_from: Some(epoch),
