@@ -30,6 +30,7 @@ pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::params::{FeatureOrder, Parameters};
 #[cfg(feature = "serde")]
 pub use crate::serialize as serde;
+pub use crate::sizes::sum;
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
@@ -49,7 +50,11 @@ use crate::tensor::Element;
 
 /// Returns the number of elements that pad a network of `len` elements to a multiple of 64 bytes.
 pub const fn padding<T>(len: usize) -> usize {
-    let line = 64 / size_of::<T>();
+    up_to_multiple(len, 64 / size_of::<T>())
+}
+
+/// Returns the number of elements from the first `len` to the next multiple of `line`.
+const fn up_to_multiple(len: usize, line: usize) -> usize {
     (line - len % line) % line
 }
 
@@ -68,7 +73,7 @@ impl Gap {
         let line = align_of::<P>() / size_of::<T>();
         let gap = match line {
             0 => 0,
-            line => (line - len % line) % line,
+            line => up_to_multiple(len, line),
         };
         Gap {
             len: gap,
@@ -133,11 +138,6 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
             });
         panic!("{}", sentence.as_str())
     }
-}
-
-/// Returns the sum of sizes, which saturates instead of wrapping.
-pub const fn sum<const N: usize>(terms: &[usize; N]) -> usize {
-    sizes::sum(terms)
 }
 
 /// Returns the parameters that a layer shares with another one, under the type of its own.
