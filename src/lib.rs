@@ -195,7 +195,9 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
+pub use network::{
+    InferenceWorkspace, LayerSummary, Network, State, Stream, Streaming, Summary, Trainable,
+};
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
@@ -406,8 +408,8 @@ pub mod prelude {
     #[cfg(all(feature = "safetensors", feature = "std"))]
     pub use crate::weights::SaveLoad;
     pub use crate::{
-        InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
-        Tensor3, Tensor4, Trainable, network,
+        InferenceWorkspace, Network, Parameters, Shape, State, Stream, Streaming, Tensor, Tensor0,
+        Tensor1, Tensor2, Tensor3, Tensor4, Trainable, network,
     };
     #[cfg(feature = "std")]
     pub use crate::{Workspace, layer};
