@@ -94,7 +94,8 @@ macro_rules! convolution {
                 let bias: Option<&[T]> = $get;
                 let x = flatten(x);
                 let y = flatten_mut(y);
-                if const { super::causal::past(&Self::RULE) > 0 } && cx.is_stream() {
+                let streams = cx.is_stream() || state.is_some();
+                if const { super::causal::past(&Self::RULE) > 0 } && streams {
                     super::causal::forward(sizes, weight, bias, x, y, thread_memory, state, cx);
                 } else {
                     compute::$forward(sizes, weight, bias, x, y, thread_memory, cx);
