@@ -3,6 +3,7 @@
 //!
 //! | | | feature |
 //! |---|---|---|
+//! | `audio` | WAV files, read and written | `audio` |
 //! | [`cifar`] | CIFAR-10's binary files | |
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
 //! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
@@ -18,7 +19,7 @@
 //! Other functions need no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
 //! [`stratified_k_fold`]), [`Batches`], samples that are made when they are needed
 //! ([`Dataset`]), features of one size ([`StandardScaler`],
-//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`]; copies of samples of any size
+//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`], [`frames`] of a recording; copies of samples of any size
 //! ([`to_vec`], [`extend_from_slice`], [`repeat`]).
 //!
 //! ```
@@ -53,6 +54,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "audio")]
+pub mod audio;
 mod bytes;
 pub mod cifar;
 #[cfg(feature = "csv")]
@@ -76,6 +79,7 @@ pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 mod batches;
 mod changing;
 mod dataset;
+mod frames;
 mod gathering;
 mod missing;
 mod one_hot;
@@ -88,6 +92,7 @@ mod standardize;
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
 pub use dataset::Dataset;
+pub use frames::frames;
 pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};

@@ -208,16 +208,20 @@ impl<'a> TextFile<'a> {
             return Err(self.error(ReadErrorKind::Format, &expected, found(first), advice));
         }
 
-        let unit = self.setting("unit", "`unit bytes`, `unit characters` or `unit words`", |unit| {
-            TextUnit::ALL.into_iter().find(|known| known.name() == unit)
-        })?;
-        let lowercase = self.setting("lowercase", "`lowercase yes` or `lowercase no`", |value| {
-            match value {
+        let unit = self.setting(
+            "unit",
+            "`unit bytes`, `unit characters` or `unit words`",
+            |unit| TextUnit::ALL.into_iter().find(|known| known.name() == unit),
+        )?;
+        let lowercase = self.setting(
+            "lowercase",
+            "`lowercase yes` or `lowercase no`",
+            |value| match value {
                 "yes" => Some(true),
                 "no" => Some(false),
                 _ => None,
-            }
-        })?;
+            },
+        )?;
         let expected = "`special` and some of `<pad> <unk> <bos> <eos>`, in this order";
         let specials = self.setting("special", expected, specials)?;
 
@@ -246,11 +250,12 @@ impl<'a> TextFile<'a> {
         builder: &VocabularyBuilder,
     ) -> Result<Vec<Box<[u8]>>, ReadError> {
         let mut tokens = Vec::new();
-        let mut known: HashSet<&str> = HashSet::new();
+        let mut known: HashSet<Box<[u8]>> = HashSet::new();
         while let Some(line) = self.next_line() {
             let kind = ReadErrorKind::Value;
             let token = unescape(line).ok_or_else(|| {
-                let expected = "escapes that are `\\\\`, `\\n`, `\\r`, `\\t` or, as in `\\x20`, a byte";
+                let expected =
+                    "escapes that are `\\\\`, `\\n`, `\\r`, `\\t` or, as in `\\x20`, a byte";
                 self.error(kind, expected, quoted(line), REWRITE)
             })?;
 
@@ -258,7 +263,8 @@ impl<'a> TextFile<'a> {
                 let expected = format!("one token of the unit `{}`", builder.unit.name());
                 return Err(self.error(kind, &expected, found(Some(line)), REWRITE));
             }
-            if !known.insert(line) {
+            let token = token.into_boxed_slice();
+            if !known.insert(token.clone()) {
                 let advice = "remove the line; the indices of later tokens then change";
                 return Err(self.error(kind, "each token once", quoted(line), advice));
             }
@@ -267,7 +273,7 @@ impl<'a> TextFile<'a> {
                 let advice = "read it as a vocabulary with more indices";
                 return Err(self.error(ReadErrorKind::Shape, &expected, "more".into(), advice));
             }
-            tokens.push(token.into_boxed_slice());
+            tokens.push(token);
         }
         Ok(tokens)
     }
@@ -287,7 +293,11 @@ impl<'a> TextFile<'a> {
 
 /// Returns the special tokens of a line, which are known ones in their order.
 fn specials(names: &str) -> Option<Vec<Special>> {
-    let named = |name: &str| Special::ALL.into_iter().find(|special| special.name() == name);
+    let named = |name: &str| {
+        Special::ALL
+            .into_iter()
+            .find(|special| special.name() == name)
+    };
     let specials: Vec<Special> = names.split_whitespace().map(named).collect::<Option<_>>()?;
     let rising = specials.is_sorted_by(|a, b| (*a as u8) < *b as u8);
     rising.then_some(specials)
