@@ -90,7 +90,6 @@ macro_rules! sequences {
             }
         }
 
-        #[diagnostic::do_not_recommend]
         impl<const L: usize, $(const $size: usize,)* T: Element, X>
             Loss<$shape<L, $($size),*>, T> for IgnorePadding<X>
         where

@@ -268,7 +268,7 @@ fn settings_out_of_range_are_refused() {
         ),
         (new().min_p(1.1), "`min_p` is 1.1, but must be from 0 to 1"),
     ] {
-        let error = sampling.sampler::<3>().err().expect("an invalid setting");
+        let error = sampling.sampler::<3>().expect_err("an invalid setting");
         assert_eq!(error.to_string(), format!("the sampler's {text}"));
     }
 }
