@@ -395,11 +395,10 @@ mod serde {
         );
 
         // The nearest `f32` of these is the largest one.
-        round_trip(
-            Tensor1::from([f32::MAX, -f32::MAX]),
-            "[3.4028235e38,-3.4028235e38]",
-        );
-        round_trip(Tensor1::from([1e39_f64]), "[1e39]");
+        let largest: Tensor1<2> =
+            serde_json::from_str("[3.4028235e38, -3.4028235e38]").expect("numbers");
+        assert_eq!(largest, Tensor1::from([f32::MAX, -f32::MAX]));
+        assert_eq!(error::<Tensor1<1, f64>>("[1e39]"), "none");
         assert_eq!(error::<Tensor1<1, F16>>("[65519.0]"), "none");
 
         network! { #[derive(Serialize, Deserialize)] struct Net: [2] -> [1] { fc: Linear<_, 1> } }
