@@ -393,9 +393,9 @@ pub mod prelude {
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
-        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu,
-        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad2d,
+        MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding, PositionalEncoding, Relu,
+        Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign,
+        Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
