@@ -385,9 +385,9 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
-        GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
-        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu,
+        GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm, MaxPool1d,
+        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu, Sigmoid, Silu,
         Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
         UpsampleBilinear, ZeroPad2d,
     };

@@ -47,6 +47,7 @@ pub use inference::{InputOf, OutputOf};
 pub use inference_workspace::InferenceWorkspace;
 pub use layer::{Configuration, Layer, OutputKind};
 pub(crate) use layer::{Flow, ReluFusion};
+pub(crate) use layer_input::MAX_SOURCES;
 pub use layer_input::{Batches, Gradients, Inputs, LayerInput, Sources};
 pub use layer_outputs::LayerOutputs;
 pub use needs::{Batching, Needs};
