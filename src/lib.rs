@@ -386,10 +386,10 @@ pub mod prelude {
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm, MaxPool1d,
-        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu, Sigmoid, Silu,
-        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad2d,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
+        MaxPool1d, MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu,
+        Sigmoid, Silu, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding,
+        Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -12,6 +12,8 @@ pub struct Builtin {
     pub derived: usize,
     /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
+    /// True if the layer may read several outputs, by its options.
+    pub reads_several: bool,
     /// True if the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
     pub output: Output,
@@ -98,6 +100,7 @@ const fn plain(name: &'static str) -> Builtin {
         options: &[],
         derived: 0,
         arguments: 0,
+        reads_several: false,
         has_params: false,
         output: Output::Axes(4),
     }
@@ -223,6 +226,7 @@ const fn recurrent(name: &'static str, options: &'static [Choice]) -> Builtin {
         options,
         derived: 7,
         arguments: 1,
+        reads_several: true,
         has_params: true,
         output: Output::Axes(2),
         ..plain(name)

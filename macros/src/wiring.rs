@@ -144,7 +144,8 @@ impl Scope<'_> {
         let is_builtin = layer
             .path
             .get_ident()
-            .is_some_and(|name| crate::builtin::find(&name.to_string()).is_some());
+            .and_then(|name| crate::builtin::find(&name.to_string()))
+            .is_some_and(|builtin| !builtin.reads_several);
         if read.len() > 1 && !is_merge && (is_builtin || layer.block.is_some()) {
             let list: Vec<String> = read.iter().map(Ident::to_string).collect();
             let message = format!(

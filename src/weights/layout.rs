@@ -3,9 +3,7 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::params::param_tree::{
-    Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffix, TensorLayout,
-};
+use crate::params::param_tree::{Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffix, TensorLayout};
 use crate::sizes;
 
 impl Axes {
@@ -293,10 +291,11 @@ impl List<'_> {
             ParamTree::Tensor(tensor) => {
                 let name = match suffix.layer {
                     None => name,
-                    Some(layer) => name
-                        .text(LAYER)
-                        .number(layer)
-                        .text(if suffix.reverse { REVERSE } else { "" }),
+                    Some(layer) => name.text(LAYER).number(layer).text(if suffix.reverse {
+                        REVERSE
+                    } else {
+                        ""
+                    }),
                 };
                 self.push(Named {
                     name,
@@ -394,7 +393,12 @@ impl ParamTree {
             layers: 0,
             count: 0,
         };
-        list.add(self, (Sentence::new(""), Suffix::NONE), 0, &LayerOrder::NONE);
+        list.add(
+            self,
+            (Sentence::new(""), Suffix::NONE),
+            0,
+            &LayerOrder::NONE,
+        );
         list.count
     }
 

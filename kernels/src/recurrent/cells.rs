@@ -95,7 +95,11 @@ impl Step {
             Rows::new(at, slice.len(), [steps * width, width])
         };
 
-        let mut kept = rows(call.kept, C::KEPT * hidden, if call.keeps { steps } else { 1 });
+        let mut kept = rows(
+            call.kept,
+            C::KEPT * hidden,
+            if call.keeps { steps } else { 1 },
+        );
         if !call.keeps {
             kept.step = 0;
         }
@@ -260,7 +264,13 @@ impl Step {
     /// # Safety
     /// `n` hidden units from `j` are in row `i`.
     #[inline(always)]
-    unsafe fn put<S: Simd>(&self, s: S, (i, j, n): (usize, usize, usize), h: S::V, takes_part: bool) {
+    unsafe fn put<S: Simd>(
+        &self,
+        s: S,
+        (i, j, n): (usize, usize, usize),
+        h: S::V,
+        takes_part: bool,
+    ) {
         // SAFETY (all blocks): guaranteed by the caller.
         unsafe {
             s.put(self.next.wrapping_add(i * self.hidden + j), h, n);
@@ -283,7 +293,12 @@ impl Step {
         let (i, j, n) = at;
         // SAFETY (all blocks): guaranteed by the caller.
         unsafe {
-            self.put(s, at, s.get(self.h.wrapping_add(i * self.hidden + j), n), false);
+            self.put(
+                s,
+                at,
+                s.get(self.h.wrapping_add(i * self.hidden + j), n),
+                false,
+            );
             for gate in 0..kept {
                 if let Some(to) = self.kept.of(i, gate * self.hidden + j) {
                     s.put(to, s.zero(), n);
@@ -523,7 +538,10 @@ impl GruCell {
     ) {
         let columns = step.columns::<S, 1>(2, 1, (j, n));
         let reset = Left {
-            at: step.kept.at.wrapping_add(i * step.kept.sample + 3 * step.hidden),
+            at: step
+                .kept
+                .at
+                .wrapping_add(i * step.kept.sample + 3 * step.hidden),
             row: step.kept.sample,
             k: step.hidden,
         };
@@ -536,7 +554,10 @@ impl GruCell {
                     step.skip(s, at, 3);
                     continue;
                 }
-                let z = step.kept.at.wrapping_add((i + row) * step.kept.sample + step.hidden + j);
+                let z = step
+                    .kept
+                    .at
+                    .wrapping_add((i + row) * step.kept.sample + step.hidden + j);
                 let h = s.get(step.h.wrapping_add((i + row) * step.hidden + j), n);
                 let candidate = bent(s, self.relu, sum);
                 step.put(s, at, Self::state(s, s.get(z, n), candidate, h), true);
@@ -559,7 +580,10 @@ impl Step {
         (i, j, n): (usize, usize, usize),
         value: S::V,
     ) {
-        let at = self.kept.at.wrapping_add(i * self.kept.sample + gate * self.hidden + j);
+        let at = self
+            .kept
+            .at
+            .wrapping_add(i * self.kept.sample + gate * self.hidden + j);
         // SAFETY: guaranteed by the caller.
         unsafe { s.put(at, s.flush_denormal(value), n) };
     }
@@ -756,11 +780,7 @@ impl GradCell for LstmCell {
             let [i, f, g, o] = [0, 1, 2, 3].map(|v| s.get(gate(v), n));
             let dh = s.add(s.get(row.dh, n), s.get(row.dy, n));
             let bent = math::tanh(s, s.get(row.cell, n));
-            let dc = s.fma(
-                s.mul(dh, o),
-                s.fnma(bent, bent, one),
-                s.get(row.dc, n),
-            );
+            let dc = s.fma(s.mul(dh, o), s.fnma(bent, bent, one), s.get(row.dc, n));
 
             let grads = [
                 sigmoid_slope(s, i, s.mul(dc, g)),

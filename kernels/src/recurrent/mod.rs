@@ -132,15 +132,26 @@ impl<T> Recurrent<'_, T> {
         let all = sizes::product(&[samples, steps]);
 
         let is = |name: &str, len: usize, wanted: usize| {
-            assert!(len == wanted, "recurrent: {name} has {len} elements, not {wanted}");
+            assert!(
+                len == wanted,
+                "recurrent: {name} has {len} elements, not {wanted}"
+            );
         };
         let is_or_none = |name: &str, len: usize, wanted: usize| {
             if len > 0 {
                 is(name, len, wanted);
             }
         };
-        is("weight_ih", weights.ih.len(), sizes::product(&[inputs, gates]));
-        is("weight_hh", weights.hh.len(), sizes::product(&[hidden, gates]));
+        is(
+            "weight_ih",
+            weights.ih.len(),
+            sizes::product(&[inputs, gates]),
+        );
+        is(
+            "weight_hh",
+            weights.hh.len(),
+            sizes::product(&[hidden, gates]),
+        );
         is_or_none("bias_ih", weights.bias_ih.len(), gates);
         is_or_none("bias_hh", weights.bias_hh.len(), gates);
         is("x", self.x.len(), sizes::product(&[all, inputs]));
@@ -219,13 +230,21 @@ impl<T> RecurrentStepGrad<'_, T> {
         let states = sizes::product(&[samples, hidden]);
         assert!(self.dh.len() == states && (!C::HAS_CELLS || self.dc.len() == states));
         let kept = sizes::product(&[C::KEPT, hidden]);
-        assert!(samples == 1 || self.kept_row >= kept, "recurrent_grad: rows overlap");
+        assert!(
+            samples == 1 || self.kept_row >= kept,
+            "recurrent_grad: rows overlap"
+        );
         rows("dy", self.dy.len(), self.dy_row, hidden);
         rows("kept", self.kept.len(), self.kept_row, kept);
         rows("before", self.before.len(), self.row, hidden);
         if C::HAS_CELLS {
             rows("cells", self.cells.len(), self.row, hidden);
-            rows("cells_before", self.cells_before.len(), self.cells_before_row, hidden);
+            rows(
+                "cells_before",
+                self.cells_before.len(),
+                self.cells_before_row,
+                hidden,
+            );
         }
         if !self.mask.is_empty() {
             rows("mask", self.mask.len(), self.mask_row, 1);

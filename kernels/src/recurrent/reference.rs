@@ -75,8 +75,7 @@ fn sample_step<T: Real, C: PlainCell>(
     let takes_part = call.mask.is_empty() || call.mask[at] != T::zero();
 
     if !call.before.is_empty() {
-        call.before[at * hidden..][..hidden]
-            .copy_from_slice(&call.h[sample * hidden..][..hidden]);
+        call.before[at * hidden..][..hidden].copy_from_slice(&call.h[sample * hidden..][..hidden]);
     }
     // The gates of a cell that resets before its product come first.
     if takes_part && cell.has_halves() {
@@ -216,7 +215,9 @@ fn add_product<T: Real>(
         if block == 0 {
             *sums = sum;
         } else {
-            sums.iter_mut().zip(sum).for_each(|(sums, sum)| *sums = *sums + sum);
+            sums.iter_mut()
+                .zip(sum)
+                .for_each(|(sums, sum)| *sums = *sums + sum);
         }
     }
 }

@@ -238,7 +238,13 @@ impl Spec {
 }
 
 /// Copies the initial states of a place from a source, or sets them to 0.
-fn begin<T: Element>(spec: &Spec, tensors: &Tensors<'_, T>, part: usize, place: Place, h: &mut [T]) {
+fn begin<T: Element>(
+    spec: &Spec,
+    tensors: &Tensors<'_, T>,
+    part: usize,
+    place: Place,
+    h: &mut [T],
+) {
     if !spec.initial {
         return h.fill(T::zero());
     }
@@ -350,7 +356,11 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
                     hidden,
                     reversed: direction == 1,
                     weights: spec.weights(params, place),
-                    x: if layer == 0 { tensors.sources[0] } else { &**from },
+                    x: if layer == 0 {
+                        tensors.sources[0]
+                    } else {
+                        &**from
+                    },
                     mask: spec.mask(&tensors),
                     h: &mut *h,
                     c: &mut *c,
@@ -848,7 +858,8 @@ impl<T: Element> Sums<'_, T> {
         cx: &Context<T>,
     ) {
         let sums = memory.take::<T>(self.row);
-        cx.kernels.column_sums(self.rows, self.row, self.kept, sums, false);
+        cx.kernels
+            .column_sums(self.rows, self.row, self.kept, sums, false);
 
         let (of_inputs, of_states) = biases.split_at_mut(self.columns);
         put(of_inputs, &sums[..self.columns], cx.accumulate());
