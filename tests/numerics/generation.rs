@@ -193,10 +193,10 @@ fn penalties_count_each_token_once() {
     };
     assert_eq!(next(&mut sampler, &[]), 0);
     assert_eq!(next(&mut sampler, &[0]), 1);
+    // Nothing is left of the call before.
+    assert_eq!(next(&mut sampler, &[]), 0);
     // 1.5 against 1: with a penalty for each occurrence, it would be 0.75.
     assert_eq!(next(&mut sampler, &[0, 0, 1]), 0);
-    // Nothing is left of the calls before.
-    assert_eq!(next(&mut sampler, &[]), 0);
 
     // A reward that is out of range stays a number.
     let mut reward = Sampling::new()
