@@ -199,7 +199,9 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
+pub use network::{
+    InferenceWorkspace, LayerSummary, Network, State, Stream, Streaming, Summary, Trainable,
+};
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
@@ -391,9 +393,9 @@ pub mod prelude {
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
-        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu,
-        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad2d,
+        MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding, PositionalEncoding, Relu,
+        Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign,
+        Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
@@ -410,8 +412,8 @@ pub mod prelude {
     #[cfg(all(feature = "safetensors", feature = "std"))]
     pub use crate::weights::SaveLoad;
     pub use crate::{
-        InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
-        Tensor3, Tensor4, Trainable, network,
+        InferenceWorkspace, Network, Parameters, Shape, State, Stream, Streaming, Tensor, Tensor0,
+        Tensor1, Tensor2, Tensor3, Tensor4, Trainable, network,
     };
     #[cfg(feature = "std")]
     pub use crate::{Workspace, layer};
