@@ -288,6 +288,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Pad", 0),
             number("Dilation", 1),
             number("Groups", 1),
+            switch("Causal", true),
             switch("NoBias", false),
         ],
         derived: 1,

@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind, Reach,
     Sentence, ShapeRule,
 };
 use crate::params::FeatureOrder;
@@ -97,6 +97,7 @@ impl Dropout {
 
 impl<In: Shape> ShapeRule<In> for Dropout {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl InPlace for Dropout {

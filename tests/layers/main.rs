@@ -12,6 +12,7 @@ mod memory;
 mod nested;
 mod number_types;
 mod random_wiring;
+mod stream_steps;
 mod streams;
 mod tuples;
 mod whole_batch;
