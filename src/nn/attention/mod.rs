@@ -18,7 +18,8 @@ use rand::Rng;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Configuration, Context, Forward, ForwardTrain,
-    Infer, Inferred, Inputs, Layer, LayerInput, MAX_SOURCES, Needs, ShapeRule, Sources, Train,
+    Infer, Inferred, Inputs, Layer, LayerInput, MAX_SOURCES, Needs, Reach, ShapeRule, Sources,
+    Train,
 };
 use crate::params::FeatureOrder;
 use crate::sizes;
@@ -368,6 +369,7 @@ implement! {
 implement! {
     [In: LayerInput,] ShapeRule<In> => {
         const OUTPUT: Inferred = Self::RULE.infer(shapes::<In>());
+        const REACH: Reach = Self::RULE.reach();
     }
 }
 
