@@ -337,6 +337,8 @@ pub use shapewright_macros::Parameters;
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
+/// - **Streams.** `#[stream]` on a network whose first axis is time gives it a
+///   [`stream()`](Streaming::stream), which computes one step at a time.
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
@@ -391,11 +393,12 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
-        GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
-        MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding, PositionalEncoding, Relu,
-        Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign,
-        Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
+        GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
+        MaxPool1d, MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding,
+        PositionalEncoding, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu, Sigmoid, Silu,
+        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
+        UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

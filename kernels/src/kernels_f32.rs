@@ -5,6 +5,7 @@ use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
+use crate::recurrent::{Half, Recurrent, RecurrentCell, RecurrentStepGrad};
 use crate::resample::{self, Resample};
 use crate::simd::{self, Op, Simd};
 use crate::tier::{self, Tier};
@@ -275,6 +276,19 @@ impl Kernels<f32> for F32Kernels {
     }
     fn flush_denormals(self, x: &mut [f32]) {
         self.run(denormals::FlushOp(x));
+    }
+    #[inline]
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f32>) {
+        cell.single(self, call);
+    }
+    #[inline]
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, f32>,
+        half: Half,
+    ) {
+        cell.single_grad(self, call, half);
     }
     fn resample(self, resample: Resample<'_, f32>, to: &mut [f32]) {
         self.run(resample::ResampleOp { resample, to });

@@ -5,6 +5,7 @@ use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
+use crate::recurrent::{Half, Recurrent, RecurrentCell, RecurrentStepGrad};
 use crate::resample::{self, Resample};
 use crate::tier::Tier;
 use crate::{Kernels, reference};
@@ -150,6 +151,19 @@ impl Kernels<f64> for F64Kernels {
     #[inline]
     fn flush_denormals(self, x: &mut [f64]) {
         reference::flush_denormals(x);
+    }
+    #[inline]
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f64>) {
+        cell.double(call);
+    }
+    #[inline]
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, f64>,
+        half: Half,
+    ) {
+        cell.double_grad(call, half);
     }
     #[inline]
     fn resample(self, resample: Resample<'_, f64>, to: &mut [f64]) {

@@ -70,6 +70,7 @@ mod pairs;
 mod pool;
 mod prelu;
 mod product;
+mod recurrent;
 mod reduce;
 mod reference;
 mod resample;
@@ -98,6 +99,10 @@ pub use optim_steps::{
 };
 pub use pool::{Axis, Divisor, MeanPool, Plane, Reach};
 pub use product::product_memory;
+pub use recurrent::{
+    GruCell, Half, LstmCell, Recurrent, RecurrentCell, RecurrentGrad, RecurrentStepGrad,
+    RecurrentWeights, RnnCell, recurrent_grad,
+};
 pub use resample::Resample;
 
 use tier::Tier;
@@ -189,6 +194,16 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);
+    /// Computes all steps of a recurrent layer in one direction. See [`Recurrent`].
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, T>);
+    /// Turns what a step of `recurrent` has kept into the gradients of its sums. See
+    /// [`RecurrentStepGrad`].
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, T>,
+        half: Half,
+    );
     /// Maps an image through an affine transform. See [`Resample`].
     fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }

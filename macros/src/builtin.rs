@@ -231,6 +231,38 @@ const OUT_CHANNELS: Size = Size {
     form: Form::Number,
 };
 
+const RECURRENT: Sizes = Sizes::Named(&[
+    Size {
+        name: "input_size",
+        form: Form::Inferred,
+    },
+    Size {
+        name: "hidden_size",
+        form: Form::Number,
+    },
+]);
+
+/// A recurrent layer.
+const fn recurrent(name: &'static str, options: &'static [Choice]) -> Builtin {
+    Builtin {
+        sizes: RECURRENT,
+        options,
+        derived: 7,
+        arguments: 1,
+        sources: 4,
+        has_params: true,
+        output: Output::Axes(2),
+        ..plain(name)
+    }
+}
+
+const LAYERS: Choice = number("Layers", 1);
+const BIDIRECTIONAL: Choice = switch("Bidirectional", true);
+const NO_BIAS: Choice = switch("NoBias", false);
+const MASKED: Choice = switch("Masked", true);
+const INITIAL_STATE: Choice = switch("InitialState", true);
+const FINAL_STATE: Choice = switch("FinalState", true);
+
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
         sizes: Sizes::Named(&[
@@ -343,6 +375,42 @@ pub const BUILTINS: &[Builtin] = &[
         output: Output::Axes(3),
         ..plain("ConvTranspose2d")
     },
+    recurrent(
+        "Lstm",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+        ],
+    ),
+    recurrent(
+        "Gru",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+            switch("ResetBefore", true),
+            switch("Relu", true),
+        ],
+    ),
+    recurrent(
+        "Rnn",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+            switch("Relu", true),
+        ],
+    ),
     sized(
         "MaxPool1d",
         KERNEL,
@@ -651,7 +719,6 @@ mod tests {
 
         assert!(nearest("Linear2").is_none());
         assert!(nearest("Relu2").is_none());
-        assert!(nearest("Gru").is_none());
         assert!(nearest("Scale").is_none());
         assert!(nearest("Encoder").is_none());
     }

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::memory::{tensors, tensors_mut};
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -38,6 +38,14 @@ pub trait LayerInput: 'static {
         gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Self::Gradients<'a, T>;
+    /// Returns the elements from each source, sample after sample.
+    #[doc(hidden)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES];
+    /// Returns the elements of the gradient for each source; `None` where it is not needed.
+    #[doc(hidden)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES];
 }
 
 impl<S: Shape> LayerInput for S {
@@ -63,6 +71,18 @@ impl<S: Shape> LayerInput for S {
         count: usize,
     ) -> Option<&'a mut [Tensor<S, T>]> {
         gradient(0).map(|dx| tensors_mut(dx, count))
+    }
+
+    #[inline(always)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES] {
+        [flatten(batch), &[], &[], &[], &[], &[]]
+    }
+
+    #[inline(always)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
+        [gradients.map(flatten_mut), None, None, None, None, None]
     }
 }
 
@@ -156,6 +176,18 @@ impl<X: Sources> LayerInput for Inputs<X> {
             count,
             shapes: PhantomData,
         }
+    }
+
+    #[inline(always)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES] {
+        batch.sources
+    }
+
+    #[inline(always)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
+        gradients.sources
     }
 }
 

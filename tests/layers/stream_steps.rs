@@ -346,3 +346,26 @@ fn attention_keeps_keys_and_values() {
     assert_eq!(Llama::RECEPTIVE_FIELD, 3);
     check(&*Llama::init(&mut shapewright::rng(16)), 17);
 }
+
+network! {
+    #[stream]
+    struct Amp: [16, 1] -> [16, 1] {
+        Residual { Lstm<_, 20>, Linear<_, 1> },
+        Gru<_, 8, Layers<2>>(0.5),
+        Gru<_, 24, ResetBefore>,
+        Rnn<_, 5, Relu>,
+        Conv1d<_, 8, 3, Causal>,
+        Linear<_, 1>,
+    }
+}
+
+network! {
+    #[stream]
+    struct AmpF64: [9, 2] -> [9, 3] as f64 { Lstm<_, 8>, Gru<_, 40>, Linear<_, 3> }
+}
+
+#[test]
+fn recurrent_layers_go_on() {
+    check(&*Amp::init(&mut shapewright::rng(18)), 19);
+    check(&*AmpF64::init(&mut shapewright::rng(20)), 21);
+}
