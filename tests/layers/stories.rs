@@ -69,10 +69,16 @@ fn texts_become_pieces() {
 
 #[test]
 fn files_that_are_cut_off_are_errors() {
-    assert!(weights(&WEIGHTS[..1000]).unwrap_err().contains("too short"));
+    assert!(
+        weights(&WEIGHTS[..1000])
+            .err()
+            .unwrap()
+            .contains("too short")
+    );
     assert!(
         weights(&VOCABULARY[..100])
-            .unwrap_err()
+            .err()
+            .unwrap()
             .contains("in its header")
     );
     assert!(Pieces::new(&VOCABULARY[..1000]).is_err());
