@@ -2,9 +2,9 @@
 //! context, the size of nanoGPT's example for a CPU.
 //!
 //! ```sh
-//! cargo run --release --features safetensors,progress --example char_gpt
-//! cargo run --release --features safetensors,progress --example char_gpt -- train path/to/input.txt 2000
-//! cargo run --release --features safetensors,progress --example char_gpt -- write "ROMEO:" 500
+//! cargo run --release --features safetensors,progress,ctrlc --example char_gpt
+//! cargo run --release --features safetensors,progress,ctrlc --example char_gpt -- train path/to/input.txt 2000
+//! cargo run --release --features safetensors,progress,ctrlc --example char_gpt -- write "ROMEO:" 500
 //! ```
 //!
 //! Without a path it trains on the first scenes of Coriolanus, which come with the example. The
@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use shapewright::data::text::{NextToken, Vocabulary, VocabularyBuilder};
 use shapewright::generate::Sampling;
 use shapewright::prelude::*;
-use shapewright::train::TrainError;
 
 const TOKENS: usize = 65;
 const CONTEXT: usize = 64;
@@ -112,9 +111,8 @@ fn train(text: &str, steps: usize) -> Result<(), Box<dyn Error>> {
     .validate(&x, &targets)
     .checkpoint(folder.join("checkpoint"))
     .resume(true)
-    .stop_on_ctrl_c(true)
     .on_epoch(|epoch, net| {
-        let validation = epoch.validation.as_ref().map_or(f64::NAN, |loss| loss.loss);
+        let validation = epoch.validation_loss.unwrap_or(f64::NAN);
         println!(
             "{:>5} steps: loss {:.3}, validation {validation:.3} nats per character, {:.1} s",
             epoch.epoch * STEPS,
@@ -127,13 +125,15 @@ fn train(text: &str, steps: usize) -> Result<(), Box<dyn Error>> {
         }
         std::ops::ControlFlow::Continue(())
     });
+    #[cfg(feature = "ctrlc")]
+    let trainer = trainer.stop_on_ctrl_c(true);
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
 
-    match trainer.fit_dataset(&mut net, &windows) {
-        Ok(_) => {}
-        Err(TrainError::Stopped { .. }) => println!("stopped; the same command goes on"),
-        Err(error) => return Err(error.into()),
+    let history = trainer.fit_dataset(&mut net, &windows)?;
+    if history.interrupted {
+        println!("interrupted; the same command goes on");
+        return Ok(());
     }
     net.save(folder.join("gpt.safetensors"))?;
     println!("saved in {FOLDER}; write with `char_gpt -- write \"ROMEO:\" 500`");
