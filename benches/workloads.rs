@@ -74,6 +74,14 @@ network! {
     }
 }
 
+network! {
+    struct LstmRows: [28, 28] -> [10] {
+        lstm: Lstm<_, 64>,
+        SelectLast,
+        head: Linear<_, 10>,
+    }
+}
+
 network! { struct Mnist1: [28, 28, 1] -> [26, 26, 32] { Conv2d<_, 32, 3> } }
 network! { struct Mnist2: [13, 13, 32] -> [11, 11, 64] { Conv2d<_, 64, 3> } }
 network! { struct LeNet1: [28, 28, 1] -> [24, 24, 6] { Conv2d<_, 6, 5> } }
@@ -96,6 +104,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("lenet", || {
         bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3))
     });
+    bench.run("lstm", || {
+        bench.network::<LstmRows, 10, _>("lstm", 64, Adam::new(1e-3))
+    });
+    bench.run("stream", || bench.streams());
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
@@ -110,12 +122,14 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 8] = [
+const WORKLOADS: [&str; 10] = [
     "iris",
     "mlp",
     "mlp_dead_units",
     "cnn",
     "lenet",
+    "lstm",
+    "stream",
     "gemm",
     "adam",
     "conv",
@@ -296,6 +310,45 @@ impl Bench {
             black_box(&y);
         });
         self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    /// Times steps of streams: one input, a recurrent layer, one output. Each step waits for the one
+    /// before it.
+    fn streams(&self) {
+        macro_rules! cells {
+            ($($layer:ident $hidden:literal $figure:literal;)*) => { $({
+                network! {
+                    struct Stream: [1, 1] -> [1, 1] { rnn: $layer<_, $hidden>, head: Linear<_, 1> }
+                }
+                self.stream::<Stream>($figure);
+            })* };
+        }
+        cells! {
+            Lstm 8 "stream_lstm_8_ns";
+            Lstm 16 "stream_lstm_16_ns";
+            Lstm 32 "stream_lstm_32_ns";
+            Lstm 64 "stream_lstm_64_ns";
+            Gru 8 "stream_gru_8_ns";
+            Gru 16 "stream_gru_16_ns";
+            Gru 32 "stream_gru_32_ns";
+            Gru 64 "stream_gru_64_ns";
+        }
+        network! { struct Rows: [1, 28] -> [1, 64] { rnn: Lstm<_, 64> } }
+        self.stream::<Rows>("stream_lstm_28_to_64_ns");
+    }
+
+    /// Times a step of a stream, within a scope that flushes denormal numbers.
+    fn stream<N: Network<Element = f32>>(&self, figure: &str) {
+        let mut rng = shapewright::rng(1);
+        let net = N::init(&mut rng);
+        let x: Tensor<N::Input> = Tensor::random(StandardUniform, &mut rng);
+        let mut state = N::state();
+        let ns = with_flushed_denormals(|| {
+            median_ns(|| {
+                black_box(net.step(black_box(&x), &mut state));
+            })
+        });
+        self.print("stream", figure, ns);
     }
 
     /// Times convolutions of several shapes.

@@ -1,6 +1,7 @@
 //! The kernels for `f32`, each in the chosen tier.
 
 use crate::args::{Bend, Product};
+use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
@@ -213,6 +214,15 @@ impl Kernels<f32> for F32Kernels {
     }
     fn log_softmax_grad(self, width: usize, y: &[f32], dy: &mut [f32]) {
         self.run(log_softmax::LogSoftmaxGradOp { width, y, dy });
+    }
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, f32>) {
+        self.run(attention::SoftmaxOp(softmax));
+    }
+    fn attention_grad(self, grad: AttentionGrad<'_, f32>) {
+        self.run(attention::GradOp(grad));
+    }
+    fn transpose(self, transpose: Transpose<'_, f32>) {
+        self.run(attention::TransposeOp(transpose));
     }
     fn cross_entropy(
         self,

@@ -1,6 +1,7 @@
 //! The kernels for `f64`, which are the same in every tier.
 
 use crate::args::{Bend, Product};
+use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
@@ -103,6 +104,18 @@ impl Kernels<f64> for F64Kernels {
     #[inline]
     fn log_softmax_grad(self, width: usize, y: &[f64], dy: &mut [f64]) {
         reference::log_softmax_grad(width, y, dy);
+    }
+    #[inline]
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, f64>) {
+        attention::plain_softmax(softmax);
+    }
+    #[inline]
+    fn attention_grad(self, grad: AttentionGrad<'_, f64>) {
+        attention::plain_grad(grad);
+    }
+    #[inline]
+    fn transpose(self, transpose: Transpose<'_, f64>) {
+        attention::plain_transpose(transpose);
     }
     #[inline]
     fn cross_entropy(

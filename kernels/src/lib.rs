@@ -52,6 +52,7 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 mod aligned;
 mod args;
+mod attention;
 mod conv;
 mod denormals;
 mod elementwise;
@@ -85,6 +86,7 @@ mod vector_product;
 #[cfg(feature = "alloc")]
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
+pub use attention::{AttentionGrad, AttentionSoftmax, Transpose, Visible};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use denormals::flush;
 pub use function::Function;
@@ -164,6 +166,12 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn log_softmax(self, width: usize, x: &mut [T]);
     /// Computes `dy -= exp(y) * sum(dy)` for each row, where `y` is the logarithm of the softmax.
     fn log_softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
+    /// Replaces rows of attention scores by their softmax. See [`AttentionSoftmax`].
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, T>);
+    /// Computes the gradient of attention scores. See [`AttentionGrad`].
+    fn attention_grad(self, grad: AttentionGrad<'_, T>);
+    /// Transposes a part of a matrix. See [`Transpose`].
+    fn transpose(self, transpose: Transpose<'_, T>);
     /// Softmax and negative log-likelihood: returns the sum over the rows and sets `grad` to
     /// `scale` times its gradient with respect to the logits. Each row counts as often as `weights`
     /// says, or once if that is empty. A row that counts 0 times is not read.

@@ -12,8 +12,8 @@ pub struct Builtin {
     pub derived: usize,
     /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
-    /// True if the layer may read several outputs, by its options.
-    pub reads_several: bool,
+    /// The largest number of outputs that the layer reads.
+    pub sources: usize,
     /// True if the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
     pub output: Output,
@@ -78,6 +78,9 @@ pub enum Value {
     Switch(bool),
     /// `Name<2>`: one generic argument.
     Number(Default),
+    /// `Name<2>`, or the name alone for this number: one generic argument, which is 0 if the option
+    /// is omitted.
+    Level(usize),
     /// `Name<2>` for both axes, or `Name<2, 1>`: two generic arguments.
     Pair(Default),
 }
@@ -100,7 +103,7 @@ const fn plain(name: &'static str) -> Builtin {
         options: &[],
         derived: 0,
         arguments: 0,
-        reads_several: false,
+        sources: 1,
         has_params: false,
         output: Output::Axes(4),
     }
@@ -134,6 +137,22 @@ const fn number(name: &'static str, default: usize) -> Choice {
     Choice {
         name,
         value: Value::Number(Default::Is(default)),
+    }
+}
+
+/// An option with a number that the library chooses if it is omitted.
+const fn optional(name: &'static str) -> Choice {
+    Choice {
+        name,
+        value: Value::Number(Default::None),
+    }
+}
+
+/// An option that may have a number, `default` without one.
+const fn level(name: &'static str, default: usize) -> Choice {
+    Choice {
+        name,
+        value: Value::Level(default),
     }
 }
 
@@ -226,7 +245,7 @@ const fn recurrent(name: &'static str, options: &'static [Choice]) -> Builtin {
         options,
         derived: 7,
         arguments: 1,
-        reads_several: true,
+        sources: 4,
         has_params: true,
         output: Output::Axes(2),
         ..plain(name)
@@ -238,7 +257,8 @@ const BIDIRECTIONAL: Choice = switch("Bidirectional", true);
 const NO_BIAS: Choice = switch("NoBias", false);
 const MASKED: Choice = switch("Masked", true);
 const INITIAL_STATE: Choice = switch("InitialState", true);
-const FINAL_STATE: Choice = switch("FinalState", true);
+/// The option of recurrent layers that makes their output a tuple.
+pub const FINAL_STATE: Choice = switch("FinalState", true);
 
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
@@ -268,10 +288,7 @@ pub const BUILTINS: &[Builtin] = &[
                 form: Form::Number,
             },
         ]),
-        options: &[Choice {
-            name: "PaddingIdx",
-            value: Value::Number(Default::None),
-        }],
+        options: &[optional("PaddingIdx")],
         has_params: true,
         ..plain("Embedding")
     },
@@ -304,6 +321,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Pad", 0),
             number("Dilation", 1),
             number("Groups", 1),
+            switch("Causal", true),
             switch("NoBias", false),
         ],
         derived: 1,
@@ -423,6 +441,13 @@ pub const BUILTINS: &[Builtin] = &[
     sized("ZeroPad2d", SIDES, &[], 3),
     sized("Upsample", SCALE, &[], 3),
     sized("UpsampleBilinear", SCALE, &[], 3),
+    Builtin {
+        sizes: Sizes::Named(&[Size {
+            name: "index",
+            form: Form::Number,
+        }]),
+        ..plain("SelectPart")
+    },
     with_axes("Flatten", 1),
     Builtin {
         output: Output::NoMoreAxes,
@@ -445,6 +470,50 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         sizes: Sizes::Axes,
         ..plain("Reshape")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size {
+                name: "embed_dim",
+                form: Form::Inferred,
+            },
+            Size {
+                name: "num_heads",
+                form: Form::Number,
+            },
+        ]),
+        options: &[
+            switch("Causal", true),
+            switch("Cross", true),
+            switch("KeyPaddingMask", true),
+            switch("AttentionBias", true),
+            optional("KvHeads"),
+            optional("HeadDim"),
+            level("Rotary", 10_000),
+            level("RotaryInterleaved", 10_000),
+            optional("Window"),
+            switch("NoBias", false),
+        ],
+        derived: 6,
+        arguments: 1,
+        sources: 4,
+        has_params: true,
+        output: Output::Axes(2),
+        ..plain("MultiHeadAttention")
+    },
+    Builtin {
+        sizes: Sizes::Optional(&[Size {
+            name: "num_positions",
+            form: Form::Inferred,
+        }]),
+        derived: 1,
+        has_params: true,
+        output: Output::InputOrMistake,
+        ..plain("PositionalEmbedding")
+    },
+    Builtin {
+        output: Output::InputOrMistake,
+        ..plain("PositionalEncoding")
     },
     elementwise("Dropout", 1),
     Builtin {

@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind, Reach,
     Sentence, ShapeRule,
 };
 use crate::params::FeatureOrder;
@@ -101,6 +101,7 @@ pub(super) fn drop_out<T: Element>(probability: f64, x: &mut [T], rng: &mut impl
 
 impl<In: Shape> ShapeRule<In> for Dropout {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl InPlace for Dropout {

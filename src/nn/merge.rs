@@ -6,8 +6,8 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
-    ShapeRule, Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Reach,
+    Sentence, ShapeRule, Sources, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
@@ -100,14 +100,17 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Add {
     const OUTPUT: Inferred = equal(X::PARTS, "adds");
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Mul {
     const OUTPUT: Inferred = equal(X::PARTS, "multiplies");
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Concat {
     const OUTPUT: Inferred = joined(X::PARTS, &[]);
+    const REACH: Reach = Reach::FEATURES;
 }
 
 /// Implements `Layer` for layers without parameters.
@@ -254,6 +257,7 @@ impl<X: Shape> NamesOutput for Pack<X> {
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
     const OUTPUT: Inferred = tuple_of(X::PARTS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
@@ -277,24 +281,51 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Pack<X> {
     }
 }
 
-/// One of several inputs of a network, which are a tuple.
-#[doc(hidden)]
-pub struct Part<const INDEX: usize>;
+/// A part of a tuple, such as the last state that a recurrent layer gives with the option
+/// `FinalState`, or a branch of a `Split`.
+///
+/// In a network: `SelectPart<index>`, where the first part has the index 0.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Copy: [5, 3] -> [5, 4] {
+///         encoder: Gru<_, 4, FinalState>,
+///         last: SelectPart<1> <- encoder,
+///         decoder: Gru<_, 4, InitialState> <- (input, last),
+///     }
+/// }
+/// let net = Copy::init(&mut shapewright::rng(0));
+/// assert_eq!(net.forward(&Tensor2::ones()).len(), 20);
+/// ```
+pub struct SelectPart<const INDEX: usize>;
 
-impl<const INDEX: usize, T: Element> Layer<T> for Part<INDEX> {
+impl<const INDEX: usize, T: Element> Layer<T> for SelectPart<INDEX> {
     type Config = ();
     type Params = ();
 }
 
-impl<In: Shape, const INDEX: usize> ShapeRule<In> for Part<INDEX> {
+impl<In: Shape, const INDEX: usize> ShapeRule<In> for SelectPart<INDEX> {
     const OUTPUT: Inferred = {
         let parts = In::DIMS.parts();
-        Inferred::shape(if INDEX < parts.len() {
-            parts[INDEX]
+        if In::DIMS.is_unknown() {
+            Inferred::shape(Dims::UNKNOWN)
+        } else if INDEX >= parts.len() {
+            let way_out = if parts.is_empty() {
+                Sentence::new("; a single tensor has no parts: remove it")
+            } else {
+                Sentence::new("; its parts are 0 to ").number(parts.len() - 1)
+            };
+            let wanted = Sentence::new("a tuple with a part ").number(INDEX);
+            Inferred::mismatch(wanted, way_out, Dims::UNKNOWN)
+        } else if parts[INDEX].is_tuple() {
+            let sentence = Sentence::new("can't take a tuple out of a tuple");
+            Inferred::wrong(sentence, Dims::UNKNOWN)
         } else {
-            Dims::UNKNOWN
-        })
+            Inferred::shape(parts[INDEX])
+        }
     };
+    const REACH: Reach = Reach::POSITION;
 }
 
 /// Returns the range of a part within a tuple.
@@ -304,7 +335,9 @@ fn range_of(tuple: Dims, index: usize) -> core::ops::Range<usize> {
     start..start + parts[index].len()
 }
 
-impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> for Part<INDEX> {
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T>
+    for SelectPart<INDEX>
+{
     const ORDER: FeatureOrder = FeatureOrder::Part(INDEX);
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
@@ -316,7 +349,9 @@ impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> fo
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Train<In, Out, T> for Part<INDEX> {
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Train<In, Out, T>
+    for SelectPart<INDEX>
+{
     const READS_OUTPUT: bool = false;
 
     fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {

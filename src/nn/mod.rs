@@ -8,12 +8,13 @@
 //! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
 //! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`] |
+//! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
-//! | several outputs | [`Add`], [`Mul`], [`Concat`] |
+//! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
 //! A network can be a layer of another network, and so can a type of your own: see
@@ -22,6 +23,7 @@
 
 mod activation;
 mod activation_with_arguments;
+mod attention;
 mod avg_pool;
 pub(crate) mod blocks;
 mod conv;
@@ -56,6 +58,12 @@ pub use activation::{
     Softsign, Tanh,
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
+pub use attention::{
+    AttentionDropout, AttentionOutNoBiasParams, AttentionOutParams, MultiHeadAttention,
+    MultiHeadAttentionNoBiasParams, MultiHeadAttentionParams,
+    MultiHeadAttentionSeparateNoBiasParams, MultiHeadAttentionSeparateParams, PositionalEmbedding,
+    PositionalEmbeddingParams, PositionalEncoding,
+};
 pub use avg_pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d,
 };
@@ -70,7 +78,7 @@ pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
-pub use merge::{Add, Concat, Mul};
+pub use merge::{Add, Concat, Mul, SelectPart};
 pub use norm::{
     BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams,
     GroupNorm, InstanceNorm2d, LayerNorm, NormEps, NormParams, NormParams2, NormParams3,

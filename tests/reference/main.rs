@@ -4,6 +4,7 @@
 mod common;
 
 mod activations;
+mod attention;
 mod conv;
 mod layers;
 mod losses;
@@ -12,5 +13,6 @@ mod norms;
 mod optimizers;
 mod pixels;
 mod pool;
+mod recurrent;
 mod schedules;
 mod training;

@@ -30,6 +30,7 @@ macro_rules! every_function {
 
 mod activations;
 mod agreement;
+mod attention;
 mod convolutions;
 mod functions;
 mod kernels_f64;
@@ -38,6 +39,7 @@ mod memory;
 mod norms;
 mod pools;
 mod products;
+mod recurrent;
 mod resample;
 mod sums;
 mod updates;

@@ -1,6 +1,6 @@
 //! The sizes and the shape rule of recurrent layers.
 
-use crate::network::{INFER, Inferred, LayerInput, Sentence};
+use crate::network::{INFER, Inferred, LayerInput, Reach, Sentence};
 use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::Dims;
@@ -35,6 +35,19 @@ impl Options {
     /// Returns the number of states: one for each layer and direction.
     pub const fn states(&self) -> usize {
         sizes::product(&[self.layers, self.directions()])
+    }
+
+    /// Returns the steps that an output depends on.
+    pub const fn reach(&self) -> Reach {
+        if self.bidirectional {
+            Reach::WHOLE.or("; omit `Bidirectional`")
+        } else if self.initial {
+            Reach::WHOLE.or("; a stream keeps its state: omit `InitialState`")
+        } else if self.last {
+            Reach::WHOLE.or("; its state after the last step is no step: omit `FinalState`")
+        } else {
+            Reach::ALL_PAST
+        }
     }
 
     /// Returns the number of tensors that a state consists of.
