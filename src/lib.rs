@@ -337,6 +337,8 @@ pub use shapewright_macros::Parameters;
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
+/// - **Streams.** `#[stream]` on a network whose first axis is time gives it a
+///   [`stream()`](Network::stream), which computes one step at a time.
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.

@@ -1028,6 +1028,8 @@ network! {
 network! {
     struct WideSequences: [20_000, 4] -> [8] {
         Conv1d<_, 8, 3>, MaxPool1d<2>, AvgPool1d<2>, AdaptiveMaxPool1d<2000>, AdaptiveAvgPool1d<1000>,
+        PositionalEmbedding, PositionalEncoding,
+        Residual { MultiHeadAttention<_, 2, Causal, Rotary>(0.1) },
         Concat { a: { GlobalAvgPool1d, Linear<_, 4> }, b: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
     }
 }

@@ -106,6 +106,10 @@ network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <-
 Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
 network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
 network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
+network! { struct Attention: (x: [40, 24], memory: [30, 9], mask: [30], bias: [40, 30]) -> [40, 24] {
+places: PositionalEmbedding <- x, PositionalEncoding, own: MultiHeadAttention<_, 4, Causal, KvHeads<2>, Rotary>(0.1),
+cross: MultiHeadAttention<_, 2, Cross, KeyPaddingMask, AttentionBias> <- (own, memory, mask, bias),
+Add <- (places, cross) } }
 
 network! { struct Recurrent: [30, 20] -> [5] { Lstm<_, 40, Layers<3>, Bidirectional>(0.2), Gru<_, 20, ResetBefore>,
 Rnn<_, 30>, SelectLast, Linear<_, 5> } }
@@ -305,6 +309,8 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Lookup>(70);
         inference::<Steps>(9);
         inference::<Recurrent>(9);
+        inference::<Attention>(9);
+        training::<Attention, _>(9, Adam::new(0.01));
         inference::<Image>(9);
         inference::<Images>(12);
         inference::<Nested>(70);

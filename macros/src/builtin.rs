@@ -10,6 +10,9 @@ pub struct Builtin {
     /// The number of sizes that its `Inferred` gives in addition to those written `_`. They become
     /// generic arguments after all others.
     pub derived: usize,
+    /// The index of the generic argument that is the length of the sequence unless another number is
+    /// written. In one step of a stream, it is still the length of a block.
+    pub length: Option<usize>,
     /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
     /// The largest number of outputs that the layer reads.
@@ -102,6 +105,7 @@ const fn plain(name: &'static str) -> Builtin {
         sizes: Sizes::Named(&[]),
         options: &[],
         derived: 0,
+        length: None,
         arguments: 0,
         sources: 1,
         has_params: false,
@@ -495,6 +499,7 @@ pub const BUILTINS: &[Builtin] = &[
             switch("NoBias", false),
         ],
         derived: 6,
+        length: Some(16),
         arguments: 1,
         sources: 4,
         has_params: true,
@@ -507,6 +512,7 @@ pub const BUILTINS: &[Builtin] = &[
             form: Form::Inferred,
         }]),
         derived: 1,
+        length: Some(0),
         has_params: true,
         output: Output::InputOrMistake,
         ..plain("PositionalEmbedding")

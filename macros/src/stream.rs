@@ -7,10 +7,11 @@ use syn::{Error, Ident, Meta, parse_quote};
 
 use crate::attributes::Derives;
 use crate::blocks::BlockKind;
-use crate::check::{Layer, Network};
+use crate::builtin;
+use crate::check::{Argument, Layer, Network};
 use crate::expand;
 use crate::parse::{Definition, Sizes, SizesKind};
-use crate::spans::Extent;
+use crate::spans::{Extent, braced};
 use crate::step::Step;
 
 /// Removes the attribute from the definition, and returns whether it was there.
@@ -47,6 +48,9 @@ pub fn expand_step(mut network: Network, emitted: &TokenStream) -> TokenStream {
     network.attrs.retain(|attr| attr.path().is_ident("cfg"));
     network.attrs.push(parse_quote!(#[doc(hidden)]));
 
+    if let Some(length) = first_size(&network.input.sizes) {
+        keep_lengths(&mut network.layers, &length);
+    }
     let mut part = 0usize;
     set_lengths(&mut network.input.sizes, &mut || quote!(1));
     set_lengths(&mut network.output.sizes, &mut || {
@@ -68,6 +72,40 @@ fn set_lengths(sizes: &mut Sizes, length: &mut impl FnMut() -> TokenStream) {
         }
         SizesKind::Tuple(parts) => parts.iter_mut().for_each(|part| set_lengths(part, length)),
         SizesKind::Unknown => {}
+    }
+}
+
+/// Returns the size of the first axis of a shape, or of the first part of a tuple.
+fn first_size(sizes: &Sizes) -> Option<TokenStream> {
+    match &sizes.kind {
+        SizesKind::Axes(sizes) => sizes.first().map(braced),
+        SizesKind::Tuple(parts) => parts.first().and_then(first_size),
+        SizesKind::Unknown => None,
+    }
+}
+
+/// Writes the length of a block where a layer infers it, such as the number of positions that an
+/// attention keeps.
+fn keep_lengths(layers: &mut [Layer], length: &TokenStream) {
+    for layer in layers {
+        let builtin = builtin::find(&layer.path.to_string()).filter(|_| layer.builtin);
+        let index = builtin.and_then(|builtin| builtin.length);
+        if let (Some(builtin), Some(index)) = (builtin, index)
+            && let Some(Argument::Inferred(number)) = layer.generics.get(index).cloned()
+        {
+            layer.generics[index] = Argument::Given(length.clone());
+
+            // A `_` that is written is not inferred any more; what follows from others always is.
+            if index < layer.generics.len() - builtin.derived {
+                for argument in &mut layer.generics {
+                    if let Argument::Inferred(later) = argument {
+                        *later -= usize::from(*later > number);
+                    }
+                }
+            }
+        }
+        let branches = layer.block.iter_mut().flat_map(|block| &mut block.branches);
+        branches.for_each(|branch| keep_lengths(&mut branch.layers, length));
     }
 }
 

@@ -17,6 +17,7 @@ use super::lines::Lines;
 use super::needs::Needs;
 use super::plan::OutputsAt;
 use super::state::State;
+use super::stream::{Stream, Streaming};
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
@@ -192,6 +193,26 @@ pub trait Network:
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
         y
+    }
+
+    /// Creates a stream at its beginning: the memory in which the network, which has `#[stream]` on
+    /// its definition, computes one step after another.
+    #[must_use]
+    fn stream() -> Stream<Self>
+    where
+        Self: Streaming,
+    {
+        Stream::new()
+    }
+
+    /// Creates a stream on the heap, for streams that are too large for the stack.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    fn stream_boxed() -> Box<Stream<Self>>
+    where
+        Self: Streaming,
+    {
+        memory::zeroed()
     }
 
     /// Creates the state of a stream at its beginning.

@@ -1,15 +1,11 @@
 //! Streams: a network over time, one step after another.
 
-#[cfg(feature = "alloc")]
-use alloc::boxed::Box;
 use core::slice;
 
 use super::inference;
 use super::inference_workspace::InferenceWorkspace;
 use super::network::Network;
 use super::state::State;
-#[cfg(feature = "alloc")]
-use crate::memory;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::params::Parameters;
 use crate::tensor::{Shape, Tensor};
@@ -67,24 +63,11 @@ pub trait Streaming: Network {
     /// The length of the first axis of each output of `Step`.
     #[doc(hidden)]
     const LENGTHS: &'static [usize];
-
-    /// Creates a stream at its beginning.
-    #[must_use]
-    fn stream() -> Stream<Self> {
-        Stream::new()
-    }
-
-    /// Creates a stream on the heap, if it is too large for the stack.
-    #[cfg(feature = "alloc")]
-    #[must_use]
-    fn stream_boxed() -> Box<Stream<Self>> {
-        memory::zeroed()
-    }
 }
 
 /// The memory of a stream of the network `N`: its state, and what a step needs.
 ///
-/// It is a struct of constant size without a heap, made by [`Streaming::stream`]. A
+/// It is a struct of constant size without a heap, made by [`Network::stream`]. A
 /// [`step`](Stream::step) does not allocate, takes no lock and calls no system function, also
 /// in a thread's first call: it can run in an audio callback. Streams of one network are independent
 /// of each other, and a clone continues a stream in two ways.

@@ -214,7 +214,10 @@ fn dropout_between_layers() {
     assert_ne!(first, plain.predict(&x));
     assert_ne!(net.forward_train(&x, &mut workspace).outputs(), first);
     workspace.eval(layer!(Net));
-    assert_eq!(net.forward_train(&x, &mut workspace).outputs(), plain.predict(&x));
+    assert_eq!(
+        net.forward_train(&x, &mut workspace).outputs(),
+        plain.predict(&x)
+    );
 }
 
 /// The number of threads changes no bit of a training pass.

@@ -302,3 +302,70 @@ fn the_receptive_field_is_the_sum_over_layers() {
     }
     assert_eq!(Sum::RECEPTIVE_FIELD, 1 + 3 + 6 + 5 * 2 + 7);
 }
+
+network! {
+    /// A small language model, all of whose state is the keys and values of its attention.
+    #[stream]
+    struct Gpt: [12] -> [12, 30] {
+        wte: Embedding<30, 16>,
+        wpe: PositionalEmbedding,
+        Repeat<2> {
+            Residual { ln_1: LayerNorm, attn: MultiHeadAttention<_, 4, Causal> },
+            Residual { ln_2: LayerNorm, up: Linear<_, 64>, Gelu, down: Linear<_, 16> },
+        },
+        ln_f: LayerNorm,
+        head: Linear<_, 30, NoBias>,
+    }
+}
+
+network! {
+    #[stream]
+    struct Llama: [12, 16] -> [12, 16] {
+        PositionalEncoding,
+        Residual { RmsNorm, MultiHeadAttention<_, 4, KvHeads<2>, Causal, Rotary, Window<3>, NoBias> },
+    }
+}
+
+/// A step sees the positions that are kept, of which there are as many as a block has.
+#[test]
+fn attention_keeps_keys_and_values() {
+    let net = Gpt::init(&mut shapewright::rng(15));
+    let tokens: Tensor1<12> = Tensor::from_position(|i| (11 * i % 30) as f32);
+    let expected = net.forward(&tokens);
+    assert_eq!(Gpt::RECEPTIVE_FIELD, usize::MAX);
+
+    let mut stream = Gpt::stream();
+    for t in 0..12 {
+        let y = stream.step(&net, &Tensor0::from(tokens[t]));
+        assert_eq!(
+            bits(y.as_slice()),
+            bits(&expected.as_slice()[30 * t..][..30])
+        );
+    }
+
+    assert_eq!(Llama::RECEPTIVE_FIELD, 3);
+    check(&*Llama::init(&mut shapewright::rng(16)), 17);
+}
+
+network! {
+    #[stream]
+    struct Amp: [16, 1] -> [16, 1] {
+        Residual { Lstm<_, 20>, Linear<_, 1> },
+        Gru<_, 8, Layers<2>>(0.5),
+        Gru<_, 24, ResetBefore>,
+        Rnn<_, 5, Relu>,
+        Conv1d<_, 8, 3, Causal>,
+        Linear<_, 1>,
+    }
+}
+
+network! {
+    #[stream]
+    struct AmpF64: [9, 2] -> [9, 3] as f64 { Lstm<_, 8>, Gru<_, 40>, Linear<_, 3> }
+}
+
+#[test]
+fn recurrent_layers_go_on() {
+    check(&*Amp::init(&mut shapewright::rng(18)), 19);
+    check(&*AmpF64::init(&mut shapewright::rng(20)), 21);
+}

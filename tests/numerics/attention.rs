@@ -565,3 +565,55 @@ fn no_bit_depends_on_the_number_of_threads() {
     }
     assert!(all[0] == all[1] && all[0] == all[2]);
 }
+
+network! {
+    #[stream]
+    struct Story: [20] -> [20, 11] {
+        wte: Embedding<11, 12>,
+        wpe: PositionalEmbedding,
+        Repeat<2> {
+            Residual { RmsNorm, MultiHeadAttention<_, 3, Causal, KvHeads<1>, Rotary, NoBias> },
+            Residual { LayerNorm, Linear<_, 24>, Gelu, Linear<_, 12> },
+        },
+        inner: Windowed,
+        RmsNorm,
+        head: Linear<_, 11>,
+    }
+}
+
+network! {
+    #[stream]
+    struct Windowed: [20, 12] -> [20, 12] {
+        PositionalEncoding,
+        Residual { attend: MultiHeadAttention<_, 2, Causal, Window<6>> },
+        PositionalEmbedding<30>,
+    }
+}
+
+/// One definition serves blocks and steps, in any order of both.
+#[test]
+fn a_transformer_has_the_bits_of_blocks_in_a_stream() {
+    let net = Story::init(&mut shapewright::rng(1));
+    let tokens: Vec<f32> = (0..20).map(|i| ((i * 7) % 11) as f32).collect();
+    let x = Tensor1::from_slice(&tokens).expect("20 tokens");
+    let want = net.forward(&x);
+
+    let mut stream = Story::stream();
+    let mut again = Story::stream();
+    for (t, &token) in tokens.iter().enumerate() {
+        let y = stream.step(&net, &Tensor0::from(token));
+        assert_eq!(bits(y.as_slice()), bits(&want.as_array()[t]), "step {t}");
+    }
+    let mut y = Box::new(Out::<Story>::zeros());
+    again.block(&net, &x, &mut y);
+    assert_eq!(bits(y.as_slice()), bits(want.as_slice()));
+
+    // What comes behind the first block sees the same, however that came.
+    let next = again.step(&net, &Tensor0::from(3.0));
+    assert_eq!(
+        bits(stream.step(&net, &Tensor0::from(3.0)).as_slice()),
+        bits(next.as_slice())
+    );
+    assert_eq!(Story::RECEPTIVE_FIELD, usize::MAX);
+    assert_eq!(Windowed::RECEPTIVE_FIELD, 6);
+}

@@ -1,5 +1,6 @@
 //! Training on data sets whose samples are made when they are needed.
 
+use shapewright::augment::MixUp;
 use shapewright::data::text::{NextToken, Vocabulary, VocabularyBuilder};
 use shapewright::data::{Batches, Dataset};
 use shapewright::loss::{IgnorePadding, Padded};
@@ -154,6 +155,31 @@ fn each_sample_is_made_once_in_an_epoch() {
         .fit_dataset(&mut net, &data)
         .expect("a training");
     assert_eq!(data.made.load(Ordering::Relaxed), 150);
+}
+
+/// Another thread makes and mixes the samples.
+#[test]
+fn samples_of_a_data_set_are_mixed_like_slices() {
+    let data = Counting {
+        samples: 50,
+        made: AtomicUsize::new(0),
+    };
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    (0..50).for_each(|position| data.push(position, &mut x, &mut y));
+
+    let trainer = || {
+        Line::trainer(Sgd::new(0.1), Mse)
+            .epochs(3)
+            .batch_size(8)
+            .mixup(MixUp::new(0.4))
+    };
+    let (mut net, mut of_slices) = (
+        Line::init(&mut shapewright::rng(0)),
+        Line::init(&mut shapewright::rng(0)),
+    );
+    trainer().fit_dataset(&mut net, &data).expect("a training");
+    trainer().fit(&mut of_slices, &x, &y).expect("a training");
+    assert!(net.forward(&x[7]) == of_slices.forward(&x[7]));
 }
 
 #[test]

@@ -14,8 +14,8 @@
 //! let vocabulary: Vocabulary<16> = VocabularyBuilder::characters().build([&text])?;
 //! let tokens = vocabulary.encode(&text)?;
 //!
-//! // Each epoch draws 64 windows of 8 characters, and for each position the character after it.
-//! let windows = NextToken::<16, 8>::new(&tokens)?.draw(64);
+//! // Each epoch draws 256 windows of 8 characters, and for each position the character after it.
+//! let windows = NextToken::<16, 8>::new(&tokens)?.draw(256);
 //! let mut net = Bigram::init(&mut shapewright::rng(0));
 //! let history = Bigram::trainer(Adam::new(0.1), CrossEntropy)
 //!     .epochs(10)

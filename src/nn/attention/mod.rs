@@ -18,7 +18,8 @@ use rand::Rng;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Configuration, Context, Forward, ForwardTrain,
-    Infer, Inferred, Inputs, Layer, LayerInput, MAX_SOURCES, Needs, ShapeRule, Sources, Train,
+    Infer, Inferred, Inputs, Layer, LayerInput, MAX_SOURCES, Needs, Reach, ShapeRule, Sources,
+    Train,
 };
 use crate::params::FeatureOrder;
 use crate::sizes;
@@ -71,10 +72,10 @@ use shape::{AttentionRule, AttentionSizes};
 /// Scores are never in memory for the whole batch: each thread has those of up to 32 queries of one
 /// head. Backward computes them again, as FlashAttention does (Dao et al., 2022).
 ///
-/// A stream ([`Network::step`](crate::Network::step)) keeps the keys and values of a causal layer
-/// without a mask or a bias, as many as the sequence is long for which the layer is declared, or
-/// `Window` has. Each call appends its positions, and has the bits of a call for the whole sequence.
-/// Behind the end of the declared length, a position sees the last ones that are kept.
+/// In a stream (`#[stream]`, see [`Streaming`](crate::Streaming)) a causal layer without a mask or a
+/// bias keeps keys and values: as many as the sequence is long for which the network is declared, or
+/// as `Window` says. Each step appends its position, and has the bits of a block. Behind the declared
+/// length, a position sees the last ones that are kept.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -368,6 +369,7 @@ implement! {
 implement! {
     [In: LayerInput,] ShapeRule<In> => {
         const OUTPUT: Inferred = Self::RULE.infer(shapes::<In>());
+        const REACH: Reach = Self::RULE.reach();
     }
 }
 

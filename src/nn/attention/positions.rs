@@ -8,7 +8,7 @@ use crate::init;
 use crate::kernels::Kernels;
 use crate::memory::{StateMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
 use crate::nn::rule::zero_size;
@@ -116,6 +116,7 @@ impl<In: Shape, const N: usize, const E: usize> ShapeRule<In> for PositionalEmbe
         };
         inferred.infers(width)
     };
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<In: Shape> ShapeRule<In> for PositionalEncoding {
@@ -124,6 +125,7 @@ impl<In: Shape> ShapeRule<In> for PositionalEncoding {
     } else {
         no_sequence(In::DIMS)
     };
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<T: Element, const N: usize, const E: usize> Layer<T> for PositionalEmbedding<N, E> {

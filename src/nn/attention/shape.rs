@@ -1,6 +1,6 @@
 //! The shape rule of attention.
 
-use crate::network::{INFER, Inferred, Sentence};
+use crate::network::{INFER, Inferred, Reach, Sentence};
 use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::Dims;
@@ -106,6 +106,17 @@ impl AttentionSizes {
 }
 
 impl AttentionRule {
+    /// Returns the positions that an output depends on.
+    pub const fn reach(&self) -> Reach {
+        let sees_itself = !self.cross && !self.key_padding && !self.attention_bias;
+        match self.window {
+            _ if !sees_itself => Reach::WHOLE,
+            _ if !self.causal => Reach::WHOLE.or("; add `Causal`"),
+            INFER => Reach::ALL_PAST,
+            window => Reach::past(window.saturating_sub(1)),
+        }
+    }
+
     /// Returns the output shape, and infers the sizes that are `_` or follow from others. `inputs`
     /// are the shapes of all sources.
     pub const fn infer(&self, inputs: &[Dims]) -> Inferred {

@@ -27,6 +27,18 @@ impl Options {
         if self.bidirectional { 2 } else { 1 }
     }
 
+    /// Returns the positions that an output depends on. A state that is read or given belongs to a
+    /// block as a whole.
+    pub const fn reach(&self) -> Reach {
+        if self.bidirectional {
+            Reach::WHOLE.or("; remove `Bidirectional`")
+        } else if self.initial || self.last {
+            Reach::WHOLE.or("; remove its states, which a stream keeps itself")
+        } else {
+            Reach::ALL_PAST
+        }
+    }
+
     /// Returns the number of outputs of a step.
     pub const fn width(&self) -> usize {
         sizes::product(&[self.directions(), self.hidden])
@@ -35,19 +47,6 @@ impl Options {
     /// Returns the number of states: one for each layer and direction.
     pub const fn states(&self) -> usize {
         sizes::product(&[self.layers, self.directions()])
-    }
-
-    /// Returns the steps that an output depends on.
-    pub const fn reach(&self) -> Reach {
-        if self.bidirectional {
-            Reach::WHOLE.or("; omit `Bidirectional`")
-        } else if self.initial {
-            Reach::WHOLE.or("; a stream keeps its state: omit `InitialState`")
-        } else if self.last {
-            Reach::WHOLE.or("; its state after the last step is no step: omit `FinalState`")
-        } else {
-            Reach::ALL_PAST
-        }
     }
 
     /// Returns the number of tensors that a state consists of.
