@@ -396,9 +396,9 @@ pub mod prelude {
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
         MaxPool1d, MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding,
-        PositionalEncoding, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu, Sigmoid, Silu,
-        Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad2d,
+        PositionalEncoding, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, SelectPart, Selu,
+        Sigmoid, Silu, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding,
+        Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
