@@ -194,7 +194,6 @@ impl From<ReadError> for ReadErrors {
 }
 
 /// Text of a file for an error, shortened if it is long, with control characters made visible.
-#[cfg(any(feature = "csv", feature = "npy"))]
 pub(super) fn quoted(text: &str) -> String {
     const MOST: usize = 40;
     let mut quoted = String::from("`");
