@@ -381,8 +381,8 @@ pub mod prelude {
     pub use crate::loss::Classify;
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
-        KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
-        TripletMargin,
+        KlDiv, KlStandardNormal, Label, Loss, Mae, MarginRanking, Mse, NegativeElbo, Nll,
+        PoissonNll, Reduction, SmoothL1, TripletMargin,
     };
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
@@ -395,10 +395,11 @@ pub mod prelude {
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
-        MaxPool1d, MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding,
-        PositionalEncoding, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, SelectPart, Selu,
-        Sigmoid, Silu, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding,
-        Upsample, UpsampleBilinear, ZeroPad2d,
+        MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention, PRelu,
+        PositionalEmbedding, PositionalEncoding, ReflectionPad1d, Relu, Relu6, Reparameterize,
+        ReplicationPad1d, Reshape, RmsNorm, Rnn, SelectLast, SelectPart, Selu, Sigmoid, Silu,
+        Slice, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
+        UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -61,7 +61,7 @@ pub enum Form {
     Number,
     /// A number, or `_`.
     Inferred,
-    /// A number for both axes, or a pair in parentheses; two generic arguments.
+    /// A number for both axes or ends, or a pair in parentheses; two generic arguments.
     Pair,
     /// A number for all sides, or left, right, top and bottom in parentheses; four generic
     /// arguments.
@@ -211,6 +211,10 @@ const OUTPUTS: &[Size; 1] = &[Size {
 }];
 const SCALE: &[Size; 1] = &[Size {
     name: "scale_factor",
+    form: Form::Pair,
+}];
+const ENDS: &[Size; 1] = &[Size {
+    name: "padding",
     form: Form::Pair,
 }];
 const SIDES: &[Size; 1] = &[Size {
@@ -442,6 +446,17 @@ pub const BUILTINS: &[Builtin] = &[
     sized("AdaptiveAvgPool2d", OUTPUTS, &[], 3),
     with_axes("GlobalAvgPool1d", 1),
     with_axes("GlobalAvgPool2d", 1),
+    Builtin {
+        sources: 2,
+        ..with_axes("MeanOverTime", 1)
+    },
+    Builtin {
+        sources: 2,
+        ..with_axes("MaxOverTime", 1)
+    },
+    sized("ZeroPad1d", ENDS, &[], 2),
+    sized("ReflectionPad1d", ENDS, &[], 2),
+    sized("ReplicationPad1d", ENDS, &[], 2),
     sized("ZeroPad2d", SIDES, &[], 3),
     sized("Upsample", SCALE, &[], 3),
     sized("UpsampleBilinear", SCALE, &[], 3),
@@ -456,6 +471,24 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         output: Output::NoMoreAxes,
         ..plain("SelectLast")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size {
+                name: "start",
+                form: Form::Number,
+            },
+            Size {
+                name: "length",
+                form: Form::Number,
+            },
+        ]),
+        output: Output::NoMoreAxes,
+        ..plain("Slice")
+    },
+    Builtin {
+        sources: 2,
+        ..plain("Reparameterize")
     },
     Builtin {
         output: Output::NoMoreAxes,

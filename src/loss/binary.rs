@@ -49,9 +49,13 @@ impl Default for BceWithLogits {
 }
 
 // The mean divides by the number of elements, whatever the weights of positive targets.
-impl<W> EqualWeights for BceWithLogits<W> {
+impl<W: Copy> EqualWeights for BceWithLogits<W> {
     fn used_reduction(&self) -> Reduction {
         self.reduction
+    }
+
+    fn with_reduction(self, reduction: Reduction) -> Self {
+        Self::reduction(self, reduction)
     }
 }
 

@@ -107,6 +107,10 @@ macro_rules! options {
             fn used_reduction(&self) -> Reduction {
                 self.reduction
             }
+
+            fn with_reduction(self, reduction: Reduction) -> Self {
+                Self::reduction(self, reduction)
+            }
         }
 
         impl<Y: Copy, W: Copy> $name<Y, W> {

@@ -6,6 +6,7 @@
 //! | yes or no | [`struct@BceWithLogits`], [`struct@Bce`] |
 //! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
+//! | variational autoencoders | [`struct@NegativeElbo`], [`struct@KlStandardNormal`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
 //!
 //! [`IgnorePadding`] makes a loss of sequences of these, without the positions that are padding.
@@ -23,6 +24,7 @@ mod padding;
 #[cfg(feature = "std")]
 mod pass;
 mod regression;
+mod variational;
 
 pub use binary::{Bce, BceWithLogits};
 #[cfg(feature = "std")]
@@ -36,6 +38,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use padding::{IgnorePadding, Padded};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
+pub use variational::{KlStandardNormal, NegativeElbo};
 
 use crate::memory::{flatten, flatten_mut};
 use crate::setting_error::{SettingError, not_negative};
@@ -297,6 +300,10 @@ macro_rules! loss {
         impl $crate::loss::padding::EqualWeights for $name {
             fn used_reduction(&self) -> Reduction {
                 self.reduction
+            }
+
+            fn with_reduction(self, reduction: Reduction) -> Self {
+                Self::reduction(self, reduction)
             }
         }
 

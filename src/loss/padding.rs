@@ -54,13 +54,18 @@ pub struct IgnorePadding<L>(pub L);
 /// A loss whose mean gives each sample the same weight.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`IgnorePadding` does not take `{Self}`",
+    message = "`IgnorePadding` and `NegativeElbo` do not take `{Self}`",
     label = "not a loss of the library whose mean gives each position the same weight",
     note = "for classes with weights, take targets of `Option<Label<N>>` and `optional_labels()`"
 )]
 pub trait EqualWeights {
     /// Returns the reduction that was set.
     fn used_reduction(&self) -> Reduction;
+
+    /// Returns the loss with another reduction.
+    fn with_reduction(self, reduction: Reduction) -> Self
+    where
+        Self: Sized;
 }
 
 /// The target of one position.

@@ -200,7 +200,7 @@ mean_pool! {
 }
 
 /// The shape rule of an average over all axes but the channels.
-const fn infer_global(dims: Dims, axes: usize) -> Inferred {
+pub(super) const fn infer_global(dims: Dims, axes: usize) -> Inferred {
     match reject_rank(dims, axes) {
         Some(mistake) => mistake,
         None => Inferred::shape(Dims::new(&[dims.size(axes)])),

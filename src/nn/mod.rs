@@ -9,12 +9,13 @@
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
 //! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`] |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
-//! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
-//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
 //! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
+//! | random variables | [`Reparameterize`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
 //! A network can be a layer of another network, and so can a type of your own: see
@@ -41,11 +42,15 @@ mod mean_pool;
 pub(crate) mod merge;
 mod nested;
 mod norm;
+mod over_time;
+mod pad1d;
 mod prelu;
 mod recurrent;
+mod reparameterize;
 mod reshape;
 mod rule;
 mod sequence;
+mod slice;
 mod softmax;
 mod standardize;
 mod unembedding;
@@ -84,13 +89,17 @@ pub use norm::{
     GroupNorm, InstanceNorm2d, LayerNorm, NormEps, NormParams, NormParams2, NormParams3,
     NormWeightParams, NormWeightParams2, NormWeightParams3, RmsNorm,
 };
+pub use over_time::{MaxOverTime, MeanOverTime};
+pub use pad1d::{ReflectionPad1d, ReplicationPad1d, ZeroPad1d};
 pub use prelu::{PRelu, PReluParams};
 pub use recurrent::{
     Gru, Lstm, RecurrentDropout, RecurrentNoBiasParams, RecurrentNoBiasWeights, RecurrentParams,
     RecurrentWeights, Rnn,
 };
+pub use reparameterize::Reparameterize;
 pub use reshape::{Flatten, Identity, Reshape};
 pub use sequence::{SelectLast, Transpose};
+pub use slice::Slice;
 pub use softmax::{LogSoftmax, Softmax};
 pub use standardize::{IsMissing, Standardize, StandardizeParams};
 pub use unembedding::Unembedding;
