@@ -1,11 +1,11 @@
 //! Reads WAV files.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
 
-use super::Wav;
+use super::{Wav, head};
 use crate::data::bytes::{self, COPY_AGAIN, too_large};
 use crate::data::{Place, ReadError, ReadErrorKind};
 use crate::limits::Budget;
@@ -39,7 +39,10 @@ impl Wav {
 }
 
 fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadError> {
-    let mut reader = WavReader::new(BufReader::new(source)).map_err(|error| no_wav(path, error))?;
+    let mut source = BufReader::new(source);
+    let head = head::read(path, &mut source)?;
+    let source = Cursor::new(head).chain(source);
+    let mut reader = WavReader::new(source).map_err(|error| no_wav(path, error))?;
     let spec = reader.spec();
     if spec.sample_rate == 0 {
         let expected = "a sampling rate of at least 1 Hz";
