@@ -16,12 +16,14 @@ const CHUNK: usize = 4096;
 const CONVERT: &str = "convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`";
 
 impl Wav {
-    /// Reads a WAV file with whole numbers of 8, 16, 24 or 32 bits, or with numbers of `f32`.
+    /// Reads a WAV file with whole numbers of 8, 16, 24 or 32 bits, or with numbers of `f32`. Of
+    /// numbers that use a part of their bits, such as 20 of 24, the lower bits are unused.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, is not in one of these formats, is cut or
-    /// damaged, has a sample that is NaN or infinite, or takes more memory than the
-    /// [`Limits`](crate::Limits) let it.
+    /// damaged, does not say how many samples it has, as that of an interrupted recording, has a
+    /// sample that is NaN or infinite, or takes more memory than the [`Limits`](crate::Limits) let
+    /// it.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
         let (file, budget) = bytes::open(path)?;
