@@ -33,7 +33,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     /// Calls `layers` for each segment of layers, last segment first, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &Plan<N>,
+        plan: impl Fn() -> &'static Plan<N> + Sync,
         call: BackwardInput<'_, L, In, Out, T>,
         layers: impl Fn(&mut Backward<'_, T, N>) + Sync,
     ) {
@@ -48,27 +48,33 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             cx,
             ..
         } = call;
+        let own_plan = plan();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         // The output is not available if no layer reads it.
-        let output = if plan.reads_output { flatten(&y) } else { &[] };
+        let output = if own_plan.reads_output {
+            flatten(&y)
+        } else {
+            &[]
+        };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
         let dx = dx.map(SharedTensors::new);
 
-        let segments = &plan.training_segments.list[..plan.training_segments.count];
+        let segments = &own_plan.training_segments.list[..own_plan.training_segments.count];
         for &segment in segments.iter().rev() {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                own_plan.multiply_adds,
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
+                    let plan = plan();
                     let output = if plan.reads_output {
                         &output[chunk.range(Out::LEN)]
                     } else {
@@ -147,7 +153,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             stop_at,
         } = self;
         let count = chunk.count;
-        let layer = plan.training[index];
+        let layer = &plan.training[index];
         let cx = &cx.layer(index);
 
         let (y, dy) = match layer.spot {
@@ -167,7 +173,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         if layer.relu {
             relu_grad(y, dy, cx);
         }
-        if L::FLOW == Flow::InPlace {
+        if const { matches!(L::FLOW, Flow::InPlace) } {
             L::return_in_place(BackwardInPlace {
                 config,
                 y: read::<L, In, Out, T>(y, count),
@@ -181,7 +187,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
 
         let source = |source: usize| unsafe {
             // SAFETY: as above.
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+            outputs_of(&layer.sources[source], cache, In::LENS[source], input)
         };
         // The gradients of the sources whose layers are trained. Where a later layer has written
         // one, this layer's share of it has a slot of its own.
@@ -202,33 +208,35 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                 _ => input_gradient.take(),
             }
         };
-        match L::FLOW {
-            Flow::Apart => {
-                L::backward_input(BackwardInput {
-                    config,
-                    params,
-                    x: In::batch(source, count),
-                    y: read::<L, In, Out, T>(y, count),
-                    // SAFETY: as above.
-                    cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    dy: tensors_mut(dy, count),
-                    dx: In::gradients(gradient_of, count),
-                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
-                    cx,
-                });
-            }
-            Flow::InPlace | Flow::View => {
-                if let Some(dx) = gradient_of(0) {
-                    dx.copy_from_slice(dy);
-                }
-            }
+        if const { matches!(L::FLOW, Flow::Apart) } {
+            L::backward_input(BackwardInput {
+                config,
+                params,
+                x: In::batch(source, count),
+                y: read::<L, In, Out, T>(y, count),
+                // SAFETY: as above.
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                dy: tensors_mut(dy, count),
+                dx: In::gradients(gradient_of, count),
+                thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
+                cx,
+            });
+        } else if let Some(dx) = gradient_of(0) {
+            dx.copy_from_slice(dy);
         }
         if plan.shares.len > 0 {
             let sources = &plan.training[index].sources;
             // SAFETY: as above.
             let cache = unsafe { cache.all() };
             let input_gradient = self.input_gradient.as_deref_mut();
-            add_shares::<In, T>(sources, plan.shares, self.stop_at, cache, input_gradient);
+            add_shares(
+                sources,
+                &In::LENS,
+                plan.shares,
+                self.stop_at,
+                cache,
+                input_gradient,
+            );
         }
     }
 }
@@ -236,15 +244,15 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
 /// Adds a layer's shares to the gradients that later layers have written.
 ///
 /// It does not borrow [`Backward`], which would then have to lie in memory for every layer.
-fn add_shares<In: LayerInput, T: Element>(
+fn add_shares<T: Element>(
     sources: &[Source; MAX_SOURCES],
+    lens: &[usize; MAX_SOURCES],
     area: Area,
     stop_at: usize,
     cache: ActivationStore<'_>,
     mut input_gradient: Option<&mut [T]>,
 ) {
-    for (number, source) in sources.iter().enumerate() {
-        let len = In::LENS[number];
+    for (source, &len) in sources.iter().zip(lens) {
         let is_asked = source.layer.is_none_or(|layer| layer >= stop_at);
         let Some(share) = source.share.filter(|_| len > 0 && is_asked) else {
             continue;

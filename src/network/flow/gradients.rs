@@ -104,8 +104,11 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
+        if const { <L::Params as Parameters<T>>::LEN == 0 } {
+            return;
+        }
         let owner = base.unwrap_or(index);
-        if <L::Params as Parameters<T>>::LEN == 0 || owner < self.cx.first_trained() {
+        if owner < self.cx.first_trained() {
             return;
         }
 
@@ -120,14 +123,14 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
         } = self;
         let count = *count;
-        let layer = plan.training[index];
+        let layer = &plan.training[index];
         let adds = base.is_some() || cx.accumulate();
         let cx = &cx.layer(index).accumulating(adds);
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
         let source = |source: usize| unsafe {
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+            outputs_of(&layer.sources[source], cache, In::LENS[source], input)
         };
         let (y, dy) = match layer.spot {
             // SAFETY: as above.

@@ -111,7 +111,7 @@ fn for_chunks<T: Element>(
 /// Nobody writes to the slot while the outputs live.
 #[inline(always)]
 unsafe fn outputs_of<'a, T: Element>(
-    source: Source,
+    source: &Source,
     cache: &ActivationStore<'a>,
     len: usize,
     input: &'a [T],
@@ -127,7 +127,7 @@ unsafe fn outputs_of<'a, T: Element>(
 /// Returns whether a layer applies `Relu` as its epilogue.
 #[inline(always)]
 fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: LayerPlan,
+    layer: &LayerPlan,
 ) -> bool {
     layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
 }
@@ -135,7 +135,7 @@ fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Elemen
 /// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
 #[inline(always)]
 fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: LayerPlan,
+    layer: &LayerPlan,
     y: &mut [T],
     cx: &Context<T>,
 ) {

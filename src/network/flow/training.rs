@@ -28,7 +28,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &Plan<N>,
+        plan: impl Fn() -> &'static Plan<N> + Sync,
         call: ForwardTrain<'_, L, In, Out, T>,
         layers: impl Fn(&mut Training<'_, T, N>) + Sync,
     ) {
@@ -41,24 +41,25 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             cx,
             ..
         } = call;
+        let own_plan = plan();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         let output = SharedTensors::new(y);
         let cache = cache.parts();
 
-        for &segment in &plan.training_segments.list[..plan.training_segments.count] {
+        for &segment in &own_plan.training_segments.list[..own_plan.training_segments.count] {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                own_plan.multiply_adds,
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
                     layers(&mut Training {
-                        plan,
+                        plan: plan(),
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -118,7 +119,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             return;
         }
         let count = chunk.count;
-        let layer = plan.training[index];
+        let layer = &plan.training[index];
         let cx = &cx.layer(index);
         if layer.absorbed {
             return;
@@ -128,7 +129,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         // sources are slots of earlier layers, `y` and the cache are slots of this one. If the layer
         // shares the slot of its source, the source is not called.
         let source = |source: usize| unsafe {
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+            outputs_of(&layer.sources[source], cache, In::LENS[source], input)
         };
         let y = match layer.spot {
             // SAFETY: as above.
@@ -137,30 +138,25 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             _ => &mut **output,
         };
 
-        match (L::FLOW, layer.shares) {
-            (Flow::Apart, _) => {
-                let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-                L::forward_train(ForwardTrain {
-                    config,
-                    params,
-                    x: In::batch(source, count),
-                    y: tensors_mut(y, count),
-                    // SAFETY: as above.
-                    cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
-                    cx: &cx.with_relu_epilogue(relu),
-                });
-                relu_after::<L, In, Out, T>(layer, y, cx);
-            }
-            (Flow::InPlace, shares) => {
-                if !shares {
-                    y.copy_from_slice(source(0));
-                }
-                let y = tensors_mut(y, count);
-                L::train_in_place(ForwardInPlace { config, y, cx });
-            }
-            (Flow::View, true) => {}
-            (Flow::View, false) => y.copy_from_slice(source(0)),
+        if const { matches!(L::FLOW, Flow::Apart) } {
+            let relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            L::forward_train(ForwardTrain {
+                config,
+                params,
+                x: In::batch(source, count),
+                y: tensors_mut(y, count),
+                // SAFETY: as above.
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
+                cx: &cx.with_relu_epilogue(relu),
+            });
+            relu_after::<L, In, Out, T>(layer, y, cx);
+        } else if !layer.shares {
+            y.copy_from_slice(source(0));
+        }
+        if const { matches!(L::FLOW, Flow::InPlace) } {
+            let y = tensors_mut(y, count);
+            L::train_in_place(ForwardInPlace { config, y, cx });
         }
     }
 }

@@ -151,7 +151,7 @@ macro_rules! blocks {
 
             fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Training::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                Training::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
                     $(run.layer::<$name, $name::From, $name::To>(
                         $index, &(), $name::params(params),
                     );)*
@@ -161,7 +161,7 @@ macro_rules! blocks {
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Backward::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                Backward::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
                     run.layer::<M, Inputs<$inputs>, Out>($merge, &(), &());
                     $(run.layer::<$last, $last::From, $last::To>(
                         $last_index, &(), $last::params(params),
