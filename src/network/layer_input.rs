@@ -28,14 +28,13 @@ pub trait LayerInput: 'static {
     /// [`Gradients`].
     type Gradients<'a, T: Element>;
 
-    /// Creates the batch from a function that gives the outputs of each source.
+    /// Creates the batch from the outputs of each source.
     #[doc(hidden)]
-    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize)
-    -> Self::Batch<'a, T>;
-    /// Creates the gradients from a function that gives that of each source.
+    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> Self::Batch<'a, T>;
+    /// Creates the gradients from that of each source.
     #[doc(hidden)]
     fn gradients<'a, T: Element>(
-        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        sources: [Option<&'a mut [T]>; MAX_SOURCES],
         count: usize,
     ) -> Self::Gradients<'a, T>;
 }
@@ -50,19 +49,16 @@ impl<S: Shape> LayerInput for S {
     type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(
-        source: impl Fn(usize) -> &'a [T],
-        count: usize,
-    ) -> &'a [Tensor<S, T>] {
-        tensors(source(0), count)
+    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> &'a [Tensor<S, T>] {
+        tensors(sources[0], count)
     }
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        mut gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        [source, ..]: [Option<&'a mut [T]>; MAX_SOURCES],
         count: usize,
     ) -> Option<&'a mut [Tensor<S, T>]> {
-        gradient(0).map(|dx| tensors_mut(dx, count))
+        source.map(|dx| tensors_mut(dx, count))
     }
 }
 
@@ -138,9 +134,9 @@ impl<X: Sources> LayerInput for Inputs<X> {
     type Gradients<'a, T: Element> = Gradients<'a, X, T>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize) -> Batches<'a, X, T> {
+    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> Batches<'a, X, T> {
         Batches {
-            sources: of_each_source(source),
+            sources,
             count,
             shapes: PhantomData,
         }
@@ -148,11 +144,11 @@ impl<X: Sources> LayerInput for Inputs<X> {
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        sources: [Option<&'a mut [T]>; MAX_SOURCES],
         count: usize,
     ) -> Gradients<'a, X, T> {
         Gradients {
-            sources: of_each_source(gradient),
+            sources,
             count,
             shapes: PhantomData,
         }
@@ -161,7 +157,7 @@ impl<X: Sources> LayerInput for Inputs<X> {
 
 /// Calls `f` for each source.
 #[inline(always)]
-fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
+pub(super) fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
     // An array from a function or a loop would not be turned into registers.
     [f(0), f(1), f(2), f(3), f(4), f(5)]
 }

@@ -1,6 +1,6 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
-use super::{outputs_of, read};
+use super::{read, sources_of};
 use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
@@ -129,9 +129,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
-        let source = |source: usize| unsafe {
-            outputs_of(&layer.sources[source], cache, In::LENS[source], input)
-        };
+        let sources = unsafe { sources_of(layer, &In::LENS, cache, input) };
         let (y, dy) = match layer.spot {
             // SAFETY: as above.
             Spot::Slot { outputs, gradient } => unsafe {
@@ -147,7 +145,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         L::backward_params(BackwardParams {
             config,
             params,
-            x: In::batch(source, count),
+            x: In::batch(sources, count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
