@@ -111,7 +111,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -122,7 +122,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params);
+        self.layer::<L, In, Out, INDEX>(config, params);
     }
 
     /// Runs the layer at an index.
@@ -130,13 +130,12 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
     ) {
-        if index < self.stop_at || !self.chunk.has(index) {
+        if INDEX < self.stop_at || !self.chunk.has(INDEX) {
             return;
         }
 
@@ -153,8 +152,8 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             stop_at,
         } = self;
         let count = chunk.count;
-        let layer = &plan.training[index];
-        let cx = &cx.layer(index);
+        let layer = &plan.training[INDEX];
+        let cx = &cx.layer(INDEX);
 
         let (y, dy) = match layer.spot {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
@@ -215,7 +214,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             dx.copy_from_slice(dy);
         }
         if plan.shares.len > 0 {
-            let sources = &plan.training[index].sources;
+            let sources = &plan.training[INDEX].sources;
             // SAFETY: as above.
             let cache = unsafe { cache.all() };
             let input_gradient = self.input_gradient.as_deref_mut();
@@ -238,6 +237,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
 ///
 /// # Safety
 /// Nobody else has access to the gradients while they live.
+#[inline(never)]
 unsafe fn gradients_of<'a, T: Element>(
     layer: &LayerPlan,
     lens: &[usize; MAX_SOURCES],
@@ -247,21 +247,22 @@ unsafe fn gradients_of<'a, T: Element>(
     mut input_gradient: Option<&'a mut [T]>,
 ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
     let has_input_gradient = input_gradient.is_some();
-    core::array::from_fn(|number| {
-        let len = lens[number];
+    let mut gradients = [const { None }; MAX_SOURCES];
+    for (number, &len) in lens.iter().enumerate() {
         let Source { spot, share, layer } = layer.sources[number];
         let is_asked = layer.is_none_or(|layer| layer >= stop_at);
         // An output without a slot is the network's input under another shape.
         let is_held = matches!(spot, Spot::Slot { .. }) || has_input_gradient;
-        match (spot, share) {
+        gradients[number] = match (spot, share) {
             _ if len == 0 || !is_asked || !is_held => None,
             // SAFETY: the caller's promise.
             (_, Some(share)) => Some(unsafe { cache.slot_in(shares, share, len) }),
             // SAFETY: as above.
             (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
             _ => input_gradient.take(),
-        }
-    })
+        };
+    }
+    gradients
 }
 
 /// Adds a layer's shares to the gradients that later layers have written.

@@ -74,7 +74,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params, gradient, base);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params, gradient, base);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -87,7 +87,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params, gradient, base);
+        self.layer::<L, In, Out, INDEX>(config, params, gradient, base);
     }
 
     /// Computes the gradient of the parameters of the layer at an index. If it shares those of an
@@ -96,9 +96,8 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
         gradient: &mut L::Params,
@@ -107,7 +106,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         if const { <L::Params as Parameters<T>>::LEN == 0 } {
             return;
         }
-        let owner = base.unwrap_or(index);
+        let owner = base.unwrap_or(INDEX);
         if owner < self.cx.first_trained() {
             return;
         }
@@ -123,9 +122,9 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
         } = self;
         let count = *count;
-        let layer = &plan.training[index];
+        let layer = &plan.training[INDEX];
         let adds = base.is_some() || cx.accumulate();
-        let cx = &cx.layer(index).accumulating(adds);
+        let cx = &cx.layer(INDEX).accumulating(adds);
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.

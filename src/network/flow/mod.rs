@@ -111,18 +111,22 @@ fn for_chunks<T: Element>(
 ///
 /// # Safety
 /// Nobody writes to the slots while the outputs live.
+#[inline(never)]
 unsafe fn sources_of<'a, T: Element>(
     layer: &LayerPlan,
     lens: &[usize; MAX_SOURCES],
     cache: &ActivationStore<'a>,
     input: &'a [T],
 ) -> [&'a [T]; MAX_SOURCES] {
-    core::array::from_fn(|number| match layer.sources[number].spot {
-        _ if lens[number] == 0 => &[][..],
-        // SAFETY: the caller's promise.
-        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, lens[number]) },
-        _ => input,
-    })
+    let mut outputs = [&[][..]; MAX_SOURCES];
+    for (number, &len) in lens.iter().enumerate().filter(|(_, len)| **len > 0) {
+        outputs[number] = match layer.sources[number].spot {
+            // SAFETY: the caller's promise.
+            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
+            _ => input,
+        };
+    }
+    outputs
 }
 
 /// Returns whether a layer applies `Relu` as its epilogue.

@@ -81,7 +81,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -92,7 +92,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params);
+        self.layer::<L, In, Out, INDEX>(config, params);
     }
 
     /// Runs the layer at an index.
@@ -100,9 +100,8 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
     ) {
@@ -115,12 +114,12 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             cache,
             thread_memory,
         } = self;
-        if !chunk.has(index) {
+        if !chunk.has(INDEX) {
             return;
         }
         let count = chunk.count;
-        let layer = &plan.training[index];
-        let cx = &cx.layer(index);
+        let layer = &plan.training[INDEX];
+        let cx = &cx.layer(INDEX);
         if layer.absorbed {
             return;
         }

@@ -152,19 +152,19 @@ macro_rules! blocks {
             fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Training::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
-                    $(run.layer::<$name, $name::From, $name::To>(
-                        $index, &(), $name::params(params),
+                    $(run.layer::<$name, $name::From, $name::To, $index>(
+                        &(), $name::params(params),
                     );)*
-                    run.layer::<M, Inputs<$inputs>, Out>($merge, &(), &());
+                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
                 });
             }
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Backward::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
-                    run.layer::<M, Inputs<$inputs>, Out>($merge, &(), &());
-                    $(run.layer::<$last, $last::From, $last::To>(
-                        $last_index, &(), $last::params(params),
+                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
+                    $(run.layer::<$last, $last::From, $last::To, $last_index>(
+                        &(), $last::params(params),
                     );)*
                 });
             }
@@ -172,8 +172,8 @@ macro_rules! blocks {
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Gradients::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
-                    $(run.layer::<$name, $name::From, $name::To>(
-                        $index, &(), $name::params(params), $name::params_mut(gradient), None,
+                    $(run.layer::<$name, $name::From, $name::To, $index>(
+                        &(), $name::params(params), $name::params_mut(gradient), None,
                     );)*
                 });
             }
