@@ -123,7 +123,8 @@ macro_rules! blocks {
             const BATCHING: Batching = <Self as InferencePlan<Out, T, _>>::PLAN.batching;
             const NEEDS: Needs = <Self as InferencePlan<Out, T, _>>::PLAN.needs;
 
-            #[inline]
+            // A function of its own: a network that is one function takes long to optimize.
+            #[inline(never)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Inference::run(&<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
