@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// A backward pass through the layers, over one chunk of the batch.
 #[doc(hidden)]
-pub struct Backward<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Backward<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -29,13 +29,17 @@ pub struct Backward<'a, T: Element, const N: usize> {
     stop_at: usize,
 }
 
-impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
+impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, last segment first, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: impl Fn() -> &'static Plan<N> + Sync,
+        plan_of: P,
         call: BackwardInput<'_, L, In, Out, T>,
-        layers: impl Fn(&mut Backward<'_, T, N>) + Sync,
+        layers: impl Fn(&mut Backward<'_, T, P, N>) + Sync,
     ) {
         let BackwardInput {
             params,
@@ -48,33 +52,28 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             cx,
             ..
         } = call;
-        let own_plan = plan();
+        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         // The output is not available if no layer reads it.
-        let output = if own_plan.reads_output {
-            flatten(&y)
-        } else {
-            &[]
-        };
+        let output = if plan.reads_output { flatten(&y) } else { &[] };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
         let dx = dx.map(SharedTensors::new);
 
-        let segments = &own_plan.training_segments.list[..own_plan.training_segments.count];
+        let segments = &plan.training_segments.list[..plan.training_segments.count];
         for &segment in segments.iter().rev() {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                own_plan.multiply_adds,
+                plan.multiply_adds,
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
-                    let plan = plan();
                     let output = if plan.reads_output {
                         &output[chunk.range(Out::LEN)]
                     } else {
@@ -86,7 +85,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                         .map(|dx| flatten_mut(unsafe { dx.part(first, count) }));
 
                     layers(&mut Backward {
-                        plan,
+                        plan: plan_of,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -152,6 +151,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             stop_at,
         } = self;
         let count = chunk.count;
+        let plan = plan();
         let layer = &plan.training[INDEX];
         let cx = &cx.layer(INDEX);
 

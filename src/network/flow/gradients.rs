@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// The computation of the gradients of all parameters, for the whole batch.
 #[doc(hidden)]
-pub struct Gradients<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Gradients<'a, T: Element, P, const N: usize> {
+    plan: P,
     count: usize,
     input: &'a [T],
     output: &'a [T],
@@ -26,11 +26,15 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     cx: Context<'a, T>,
 }
 
-impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
+impl<'a, T, P, const N: usize> Gradients<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` with the computation and the gradient of all parameters.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &'a Plan<N>,
+        plan_of: P,
         call: BackwardParams<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self, &mut L::Params),
     ) {
@@ -45,6 +49,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         // The output is not available if no layer reads it.
         let output = if plan.reads_output {
             flatten(y.into_slice())
@@ -53,7 +58,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         };
 
         let mut run = Gradients {
-            plan,
+            plan: plan_of,
             count: x.len(),
             input: flatten(x),
             output,
@@ -122,6 +127,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
         } = self;
         let count = *count;
+        let plan = plan();
         let layer = &plan.training[INDEX];
         let adds = base.is_some() || cx.accumulate();
         let cx = &cx.layer(INDEX).accumulating(adds);

@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
 #[doc(hidden)]
-pub struct Inference<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Inference<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     input: &'a [T],
     /// The number of samples.
@@ -32,11 +32,15 @@ pub struct Inference<'a, T: Element, const N: usize> {
     cx: &'a Context<'a, T>,
 }
 
-impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
+impl<'a, T, P, const N: usize> Inference<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &'a Plan<N>,
+        plan_of: P,
         call: Forward<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self),
     ) {
@@ -49,9 +53,10 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         let samples = x.len();
         let mut run = Inference {
-            plan,
+            plan: plan_of,
             chunk: Chunk {
                 segment: plan.inference_segments.list[0],
                 first: 0,
@@ -142,6 +147,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
         let chunk = *chunk;
         let count = chunk.count;
+        let plan = plan();
         let layer = &plan.inference[INDEX];
         if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
             return;

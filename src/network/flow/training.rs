@@ -14,8 +14,8 @@ use crate::tensor::{Element, Shape};
 
 /// A forward pass for training, over one chunk of the batch.
 #[doc(hidden)]
-pub struct Training<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Training<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -24,13 +24,17 @@ pub struct Training<'a, T: Element, const N: usize> {
     thread_memory: ThreadMemory<'a>,
 }
 
-impl<'a, T: Element, const N: usize> Training<'a, T, N> {
+impl<'a, T, P, const N: usize> Training<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: impl Fn() -> &'static Plan<N> + Sync,
+        plan_of: P,
         call: ForwardTrain<'_, L, In, Out, T>,
-        layers: impl Fn(&mut Training<'_, T, N>) + Sync,
+        layers: impl Fn(&mut Training<'_, T, P, N>) + Sync,
     ) {
         let ForwardTrain {
             params,
@@ -41,25 +45,25 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             cx,
             ..
         } = call;
-        let own_plan = plan();
+        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         let output = SharedTensors::new(y);
         let cache = cache.parts();
 
-        for &segment in &own_plan.training_segments.list[..own_plan.training_segments.count] {
+        for &segment in &plan.training_segments.list[..plan.training_segments.count] {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                own_plan.multiply_adds,
+                plan.multiply_adds,
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
                     layers(&mut Training {
-                        plan: plan(),
+                        plan: plan_of,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -118,6 +122,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             return;
         }
         let count = chunk.count;
+        let plan = plan();
         let layer = &plan.training[INDEX];
         let cx = &cx.layer(INDEX);
         if layer.absorbed {

@@ -127,7 +127,7 @@ macro_rules! blocks {
             #[inline(never)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Inference::run(&<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
+                Inference::run(|| &<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params),
                     );)*
@@ -172,7 +172,7 @@ macro_rules! blocks {
 
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Gradients::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
+                Gradients::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params), $name::params_mut(gradient), None,
                     );)*
