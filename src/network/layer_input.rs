@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::memory::{tensors, tensors_mut};
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -28,15 +28,24 @@ pub trait LayerInput: 'static {
     /// [`Gradients`].
     type Gradients<'a, T: Element>;
 
-    /// Creates the batch from the outputs of each source.
+    /// Creates the batch from a function that gives the outputs of each source.
     #[doc(hidden)]
-    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> Self::Batch<'a, T>;
-    /// Creates the gradients from that of each source.
+    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize)
+    -> Self::Batch<'a, T>;
+    /// Creates the gradients from a function that gives that of each source.
     #[doc(hidden)]
     fn gradients<'a, T: Element>(
-        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Self::Gradients<'a, T>;
+    /// Returns the elements from each source, sample after sample.
+    #[doc(hidden)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES];
+    /// Returns the elements of the gradient for each source; `None` where it is not needed.
+    #[doc(hidden)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES];
 }
 
 impl<S: Shape> LayerInput for S {
@@ -49,16 +58,31 @@ impl<S: Shape> LayerInput for S {
     type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> &'a [Tensor<S, T>] {
-        tensors(sources[0], count)
+    fn batch<'a, T: Element>(
+        source: impl Fn(usize) -> &'a [T],
+        count: usize,
+    ) -> &'a [Tensor<S, T>] {
+        tensors(source(0), count)
     }
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        [source, ..]: [Option<&'a mut [T]>; MAX_SOURCES],
+        mut gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Option<&'a mut [Tensor<S, T>]> {
-        source.map(|dx| tensors_mut(dx, count))
+        gradient(0).map(|dx| tensors_mut(dx, count))
+    }
+
+    #[inline(always)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES] {
+        [flatten(batch), &[], &[], &[], &[], &[]]
+    }
+
+    #[inline(always)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
+        [gradients.map(flatten_mut), None, None, None, None, None]
     }
 }
 
@@ -134,9 +158,9 @@ impl<X: Sources> LayerInput for Inputs<X> {
     type Gradients<'a, T: Element> = Gradients<'a, X, T>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(sources: [&'a [T]; MAX_SOURCES], count: usize) -> Batches<'a, X, T> {
+    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize) -> Batches<'a, X, T> {
         Batches {
-            sources,
+            sources: of_each_source(source),
             count,
             shapes: PhantomData,
         }
@@ -144,20 +168,32 @@ impl<X: Sources> LayerInput for Inputs<X> {
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
         count: usize,
     ) -> Gradients<'a, X, T> {
         Gradients {
-            sources,
+            sources: of_each_source(gradient),
             count,
             shapes: PhantomData,
         }
+    }
+
+    #[inline(always)]
+    fn elements<'a, T: Element>(batch: Self::Batch<'a, T>) -> [&'a [T]; MAX_SOURCES] {
+        batch.sources
+    }
+
+    #[inline(always)]
+    fn gradient_elements<'a, T: Element>(
+        gradients: Self::Gradients<'a, T>,
+    ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
+        gradients.sources
     }
 }
 
 /// Calls `f` for each source.
 #[inline(always)]
-pub(super) fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
+fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
     // An array from a function or a loop would not be turned into registers.
     [f(0), f(1), f(2), f(3), f(4), f(5)]
 }

@@ -1,6 +1,6 @@
 //! Backward through the layers, from the gradient of the output to that of the input.
 
-use super::{Chunk, for_chunks, read, sources_of};
+use super::{Chunk, for_chunks, outputs_of, read};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, Area, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
@@ -8,7 +8,7 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{LayerInput, MAX_SOURCES};
-use crate::network::plan::{LayerPlan, Plan, Source, Spot};
+use crate::network::plan::{Plan, Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
@@ -184,33 +184,38 @@ where
             return;
         }
 
-        // SAFETY: as above.
-        let mut gradients = unsafe {
-            let input_gradient = input_gradient.as_deref_mut();
-            gradients_of(
-                layer,
-                &In::LENS,
-                plan.shares,
-                *stop_at,
-                cache,
-                input_gradient,
-            )
+        let source = |number: usize| unsafe {
+            // SAFETY: as above.
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
+        };
+        let mut input_gradient = input_gradient.as_deref_mut();
+        let has_input = input_gradient.is_some();
+        let mut gradient_of = |number: usize| {
+            let source = &layer.sources[number];
+            let is_asked = source.layer.is_none_or(|layer| layer >= *stop_at);
+            // An output without a slot is the network's input under another shape.
+            let is_held = matches!(source.spot, Spot::Slot { .. }) || has_input;
+            if In::LENS[number] == 0 || !is_asked || !is_held {
+                return None;
+            }
+            // SAFETY: as above.
+            let slot = unsafe { gradient_slot(source, cache, plan.shares, In::LENS[number]) };
+            slot.or_else(|| input_gradient.take())
         };
         if const { matches!(L::FLOW, Flow::Apart) } {
             L::backward_input(BackwardInput {
                 config,
                 params,
-                // SAFETY: as above.
-                x: In::batch(unsafe { sources_of(layer, &In::LENS, cache, input) }, count),
+                x: In::batch(source, count),
                 y: read::<L, In, Out, T>(y, count),
                 // SAFETY: as above.
                 cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                 dy: tensors_mut(dy, count),
-                dx: In::gradients(gradients, count),
+                dx: In::gradients(gradient_of, count),
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                 cx,
             });
-        } else if let Some(dx) = gradients[0].take() {
+        } else if let Some(dx) = gradient_of(0) {
             dx.copy_from_slice(dy);
         }
         if plan.shares.len > 0 {
@@ -230,39 +235,26 @@ where
     }
 }
 
-/// Returns the memory for the gradients of the sources whose layers are trained. Where a later layer
-/// has written one, this layer's share of it has a slot of its own.
-///
-/// Like [`sources_of`], it does not depend on the layer's type.
+/// Returns the slot for the gradient of a source, `len` elements per sample, unless it is that of the
+/// network's input. Where a later layer has written the gradient, the share of this one has a slot of
+/// its own.
 ///
 /// # Safety
-/// Nobody else has access to the gradients while they live.
-#[inline(never)]
-unsafe fn gradients_of<'a, T: Element>(
-    layer: &LayerPlan,
-    lens: &[usize; MAX_SOURCES],
-    shares: Area,
-    stop_at: usize,
+/// Nobody else has access to the slot while the gradient lives.
+#[inline]
+unsafe fn gradient_slot<'a, T: Element>(
+    source: &Source,
     cache: &ActivationStore<'a>,
-    mut input_gradient: Option<&'a mut [T]>,
-) -> [Option<&'a mut [T]>; MAX_SOURCES] {
-    let has_input_gradient = input_gradient.is_some();
-    let mut gradients = [const { None }; MAX_SOURCES];
-    for (number, &len) in lens.iter().enumerate() {
-        let Source { spot, share, layer } = layer.sources[number];
-        let is_asked = layer.is_none_or(|layer| layer >= stop_at);
-        // An output without a slot is the network's input under another shape.
-        let is_held = matches!(spot, Spot::Slot { .. }) || has_input_gradient;
-        gradients[number] = match (spot, share) {
-            _ if len == 0 || !is_asked || !is_held => None,
-            // SAFETY: the caller's promise.
-            (_, Some(share)) => Some(unsafe { cache.slot_in(shares, share, len) }),
-            // SAFETY: as above.
-            (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
-            _ => input_gradient.take(),
-        };
+    shares: Area,
+    len: usize,
+) -> Option<&'a mut [T]> {
+    match (source.spot, source.share) {
+        // SAFETY: the caller's promise.
+        (_, Some(share)) => Some(unsafe { cache.slot_in(shares, share, len) }),
+        // SAFETY: as above.
+        (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
+        _ => None,
     }
-    gradients
 }
 
 /// Adds a layer's shares to the gradients that later layers have written.

@@ -1,6 +1,6 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
-use super::{read, sources_of};
+use super::{outputs_of, read};
 use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
@@ -134,7 +134,9 @@ where
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
-        let sources = unsafe { sources_of(layer, &In::LENS, cache, input) };
+        let source = |number: usize| unsafe {
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
+        };
         let (y, dy) = match layer.spot {
             // SAFETY: as above.
             Spot::Slot { outputs, gradient } => unsafe {
@@ -150,7 +152,7 @@ where
         L::backward_params(BackwardParams {
             config,
             params,
-            x: In::batch(sources, count),
+            x: In::batch(source, count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },

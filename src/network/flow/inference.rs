@@ -9,7 +9,7 @@ use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
-use crate::network::layer_input::{LayerInput, of_each_source};
+use crate::network::layer_input::LayerInput;
 use crate::network::plan::Plan;
 use crate::tensor::{Element, Shape};
 
@@ -187,15 +187,10 @@ where
 
         if const { matches!(L::FLOW, Flow::Apart) } {
             let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-            let sources = if const { In::SOURCES == 1 } {
-                [source(0), &[], &[], &[], &[], &[]]
-            } else {
-                of_each_source(source)
-            };
             L::forward(Forward {
                 config,
                 params,
-                x: In::batch(sources, count),
+                x: In::batch(source, count),
                 y: tensors_mut(y, count),
                 scratch: scratch.for_layer(count, L::NEEDS.per_sample),
                 thread_memory: thread_memory.for_layer(if cx.batch() == 1 {

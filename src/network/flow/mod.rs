@@ -19,9 +19,9 @@ use super::activation_store::ActivationStore;
 use super::context::Context;
 use super::infer::Infer;
 use super::layer::ReluFusion;
-use super::layer_input::{LayerInput, MAX_SOURCES};
+use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
-use super::plan::{LayerPlan, Spot};
+use super::plan::{LayerPlan, Source, Spot};
 use super::relu::relu;
 use super::segments::Segment;
 use super::train::Train;
@@ -104,29 +104,24 @@ fn for_chunks<T: Element>(
     }
 }
 
-/// Returns the outputs that a layer reads from each of its sources, `lens` elements per sample;
-/// nothing for a source that it does not have. If they are not in a slot, they are `input`.
-///
-/// It does not depend on the layer's type, so that all layers have it in common.
+/// Returns the outputs that a layer reads from a source, `len` elements per sample; nothing for a
+/// source that it does not have. If they are not in a slot, they are `input`.
 ///
 /// # Safety
-/// Nobody writes to the slots while the outputs live.
-#[inline(never)]
-unsafe fn sources_of<'a, T: Element>(
-    layer: &LayerPlan,
-    lens: &[usize; MAX_SOURCES],
+/// Nobody writes to the slot while the outputs live.
+#[inline]
+unsafe fn outputs_of<'a, T: Element>(
+    source: &Source,
     cache: &ActivationStore<'a>,
+    len: usize,
     input: &'a [T],
-) -> [&'a [T]; MAX_SOURCES] {
-    let mut outputs = [&[][..]; MAX_SOURCES];
-    for (number, &len) in lens.iter().enumerate().filter(|(_, len)| **len > 0) {
-        outputs[number] = match layer.sources[number].spot {
-            // SAFETY: the caller's promise.
-            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
-            _ => input,
-        };
+) -> &'a [T] {
+    match source.spot {
+        _ if len == 0 => &[],
+        // SAFETY: the caller's promise.
+        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
+        _ => input,
     }
-    outputs
 }
 
 /// Returns whether a layer applies `Relu` as its epilogue.

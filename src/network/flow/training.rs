@@ -1,6 +1,6 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Chunk, for_chunks, has_relu_epilogue, relu_after, sources_of};
+use super::{Chunk, for_chunks, has_relu_epilogue, outputs_of, relu_after};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
@@ -131,8 +131,10 @@ where
 
         // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. The
         // sources are slots of earlier layers, `y` and the cache are slots of this one. If the layer
-        // shares the slot of its source, this is not called.
-        let sources = || unsafe { sources_of(layer, &In::LENS, cache, input) };
+        // shares the slot of its source, the source is not called.
+        let source = |number: usize| unsafe {
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
+        };
         let y = match layer.spot {
             // SAFETY: as above.
             Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN) },
@@ -145,7 +147,7 @@ where
             L::forward_train(ForwardTrain {
                 config,
                 params,
-                x: In::batch(sources(), count),
+                x: In::batch(source, count),
                 y: tensors_mut(y, count),
                 // SAFETY: as above.
                 cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
@@ -154,7 +156,7 @@ where
             });
             relu_after::<L, In, Out, T>(layer, y, cx);
         } else if !layer.shares {
-            y.copy_from_slice(sources()[0]);
+            y.copy_from_slice(source(0));
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {
             let y = tensors_mut(y, count);
