@@ -74,6 +74,35 @@ network! {
     }
 }
 
+network! {
+    /// A block of a transformer, with normalizations before its parts.
+    struct GptBlock<const CONTEXT: usize, const WIDTH: usize, const HEADS: usize>:
+        [CONTEXT, WIDTH] -> [CONTEXT, WIDTH]
+    {
+        Residual { ln1: LayerNorm, attention: MultiHeadAttention<_, HEADS, Causal> },
+        Residual {
+            ln2: LayerNorm,
+            fc1: Linear<_, { 4 * WIDTH }>,
+            Gelu,
+            fc2: Linear<_, WIDTH>,
+        },
+    }
+}
+network! { struct CharBlock = GptBlock<64, 128, 4>; }
+network! {
+    struct CharGpt: [64] -> [64, 65] {
+        wte: Embedding<65, 128>,
+        wpe: PositionalEmbedding,
+        blocks: Repeat<4> { block: CharBlock },
+        ln: LayerNorm,
+        head: Linear<_, 65>,
+    }
+}
+network! {
+    struct CharAttention: [64, 128] -> [64, 128] {
+        attention: MultiHeadAttention<_, 4, Causal>,
+    }
+}
 network! { struct Mnist1: [28, 28, 1] -> [26, 26, 32] { Conv2d<_, 32, 3> } }
 network! { struct Mnist2: [13, 13, 32] -> [11, 11, 64] { Conv2d<_, 64, 3> } }
 network! { struct LeNet1: [28, 28, 1] -> [24, 24, 6] { Conv2d<_, 6, 5> } }
@@ -96,6 +125,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("lenet", || {
         bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3))
     });
+    bench.run("gpt", || bench.gpt());
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
@@ -110,12 +140,13 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 8] = [
+const WORKLOADS: [&str; 9] = [
     "iris",
     "mlp",
     "mlp_dead_units",
     "cnn",
     "lenet",
+    "gpt",
     "gemm",
     "adam",
     "conv",
@@ -296,6 +327,55 @@ impl Bench {
             black_box(&y);
         });
         self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    /// Times a training step of a character model at batch 12, and inference of one sequence and of
+    /// 12; then the same of one of its attentions.
+    fn gpt(&self) {
+        let mut rng = shapewright::rng(1);
+        let mut net = CharGpt::init(&mut rng);
+        let mut draw = || -> [u8; 64] { std::array::from_fn(|_| rng.random_range(0..65)) };
+        let mut x = Vec::new();
+        let mut labels = Vec::new();
+        for _ in 0..12 {
+            let indices = Index::<65>::from_numbers(&draw()).expect("characters");
+            x.push(Tensor1::from_indices(&indices).expect("64 characters"));
+            let next = Label::<65>::from_numbers(&draw()).expect("characters");
+            labels.push(<[Label<65>; 64]>::try_from(next).expect("64 characters"));
+        }
+
+        let mut gradient = CharGpt::zeros();
+        let mut workspace = CharGpt::workspace();
+        let optimizer = AdamW::new(1e-3);
+        let mut state = optimizer.state::<CharGpt>();
+        let step = median_ns(|| {
+            let mut pass = net.forward_train(black_box(&x), &mut workspace);
+            black_box(pass.loss(&CrossEntropy, &labels));
+            pass.backward(&mut gradient);
+            state.step(&mut net, &gradient);
+        });
+        self.print("gpt", "train_us_per_step", step / 1e3);
+
+        let mut y = vec![Tensor::zeros(); 12];
+        let one = median_ns(|| net.forward_batch(black_box(&x[..1]), &mut y[..1]));
+        self.print("gpt", "infer_b1_us", one / 1e3);
+        let many = median_ns(|| net.forward_batch(black_box(&x), &mut y));
+        self.print("gpt", "infer_b64_us", many / 1e3);
+
+        let net = CharAttention::init(&mut rng);
+        let x: Vec<Tensor<_>> = (0..12)
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
+        let mut y = vec![Tensor::zeros(); 12];
+        let mut gradient = CharAttention::zeros();
+        let mut workspace = CharAttention::workspace();
+        let forward = median_ns(|| net.forward_batch(black_box(&x), &mut y));
+        self.print("gpt", "attention_forward_us", forward / 1e3);
+        let all = median_ns(|| {
+            net.forward_train(black_box(&x), &mut workspace)
+                .backward_with_input(&mut gradient);
+        });
+        self.print("gpt", "attention_train_us", all / 1e3);
     }
 
     /// Times convolutions of several shapes.

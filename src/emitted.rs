@@ -10,6 +10,7 @@ pub use crate::network::layer::Field;
 pub use crate::network::layer_at::LayerAt;
 pub use crate::network::lines::CacheLines;
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
+pub use crate::network::reach::{ReceptiveField, Streamed, report_causal, report_time};
 pub use crate::network::report::{
     Held, Place, report, report_named_output, report_output, report_parameters, report_shape,
     report_size, report_traits, report_workspace,
@@ -20,7 +21,7 @@ pub use crate::network::trains::{Trains, trained_by};
 pub use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Inputs, Layer, LayerInput, LayerSummary, NamesOutput, Needs, Network, OutputKind,
-    ShapeRule, Train, Trainable, written_size,
+    Reach, ShapeRule, Streaming, Train, Trainable, written_size,
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
@@ -208,6 +209,7 @@ pub struct Oversized<L>(PhantomData<L>);
 
 impl<In: LayerInput, L: ShapeRule<In>> ShapeRule<In> for Oversized<L> {
     const OUTPUT: Inferred = L::OUTPUT;
+    const REACH: Reach = L::REACH;
 }
 
 impl<L: Layer<T>, T: Element> Layer<T> for Oversized<L> {
@@ -222,6 +224,7 @@ pub struct Mistaken;
 
 impl<In: LayerInput> ShapeRule<In> for Mistaken {
     const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<T: Element> Layer<T> for Mistaken {
@@ -280,6 +283,10 @@ impl<L: Network, In, Out, T> Probe<L, In, Out, T> {
     pub const NETWORK: bool = true;
 }
 
+impl<L: Streaming, In, Out, T> Probe<L, In, Out, T> {
+    pub const STREAMS: bool = true;
+}
+
 impl<L: crate::network::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
@@ -291,6 +298,7 @@ impl<L: Foldable<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
 /// The answers of a [`Probe`] for traits that a type does not implement.
 pub trait NotALayer {
     const FOLDS: bool = false;
+    const STREAMS: bool = false;
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
@@ -318,6 +326,17 @@ impl<L> Choose for OrOversized<true, L> {
 
 impl<L> Choose for OrOversized<false, L> {
     type Layer = Oversized<L>;
+}
+
+/// A layer, or if it is a stream, the network over one of its steps.
+pub struct Streamable<const IS: bool, L>(PhantomData<L>);
+
+impl<L: Streaming> Choose for Streamable<true, L> {
+    type Layer = L::Step;
+}
+
+impl<L> Choose for Streamable<false, L> {
+    type Layer = L;
 }
 
 impl<L: Foldable> Choose for Nested<true, L> {

@@ -13,7 +13,7 @@ pub use crate::network::{
     ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching,
     Configuration, Context, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER, InPlace,
     Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs, OutputKind,
-    Sentence, ShapeRule, Sources, Train,
+    Reach, Sentence, ShapeRule, Sources, Train,
 };
 pub use crate::params::{Buffer, FeatureOrder, Visitor, VisitorMut};
 pub use crate::threads::split_mut_with as split_mut;

@@ -47,7 +47,8 @@
 //! | [`loss`] | losses and labels |
 //! | [`optim`], [`schedule`] | optimizers, clipping, weight averages; learning rate schedules |
 //! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
-//! | [`data`], [`augment`] | readers of data files, splits, scalers; random changes to images |
+//! | [`data`], [`augment`] | readers of data files, text, splits, scalers; random changes to images |
+//! | [`generate`] | the next token from logits: temperature, top-k, top-p; beam search |
 //! | [`metrics`] | accuracy, F1, ROC AUC, R2 and others |
 //! | `weights` | safetensors files in PyTorch's form, and weights inside the program |
 //! | [`search`] | grid and random search for hyperparameters on all processors, with pruning |
@@ -106,6 +107,7 @@
 //! |---|---|
 //! | `std` | training, data, files and threads; without it the crate is inference for processors [without an operating system](guide::embedding) |
 //! | `alloc` | networks and tensors on the heap, also without `std`, which has it |
+//! | `audio` | `data::audio`: WAV files, read and written |
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
@@ -142,6 +144,8 @@ mod denormals;
 pub mod emitted;
 pub mod ext;
 mod float;
+#[cfg(feature = "alloc")]
+pub mod generate;
 #[cfg(feature = "std")]
 pub mod guide;
 pub mod init;
@@ -195,7 +199,9 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
-pub use network::{InferenceWorkspace, LayerSummary, Network, State, Summary, Trainable};
+pub use network::{
+    InferenceWorkspace, LayerSummary, Network, State, Stream, Streaming, Summary, Trainable,
+};
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
@@ -331,6 +337,8 @@ pub use shapewright_macros::Parameters;
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
+/// - **Streams.** `#[stream]` on a network whose first axis is time gives it a
+///   [`stream()`](Streaming::stream), which computes one step at a time.
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
@@ -385,9 +393,10 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
-        GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d,
-        MaxPool2d, Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, SelectLast, Selu, Sigmoid, Silu,
+        GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
+        MaxPool1d, MaxPool2d, Mish, MultiHeadAttention, PRelu, PositionalEmbedding,
+        PositionalEncoding, Relu, Relu6, Reshape, RmsNorm, Rnn, SelectLast, Selu, Sigmoid, Silu,
         Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
         UpsampleBilinear, ZeroPad2d,
     };
@@ -406,8 +415,8 @@ pub mod prelude {
     #[cfg(all(feature = "safetensors", feature = "std"))]
     pub use crate::weights::SaveLoad;
     pub use crate::{
-        InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
-        Tensor3, Tensor4, Trainable, network,
+        InferenceWorkspace, Network, Parameters, Shape, State, Stream, Streaming, Tensor, Tensor0,
+        Tensor1, Tensor2, Tensor3, Tensor4, Trainable, network,
     };
     #[cfg(feature = "std")]
     pub use crate::{Workspace, layer};

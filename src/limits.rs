@@ -9,11 +9,11 @@ use std::rc::Rc;
 /// A bound on the memory that readers allocate for one file, so that a small file cannot claim all
 /// memory.
 ///
-/// Readers of images, IDX files, NumPy's files, CIFAR-10, tables, weights and checkpoints compare
-/// the size that a file declares with the bound before they decode it, and stop if it decodes to
-/// more than it declared. By default, each file may take 256 MiB, or 64 times the file's size if
-/// that is more: enough for every uncompressed file, and for most compressed ones. The error names
-/// the limit and the memory that the file needs.
+/// Readers of images, sound, IDX files, NumPy's files, CIFAR-10, tables, vocabularies, weights and
+/// checkpoints compare the size that a file declares with the bound before they decode it, and stop
+/// if it decodes to more than it declared. By default, each file may take 256 MiB, or 64 times the
+/// file's size if that is more: enough for every uncompressed file, and for most compressed ones.
+/// The error names the limit and the memory that the file needs.
 ///
 /// ```
 /// use shapewright::Limits;

@@ -1,6 +1,7 @@
 //! serde's traits. Networks are a map from the names of parameter tensors to their numbers; the
 //! modules have tensors, labels and indices.
 
+mod narrow;
 mod numbers;
 mod tensor;
 
@@ -12,11 +13,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::Network;
+use narrow::Narrow;
 
 /// Writes the parameters of a network.
 ///
@@ -69,7 +71,8 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
                     "`{name}` of `{network}` is there twice; keep one of the two"
                 )));
             }
-            tensors.insert(name, map.next_value()?);
+            let numbers = map.next_value_seed(Numbers::<N>(&name, PhantomData))?;
+            tensors.insert(name, numbers);
         }
 
         let mut network = N::zeros();
@@ -95,6 +98,59 @@ impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Params<N> {
             None => Ok(network),
             Some(sentence) => Err(A::Error::custom(sentence)),
         }
+    }
+}
+
+/// Reads the numbers of the tensor with this name.
+struct Numbers<'a, N>(&'a str, PhantomData<N>);
+
+impl<'de, N: Network<Element: Deserialize<'de>>> DeserializeSeed<'de> for Numbers<'_, N> {
+    type Value = Vec<N::Element>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, N: Network<Element: Deserialize<'de>>> Visitor<'de> for Numbers<'_, N> {
+    type Value = Vec<N::Element>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut numbers = Vec::new();
+        while let Some(number) = items.next_element_seed(Number::<N> {
+            tensor: self.0,
+            position: numbers.len(),
+            network: PhantomData,
+        })? {
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+}
+
+/// Reads a number of a tensor.
+struct Number<'a, N> {
+    tensor: &'a str,
+    position: usize,
+    network: PhantomData<N>,
+}
+
+impl<'de, N: Network<Element: Deserialize<'de>>> DeserializeSeed<'de> for Number<'_, N> {
+    type Value = N::Element;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let Number {
+            tensor, position, ..
+        } = self;
+        let place = format_args!("number {position} of `{tensor}` of `{}`: ", N::NAME);
+        Deserialize::deserialize(Narrow {
+            deserializer,
+            place: &place,
+        })
     }
 }
 

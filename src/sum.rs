@@ -116,6 +116,27 @@ impl Sum {
     }
 }
 
+/// Returns the sum of the products of pairs, also where these overflow and their sum does not.
+///
+/// Its error is a rounding of each product.
+pub(crate) fn dot(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+    /// The factor of both numbers of a pair whose product may overflow.
+    const UNIT: f64 = power_of_two(-600);
+
+    let mut small = Sum::default();
+    let mut large = Sum::default();
+    for (x, y) in pairs {
+        let product = x * y;
+        if product.abs() < LARGE {
+            small.add(product);
+        } else {
+            // Also infinities and NaN, which stay.
+            large.add((x * UNIT) * (y * UNIT));
+        }
+    }
+    large.times(1.0 / UNIT) / UNIT + small.value()
+}
+
 /// Returns 2 to the power of `exponent`, which is that of a normal number.
 const fn power_of_two(exponent: i64) -> f64 {
     f64::from_bits(((1023 + exponent) as u64) << 52)
@@ -224,6 +245,22 @@ mod tests {
             1.0
         });
         assert_eq!(sum.value(), items.len() as f64);
+    }
+
+    #[test]
+    fn products_that_overflow_cancel_out() {
+        let of = |pairs: &[(f64, f64)]| super::dot(pairs.iter().copied());
+        let huge = 1e200;
+        assert_eq!(of(&[(huge, huge), (3.0, 1.0), (-huge, huge)]), 3.0);
+        assert_eq!(of(&[(f64::MAX, f64::MAX), (f64::MAX, -f64::MAX)]), 0.0);
+        assert_eq!(
+            of(&[(f64::MAX, 2.0), (f64::MAX, -0.5), (-f64::MAX, 1.0)]),
+            f64::MAX / 2.0
+        );
+        assert_eq!(of(&[(huge, huge), (1.0, -huge)]), f64::INFINITY);
+        assert_eq!(of(&[(f64::INFINITY, 1e-300), (huge, huge)]), f64::INFINITY);
+        assert!(of(&[(f64::INFINITY, 0.0), (1.0, 1.0)]).is_nan());
+        assert!(of(&[(f64::NAN, 1.0), (huge, huge)]).is_nan());
     }
 
     #[test]

@@ -42,8 +42,8 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns the number of threads that a network call may use, including the calling one.
 ///
-/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`. It
-/// is 1 inside a trial of a [search](crate::search) that runs others at the same time.
+/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`, which
+/// counts if it is a number above 0. It is 1 inside a trial of a [search](crate::search) that runs others at the same time.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         _ if ALONE.get() => 1,
@@ -114,14 +114,8 @@ fn default_threads() -> usize {
         };
 
         match value.to_string_lossy().trim().parse::<usize>() {
-            Ok(0) => available,
+            Ok(0) | Err(_) => available,
             Ok(n) => n.min(MAX_THREADS),
-            Err(_) => {
-                eprintln!(
-                    "warning: SHAPEWRIGHT_THREADS is ignored: {value:?} is not a number of threads"
-                );
-                available
-            }
         }
     })
 }

@@ -10,10 +10,12 @@ use shapewright::augment::{
     RandomAffine, RandomApply, RandomCrop, RandomErasing, RandomHorizontalFlip, RandomRotation,
     RandomVerticalFlip, SampleRng, center_crop, mix,
 };
+use shapewright::data::text::NextToken;
 use shapewright::data::{
-    Batches, Cloning, Imputer, MinMaxScaler, Prefetch, Refill, Sample, StandardScaler, gather,
-    k_fold, one_hot_into, split,
+    Batches, Cloning, Imputer, MinMaxScaler, Prefetch, Refill, Sample, StandardScaler, frames,
+    gather, k_fold, one_hot_into, split,
 };
+use shapewright::loss::{IgnorePadding, Padded};
 use shapewright::metrics::{
     Accuracy, Average, ConfusionMatrix, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError,
     Normalize as Divide, Outputs, R2Score, RootMeanSquaredError,
@@ -1018,6 +1020,47 @@ network! {
 network! {
     struct WideSequences: [20_000, 4] -> [8] {
         Conv1d<_, 8, 3>, MaxPool1d<2>, AvgPool1d<2>, AdaptiveMaxPool1d<2000>, AdaptiveAvgPool1d<1000>,
+        PositionalEmbedding, PositionalEncoding,
+        Residual { MultiHeadAttention<_, 2, Causal, Rotary>(0.1) },
         Concat { a: { GlobalAvgPool1d, Linear<_, 4> }, b: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
     }
+}
+
+#[test]
+fn windows_larger_than_the_stack() {
+    const LENGTH: usize = 1 << 20;
+    on_a_small_stack(|| {
+        let tokens = vec![Index::<30>::default(); LENGTH + 3];
+        let windows = NextToken::<30, LENGTH>::new(&tokens).expect("windows");
+        let mut batches: Batches<'_, Tensor1<LENGTH>, _> = Batches::of_dataset(&windows, 2);
+        batches.shuffle(&mut shapewright::rng(0));
+        let (x, targets) = batches.next_batch().expect("a batch");
+        assert_eq!((x.len(), targets.len()), (2, 2));
+        assert_eq!(x[1].as_slice()[LENGTH - 1], 0.0);
+        assert_eq!(targets[1][LENGTH - 1].index(), 0);
+
+        let samples = vec![0.5_f32; LENGTH + 1];
+        assert_eq!(frames::<LENGTH, f32>(&samples, 1).len(), 2);
+        assert!(frames::<LENGTH, f32>(&samples, 1).all(|frame| frame.max() == 0.5));
+    });
+}
+
+#[test]
+fn losses_and_metrics_of_large_padded_sequences() {
+    type Sequence = Tensor3<1024, 32, 32>;
+    on_a_small_stack(|| {
+        let outputs = Sequence::zeros_vec(2);
+        let mut gradients = Sequence::zeros_vec(2);
+        // The zeros of a target and of its length.
+        // SAFETY: zero bits are a valid tensor and a valid number.
+        let mut targets: Box<[Padded<Sequence>]> =
+            unsafe { Box::<[Padded<Sequence>]>::new_zeroed_slice(2).assume_init() };
+        targets.iter_mut().for_each(|padded| padded.length = 1000);
+        let loss: f32 = IgnorePadding(Mse).loss(&outputs, &targets, &mut gradients);
+        assert_eq!(loss, 0.0);
+
+        let copies = gather(&targets, &[1, 0]);
+        let metric = IgnorePadding(MeanAbsoluteError::new());
+        assert_eq!(metric.of(&outputs, &copies), Ok(0.0));
+    });
 }

@@ -133,6 +133,9 @@ network! { struct Tiny: [4] -> [3] { Linear<_, 10>, Relu, Linear<_, 3> } }
 network! { struct Dense: [784] -> [10] { Linear<_, 600>, Relu, Linear<_, 128>, Tanh, Linear<_, 10> } }
 network! { struct Wide: [3] -> [70000] { Linear<_, 4>, Linear<_, 70000> } }
 network! { struct Rows: [300, 24] -> [300, 5] { Linear<_, 70>, Gelu, LayerNorm, Linear<_, 5>, Softmax } }
+network! { struct Attention: [70, 24] -> [70, 24] {
+    PositionalEmbedding, MultiHeadAttention<_, 4, Causal, KvHeads<2>, Rotary>(0.1), MultiHeadAttention<_, 3>,
+} }
 network! { struct Double: [24] -> [5] as f64 { Linear<_, 9>, Tanh, BatchNorm1d<_>, Linear<_, 5> } }
 network! { struct LeNet: [28, 28, 1] -> [10] {
     Conv2d<_, 6, 5, Pad<2>>, Relu, MaxPool2d<2>, Conv2d<_, 16, 5>, Relu, MaxPool2d<2>,
@@ -203,6 +206,7 @@ fn networks_tell_all_that_they_allocate() {
     check::<Dense>(&[2, 64, 300]);
     check::<Wide>(&[5]);
     check::<Rows>(&[2, 30]);
+    check::<Attention>(&[2, 30]);
     // Larger products of `f64` are left to matrixmultiply.
     check::<Double>(&[2]);
     check::<LeNet>(&[2, 65]);

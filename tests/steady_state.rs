@@ -11,6 +11,9 @@ use shapewright::augment::{
     RandomHorizontalFlip,
 };
 use shapewright::data::Batches;
+use shapewright::data::text::NextToken;
+use shapewright::generate::Sampling;
+use shapewright::loss::{IgnorePadding, Padded};
 use shapewright::metrics::{Accuracy, Average, F1};
 use shapewright::prelude::*;
 use shapewright::{optim::OptimizerState, tensor::Element, threads};
@@ -103,6 +106,10 @@ network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <-
 Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
 network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
 network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
+network! { struct Attention: (x: [40, 24], memory: [30, 9], mask: [30], bias: [40, 30]) -> [40, 24] {
+places: PositionalEmbedding <- x, PositionalEncoding, own: MultiHeadAttention<_, 4, Causal, KvHeads<2>, Rotary>(0.1),
+cross: MultiHeadAttention<_, 2, Cross, KeyPaddingMask, AttentionBias> <- (own, memory, mask, bias),
+Add <- (places, cross) } }
 
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -181,6 +188,41 @@ fn batches_and_metrics() {
         accuracy.update(&outputs, &labels);
         f1.update(&outputs, &labels);
     });
+}
+
+/// Windows of a text, losses without padding, and the choice of tokens.
+fn sequences() {
+    let tokens = vec![Index::<30>::default(); 500];
+    let windows = NextToken::<30, 8>::new(&tokens).expect("windows").draw(60);
+    let mut rng = shapewright::rng(0);
+    let mut batches: Batches<'_, Tensor1<8>, _> = Batches::of_dataset(&windows, 16);
+    assert_steady("a pass over windows", || {
+        batches.shuffle(&mut rng);
+        while let Some((x, labels)) = batches.next_batch() {
+            std::hint::black_box((x, labels));
+        }
+    });
+
+    let outputs = [Tensor2::<8, 3>::ones(); 4];
+    let mut gradients = [Tensor2::zeros(); 4];
+    let targets = [Padded::new(Tensor2::zeros(), 5); 4];
+    assert_steady("a loss without padding", || {
+        IgnorePadding(Mse).loss(&outputs, &targets, &mut gradients);
+    });
+
+    let sampling = Sampling::new().repetition_penalty(1.2).top_k(20);
+    let mut sampler = sampling
+        .top_p(0.9)
+        .min_p(0.05)
+        .sampler::<30>()
+        .expect("settings");
+    let logits = Tensor1::<30>::normal(0.0, 1.0, &mut rng);
+    let mut next = || {
+        std::hint::black_box(sampler.next(&logits, &tokens)).expect("a token");
+    };
+    // Not even the first token allocates.
+    assert_eq!(allocations(&mut next), 0);
+    assert_steady("the choice of a token", next);
 }
 
 /// Counts allocations in the steps of two trainings: one whose batches other threads gather, and
@@ -263,6 +305,8 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Norms>(5);
         inference::<Lookup>(70);
         inference::<Steps>(9);
+        inference::<Attention>(9);
+        training::<Attention, _>(9, Adam::new(0.01));
         inference::<Image>(9);
         inference::<Images>(12);
         inference::<Nested>(70);
@@ -284,6 +328,7 @@ fn nothing_is_allocated_after_the_first_call() {
 
         losses();
         batches_and_metrics();
+        sequences();
         trainers();
         reserved();
     }

@@ -1,5 +1,5 @@
-//! Reads arbitrary bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No
-//! reader may panic, and errors must have a text.
+//! Reads arbitrary bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV, WAV, a
+//! vocabulary. No reader may panic, and errors must have a text.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -11,10 +11,12 @@ use core::fmt::Display;
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
+use shapewright::data::audio::Wav;
 use shapewright::data::cifar;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::idx;
 use shapewright::data::npy::{self, Npz};
+use shapewright::data::text::Vocabulary;
 use shapewright::tensor::Rank2;
 
 /// Checks that an error has a text.
@@ -37,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((reader, bytes)) = bytes.split_first() else {
         return;
     };
-    match reader % 9 {
+    match reader % 11 {
         0 => says(idx::images_from::<Rank2<3, 2>, f32>("x", bytes)),
         1 => says(idx::labels_from::<5>("x", bytes)),
         2 => says(npy::read_from::<Rank2<3, 2>, f32>("x", bytes)),
@@ -54,11 +56,13 @@ fuzz_target!(|bytes: &[u8]| {
         6 => says(cifar::batch_from::<f32>("x", bytes)),
         7 => {
             let classes: Result<CsvClasses<2, 3>, _> =
-                csv(reader / 9).read_classes_from("x", bytes, "c");
+                csv(reader / 11).read_classes_from("x", bytes, "c");
             says(classes);
         }
+        8 => says(Wav::read_from("x", bytes)),
+        9 => says(Vocabulary::<5>::read_from("x", bytes)),
         _ => {
-            let values: Result<CsvValues<2, 1>, _> = csv(reader / 9)
+            let values: Result<CsvValues<2, 1>, _> = csv(reader / 11)
                 .columns(["a", "b", "c"])
                 .read_values_from("x", bytes, ["b"]);
             says(values);

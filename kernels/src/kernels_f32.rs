@@ -1,9 +1,11 @@
 //! The kernels for `f32`, each in the chosen tier.
 
 use crate::args::{Bend, Product};
+use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
+use crate::recurrent::{Half, Recurrent, RecurrentCell, RecurrentStepGrad};
 use crate::resample::{self, Resample};
 use crate::simd::{self, Op, Simd};
 use crate::tier::{self, Tier};
@@ -213,6 +215,15 @@ impl Kernels<f32> for F32Kernels {
     fn log_softmax_grad(self, width: usize, y: &[f32], dy: &mut [f32]) {
         self.run(log_softmax::LogSoftmaxGradOp { width, y, dy });
     }
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, f32>) {
+        self.run(attention::SoftmaxOp(softmax));
+    }
+    fn attention_grad(self, grad: AttentionGrad<'_, f32>) {
+        self.run(attention::GradOp(grad));
+    }
+    fn transpose(self, transpose: Transpose<'_, f32>) {
+        self.run(attention::TransposeOp(transpose));
+    }
     fn cross_entropy(
         self,
         classes: usize,
@@ -265,6 +276,19 @@ impl Kernels<f32> for F32Kernels {
     }
     fn flush_denormals(self, x: &mut [f32]) {
         self.run(denormals::FlushOp(x));
+    }
+    #[inline]
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f32>) {
+        cell.single(self, call);
+    }
+    #[inline]
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, f32>,
+        half: Half,
+    ) {
+        cell.single_grad(self, call, half);
     }
     fn resample(self, resample: Resample<'_, f32>, to: &mut [f32]) {
         self.run(resample::ResampleOp { resample, to });

@@ -1,9 +1,11 @@
 //! The kernels for `f64`, which are the same in every tier.
 
 use crate::args::{Bend, Product};
+use crate::attention::{self, AttentionGrad, AttentionSoftmax, Transpose};
 use crate::conv::{self, Conv, ConvInputGrad, ConvWeightGrad};
 use crate::function::Function;
 use crate::pool::{self, MeanPool, Plane};
+use crate::recurrent::{Half, Recurrent, RecurrentCell, RecurrentStepGrad};
 use crate::resample::{self, Resample};
 use crate::tier::Tier;
 use crate::{Kernels, reference};
@@ -104,6 +106,18 @@ impl Kernels<f64> for F64Kernels {
         reference::log_softmax_grad(width, y, dy);
     }
     #[inline]
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, f64>) {
+        attention::plain_softmax(softmax);
+    }
+    #[inline]
+    fn attention_grad(self, grad: AttentionGrad<'_, f64>) {
+        attention::plain_grad(grad);
+    }
+    #[inline]
+    fn transpose(self, transpose: Transpose<'_, f64>) {
+        attention::plain_transpose(transpose);
+    }
+    #[inline]
     fn cross_entropy(
         self,
         classes: usize,
@@ -137,6 +151,19 @@ impl Kernels<f64> for F64Kernels {
     #[inline]
     fn flush_denormals(self, x: &mut [f64]) {
         reference::flush_denormals(x);
+    }
+    #[inline]
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f64>) {
+        cell.double(call);
+    }
+    #[inline]
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, f64>,
+        half: Half,
+    ) {
+        cell.double_grad(call, half);
     }
     #[inline]
     fn resample(self, resample: Resample<'_, f64>, to: &mut [f64]) {

@@ -52,6 +52,7 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 mod aligned;
 mod args;
+mod attention;
 mod conv;
 mod denormals;
 mod elementwise;
@@ -69,6 +70,7 @@ mod pairs;
 mod pool;
 mod prelu;
 mod product;
+mod recurrent;
 mod reduce;
 mod reference;
 mod resample;
@@ -84,6 +86,7 @@ mod vector_product;
 #[cfg(feature = "alloc")]
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
+pub use attention::{AttentionGrad, AttentionSoftmax, Transpose, Visible};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use denormals::flush;
 pub use function::Function;
@@ -96,6 +99,10 @@ pub use optim_steps::{
 };
 pub use pool::{Axis, Divisor, MeanPool, Plane, Reach};
 pub use product::product_memory;
+pub use recurrent::{
+    GruCell, Half, LstmCell, Recurrent, RecurrentCell, RecurrentGrad, RecurrentStepGrad,
+    RecurrentWeights, RnnCell, recurrent_grad,
+};
 pub use resample::Resample;
 
 use tier::Tier;
@@ -159,6 +166,12 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn log_softmax(self, width: usize, x: &mut [T]);
     /// Computes `dy -= exp(y) * sum(dy)` for each row, where `y` is the logarithm of the softmax.
     fn log_softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
+    /// Replaces rows of attention scores by their softmax. See [`AttentionSoftmax`].
+    fn attention_softmax(self, softmax: AttentionSoftmax<'_, T>);
+    /// Computes the gradient of attention scores. See [`AttentionGrad`].
+    fn attention_grad(self, grad: AttentionGrad<'_, T>);
+    /// Transposes a part of a matrix. See [`Transpose`].
+    fn transpose(self, transpose: Transpose<'_, T>);
     /// Softmax and negative log-likelihood: returns the sum over the rows and sets `grad` to
     /// `scale` times its gradient with respect to the logits. Each row counts as often as `weights`
     /// says, or once if that is empty. A row that counts 0 times is not read.
@@ -181,6 +194,16 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);
+    /// Computes all steps of a recurrent layer in one direction. See [`Recurrent`].
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, T>);
+    /// Turns what a step of `recurrent` has kept into the gradients of its sums. See
+    /// [`RecurrentStepGrad`].
+    fn recurrent_step_grad<C: RecurrentCell>(
+        self,
+        cell: C,
+        call: RecurrentStepGrad<'_, T>,
+        half: Half,
+    );
     /// Maps an image through an affine transform. See [`Resample`].
     fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }

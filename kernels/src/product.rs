@@ -9,7 +9,7 @@ use super::memory::{Memory, TierSizes, buffers, min, most_of_tiers};
 use super::reference::Real;
 use super::simd::{Op, Simd};
 use super::tile::{PrefetchRegion, Strip, StripOp, finish};
-use super::vector_product::{RowDots, VectorProduct};
+use super::vector_product::{ColumnDots, RowDots, RowOfMany, VectorProduct};
 use super::{F32Kernels, Kernels, Matrix, Product, Start, reference};
 
 /// Inner indices per block (Goto's `kc`): a packed panel of AVX-512 is then 64 KiB, a sixteenth of
@@ -80,7 +80,7 @@ const fn run_part(m: usize, n: usize, k: usize) -> [usize; 2] {
 
 /// Returns the number of inner indices in a block: blocks are as equal as possible, and there is an
 /// empty one if `k` is 0, as C still has to be started.
-const fn depth(k: usize) -> usize {
+pub(super) const fn depth(k: usize) -> usize {
     let blocks = k.div_ceil(DEPTH);
     if blocks == 0 { 0 } else { k.div_ceil(blocks) }
 }
@@ -100,15 +100,24 @@ impl Op for ProductOp<'_, '_> {
             return;
         }
 
-        if p.whole == 1 && (p.b.col_stride == 1 || p.n == 1) {
+        let has_rows = p.b.col_stride == 1 || p.n == 1;
+        let has_columns = p.b.row_stride == 1 || p.k <= 1;
+        let has_contiguous_rows = p.a.col_stride == 1 || p.k <= 1;
+        if p.n == 1 && p.whole > 1 && has_columns && has_contiguous_rows {
+            return s.outline(ColumnDots(p));
+        }
+        if p.m == 1 && p.whole > 1 && has_rows {
+            return s.outline(RowOfMany(p));
+        }
+        if p.whole == 1 && has_rows {
             return s.outline(VectorProduct(p));
         }
-        if p.whole == 1 && (p.b.row_stride == 1 || p.k <= 1) && (p.a.col_stride == 1 || p.k <= 1) {
+        if p.whole == 1 && has_columns && has_contiguous_rows {
             return s.outline(RowDots(p));
         }
 
         // A matrix of one column may have any column stride, and needs no packing.
-        let contiguous = p.b.col_stride == 1 || p.n == 1;
+        let contiguous = has_rows;
 
         // Without what even a single row must have packed, nothing is: a panel at a time, the
         // decision would cost small products a tenth of their time.

@@ -4,7 +4,8 @@
 //! once per tier, and one tier is chosen at run time; without the standard library, the largest that
 //! the build's target has. The environment variable `SHAPEWRIGHT_TIER`
 //! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, for tests and
-//! comparisons.
+//! comparisons. A value that is no tier of this processor is ignored: [`tier`] returns the one that
+//! counts.
 
 #[cfg(feature = "alloc")]
 use alloc::borrow::ToOwned;
@@ -221,7 +222,6 @@ fn choose() -> Tier {
 }
 
 /// Returns the tier that the environment asks for if the processor has it, else the largest one.
-/// Warns only once.
 #[cfg(feature = "std")]
 fn default_tier() -> Tier {
     static DEFAULT: OnceLock<Tier> = OnceLock::new();
@@ -231,21 +231,14 @@ fn default_tier() -> Tier {
             return largest;
         };
 
-        match from_environment(&value.to_string_lossy()) {
-            Ok(tier) => tier,
-            Err(reason) => {
-                eprintln!("warning: SHAPEWRIGHT_TIER is ignored: {reason}");
-                largest
-            }
-        }
+        from_environment(&value.to_string_lossy()).unwrap_or(largest)
     })
 }
 
 #[cfg(feature = "std")]
-fn from_environment(value: &str) -> Result<Tier, Box<dyn Error>> {
-    let asked: Tier = value.trim().parse()?;
-    check(asked)?;
-    Ok(asked)
+fn from_environment(value: &str) -> Option<Tier> {
+    let asked = value.trim().parse().ok()?;
+    check(asked).is_ok().then_some(asked)
 }
 
 /// Returns an error unless this processor has `asked`.
@@ -292,9 +285,9 @@ mod tests {
     #[cfg(feature = "std")]
     #[test]
     fn environment_values() {
-        assert_eq!(from_environment(" portable ").unwrap(), Tier::Portable);
-        assert!(from_environment("fast").is_err());
-        assert!(from_environment("").is_err());
+        assert_eq!(from_environment(" portable "), Some(Tier::Portable));
+        assert_eq!(from_environment("fast"), None);
+        assert_eq!(from_environment(""), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Products of one row. They are bound by reading `B`, so all that matters is enough independent
 //! chains.
 
-use super::product::DEPTH;
+use super::product::{DEPTH, depth};
 use super::simd::{Op, Simd, adding, halves};
 use super::{Product, Start};
 
@@ -22,19 +22,41 @@ impl Op for VectorProduct<'_, '_> {
         let n = p.n;
 
         let mut j = 0;
-        j = columns::<S, 8, 1>(s, p, j, n - (n - j) % 128);
-        j = columns::<S, 4, 2>(s, p, j, n - (n - j) % 64);
-        j = columns::<S, 2, 4>(s, p, j, n - (n - j) % 32);
-        columns::<S, 1, 8>(s, p, j, n);
+        j = columns::<S, 8, 1>(s, p, DEPTH, j, n - (n - j) % 128);
+        j = columns::<S, 4, 2>(s, p, DEPTH, j, n - (n - j) % 64);
+        j = columns::<S, 2, 4>(s, p, DEPTH, j, n - (n - j) % 32);
+        columns::<S, 1, 8>(s, p, DEPTH, j, n);
     }
 }
 
-/// Computes the columns from `j` to `end` with tiles of `NR` vectors and `KU` chains. Returns
-/// `end`.
+/// One row of several, which has the bits that it has among the others: each element is one chain
+/// for each block of the inner index, and the blocks are those of all products.
+pub(super) struct RowOfMany<'p, 'a>(pub &'p mut Product<'a, f32>);
+
+impl Op for RowOfMany<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let RowOfMany(p) = self;
+        let n = p.n;
+        let block = depth(p.k);
+
+        let mut j = 0;
+        j = columns::<S, 8, 1>(s, p, block, j, n - n % (8 * S::LANES));
+        j = columns::<S, 4, 1>(s, p, block, j, n - (n - j) % (4 * S::LANES));
+        j = columns::<S, 2, 1>(s, p, block, j, n - (n - j) % (2 * S::LANES));
+        columns::<S, 1, 1>(s, p, block, j, n);
+    }
+}
+
+/// Computes the columns from `j` to `end` with tiles of `NR` vectors and `KU` chains, in blocks of
+/// `block` inner indices. Returns `end`.
 #[inline(always)]
 fn columns<S: Simd, const NR: usize, const KU: usize>(
     s: S,
     p: &mut Product<'_, f32>,
+    block: usize,
     mut j: usize,
     end: usize,
 ) -> usize {
@@ -43,7 +65,7 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
         // SAFETY: `Product::check` has bounded all elements of the columns j to j + columns <= n.
         // Only tiles of one vector can be narrower than NR vectors: the others' ends are
         // multiples of their width away.
-        unsafe { tile::<S, NR, KU>(s, p, j, columns) };
+        unsafe { tile::<S, NR, KU>(s, p, block, j, columns) };
         j += columns;
     }
     end
@@ -58,6 +80,7 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
 unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     s: S,
     p: &mut Product<'_, f32>,
+    block: usize,
     j: usize,
     last: usize,
 ) {
@@ -74,16 +97,16 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     // The blocks of the inner index.
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
-    let mut rows = DEPTH.min(p.k);
+    let mut rows = block.min(p.k);
     let mut sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
 
     let mut left = p.k - rows;
     while left > 0 {
         x = x.wrapping_add(rows * p.a.col_stride);
         b = b.wrapping_add(rows * p.b.row_stride);
-        rows = DEPTH.min(left);
-        let block = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, [s.zero(); NR], count) };
-        sums = adding(s)(sums, block);
+        rows = block.min(left);
+        let more = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, [s.zero(); NR], count) };
+        sums = adding(s)(sums, more);
         left -= rows;
     }
 
@@ -157,6 +180,49 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     acc[0]
 }
 
+/// Contiguous rows times a single contiguous column: a dot product for each row.
+pub(super) struct ColumnDots<'p, 'a>(pub &'p mut Product<'a, f32>);
+
+impl Op for ColumnDots<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ColumnDots(p) = self;
+        let column = p.b.data.as_ptr();
+        let row = |i: usize| p.a.data.as_ptr().wrapping_add(i * p.a.row_stride);
+
+        // SAFETY (both blocks): `Product::check` has bounded the k elements of the column and of
+        // each of the m rows.
+        let mut i = 0;
+        while i + DOTS <= p.m {
+            let rows: [_; DOTS] = core::array::from_fn(|r| row(i + r));
+            let sums = unsafe { dots(s, p.k, column, rows) };
+            for (r, sum) in sums.into_iter().enumerate() {
+                put(p.c, (i + r) * p.c_stride, 0, sum, p.start, p.relu);
+            }
+            i += DOTS;
+        }
+        while i < p.m {
+            let [sum] = unsafe { dots(s, p.k, column, [row(i)]) };
+            put(p.c, i * p.c_stride, 0, sum, p.start, p.relu);
+            i += 1;
+        }
+    }
+}
+
+/// Writes the element of `C` at a position, whose column is `j`.
+#[inline(always)]
+fn put(c: &mut [f32], at: usize, j: usize, sum: f32, start: Start<'_, f32>, relu: bool) {
+    let y = sum
+        + match start {
+            Start::Zero => 0.0,
+            Start::Bias(bias) => bias[j],
+            Start::Accumulate => c[at],
+        };
+    c[at] = if relu && y < 0.0 { 0.0 } else { y };
+}
+
 /// One contiguous row times a `B` whose columns are contiguous: a dot product per column, each in
 /// 16 partial sums of blocks.
 pub(super) struct RowDots<'p, 'a>(pub &'p mut Product<'a, f32>);
@@ -176,7 +242,7 @@ impl Op for RowDots<'_, '_> {
             let columns = DOTS.min(p.n - j);
 
             // The last columns are repeated where fewer than DOTS are left.
-            let b = core::array::from_fn(|i| {
+            let b: [_; DOTS] = core::array::from_fn(|i| {
                 p.b.data
                     .as_ptr()
                     .wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
@@ -186,13 +252,7 @@ impl Op for RowDots<'_, '_> {
             let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
 
             for (i, sum) in sums.into_iter().enumerate().take(columns) {
-                let y = sum
-                    + match p.start {
-                        Start::Zero => 0.0,
-                        Start::Bias(bias) => bias[j + i],
-                        Start::Accumulate => p.c[j + i],
-                    };
-                p.c[j + i] = if p.relu && y < 0.0 { 0.0 } else { y };
+                put(p.c, j + i, j + i, sum, p.start, p.relu);
             }
         }
     }
@@ -203,8 +263,13 @@ impl Op for RowDots<'_, '_> {
 /// # Safety
 /// `k` floats can be read at `x` and at each of `b`.
 #[inline(always)]
-unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) -> [f32; DOTS] {
-    let mut acc = [[s.zero(); DOT_LANES / 4]; DOTS];
+unsafe fn dots<S: Simd, const N: usize>(
+    s: S,
+    k: usize,
+    x: *const f32,
+    b: [*const f32; N],
+) -> [f32; N] {
+    let mut acc = [[s.zero(); DOT_LANES / 4]; N];
     let mut sums = acc;
 
     let whole = k - k % DOT_LANES;
@@ -240,7 +305,7 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
         }
     }
 
-    let mut lanes = [[0.0; DOT_LANES]; DOTS];
+    let mut lanes = [[0.0; DOT_LANES]; N];
     for ((lanes, acc), sums) in lanes.iter_mut().zip(acc).zip(sums) {
         for (v, sum) in adding(s)(sums, acc)
             .into_iter()

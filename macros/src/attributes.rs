@@ -59,16 +59,21 @@ impl Derived {
 }
 
 impl Derives {
-    /// Removes the traits from the attributes of a network. Reports the attributes that a network
-    /// can't have.
-    pub fn take(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
-        let mut derives = Derives {
+    /// No traits.
+    pub fn none() -> Self {
+        Derives {
             clone: Derived::Never,
             debug: Derived::Never,
             serialize: Derived::Never,
             deserialize: Derived::Never,
             serde_at: None,
-        };
+        }
+    }
+
+    /// Removes the traits from the attributes of a network. Reports the attributes that a network
+    /// can't have.
+    pub fn take(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
+        let mut derives = Derives::none();
 
         for attr in attrs.iter_mut() {
             if sets_layout(attr) {

@@ -10,8 +10,13 @@ pub struct Builtin {
     /// The number of sizes that its `Inferred` gives in addition to those written `_`. They become
     /// generic arguments after all others.
     pub derived: usize,
+    /// The index of the generic argument that is the length of the sequence unless another number is
+    /// written. In one step of a stream, it is still the length of a block.
+    pub length: Option<usize>,
     /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
+    /// The largest number of outputs that the layer reads.
+    pub sources: usize,
     /// True if the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
     pub output: Output,
@@ -76,6 +81,9 @@ pub enum Value {
     Switch(bool),
     /// `Name<2>`: one generic argument.
     Number(Default),
+    /// `Name<2>`, or the name alone for this number: one generic argument, which is 0 if the option
+    /// is omitted.
+    Level(usize),
     /// `Name<2>` for both axes, or `Name<2, 1>`: two generic arguments.
     Pair(Default),
 }
@@ -97,7 +105,9 @@ const fn plain(name: &'static str) -> Builtin {
         sizes: Sizes::Named(&[]),
         options: &[],
         derived: 0,
+        length: None,
         arguments: 0,
+        sources: 1,
         has_params: false,
         output: Output::Axes(4),
     }
@@ -131,6 +141,22 @@ const fn number(name: &'static str, default: usize) -> Choice {
     Choice {
         name,
         value: Value::Number(Default::Is(default)),
+    }
+}
+
+/// An option with a number that the library chooses if it is omitted.
+const fn optional(name: &'static str) -> Choice {
+    Choice {
+        name,
+        value: Value::Number(Default::None),
+    }
+}
+
+/// An option that may have a number, `default` without one.
+const fn level(name: &'static str, default: usize) -> Choice {
+    Choice {
+        name,
+        value: Value::Level(default),
     }
 }
 
@@ -205,6 +231,38 @@ const OUT_CHANNELS: Size = Size {
     form: Form::Number,
 };
 
+const RECURRENT: Sizes = Sizes::Named(&[
+    Size {
+        name: "input_size",
+        form: Form::Inferred,
+    },
+    Size {
+        name: "hidden_size",
+        form: Form::Number,
+    },
+]);
+
+/// A recurrent layer.
+const fn recurrent(name: &'static str, options: &'static [Choice]) -> Builtin {
+    Builtin {
+        sizes: RECURRENT,
+        options,
+        derived: 7,
+        arguments: 1,
+        sources: 4,
+        has_params: true,
+        output: Output::Axes(2),
+        ..plain(name)
+    }
+}
+
+const LAYERS: Choice = number("Layers", 1);
+const BIDIRECTIONAL: Choice = switch("Bidirectional", true);
+const NO_BIAS: Choice = switch("NoBias", false);
+const MASKED: Choice = switch("Masked", true);
+const INITIAL_STATE: Choice = switch("InitialState", true);
+const FINAL_STATE: Choice = switch("FinalState", true);
+
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
         sizes: Sizes::Named(&[
@@ -233,10 +291,7 @@ pub const BUILTINS: &[Builtin] = &[
                 form: Form::Number,
             },
         ]),
-        options: &[Choice {
-            name: "PaddingIdx",
-            value: Value::Number(Default::None),
-        }],
+        options: &[optional("PaddingIdx")],
         has_params: true,
         ..plain("Embedding")
     },
@@ -269,6 +324,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Pad", 0),
             number("Dilation", 1),
             number("Groups", 1),
+            switch("Causal", true),
             switch("NoBias", false),
         ],
         derived: 1,
@@ -319,6 +375,42 @@ pub const BUILTINS: &[Builtin] = &[
         output: Output::Axes(3),
         ..plain("ConvTranspose2d")
     },
+    recurrent(
+        "Lstm",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+        ],
+    ),
+    recurrent(
+        "Gru",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+            switch("ResetBefore", true),
+            switch("Relu", true),
+        ],
+    ),
+    recurrent(
+        "Rnn",
+        &[
+            LAYERS,
+            BIDIRECTIONAL,
+            NO_BIAS,
+            MASKED,
+            INITIAL_STATE,
+            FINAL_STATE,
+            switch("Relu", true),
+        ],
+    ),
     sized(
         "MaxPool1d",
         KERNEL,
@@ -374,6 +466,52 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         sizes: Sizes::Axes,
         ..plain("Reshape")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size {
+                name: "embed_dim",
+                form: Form::Inferred,
+            },
+            Size {
+                name: "num_heads",
+                form: Form::Number,
+            },
+        ]),
+        options: &[
+            switch("Causal", true),
+            switch("Cross", true),
+            switch("KeyPaddingMask", true),
+            switch("AttentionBias", true),
+            optional("KvHeads"),
+            optional("HeadDim"),
+            level("Rotary", 10_000),
+            level("RotaryInterleaved", 10_000),
+            optional("Window"),
+            switch("NoBias", false),
+        ],
+        derived: 6,
+        length: Some(16),
+        arguments: 1,
+        sources: 4,
+        has_params: true,
+        output: Output::Axes(2),
+        ..plain("MultiHeadAttention")
+    },
+    Builtin {
+        sizes: Sizes::Optional(&[Size {
+            name: "num_positions",
+            form: Form::Inferred,
+        }]),
+        derived: 1,
+        length: Some(0),
+        has_params: true,
+        output: Output::InputOrMistake,
+        ..plain("PositionalEmbedding")
+    },
+    Builtin {
+        output: Output::InputOrMistake,
+        ..plain("PositionalEncoding")
     },
     elementwise("Dropout", 1),
     Builtin {
@@ -581,7 +719,6 @@ mod tests {
 
         assert!(nearest("Linear2").is_none());
         assert!(nearest("Relu2").is_none());
-        assert!(nearest("Gru").is_none());
         assert!(nearest("Scale").is_none());
         assert!(nearest("Encoder").is_none());
     }

@@ -32,6 +32,10 @@ pub struct Network {
     pub output: parse::Ends,
     pub element: Ident,
     pub layers: Vec<Layer>,
+    /// True if it has `#[stream]`.
+    pub streams: bool,
+    /// True if it computes one step of a stream.
+    pub is_step: bool,
 }
 
 /// A layer that is understood.
@@ -139,6 +143,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         output,
         element,
         layers: checked,
+        streams: false,
+        is_step: false,
     }
 }
 

@@ -110,12 +110,17 @@ fn param_field(
 ) -> TokenStream {
     let ident = &field.ident;
     let ty = &field.ty;
-    let key = ident.as_ref().map(|ident| ident.unraw().to_string());
+    let key = match options.items {
+        // The names of recurrent layers are those of their tensors.
+        Some(_) => Some(String::new()),
+        None => ident.as_ref().map(|ident| ident.unraw().to_string()),
+    };
     let FieldOptions {
         axes,
         features,
         outputs,
         statistic,
+        items,
     } = options;
 
     quote! {
@@ -123,7 +128,7 @@ fn param_field(
             #key,
             ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
             <#ty as #library::Parameters<#element>>::PARAM_TREE
-                #axes #statistic #features #outputs,
+                #axes #statistic #features #outputs #items,
         )
     }
 }
@@ -191,6 +196,7 @@ struct FieldOptions {
     features: Option<TokenStream>,
     outputs: Option<TokenStream>,
     statistic: Option<TokenStream>,
+    items: Option<TokenStream>,
 }
 
 impl FieldOptions {
@@ -209,6 +215,10 @@ impl FieldOptions {
                     options.outputs = Some(quote!(.outputs()));
                 } else if meta.path.is_ident("statistic") {
                     options.statistic = Some(quote!(.statistic()));
+                } else if meta.path.is_ident("directions") {
+                    options.items = Some(quote!(.directions()));
+                } else if meta.path.is_ident("further_layers") {
+                    options.items = Some(quote!(.further_layers()));
                 } else if meta.path.is_ident("axes") {
                     options.axes = Some(axes(&meta, &field.ty)?);
                 } else {

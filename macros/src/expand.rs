@@ -13,6 +13,7 @@ use crate::parse::{Sizes, SizesKind};
 use crate::sequence::{self, FlatStruct, Owner, Style};
 use crate::spans::{Extent, braced, ours};
 use crate::step::{Sequence, Step};
+use crate::stream::{self, ReceptiveFields};
 
 /// The index of the filler at the end as a field.
 const PADDING: usize = usize::MAX;
@@ -53,6 +54,9 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         derives: &network.derives,
         attrs: &network.attrs,
     };
+    let fields = network
+        .streams
+        .then(|| ReceptiveFields::new(network, &steps));
     let owner = Owner {
         layer: quote!(#name),
         input: quote!(__Input),
@@ -63,10 +67,15 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let ends = ends(network, &steps);
     let shapes = sequence::shapes(&steps, style);
     let parameters = parameters(network, &steps);
-    let layer = layer(network, &steps);
+    let layer = layer(network, &steps, fields.as_ref());
     let compute = sequence::compute(&owner, &sequence, &steps);
     let trait_impl = trait_impl(network, &steps);
     let check_memory = check_memory(network);
+    let stream = fields.map(|fields| {
+        let implementation = stream::implementation(network, &steps, &fields);
+        let code = fields.code;
+        quote!(#code #implementation)
+    });
 
     let conditions = attributes::conditions(&network.attrs);
     let fields_of = fields_of(network);
@@ -97,6 +106,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
             #compute
             #trait_impl
             #check_memory
+            #stream
         };
     }
 }
@@ -388,9 +398,10 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
 }
 
 /// Writes the network as a layer: its shape rule and its initial parameters.
-fn layer(network: &Network, steps: &[Step]) -> TokenStream {
+fn layer(network: &Network, steps: &[Step], fields: Option<&ReceptiveFields>) -> TokenStream {
     let Network { name, element, .. } = network;
     let initialize = sequence::initialize(steps);
+    let reach = fields.map(ReceptiveFields::reach).into_iter();
     let inputs = network.input.names.iter();
     let inputs = inputs.map(|input| input.unraw().to_string());
     quote! {
@@ -402,6 +413,7 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
                 <__In as __sw::LayerInput>::DIMS,
                 <__Output as __sw::Shape>::DIMS,
             );
+            #(const REACH: __sw::Reach = #reach;)*
         }
 
         impl __sw::NamesOutput for #name {
@@ -430,6 +442,7 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let layers = sequence::summaries(steps, &quote!(#name), &quote!(0), "");
     let element: syn::Type = parse_quote!(#element);
     let train_conditions = steps.iter().flat_map(Step::train_conditions);
+    let is_stream = network.streams || network.is_step;
 
     quote! {
         impl __sw::Network for #name {
@@ -440,6 +453,7 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type StateLines = __sw::CacheLines<{ __PLAN.needs.state_bytes() / 64 }>;
             type InferenceLines = __sw::CacheLines<{ __PLAN.needs.sample_lines() }>;
             const NAME: &'static str = #title;
+            const IS_STREAM: bool = #is_stream;
             const TRAINING: __sw::Needs = __PLAN.train_needs;
             const LAYERS: &'static [__sw::LayerSummary] = &[#layers];
             const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();

@@ -61,26 +61,34 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
 }
 
 impl Folded {
-    /// Writes the second network, and `Foldable` for the first.
-    pub fn expand(
-        self,
-        mut network: Network,
-        emitted: &TokenStream,
-        errors: &mut Vec<Error>,
-    ) -> TokenStream {
-        let original = network.name;
+    /// Makes a network the folded one. Returns the code that computes its parameters, and whether
+    /// anything has been folded.
+    pub fn fold(&self, network: &mut Network) -> (TokenStream, bool) {
         let mut lists = Lists {
             element: &network.element,
             worthwhile: false,
         };
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(__folded));
-        if !lists.worthwhile && errors.is_empty() {
+        network.name = self.name.clone();
+        (code, lists.worthwhile)
+    }
+
+    /// Writes the second network, and `Foldable` for the first.
+    pub fn expand(
+        &self,
+        mut network: Network,
+        emitted: &TokenStream,
+        errors: &mut Vec<Error>,
+    ) -> TokenStream {
+        let original = network.name.clone();
+        let (code, is_worthwhile) = self.fold(&mut network);
+        if !is_worthwhile && errors.is_empty() {
             let message = format!(
                 "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` \
                  stands directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; \
                  remove this attribute"
             );
-            errors.push(Error::new_spanned(self.attr, message));
+            errors.push(Error::new_spanned(&self.attr, message));
         }
 
         let doc = format!(
@@ -88,7 +96,6 @@ impl Folded {
              before them. `{original}::folded` makes it.\n\n"
         );
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
-        network.name = self.name;
         // Mistakes in layers are reported for the first network only.
         let second = expand::expand(&network, &quote!(#emitted::silent));
         let name = &network.name;

@@ -18,10 +18,15 @@ pub fn of_builtin(
     layer: &Layer,
     errors: &mut Vec<Error>,
 ) -> Option<Vec<Argument>> {
-    if let Sizes::Optional(_) = builtin.sizes
+    if let Sizes::Optional(sizes) = builtin.sizes
         && layer.generics.is_empty()
     {
-        return Some(Vec::new());
+        // The defaults of the type, unless its other sizes depend on these.
+        let inferred = match builtin.derived {
+            0 => 0,
+            derived => sizes.len() + derived,
+        };
+        return Some((0..inferred).map(Argument::Inferred).collect());
     }
 
     // The numbers of each size stay apart: options may have them as their defaults.

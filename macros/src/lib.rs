@@ -24,6 +24,7 @@ mod parse;
 mod sequence;
 mod spans;
 mod step;
+mod stream;
 mod template;
 mod wiring;
 
@@ -43,22 +44,44 @@ pub fn network(input: TokenStream) -> TokenStream {
     if let Some(tokens) = template::expand(&definition, &library, &emitted) {
         return tokens.into();
     }
-    let mut definition: parse::Definition = match syn::parse2(definition) {
-        Ok(definition) => definition,
+    let mut errors = Vec::new();
+    let (network, folded) = match understand(definition.clone(), &mut errors) {
+        Ok(understood) => understood,
         Err(error) => return mistake::report(&error, &emitted).into(),
     };
 
-    let mut errors = definition.errors.clone();
-    let folded = fold::take(&mut definition, &mut errors);
-    let network = check::check(definition, &mut errors);
-
     let mut tokens = expand::expand(&network, &emitted);
+    if network.streams {
+        // The definition is read again, as its parts can't be copied.
+        if let Ok((network, _)) = understand(definition.clone(), &mut Vec::new()) {
+            tokens.extend(stream::expand_step(network, &emitted));
+        }
+        if let Ok((mut network, Some(folded))) = understand(definition, &mut Vec::new()) {
+            folded.fold(&mut network);
+            tokens.extend(stream::expand_step(network, &emitted));
+        }
+    }
     if let Some(folded) = folded {
         tokens.extend(folded.expand(network, &emitted, &mut errors));
     }
 
     tokens.extend(errors.iter().map(|error| mistake::report(error, &emitted)));
     tokens.into()
+}
+
+/// Reads and checks a definition.
+fn understand(
+    definition: proc_macro2::TokenStream,
+    errors: &mut Vec<syn::Error>,
+) -> syn::Result<(check::Network, Option<fold::Folded>)> {
+    let mut definition: parse::Definition = syn::parse2(definition)?;
+    errors.append(&mut definition.errors);
+    let folded = fold::take(&mut definition, errors);
+    let streams = stream::take(&mut definition, errors);
+
+    let mut network = check::check(definition, errors);
+    network.streams = streams;
+    Ok((network, folded))
 }
 
 /// Implements the trait; documented as `shapewright::Parameters`.

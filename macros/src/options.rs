@@ -77,6 +77,7 @@ fn default(option: &Choice, sizes: &[Vec<Argument>]) -> Vec<Argument> {
             sizes[size].clone()
         }
         Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+        Value::Level(_) => vec![Argument::Given(quote!(0))],
         Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
         Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
         Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
@@ -111,7 +112,11 @@ pub fn is_of_any(tokens: &TokenStream) -> bool {
     let options = builtin::BUILTINS.iter().flat_map(|builtin| builtin.options);
     options
         .filter(|option| name == option.name)
-        .any(|option| matches!(option.value, Value::Switch(_)) == inner.is_none())
+        .any(|option| match option.value {
+            Value::Switch(_) => inner.is_none(),
+            Value::Level(_) => true,
+            Value::Number(_) | Value::Pair(_) => inner.is_some(),
+        })
 }
 
 /// Splits an option into its name and the content of its angle brackets, if it has any.
@@ -156,7 +161,8 @@ fn numbers_of_option(
     let inner = option(&tokens).and_then(|(_, inner)| inner);
     let values = match (&choice.value, inner.map(split)) {
         (&Value::Switch(on), None) => return vec![Argument::Given(quote!(#on))],
-        (Value::Number(_), Some(values)) if values.len() == 1 => values,
+        (&Value::Level(default), None) => return vec![Argument::Given(quote!(#default))],
+        (Value::Number(_) | Value::Level(_), Some(values)) if values.len() == 1 => values,
         (Value::Pair(_), Some(values)) if values.len() == 1 || values.len() == 2 => values,
         _ => {
             let message = format!(
@@ -195,6 +201,7 @@ fn example(choice: &Choice) -> String {
     match choice.value {
         Value::Switch(_) => format!("`{name}`"),
         Value::Number(_) => format!("`{name}<2>`"),
+        Value::Level(default) => format!("`{name}` or `{name}<{default}>`"),
         Value::Pair(_) => format!("`{name}<2>` or `{name}<2, 1>`"),
     }
 }
@@ -249,7 +256,7 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream, sizes: &[Vec<Argument
     }
 
     let all = builtin.options.iter().map(|option| match option.value {
-        Value::Switch(_) => format!("`{}`", option.name),
+        Value::Switch(_) | Value::Level(_) => format!("`{}`", option.name),
         _ => format!("`{}<..>`", option.name),
     });
     let all = all.collect::<Vec<_>>().join(", ");

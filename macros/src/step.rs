@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use crate::blocks::block_type;
+use crate::blocks::{BlockKind, block_type};
 use crate::builtin::Output;
 use crate::check::{Argument, Layer};
 use crate::hoisted::HoistedSizes;
@@ -222,6 +222,14 @@ impl<'a> Step<'a> {
         });
         let span = self.layer.extent.last;
         quote_spanned!(span=> #module #path<#(#generics),*>)
+    }
+
+    /// Writes the number of repetitions of a `Repeat`.
+    pub fn repetitions(&self) -> Option<TokenStream> {
+        match &self.layer.block.as_ref()?.kind {
+            BlockKind::Repeat(count) => Some(self.sizes.replace(count)),
+            _ => None,
+        }
     }
 
     /// Writes the layer's arguments in a call, if it has any.

@@ -141,11 +141,13 @@ impl Scope<'_> {
             // That it has no layers inside is reported with the block.
             return None;
         }
-        let is_builtin = layer
+        let builtin = layer
             .path
             .get_ident()
-            .is_some_and(|name| crate::builtin::find(&name.to_string()).is_some());
-        if read.len() > 1 && !is_merge && (is_builtin || layer.block.is_some()) {
+            .and_then(|name| crate::builtin::find(&name.to_string()));
+        let reads_one =
+            builtin.is_some_and(|builtin| builtin.sources == 1) || layer.block.is_some();
+        if read.len() > 1 && !is_merge && reads_one {
             let list: Vec<String> = read.iter().map(Ident::to_string).collect();
             let message = format!(
                 "`{name}` reads one output, but {} are named; `Concat <- ({list})` or `Add <- \

@@ -1,9 +1,10 @@
 //! Batches of inputs and targets.
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
-use super::Sample;
+use super::dataset::{Samples, extend};
+use super::{Dataset, Sample};
 
 /// Batches of inputs and targets, one after another, in an order that can be shuffled.
 ///
@@ -27,8 +28,9 @@ use super::Sample;
 #[doc(alias = "DataLoader")]
 #[derive(Debug)]
 pub struct Batches<'a, X, Y> {
-    pub(super) inputs: &'a [X],
-    pub(super) targets: &'a [Y],
+    pub(super) samples: Samples<'a, X, Y>,
+    /// The number of samples among which each pass draws, instead of having each once.
+    drawn_from: Option<usize>,
     pub(super) order: Vec<usize>,
     pub(super) next: usize,
     pub(super) size: usize,
@@ -41,8 +43,8 @@ pub struct Batches<'a, X, Y> {
 impl<X, Y> Clone for Batches<'_, X, Y> {
     fn clone(&self) -> Self {
         let Batches {
-            inputs,
-            targets,
+            samples,
+            drawn_from,
             ref order,
             next,
             size,
@@ -51,8 +53,8 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
         } = *self;
 
         Batches {
-            inputs,
-            targets,
+            samples,
+            drawn_from,
             order: order.clone(),
             next,
             size,
@@ -91,14 +93,53 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             inputs.len(),
             targets.len()
         );
-        assert!(size > 0, "batches of 0 samples never end; take at least 1");
         for &position in &order {
             assert_position(position, inputs.len());
         }
+        Self::from_parts(Samples::Slices(inputs, targets), None, order, size)
+    }
 
+    /// Creates batches of the samples of a data set, which are made when a batch is gathered.
+    ///
+    /// If the data set [draws](Dataset::draws) samples, each [`shuffle`](Batches::shuffle) draws
+    /// them anew; before the first, they are spread evenly over all.
+    ///
+    /// # Panics
+    /// Panics if `size` is 0, or if samples are to be drawn and there are none.
+    pub fn of_dataset(dataset: &'a impl Dataset<X, Y>, size: usize) -> Self {
+        Self::of_any_dataset(dataset, size)
+    }
+
+    #[track_caller]
+    pub(crate) fn of_any_dataset(dataset: &'a dyn Dataset<X, Y>, size: usize) -> Self {
+        let count = dataset.len();
+        let draws = dataset.draws();
+        assert!(
+            count > 0 || draws.is_none_or(|draws| draws == 0),
+            "a data set without samples has none to be drawn"
+        );
+
+        let order = match draws {
+            None => (0..count).collect(),
+            Some(draws) => (0..draws)
+                .map(|draw| (draw as u128 * count as u128 / draws as u128) as usize)
+                .collect(),
+        };
+        let drawn_from = draws.map(|_| count);
+        Self::from_parts(Samples::Dataset(dataset), drawn_from, order, size)
+    }
+
+    #[track_caller]
+    fn from_parts(
+        samples: Samples<'a, X, Y>,
+        drawn_from: Option<usize>,
+        order: Vec<usize>,
+        size: usize,
+    ) -> Self {
+        assert!(size > 0, "batches of 0 samples never end; take at least 1");
         Batches {
-            inputs,
-            targets,
+            samples,
+            drawn_from,
             order,
             next: 0,
             size,
@@ -136,10 +177,16 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         positions(&self.order, self.size, batch)
     }
 
-    /// Begins again, in another order. From the start, the same generator gives the same orders
+    /// Begins again, in another order, or with other samples if they are drawn. From the start, the same generator gives the same orders
     /// everywhere.
     pub fn shuffle<R: Rng + ?Sized>(&mut self, rng: &mut R) {
-        self.order.shuffle(rng);
+        match self.drawn_from {
+            None => self.order.shuffle(rng),
+            Some(count) => self
+                .order
+                .iter_mut()
+                .for_each(|position| *position = rng.random_range(0..count)),
+        }
         self.restart();
     }
 
@@ -161,8 +208,8 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         let positions = positions(&self.order, self.size, self.next);
         self.next += 1;
 
-        fill(&mut self.batch_inputs, self.inputs, positions);
-        fill(&mut self.batch_targets, self.targets, positions);
+        self.samples
+            .fill(&mut self.batch_inputs, &mut self.batch_targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
 }
@@ -188,21 +235,8 @@ pub fn gather<X: Sample>(samples: &[X], positions: &[usize]) -> Vec<X> {
     }
 
     let mut gathered = Vec::with_capacity(positions.len());
-    fill(&mut gathered, samples, positions);
+    extend(&mut gathered, samples, positions);
     gathered
-}
-
-pub(super) fn fill<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
-    buffer.clear();
-    buffer.reserve_exact(positions.len());
-    extend(buffer, samples, positions);
-}
-
-/// Adds the samples at those of the positions that the buffer does not have yet.
-pub(super) fn extend<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
-    for &position in &positions[buffer.len()..] {
-        super::extend_from_slice(buffer, &samples[position..=position]);
-    }
 }
 
 #[track_caller]

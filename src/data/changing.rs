@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 
-use super::batches::{Batches, fill, positions};
+use super::batches::{Batches, positions};
 use super::queue::{End, Queue};
 use super::{Refill, Sample};
 
@@ -39,12 +39,7 @@ where
         batches: &Batches<'a, X, Y>,
         mut change: impl FnMut(usize, usize, &[usize], &mut [X]) + Send + 'scope,
     ) -> Self {
-        let Batches {
-            inputs: all_inputs,
-            targets: all_targets,
-            size,
-            ..
-        } = *batches;
+        let Batches { samples, size, .. } = *batches;
 
         let [passes, next_passes] = Queue::ends(1);
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -67,8 +62,7 @@ where
 
             let order = lock(&order_here);
             let positions = positions(&order, size, batch);
-            fill(inputs, all_inputs, positions);
-            fill(targets, all_targets, positions);
+            samples.fill(inputs, targets, positions);
             change(pass.number, batch, positions, inputs);
             true
         };

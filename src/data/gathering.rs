@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Sample;
-use super::batches::{Batches, extend};
+use super::batches::Batches;
 use crate::threads::{IdleHelp, IdleTask, with_idle_task};
 
 /// The bytes of batches at a time, unless two batches are larger: they stay in the outer caches.
@@ -211,8 +211,7 @@ fn fill<X: Sample, Y: Sample>(
 ) -> bool {
     let positions = batches.positions(batch);
     let end = positions.len().min(inputs.len().saturating_add(samples));
-    extend(inputs, batches.inputs, &positions[..end]);
-    extend(targets, batches.targets, &positions[..end]);
+    batches.samples.extend(inputs, targets, &positions[..end]);
     end == positions.len()
 }
 

@@ -245,7 +245,15 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     decoders.max_alloc = Some(budget.limit());
     reader.limits(decoders);
     let jpeg = reader.format() == Some(ImageFormat::Jpeg);
-    let cut = jpeg && !has_end(&bytes);
+    let cut = match reader.format() {
+        Some(ImageFormat::Jpeg) if !has_end(&bytes) => {
+            Some("a JPEG that ends before its end-of-image marker")
+        }
+        Some(ImageFormat::Png) if !has_last_chunk(&bytes) => {
+            Some("a PNG that ends before the end of its last chunk")
+        }
+        _ => None,
+    };
 
     // So far only the head has been read.
     let decoder = reader
@@ -272,16 +280,12 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
             bytes::too_large(path, Place::File, &what, error)
         })?;
 
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| undecoded(path, error))?;
-    if cut {
+    let image = DynamicImage::from_decoder(decoder);
+    if let Some(found) = cut {
         let advice = "copy or download the file again, or leave it out";
-        return Err(no_picture(
-            path,
-            "a JPEG that ends before its end-of-image marker".into(),
-            advice,
-        ));
+        return Err(no_picture(path, found.into(), advice));
     }
-    Ok(image)
+    image.map_err(|error| undecoded(path, error))
 }
 
 /// Checks that a path leads to a regular file whose ending is one of a picture. A pipe or a device
@@ -376,6 +380,25 @@ fn has_end(jpeg: &[u8]) -> bool {
             }
             None => return false,
         }
+    }
+    false
+}
+
+/// Returns whether a PNG has all of its last chunk. The decoder stops behind the last pixel.
+fn has_last_chunk(png: &[u8]) -> bool {
+    const SIGNATURE: usize = 8;
+    /// The length, the type and the checksum of a chunk.
+    const FRAME: usize = 12;
+    /// The chunk that ends a PNG, which has no data: its type and checksum.
+    const END: [u8; 8] = [b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
+
+    let mut rest = png.get(SIGNATURE..).unwrap_or_default();
+    while let Some((length, chunk)) = rest.split_first_chunk() {
+        if chunk.starts_with(b"IEND") {
+            return chunk.starts_with(&END);
+        }
+        let behind = (u32::from_be_bytes(*length) as usize).saturating_add(FRAME);
+        rest = rest.get(behind..).unwrap_or_default();
     }
     false
 }

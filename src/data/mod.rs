@@ -3,11 +3,13 @@
 //!
 //! | | | feature |
 //! |---|---|---|
+//! | `audio` | WAV files, read and written | `audio` |
 //! | [`cifar`] | CIFAR-10's binary files | |
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
 //! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
 //! | `images` | pictures in one folder per class | `images` |
 //! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
+//! | [`text`] | vocabularies, and windows of a text with the next token of each position | |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
 //! No reader panics because of a file: a [`ReadError`] names the file and the place in it, what was
@@ -15,8 +17,9 @@
 //! [`Limits`](crate::Limits) bound the memory of each.
 //!
 //! Other functions need no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
-//! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
-//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`]; copies of samples of any size
+//! [`stratified_k_fold`]), [`Batches`], samples that are made when they are needed
+//! ([`Dataset`]), features of one size ([`StandardScaler`],
+//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`], [`frames`] of a recording; copies of samples of any size
 //! ([`to_vec`], [`extend_from_slice`], [`repeat`]).
 //!
 //! ```
@@ -51,6 +54,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "audio")]
+pub mod audio;
 mod bytes;
 pub mod cifar;
 #[cfg(feature = "csv")]
@@ -65,6 +70,7 @@ mod pixel;
 pub mod prefetch;
 mod queue;
 mod read_error;
+pub mod text;
 
 pub use pixel::Pixel;
 pub use prefetch::{Prefetch, Refill};
@@ -72,6 +78,8 @@ pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 
 mod batches;
 mod changing;
+mod dataset;
+mod frames;
 mod gathering;
 mod missing;
 mod one_hot;
@@ -83,6 +91,8 @@ mod standardize;
 
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
+pub use dataset::Dataset;
+pub use frames::frames;
 pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};

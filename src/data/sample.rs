@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::loss::Label;
+use crate::loss::{Label, Padded};
 pub use crate::memory::Cloning;
 use crate::tensor::{Scalar, Shape, Tensor};
 
@@ -152,6 +152,10 @@ cloned! {
 
 impl<X: Sample> Sample for Option<X> {
     const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.is_in_place());
+}
+
+impl<Y: Sample> Sample for Padded<Y> {
+    const CLONING: Cloning<Self> = Cloning::of_parts(Y::CLONING.is_in_place());
 }
 
 impl<X: Sample, const N: usize> Sample for [X; N] {

@@ -1,4 +1,4 @@
-//! A guide in ten pages. Its programs are complete, and are compiled and run with the tests.
+//! A guide in eleven pages. Its programs are complete, and are compiled and run with the tests.
 //!
 //! | page | what it is about |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | [`training`] | the trainer: validation, schedules, checkpoints, errors |
 //! | [`data`] | samples in memory, readers of files, batches |
 //! | [`images`] | convolutions, augmentation, labels of pixels, folding |
+//! | [`sequences`] | text and sound: vocabularies, language models, padding, generation |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
@@ -27,6 +28,10 @@ pub mod data {
 
 pub mod images {
     #![doc = include_str!("images.md")]
+}
+
+pub mod sequences {
+    #![doc = include_str!("sequences.md")]
 }
 
 pub mod weights {

@@ -1,6 +1,7 @@
 //! Binary losses, element by element.
 
 use super::classes::{ClassWeights, Classes};
+use super::padding::EqualWeights;
 use super::{
     Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, reduced, times,
 };
@@ -44,6 +45,13 @@ pub const BceWithLogits: BceWithLogits = BceWithLogits {
 impl Default for BceWithLogits {
     fn default() -> Self {
         BceWithLogits
+    }
+}
+
+// The mean divides by the number of elements, whatever the weights of positive targets.
+impl<W> EqualWeights for BceWithLogits<W> {
+    fn used_reduction(&self) -> Reduction {
+        self.reduction
     }
 }
 

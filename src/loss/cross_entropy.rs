@@ -1,6 +1,7 @@
 //! Losses on classes, with labels as targets.
 
 use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind, WeightArray};
+use super::padding::EqualWeights;
 use super::{
     Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, all_finite, check_lengths,
     check_weights, scaled, times,
@@ -102,6 +103,12 @@ macro_rules! options {
             }
         }
 
+        impl EqualWeights for $name {
+            fn used_reduction(&self) -> Reduction {
+                self.reduction
+            }
+        }
+
         impl<Y: Copy, W: Copy> $name<Y, W> {
             /// Sets the reduction; the mean by default.
             pub const fn reduction(self, reduction: Reduction) -> Self {
@@ -133,6 +140,7 @@ macro_rules! options {
             /// The mean is over the labels that are not `None`; if there are none, it is NaN, and
             /// the gradient is 0. A [trainer](crate::train::Trainer) stops at such a batch: make
             /// batches so large that each has a label.
+            #[doc(alias = "ignore_index")]
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
                 $name {
                     reduction: self.reduction,

@@ -8,6 +8,7 @@
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
 //!
+//! [`IgnorePadding`] makes a loss of sequences of these, without the positions that are padding.
 //! Custom losses implement [`Loss`].
 
 mod binary;
@@ -18,6 +19,7 @@ mod cross_entropy;
 mod distribution;
 mod embedding;
 mod label;
+mod padding;
 #[cfg(feature = "std")]
 mod pass;
 mod regression;
@@ -32,6 +34,7 @@ pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
 pub use label::{Label, LabelError};
+pub use padding::{IgnorePadding, Padded};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
 use crate::memory::{flatten, flatten_mut};
@@ -288,6 +291,12 @@ macro_rules! loss {
         impl Default for $name {
             fn default() -> Self {
                 $name
+            }
+        }
+
+        impl $crate::loss::padding::EqualWeights for $name {
+            fn used_reduction(&self) -> Reduction {
+                self.reduction
             }
         }
 

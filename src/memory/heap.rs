@@ -72,6 +72,33 @@ pub(super) unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     }
 }
 
+/// Appends a tensor whose elements `f` returns for their positions, without touching the stack.
+pub(crate) fn push_tensor<X: FromFlat>(to: &mut Vec<X>, f: impl FnMut(usize) -> X::Item) {
+    // SAFETY: any `LEN` elements are a tensor.
+    unsafe { push_elements(to, X::LEN, f) };
+}
+
+/// Appends an array whose elements `f` returns for their positions, without touching the stack.
+pub(crate) fn push_array<X, const L: usize>(to: &mut Vec<[X; L]>, f: impl FnMut(usize) -> X) {
+    // SAFETY: an array is `L` elements.
+    unsafe { push_elements(to, L, f) };
+}
+
+/// Appends a value that consists of `len` elements.
+///
+/// # Safety
+/// Any `len` elements of this type side by side are a value.
+unsafe fn push_elements<X, E>(to: &mut Vec<X>, len: usize, mut f: impl FnMut(usize) -> E) {
+    to.reserve(1);
+    let value = to.spare_capacity_mut().as_mut_ptr().cast::<E>();
+    for position in 0..len {
+        // SAFETY: there is room for one value after those of the vector, which has `len` elements.
+        unsafe { value.add(position).write(f(position)) };
+    }
+    // SAFETY: all elements of the value were written.
+    unsafe { to.set_len(to.len() + 1) };
+}
+
 /// Returns a value of zeros on the heap, made without touching the stack.
 ///
 /// # Safety

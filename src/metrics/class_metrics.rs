@@ -1,6 +1,6 @@
 //! Metrics of predicted classes.
 
-use super::scores::rows;
+use super::scores::{measures_optional_labels, rows};
 use super::tally::Tally;
 use super::{Average, Measures, Metric, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label};
@@ -33,6 +33,19 @@ macro_rules! measures_classes {
             fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
                 let rows = rows(outputs, targets);
                 self.add_all(rows.map(|(scores, label)| (predicted(scores), label)));
+            }
+        }
+
+        measures_optional_labels!($name, |metric: &mut $name<N>, rows| {
+            let pairs = Iterator::map(rows, |(scores, label)| (predicted(scores), label));
+            metric.add_all(pairs);
+        });
+
+        impl<const N: usize> Measures<Label<N>, Option<Label<N>>> for $name<N> {
+            fn update(&mut self, outputs: &[Label<N>], targets: &[Option<Label<N>>]) {
+                assert_same_length(outputs, targets);
+                let pairs = outputs.iter().zip(targets);
+                self.add_all(pairs.filter_map(|(&output, &target)| Some((output, target?))));
             }
         }
 
@@ -128,6 +141,16 @@ impl<const N: usize> TopKAccuracy<N> {
             total: 0,
         }
     }
+
+    fn add_rows<'a, T: Element>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a Tensor1<N, T>, Label<N>)>,
+    ) {
+        for (scores, label) in rows {
+            self.correct += u64::from(rank(scores, label) < self.k);
+            self.total += 1;
+        }
+    }
 }
 
 impl<const N: usize> Metric for TopKAccuracy<N> {
@@ -147,12 +170,11 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
     Measures<Tensor<Out, T>, Out::Each<Label<N>>> for TopKAccuracy<N>
 {
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
-        for (scores, label) in rows(outputs, targets) {
-            self.correct += u64::from(rank(scores, label) < self.k);
-            self.total += 1;
-        }
+        self.add_rows(rows(outputs, targets));
     }
 }
+
+measures_optional_labels!(TopKAccuracy, TopKAccuracy::add_rows);
 
 /// The number of classes that come before the label's.
 fn rank<T: Element, const N: usize>(scores: &Tensor1<N, T>, label: Label<N>) -> usize {

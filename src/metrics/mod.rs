@@ -34,10 +34,15 @@
 //!
 //! | outputs | targets | metrics |
 //! |---|---|---|
-//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::loss::CrossEntropy)) | [`Label<N>`](crate::loss::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
+//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::loss::CrossEntropy)) | [`Label<N>`](crate::loss::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`Perplexity`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
 //! | one [`Score`] each | [`Positive`] or not | [`RocAuc`], [`AveragePrecision`] |
 //! | tensors of scores | tensors of 0 and 1 | those of the first row up to `MatthewsCorrelation`, but for `TopKAccuracy`, through [`AtThreshold`] |
 //! | tensors | tensors of the same shape | [`MeanSquaredError`], [`RootMeanSquaredError`], [`MeanAbsoluteError`], [`R2Score`] |
+//!
+//! Labels may be of `Option<Label<N>>`, as for a loss with
+//! [`optional_labels`](struct@crate::loss::CrossEntropy#method.optional_labels): `None`, such as
+//! the padding of a sequence, does not count. Only [`RocAucOneVsRest`] needs all of them.
+//! [`IgnorePadding`](crate::loss::IgnorePadding) makes a metric of sequences with lengths.
 //!
 //! Definitions and edge cases are scikit-learn's, but for those that are documented otherwise;
 //! where scikit-learn warns that a value is not defined, [`Metric::value`] is an error. A metric of
@@ -53,6 +58,7 @@ mod counts;
 mod evaluate;
 mod log_loss;
 mod named;
+mod padding;
 mod ranking;
 mod regression;
 mod scores;
@@ -67,7 +73,7 @@ pub use class_metrics::{
 pub use confusion::{ConfusionMatrix, Normalize};
 pub use confusion_table::NamedConfusionMatrix;
 pub use evaluate::{CountError, Evaluate};
-pub use log_loss::LogLoss;
+pub use log_loss::{LogLoss, Perplexity};
 pub use named::Named;
 pub use ranking::{AveragePrecision, RocAuc, RocAucOneVsRest};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError};

@@ -107,3 +107,33 @@ impl<T: Element> Positive for Tensor<Rank1<1>, T> {
         double(self[0]) > 0.5
     }
 }
+
+/// Implements `Measures` for labels that may be missing: `None` does not count. The function takes
+/// the metric and an iterator over the rows of scores with their labels.
+macro_rules! measures_optional_labels {
+    ($name:ident, $add:expr; $($shape:ident<$($size:ident),*>: $each:ty;)*) => { $(
+        impl<$(const $size: usize,)* const N: usize, T: $crate::tensor::Element>
+            Measures<Tensor<$crate::tensor::$shape<$($size,)* N>, T>, $each> for $name<N>
+        {
+            fn update(
+                &mut self,
+                outputs: &[Tensor<$crate::tensor::$shape<$($size,)* N>, T>],
+                targets: &[$each],
+            ) {
+                let rows = rows::<_, T, Option<Label<N>>, N>(outputs, targets);
+                let labelled = rows.filter_map(|(scores, label)| Some((scores, label?)));
+                $add(self, labelled);
+            }
+        }
+    )* };
+    ($name:ident, $add:expr) => {
+        $crate::metrics::scores::measures_optional_labels! {
+            $name, $add;
+            Rank1<>: Option<Label<N>>;
+            Rank2<A>: [Option<Label<N>>; A];
+            Rank3<A, B>: [[Option<Label<N>>; B]; A];
+            Rank4<A, B, C>: [[[Option<Label<N>>; C]; B]; A];
+        }
+    };
+}
+pub(super) use measures_optional_labels;

@@ -24,6 +24,8 @@ pub struct Context<'a, T: Element> {
     in_worker: bool,
     /// The number of parts of work for which there is memory.
     most_parts: usize,
+    /// True if the samples are steps or blocks of a stream.
+    in_stream: bool,
     /// True if the layer is to end with `Relu`.
     relu_epilogue: bool,
     /// The parts of the network that are frozen or in inference mode.
@@ -43,6 +45,7 @@ impl<'a, T: Element> Context<'a, T> {
             first_trained: 0,
             in_worker: false,
             most_parts: usize::MAX,
+            in_stream: false,
             relu_epilogue: false,
             modes: Modes::NONE,
             eval: false,
@@ -106,6 +109,19 @@ impl<'a, T: Element> Context<'a, T> {
     /// help.
     pub fn in_worker(&self) -> bool {
         self.in_worker
+    }
+
+    /// Returns the context of a call that may be a step or a block of a stream.
+    #[inline(always)]
+    pub(super) fn in_stream(self, in_stream: bool) -> Self {
+        Context { in_stream, ..self }
+    }
+
+    /// Returns whether the network has `#[stream]`: a position must have the same output, to the last
+    /// bit, whether it is computed alone or with others. Products of one row add in another order
+    /// than those of several.
+    pub fn is_stream(&self) -> bool {
+        self.in_stream
     }
 
     /// Returns whether the batch is a single sample: threads can only share the work within a

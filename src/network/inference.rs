@@ -22,7 +22,6 @@ use super::infer::Infer;
 use super::inference_workspace::InferenceWorkspace;
 use super::needs::Needs;
 use super::network::Network;
-use super::state::State;
 use crate::denormals;
 use crate::memory::{Scratch, StateMemory, ThreadMemory};
 use crate::tensor::{Element, Tensor};
@@ -38,7 +37,7 @@ pub(super) fn one_with<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
     workspace: &mut InferenceWorkspace<N>,
 ) {
     let _mode = denormals::FloatMode::of_scope();
@@ -90,10 +89,11 @@ fn run<N: Network>(
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
     memory: Memory<'_>,
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
     cx: &Context<N::Element>,
 ) {
     let (threads, samples) = memory.bytes.split_at_mut(memory.threads);
+    let cx = cx.in_stream(N::IS_STREAM);
 
     <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
         config: &(),
@@ -102,8 +102,8 @@ fn run<N: Network>(
         x,
         y,
         thread_memory: ThreadMemory::new(threads, memory.per_thread),
-        state: state.map(|state| StateMemory::new(state.bytes_mut())),
-        cx,
+        state: state.map(StateMemory::new),
+        cx: &cx,
     });
 }
 

@@ -1,7 +1,12 @@
 //! Memory as a type: bytes whose number is a constant of a network.
 
 #[cfg(feature = "alloc")]
-use super::{inference_workspace::InferenceWorkspace, network::Network, state::State};
+use super::{
+    inference_workspace::InferenceWorkspace,
+    network::Network,
+    state::State,
+    stream::{Stream, Streaming},
+};
 #[cfg(feature = "alloc")]
 use crate::memory::Zero;
 
@@ -23,6 +28,9 @@ unsafe impl<N: Network> Zero for State<N> {}
 // SAFETY: as above.
 #[cfg(feature = "alloc")]
 unsafe impl<N: Network> Zero for InferenceWorkspace<N> {}
+// SAFETY: it consists of both.
+#[cfg(feature = "alloc")]
+unsafe impl<N: Streaming> Zero for Stream<N> {}
 
 /// `N` times 64 bytes.
 #[doc(hidden)]

@@ -104,6 +104,9 @@ pub trait Network:
     /// The number of bytes of a stream's [`State`].
     const STATE_BYTES: usize =
         <Self as Infer<Self::Input, Self::Output, Self::Element>>::NEEDS.state;
+    /// True if the network has `#[stream]`.
+    #[doc(hidden)]
+    const IS_STREAM: bool = false;
     /// The memory of training, as the layers need it.
     #[doc(hidden)]
     const TRAINING: Needs;
@@ -225,7 +228,7 @@ pub trait Network:
         state: &mut State<Self>,
     ) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
-        inference::one(self, x.expected(), &mut y, Some(state));
+        inference::one(self, x.expected(), &mut y, Some(state.bytes_mut()));
         y
     }
 
@@ -240,7 +243,7 @@ pub trait Network:
             self,
             x.expected(),
             &mut Y::expected_mut(core::slice::from_mut(y))[0],
-            Some(state),
+            Some(state.bytes_mut()),
         );
     }
 
@@ -310,7 +313,13 @@ pub trait Network:
         workspace: &mut InferenceWorkspace<Self>,
     ) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
-        inference::one_with(self, x.expected(), &mut y, Some(state), workspace);
+        inference::one_with(
+            self,
+            x.expected(),
+            &mut y,
+            Some(state.bytes_mut()),
+            workspace,
+        );
         y
     }
 
@@ -327,7 +336,7 @@ pub trait Network:
         Y: OutputOf<Out<Self>, Self>,
     {
         let y = &mut Y::expected_mut(core::slice::from_mut(y))[0];
-        inference::one_with(self, x.expected(), y, Some(state), workspace);
+        inference::one_with(self, x.expected(), y, Some(state.bytes_mut()), workspace);
     }
 
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not

@@ -1,6 +1,7 @@
 //! Shape inference of layers, in constants, so that `network!` can build types from them.
 
 use super::layer_input::LayerInput;
+use super::reach::Reach;
 use super::sentence::Sentence;
 use super::windows::Windows;
 use crate::sizes::{self, MOST_NUMBERS};
@@ -296,6 +297,9 @@ pub trait ShapeRule<In: LayerInput> {
     /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
     /// compile error.
     const OUTPUT: Inferred;
+    /// The positions along the first axis, time, that an output position depends on. It decides
+    /// whether a network with this layer can be a [stream](crate::Streaming).
+    const REACH: Reach = Reach::WHOLE;
 
     /// True if the inputs are indices, so that any other number gives NaN.
     #[doc(hidden)]

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use super::call::{BackwardInput, BackwardParams, Forward};
 use super::infer::Infer;
 use super::layer::Layer;
+use super::reach::Reach;
 use super::shape_rule::{Inferred, ShapeRule};
 use super::train::Train;
 use crate::params::FeatureOrder;
@@ -57,6 +58,7 @@ impl<L> Choose for OrStub<false, L> {
 
 impl<In: LayerInput, L: 'static> ShapeRule<In> for OrStub<false, L> {
     const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
+    const REACH: Reach = Reach::POSITION;
 }
 
 no_computation!([L: Layer<T>,] OrStub<false, L>);

@@ -31,7 +31,7 @@ pub struct State<N: Network> {
 }
 
 impl<N: Network> State<N> {
-    pub(super) fn new() -> Self {
+    pub(super) const fn new() -> Self {
         State {
             lines: N::StateLines::ZERO,
         }

@@ -5,7 +5,7 @@ use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInPlace, BackwardInput, Flow, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer,
-    OutputKind, ReluFusion, ShapeRule, Train, relu, relu_grad,
+    OutputKind, Reach, ReluFusion, ShapeRule, Train, relu, relu_grad,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
@@ -22,6 +22,7 @@ pub struct Relu;
 
 impl<In: Shape> ShapeRule<In> for Relu {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl InPlace for Relu {

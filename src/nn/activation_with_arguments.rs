@@ -5,7 +5,7 @@ use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInPlace, BackwardInput, Configuration, Flow, Forward, ForwardInPlace, Infer, Inferred,
-    Layer, OutputKind, ShapeRule, Train,
+    Layer, OutputKind, Reach, ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};

@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind,
+    BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind, Reach,
     Sentence, ShapeRule,
 };
 use crate::params::FeatureOrder;
@@ -73,30 +73,35 @@ impl Dropout {
         if self.probability == 0.0 || cx.is_eval() {
             return;
         }
-        let threshold = threshold(self.probability);
-        let factor = factor(self.probability);
-
         for (index, sample) in samples.iter_mut().enumerate() {
-            let mut rng = cx.rng(index);
+            let sample = flatten_mut(core::slice::from_mut(sample));
+            drop_out(self.probability, sample, &mut cx.rng(index));
+        }
+    }
+}
 
-            // Each draw of 64 bits decides about two numbers.
-            for pair in flatten_mut(core::slice::from_mut(sample)).chunks_mut(2) {
-                let mut draws = rng.next_u64();
-                for x in pair {
-                    *x = if (draws & 0xffff_ffff) < threshold {
-                        T::zero()
-                    } else {
-                        *x * factor
-                    };
-                    draws >>= 32;
-                }
-            }
+/// Sets numbers to zero with this probability, and multiplies the others.
+pub(super) fn drop_out<T: Element>(probability: f64, x: &mut [T], rng: &mut impl Rng) {
+    let threshold = threshold(probability);
+    let factor = factor(probability);
+
+    // Each draw of 64 bits decides about two numbers.
+    for pair in x.chunks_mut(2) {
+        let mut draws = rng.next_u64();
+        for x in pair {
+            *x = if (draws & 0xffff_ffff) < threshold {
+                T::zero()
+            } else {
+                *x * factor
+            };
+            draws >>= 32;
         }
     }
 }
 
 impl<In: Shape> ShapeRule<In> for Dropout {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl InPlace for Dropout {

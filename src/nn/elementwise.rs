@@ -6,6 +6,7 @@ macro_rules! elementwise {
     ($name:ident, $config:ty, $function:ty, |$arguments:ident| $make:expr, $kind:expr) => {
         impl<In: Shape> ShapeRule<In> for $name {
             const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+            const REACH: Reach = Reach::POSITION;
         }
 
         impl<T: Element> Layer<T> for $name {

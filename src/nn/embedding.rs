@@ -8,7 +8,7 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
@@ -109,6 +109,7 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
             Inferred::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         }
     };
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T>

@@ -3,7 +3,9 @@
 use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+use crate::network::{
+    BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
+};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -37,6 +39,7 @@ impl<In: Shape> ShapeRule<In> for Glu {
         }
         Some(last) => Inferred::shape(In::DIMS.with_last(last / 2)),
     };
+    const REACH: Reach = Reach::FEATURES;
 }
 
 impl<T: Element> Layer<T> for Glu {

@@ -9,7 +9,7 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs,
+    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
     ReluFusion, Sentence, ShapeRule, Train,
 };
 use crate::params::{FeatureOrder, Parameters};
@@ -113,6 +113,7 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
         }
     }
     .infers(last_size(In::DIMS));
+    const REACH: Reach = Reach::FEATURES;
 }
 
 /// The mistake of an input with another number of features.
@@ -429,7 +430,11 @@ macro_rules! linear {
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { params: $p, x, y, thread_memory, cx, .. } = call;
-                let total_rows = cx.batch() * (In::LEN / I);
+                // In a stream, a row has the same bits alone and among others.
+                let total_rows = match cx.is_stream() {
+                    true => usize::MAX,
+                    false => cx.batch() * (In::LEN / I),
+                };
                 DenseRows::<I, O>::forward(
                     &$p.weight,
                     $get,

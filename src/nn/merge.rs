@@ -6,8 +6,8 @@ use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
 use crate::network::{
-    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Sentence,
-    ShapeRule, Sources, Train,
+    BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Reach,
+    Sentence, ShapeRule, Sources, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
@@ -100,14 +100,17 @@ const fn equal(parts: &[Dims], verb: &str) -> Inferred {
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Add {
     const OUTPUT: Inferred = equal(X::PARTS, "adds");
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Mul {
     const OUTPUT: Inferred = equal(X::PARTS, "multiplies");
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Concat {
     const OUTPUT: Inferred = joined(X::PARTS, &[]);
+    const REACH: Reach = Reach::FEATURES;
 }
 
 /// Implements `Layer` for layers without parameters.
@@ -254,6 +257,7 @@ impl<X: Shape> NamesOutput for Pack<X> {
 
 impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
     const OUTPUT: Inferred = tuple_of(X::PARTS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
@@ -295,6 +299,7 @@ impl<In: Shape, const INDEX: usize> ShapeRule<In> for Part<INDEX> {
             Dims::UNKNOWN
         })
     };
+    const REACH: Reach = Reach::POSITION;
 }
 
 /// Returns the range of a part within a tuple.

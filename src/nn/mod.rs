@@ -7,6 +7,8 @@
 //! |---|---|
 //! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
+//! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`] |
+//! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
@@ -21,6 +23,7 @@
 
 mod activation;
 mod activation_with_arguments;
+mod attention;
 mod avg_pool;
 pub(crate) mod blocks;
 mod conv;
@@ -39,6 +42,7 @@ pub(crate) mod merge;
 mod nested;
 mod norm;
 mod prelu;
+mod recurrent;
 mod reshape;
 mod rule;
 mod sequence;
@@ -54,6 +58,12 @@ pub use activation::{
     Softsign, Tanh,
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
+pub use attention::{
+    AttentionDropout, AttentionOutNoBiasParams, AttentionOutParams, MultiHeadAttention,
+    MultiHeadAttentionNoBiasParams, MultiHeadAttentionParams,
+    MultiHeadAttentionSeparateNoBiasParams, MultiHeadAttentionSeparateParams, PositionalEmbedding,
+    PositionalEmbeddingParams, PositionalEncoding,
+};
 pub use avg_pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d,
 };
@@ -75,6 +85,10 @@ pub use norm::{
     NormWeightParams, NormWeightParams2, NormWeightParams3, RmsNorm,
 };
 pub use prelu::{PRelu, PReluParams};
+pub use recurrent::{
+    Gru, Lstm, RecurrentDropout, RecurrentNoBiasParams, RecurrentNoBiasWeights, RecurrentParams,
+    RecurrentWeights, Rnn,
+};
 pub use reshape::{Flatten, Identity, Reshape};
 pub use sequence::{SelectLast, Transpose};
 pub use softmax::{LogSoftmax, Softmax};

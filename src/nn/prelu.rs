@@ -7,8 +7,8 @@ use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
-    Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
+    ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
@@ -70,6 +70,7 @@ impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
 
         inferred.infers(last_size(In::DIMS))
     };
+    const REACH: Reach = Reach::FEATURES;
 }
 
 impl<T: Element, const N: usize> Layer<T> for PRelu<N> {

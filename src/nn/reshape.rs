@@ -3,7 +3,7 @@
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule, Train,
+    BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
 use crate::sizes::product;
@@ -121,6 +121,7 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
 
 impl<In: Shape> ShapeRule<In> for Identity {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<T: Element> Layer<T> for Identity {

@@ -2,7 +2,9 @@
 
 use super::rule::last_size;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+use crate::network::{
+    BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
+};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape, transpose};
 
@@ -54,6 +56,7 @@ impl<In: Shape> ShapeRule<In> for SelectLast {
         }
         _ => reject_axes(In::DIMS, "[length, channels]"),
     };
+    const REACH: Reach = Reach::LAST;
 }
 
 impl<In: Shape> ShapeRule<In> for Transpose {

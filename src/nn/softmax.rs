@@ -4,7 +4,7 @@ use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInPlace, ForwardInPlace, InPlace, Inferred, OutputKind, Sentence, ShapeRule,
+    BackwardInPlace, ForwardInPlace, InPlace, Inferred, OutputKind, Reach, Sentence, ShapeRule,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
@@ -47,6 +47,7 @@ macro_rules! over_last_axis {
                     Sentence::new("; it sums over the last axis of one tensor, and there is none");
                 Inferred::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
             };
+            const REACH: Reach = Reach::FEATURES;
         }
 
         impl InPlace for $name {

@@ -6,8 +6,8 @@ use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
-    Train,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
+    ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
@@ -69,6 +69,7 @@ impl<In: Shape, const N: usize> ShapeRule<In> for Standardize<N> {
         };
         inferred.infers(last_size(In::DIMS))
     };
+    const REACH: Reach = Reach::FEATURES;
 }
 
 impl<T: Element, const N: usize> Layer<T> for Standardize<N> {
@@ -142,6 +143,7 @@ pub struct IsMissing;
 
 impl<In: Shape> ShapeRule<In> for IsMissing {
     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+    const REACH: Reach = Reach::POSITION;
 }
 
 impl<T: Element> Layer<T> for IsMissing {

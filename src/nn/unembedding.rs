@@ -10,7 +10,7 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Sentence,
+    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
@@ -69,6 +69,7 @@ impl<In: Shape, const D: usize, const N: usize> ShapeRule<In> for Unembedding<D,
         }
     }
     .infers(last_size(In::DIMS));
+    const REACH: Reach = Reach::FEATURES;
 }
 
 impl<T: Element, const D: usize, const N: usize> Layer<T> for Unembedding<D, N> {
@@ -97,22 +98,32 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Infer<In
             cx,
             ..
         } = call;
-        let total_rows = cx.batch() * (In::LEN / D);
+        let x = flatten(x);
         let y = flatten_mut(y);
+        let memory = thread_memory.take_at_most(const { product_memory(usize::MAX, N, D, true) });
+        let mut product = |x, y: &mut [T], whole| {
+            cx.kernels.product(Product {
+                m: y.len() / N,
+                n: N,
+                k: D,
+                a: Matrix::row_major(x, D),
+                b: Matrix::row_major(params.weight.as_flattened(), D).transposed(),
+                c: y,
+                c_stride: N,
+                start: Start::Zero,
+                relu: false,
+                whole,
+                memory: &mut *memory,
+            });
+        };
 
-        cx.kernels.product(Product {
-            m: y.len() / N,
-            n: N,
-            k: D,
-            a: Matrix::row_major(flatten(x), D),
-            b: Matrix::row_major(params.weight.as_flattened(), D).transposed(),
-            c: y,
-            c_stride: N,
-            start: Start::Zero,
-            relu: false,
-            whole: total_rows,
-            memory: thread_memory.take_at_most(const { product_memory(usize::MAX, N, D, true) }),
-        });
+        if cx.is_stream() {
+            // A row has the same bits alone and among others: each is computed alone.
+            let rows = x.chunks_exact(D).zip(y.chunks_exact_mut(N));
+            rows.for_each(|(x, y)| product(x, y, 1));
+        } else {
+            product(x, y, cx.batch() * (In::LEN / D));
+        }
     }
 }
 

@@ -121,7 +121,9 @@ impl<N: Network> WeightAverage<N> {
             threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
                 for (average, &new) in average.iter_mut().zip(&news[part * per_part..]) {
                     let difference = new - *average;
-                    *average = flush(if from_average {
+                    *average = flush(if !num_traits::Float::is_finite(difference) {
+                        rest * *average + weight * new
+                    } else if from_average {
                         *average + weight * difference
                     } else {
                         new - rest * difference

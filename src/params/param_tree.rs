@@ -226,8 +226,10 @@ pub enum ParamTree {
     Layers(&'static [ParamField]),
     /// The branches of a block, each of which is a list of layers.
     Block(Joint, &'static [ParamField]),
-    /// The items of an array, named by their index.
+    /// The items of an array.
     Items {
+        /// Their names.
+        names: ItemNames,
         /// The number of items.
         count: usize,
         /// The number of elements of each item.
@@ -235,6 +237,58 @@ pub enum ParamTree {
         /// The tree of each item.
         item: &'static ParamTree,
     },
+}
+
+/// The names of the items of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemNames {
+    /// Their index.
+    Indices,
+    /// Those of the tensors inside, followed by `_l0` or, for the second item, `_l0_reverse`:
+    /// PyTorch's names for the directions of the first recurrent layer.
+    FirstDirections,
+    /// Those of the tensors inside, followed by `_l1`, `_l2` and so on: PyTorch's names for further
+    /// recurrent layers.
+    Layers,
+}
+
+/// What is written behind the name of a tensor: the number of a recurrent layer, and whether it is
+/// the reversed direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Suffix {
+    pub layer: Option<usize>,
+    pub reverse: bool,
+}
+
+impl Suffix {
+    /// Nothing.
+    pub const NONE: Self = Suffix {
+        layer: None,
+        reverse: false,
+    };
+}
+
+impl ItemNames {
+    /// Returns the suffix of the tensors in the item at an index of an array that has this suffix
+    /// itself; `None` if the item is named by its index.
+    pub(crate) const fn suffix(self, index: usize, of_array: Suffix) -> Option<Suffix> {
+        match self {
+            // The directions of a further layer.
+            ItemNames::Indices if of_array.layer.is_some() => Some(Suffix {
+                reverse: index > 0,
+                ..of_array
+            }),
+            ItemNames::Indices => None,
+            ItemNames::FirstDirections => Some(Suffix {
+                layer: Some(0),
+                reverse: index > 0,
+            }),
+            ItemNames::Layers => Some(Suffix {
+                layer: Some(index + 1),
+                ..of_array
+            }),
+        }
+    }
 }
 
 /// The way in which a block combines the outputs of its branches.
@@ -307,7 +361,45 @@ impl ParamTree {
             ParamTree::Tensor(tensor) if tensor.buffer.is_none() => {
                 ParamTree::Tensor(tensor.array(count))
             }
-            _ => ParamTree::Items { count, len, item },
+            _ => ParamTree::Items {
+                names: ItemNames::Indices,
+                count,
+                len,
+                item,
+            },
+        }
+    }
+
+    /// Names the items as the directions of the first recurrent layer.
+    ///
+    /// # Panics
+    /// Panics if this is not an array of structs; in a constant, this is a compile error.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn directions(self) -> ParamTree {
+        self.named(ItemNames::FirstDirections)
+    }
+
+    /// Names the items as further recurrent layers. See [`directions`](Self::directions).
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn further_layers(self) -> ParamTree {
+        self.named(ItemNames::Layers)
+    }
+
+    #[track_caller]
+    const fn named(self, of_items: ItemNames) -> ParamTree {
+        let ParamTree::Items {
+            count, len, item, ..
+        } = self
+        else {
+            panic!("`directions` and `further_layers` belong to an array of structs");
+        };
+        ParamTree::Items {
+            names: of_items,
+            count,
+            len,
+            item,
         }
     }
 
@@ -490,7 +582,9 @@ impl ParamTree {
                     }
                 }
             }
-            ParamTree::Items { count, len, item } => {
+            ParamTree::Items {
+                count, len, item, ..
+            } => {
                 let count = if item.has_padding() { *count } else { 0 };
                 let mut i = 0;
                 while i < count {
@@ -558,7 +652,9 @@ impl ParamTree {
                 visitor(first..first + tensor.place_len(), tensor.kind());
             }
             ParamTree::Items { len: 0, .. } => {}
-            ParamTree::Items { count, len, item } => {
+            ParamTree::Items {
+                count, len, item, ..
+            } => {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
             }
             _ => {
@@ -578,23 +674,59 @@ impl ParamTree {
         first: usize,
         visitor: &mut dyn FnMut(&str, usize, &TensorLayout),
     ) {
+        self.for_each_with(name, Suffix::NONE, first, visitor);
+    }
+
+    /// Like `for_each`; the names of the tensors end in a suffix.
+    #[cfg(feature = "alloc")]
+    fn for_each_with(
+        &self,
+        name: &str,
+        suffix: Suffix,
+        first: usize,
+        visitor: &mut dyn FnMut(&str, usize, &TensorLayout),
+    ) {
         match self {
-            ParamTree::Tensor(tensor) => visitor(name, first, tensor),
+            ParamTree::Tensor(tensor) => match suffix.layer {
+                None => visitor(name, first, tensor),
+                Some(layer) => {
+                    let reverse = if suffix.reverse { REVERSE } else { "" };
+                    visitor(&format!("{name}{LAYER}{layer}{reverse}"), first, tensor);
+                }
+            },
             ParamTree::Items { len, item, .. } if item.is_hollow(*len) => {}
-            ParamTree::Items { count, len, item } => {
+            ParamTree::Items {
+                names,
+                count,
+                len,
+                item,
+            } => {
                 for i in 0..*count {
-                    item.for_each(&join(name, &i.to_string()), first + i * len, visitor);
+                    let first = first + i * len;
+                    match names.suffix(i, suffix) {
+                        Some(suffix) => item.for_each_with(name, suffix, first, visitor),
+                        None => {
+                            item.for_each_with(&join(name, &i.to_string()), suffix, first, visitor);
+                        }
+                    }
                 }
             }
             _ => {
                 for field in self.members() {
                     let name = join(name, field.name);
-                    field.contents.for_each(&name, first + field.first, visitor);
+                    field
+                        .contents
+                        .for_each_with(&name, suffix, first + field.first, visitor);
                 }
             }
         }
     }
 }
+
+/// What is before the number of a recurrent layer in a name, and behind it for the reversed
+/// direction.
+pub(crate) const LAYER: &str = "_l";
+pub(crate) const REVERSE: &str = "_reverse";
 
 /// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
 #[cfg(feature = "alloc")]

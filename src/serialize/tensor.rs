@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::narrow::{Narrow, too_large};
 use crate::memory;
 use crate::sizes;
 use crate::tensor::{BF16, Dims, F16, Scalar, Shape, Tensor};
@@ -169,6 +170,8 @@ impl<T: Serialize> Serialize for Nested<'_, T> {
 struct Fill<'a, T> {
     level: Level,
     elements: &'a mut [T],
+    /// The position of the first of these elements in the tensor.
+    first: usize,
 }
 
 impl<'a, T: Scalar> Fill<'a, T> {
@@ -176,6 +179,7 @@ impl<'a, T: Scalar> Fill<'a, T> {
         Fill {
             level: Level::of(&S::DIMS),
             elements: tensor.as_mut_slice(),
+            first: 0,
         }
     }
 }
@@ -187,7 +191,11 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Fill<'_, T> {
         match self.level.len() {
             Some(len) => deserializer.deserialize_tuple(len, self),
             None => {
-                self.elements[0] = T::deserialize(deserializer)?;
+                let place = format_args!("element {} of a tensor: ", self.first);
+                self.elements[0] = T::deserialize(Narrow {
+                    deserializer,
+                    place: &place,
+                })?;
                 Ok(())
             }
         }
@@ -208,13 +216,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fill<'_, T> {
             |found: usize| A::Error::custom(format_args!("expected {level}, but {found} came"));
 
         let mut rest = self.elements;
+        let mut first = self.first;
         for index in 0..len {
             let (level, count) = level.item(index);
             let (elements, behind) = rest.split_at_mut(count);
-            if items.next_element_seed(Fill { level, elements })?.is_none() {
+            let item = Fill {
+                level,
+                elements,
+                first,
+            };
+            if items.next_element_seed(item)?.is_none() {
                 return Err(wrong(index));
             }
             rest = behind;
+            first += count;
         }
 
         let mut more = 0;
@@ -250,7 +265,7 @@ impl<'de, S: Shape, T: Scalar + Deserialize<'de>> Visitor<'de> for Many<S, T> {
 }
 
 macro_rules! halves {
-    ($($t:ident),*) => { $(
+    ($($t:ident $largest:literal),*) => { $(
         /// Writes the number as an `f32`. (Feature `serde`.)
         impl Serialize for $t {
             fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -258,12 +273,24 @@ macro_rules! halves {
             }
         }
 
-        /// Reads an `f32`, which is rounded. (Feature `serde`.)
+        /// Reads an `f32`, which is rounded; one that would become infinite is an error. (Feature
+        /// `serde`.)
         impl<'de> Deserialize<'de> for $t {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                f32::deserialize(deserializer).map($t::from_f32)
+                let place = "";
+                let number = f32::deserialize(Narrow {
+                    deserializer,
+                    place: &place,
+                })?;
+                let rounded = $t::from_f32(number);
+                if number.is_finite() && rounded.to_f32().is_infinite() {
+                    let largest = $t::from_bits($largest).to_f32();
+                    let name = stringify!($t);
+                    return Err(too_large(&place, number.into(), name, largest));
+                }
+                Ok(rounded)
             }
         }
     )* };
 }
-halves!(F16, BF16);
+halves!(F16 0x7bff, BF16 0x7f7f);

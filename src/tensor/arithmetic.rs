@@ -6,7 +6,7 @@ use super::element::double;
 use super::shape::Shape;
 use super::{Element, Tensor};
 use crate::kernels::Kernels;
-use crate::sum::Sum;
+use crate::sum::{self, Sum};
 
 macro_rules! operators {
     ($($op:ident::$method:ident, $assign:ident::$assign_method:ident;)*) => { $(
@@ -155,15 +155,15 @@ impl<S: Shape, T: Element> Tensor<S, T> {
         best.map(|(i, _)| i)
     }
 
-    /// Returns the sum of the products of corresponding elements, as exact as the [`sum`](Tensor::sum).
+    /// Returns the sum of the products of corresponding elements, as exact as the
+    /// [`sum`](Tensor::sum) of these products. Products that overflow may cancel each other out.
     pub fn dot(&self, other: &Self) -> T {
         let dot = T::kernels().dot(self.as_slice(), other.as_slice());
         if dot.is_finite() {
             return dot;
         }
         let pairs = self.iter().zip(other);
-        let products: Sum = pairs.map(|(&x, &y)| double(x) * double(y)).collect();
-        T::from_f64_lossy(products.value())
+        T::from_f64_lossy(sum::dot(pairs.map(|(&x, &y)| (double(x), double(y)))))
     }
 }
 

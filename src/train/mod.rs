@@ -25,6 +25,7 @@ pub use step::Step;
 pub use stop::StopHandle;
 pub use trainer::{Progress, Trainer};
 
+use crate::data::{Batches, Dataset, Sample};
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -58,6 +59,60 @@ impl<N: Network, G> Samples<'_, N, G> {
                 targets,
             }),
             _ => Ok(()),
+        }
+    }
+}
+
+/// The samples that a network is trained on.
+enum TrainSet<'a, N: Network, G> {
+    Samples(Samples<'a, N, G>),
+    Dataset(&'a dyn Dataset<Input<N>, G>),
+}
+
+impl<N: Network, G> Clone for TrainSet<'_, N, G> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<N: Network, G> Copy for TrainSet<'_, N, G> {}
+
+impl<'a, N: Network, G> TrainSet<'a, N, G> {
+    /// Returns the number of samples in an epoch.
+    fn epoch_len(&self) -> usize {
+        match self {
+            TrainSet::Samples(samples) => samples.inputs.len(),
+            TrainSet::Dataset(dataset) => dataset.draws().unwrap_or_else(|| dataset.len()),
+        }
+    }
+
+    /// Returns the samples, if they lie in slices.
+    fn samples(&self) -> Option<Samples<'a, N, G>> {
+        match self {
+            TrainSet::Samples(samples) => Some(*samples),
+            TrainSet::Dataset(_) => None,
+        }
+    }
+
+    /// Returns batches of `size` samples.
+    fn batches(&self, size: usize) -> Batches<'a, Input<N>, G>
+    where
+        G: Sample,
+    {
+        match self {
+            TrainSet::Samples(samples) => Batches::new(samples.inputs, samples.targets, size),
+            TrainSet::Dataset(dataset) => Batches::of_any_dataset(*dataset, size),
+        }
+    }
+
+    /// Checks that there are samples, and one target for each input.
+    fn check(&self) -> Result<(), TrainError> {
+        let samples = "training";
+        match self {
+            TrainSet::Samples(slices) => slices.check(samples),
+            TrainSet::Dataset(dataset) if dataset.is_empty() || self.epoch_len() == 0 => {
+                Err(TrainError::Empty { samples })
+            }
+            TrainSet::Dataset(_) => Ok(()),
         }
     }
 }

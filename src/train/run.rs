@@ -15,7 +15,7 @@ use super::finite;
 use super::history::{Epoch, History};
 use super::step::{Model, Step};
 use super::trainer::{Progress, Trainer};
-use super::{Input, Samples};
+use super::{Input, TrainSet};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::network::Network;
@@ -32,7 +32,7 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub history: History,
     /// True once early stopping or an observer has ended the training.
     pub ended: bool,
-    train: Samples<'n, N, G>,
+    train: TrainSet<'n, N, G>,
     checkpoints: Option<Checkpoints>,
     #[cfg(feature = "progress")]
     bar: super::progress_bar::Bar,
@@ -73,12 +73,12 @@ where
     pub fn new(
         settings: Trainer<'s, N, O, L, G>,
         network: &'n mut N,
-        train: Samples<'n, N, G>,
+        train: TrainSet<'n, N, G>,
     ) -> Result<Self, TrainError> {
         let checkpoints =
-            Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
+            Checkpoints::new(&settings, train.epoch_len()).map_err(TrainError::Checkpoint)?;
 
-        let batch_size = settings.batch_size.min(train.inputs.len());
+        let batch_size = settings.batch_size.min(train.epoch_len());
         let workspace = (settings.new_workspace)();
         let mut model = Model::new(network, workspace, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
@@ -129,11 +129,7 @@ where
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
 
-        let batches = Batches::new(
-            self.train.inputs,
-            self.train.targets,
-            self.settings.batch_size,
-        );
+        let batches = self.train.batches(self.settings.batch_size);
         let mut batches = Gathering::new(batches);
         self.go_to_checkpoint(batches.batches_mut(), &mut rng);
 
@@ -322,7 +318,7 @@ where
         let first_sample = epoch.batches * settings.batch_size;
         let samples = count
             .saturating_mul(settings.batch_size)
-            .min(train.inputs.len() - first_sample);
+            .min(train.epoch_len() - first_sample);
 
         let mut loss = 0.0;
         for index in 0..count {
@@ -347,7 +343,7 @@ where
         }
 
         epoch.batches += count;
-        epoch.loss += loss * (samples as f64 / train.inputs.len() as f64);
+        epoch.loss += loss * (samples as f64 / train.epoch_len() as f64);
         Ok(loss)
     }
 
@@ -397,8 +393,7 @@ where
 
     fn steps_per_epoch(&self) -> usize {
         self.train
-            .inputs
-            .len()
+            .epoch_len()
             .div_ceil(self.settings.batch_size)
             .div_ceil(self.settings.accumulate)
     }
@@ -445,7 +440,10 @@ where
             return Ok(None);
         }
 
-        let samples = settings.validation.unwrap_or(*train);
+        // The settings were checked: metrics of a data set have validation samples.
+        let Some(samples) = settings.validation.or(train.samples()) else {
+            return Ok(None);
+        };
         let loss = model
             .evaluate(
                 averaged(&settings.average),

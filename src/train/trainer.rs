@@ -9,9 +9,9 @@ use super::history::{self, Epoch, History};
 use super::run::Run;
 use super::step::{Penalty, Step};
 use super::stop::StopHandle;
-use super::{Input, Output, Samples};
+use super::{Input, Output, Samples, TrainSet};
 use crate::augment::{Augment, MixUp};
-use crate::data::Sample;
+use crate::data::{Dataset, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::{InputOf, Network, Trainable, Workspace};
@@ -130,14 +130,13 @@ pub struct Trainer<'a, N: Network, O, L, G> {
 
 /// The function that trains with a trainer.
 type FitFn<N, O, L, G> =
-    for<'s> fn(Trainer<'s, N, O, L, G>, &mut N, &[Input<N>], &[G]) -> Result<History, TrainError>;
+    for<'s> fn(Trainer<'s, N, O, L, G>, &mut N, TrainSet<'_, N, G>) -> Result<History, TrainError>;
 
 /// Trains with a trainer.
 fn fit<N, O, L, G>(
     trainer: Trainer<'_, N, O, L, G>,
     network: &mut N,
-    inputs: &[Input<N>],
-    targets: &[G],
+    train: TrainSet<'_, N, G>,
 ) -> Result<History, TrainError>
 where
     N: Network,
@@ -146,7 +145,6 @@ where
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
-    let train = Samples { inputs, targets };
     trainer.state.check().map_err(TrainError::Setting)?;
     trainer.loss.check().map_err(TrainError::Setting)?;
     Run::new(trainer, network, train)?.run()
@@ -519,13 +517,40 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     {
         let inputs = X::expected_batch(inputs);
         let targets = X::then(Y::expected(targets));
-        self.check(Samples { inputs, targets })?;
-        (self.fit)(self, network, inputs, targets)
+        self.train(network, TrainSet::Samples(Samples { inputs, targets }))
+    }
+
+    /// Trains the network on a data set, whose samples are made when a batch is gathered, such as
+    /// the windows of a text ([`NextToken`](crate::data::text::NextToken)). An epoch has the number
+    /// of samples that the data set [draws](Dataset::draws), or each once.
+    ///
+    /// [Metrics](Trainer::metric) need validation samples.
+    ///
+    /// # Errors
+    /// Returns the errors of [`fit`](Trainer::fit).
+    pub fn fit_dataset(
+        self,
+        network: &mut N,
+        dataset: &impl Dataset<Input<N>, G>,
+    ) -> Result<History, TrainError> {
+        if self.validation.is_none() && !self.metrics.is_empty() {
+            return Err(combination(
+                "metrics of a training on a data set need validation samples; give them with \
+                 `validate`"
+                    .to_owned(),
+            ));
+        }
+        self.train(network, TrainSet::Dataset(dataset))
+    }
+
+    fn train(self, network: &mut N, train: TrainSet<'_, N, G>) -> Result<History, TrainError> {
+        self.check(train)?;
+        (self.fit)(self, network, train)
     }
 
     /// Checks the samples and all settings before the first step.
-    fn check(&self, train: Samples<'_, N, G>) -> Result<(), TrainError> {
-        train.check("training")?;
+    fn check(&self, train: TrainSet<'_, N, G>) -> Result<(), TrainError> {
+        train.check()?;
         self.validation
             .map_or(Ok(()), |validation| validation.check("validation"))?;
 

@@ -2,13 +2,14 @@
 
 use super::header::FORM;
 use super::layout::Named;
-use super::numbers::Dtype;
+use super::numbers::{Dtype, too_large};
 use super::order::Doubt;
 use crate::network::Sentence;
 use crate::params::param_tree::{Axes, TensorLayout};
+use crate::tensor::Element;
 
 /// The kind of a [`Difference`](super::Difference). Shapes are those in files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DifferenceKind {
     /// The network has the tensor, the file does not.
@@ -34,6 +35,14 @@ pub enum DifferenceKind {
         expected: &'static str,
         /// The type in the file.
         found: &'static str,
+    },
+    /// A number of the file is beyond the largest `f32`, and the network has no larger ones. An
+    /// infinity of the file stays one.
+    TooLarge {
+        /// The position of the first such number in the tensor as the file has it, counted from 0.
+        position: usize,
+        /// The number.
+        value: f64,
     },
     /// Several tensors of the file have this name.
     Twice,
@@ -61,10 +70,24 @@ impl Named {
         }
     }
 
-    /// Returns the difference if the file has it, with this shape and type.
-    pub(super) const fn differs_from(&self, found: Axes, dtype: Dtype) -> Option<DifferenceKind> {
+    /// Returns the difference if the file has it, with this shape, type and bytes, for a network
+    /// whose numbers are `T`.
+    pub(super) const fn differs_from<T: Element>(
+        &self,
+        found: Axes,
+        dtype: Dtype,
+        bytes: &[u8],
+    ) -> Option<DifferenceKind> {
         if self.differs.is_none() {
-            return DifferenceKind::between(&self.tensor.layout, found, dtype);
+            let layout = &self.tensor.layout;
+            let difference = DifferenceKind::between(layout, found, dtype);
+            if difference.is_some() {
+                return difference;
+            }
+            return match too_large::<T>(layout, dtype, bytes) {
+                Some((position, value)) => Some(DifferenceKind::TooLarge { position, value }),
+                None => None,
+            };
         }
 
         // A mark is an empty tensor.
@@ -168,11 +191,43 @@ impl DifferenceKind {
                 .text(layer)
                 .text("` ")
                 .text(why),
+            DifferenceKind::TooLarge { position, value } => {
+                large_number(sentence.text("` has "), *value)
+                    .text(" at position ")
+                    .number(*position)
+                    .text(
+                        ", which is beyond the largest f32, 3.4028235e38; correct the file, or make the network \
+                         `as f64`",
+                    )
+            }
             DifferenceKind::Twice => {
                 sentence.text("` is there more than once; give each tensor its own name")
             }
         }
     }
+}
+
+/// Appends a number of at least 1000, rounded to four digits, such as `-1.25e300`.
+const fn large_number(sentence: Sentence, value: f64) -> Sentence {
+    let mut rest = value.abs();
+    let mut exponent = 3;
+    while rest >= 9999.5 {
+        rest /= 10.0;
+        exponent += 1;
+    }
+
+    let mut digits = (rest + 0.5) as usize;
+    let sign = if value < 0.0 { "-" } else { "" };
+    let mut sentence = sentence.text(sign).number(digits / 1000);
+    digits %= 1000;
+    if digits > 0 {
+        sentence = sentence.text(".");
+    }
+    while digits > 0 {
+        sentence = sentence.number(digits / 100);
+        digits = digits % 100 * 10;
+    }
+    sentence.text("e").number(exponent)
 }
 
 /// Appends a clause about a file of another form to `sentence`.

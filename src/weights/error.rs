@@ -65,7 +65,7 @@ pub enum LoadErrorKind {
 }
 
 /// The difference between a tensor of the network and the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// The tensor's name in the network.
     pub name: String,

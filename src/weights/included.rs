@@ -59,7 +59,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(file: File<'_>) -> P {
     let mut named = [Named::NONE; COUNT];
     let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
-    let found = find::<COUNT>(&file, &named, count);
+    let found = find::<T, COUNT>(&file, &named, count);
 
     let bytes = file.bytes;
     let mut parameters: P = params::zeroed_parameters_by_value();
@@ -92,7 +92,7 @@ pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(fil
 /// # Panics
 /// Panics if the file is damaged or does not fit.
 #[track_caller]
-const fn find<'a, const COUNT: usize>(
+const fn find<'a, T: Element, const COUNT: usize>(
     file: &File<'a>,
     named: &[Named; COUNT],
     count: usize,
@@ -142,7 +142,9 @@ const fn find<'a, const COUNT: usize>(
             Some(DifferenceKind::Twice)
         } else {
             found[i] = Some(entry);
-            named[i].differs_from(entry.sizes, entry.dtype)
+            let (bytes, _) = bytes.split_at(entry.end);
+            let (_, bytes) = bytes.split_at(entry.begin);
+            named[i].differs_from::<T>(entry.sizes, entry.dtype, bytes)
         };
         if let Some(difference) = difference {
             differences.tell(&difference, entry.name);

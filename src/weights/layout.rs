@@ -3,7 +3,7 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::params::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
+use crate::params::param_tree::{Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffix, TensorLayout};
 use crate::sizes;
 
 impl Axes {
@@ -278,9 +278,25 @@ impl List<'_> {
     }
 
     /// Adds the entries of a tree whose tensors begin with this name and at this position.
-    const fn add(&mut self, tree: &ParamTree, name: Sentence, first: usize, order: &LayerOrder) {
+    ///
+    /// The names of the tensors end in the suffix.
+    const fn add(
+        &mut self,
+        tree: &ParamTree,
+        (name, suffix): (Sentence, Suffix),
+        first: usize,
+        order: &LayerOrder,
+    ) {
         match tree {
             ParamTree::Tensor(tensor) => {
+                let name = match suffix.layer {
+                    None => name,
+                    Some(layer) => name.text(LAYER).number(layer).text(if suffix.reverse {
+                        REVERSE
+                    } else {
+                        ""
+                    }),
+                };
                 self.push(Named {
                     name,
                     first,
@@ -288,16 +304,20 @@ impl List<'_> {
                     differs: None,
                 });
             }
-            ParamTree::Items { count, len, item } => {
+            ParamTree::Items {
+                names,
+                count,
+                len,
+                item,
+            } => {
                 let count = if item.is_hollow(*len) { 0 } else { *count };
                 let mut i = 0;
                 while i < count {
-                    self.add(
-                        item,
-                        dotted(name).number(i),
-                        first + i * *len,
-                        &LayerOrder::NONE,
-                    );
+                    let named = match names.suffix(i, suffix) {
+                        Some(suffix) => (name, suffix),
+                        None => (dotted(name).number(i), suffix),
+                    };
+                    self.add(item, named, first + i * *len, &LayerOrder::NONE);
                     i += 1;
                 }
             }
@@ -329,7 +349,7 @@ impl List<'_> {
                         }
                     }
 
-                    self.add(&field.contents, name, first, &own);
+                    self.add(&field.contents, (name, suffix), first, &own);
                     i += 1;
                 }
             }
@@ -373,7 +393,12 @@ impl ParamTree {
             layers: 0,
             count: 0,
         };
-        list.add(self, Sentence::new(""), 0, &LayerOrder::NONE);
+        list.add(
+            self,
+            (Sentence::new(""), Suffix::NONE),
+            0,
+            &LayerOrder::NONE,
+        );
         list.count
     }
 

@@ -213,7 +213,7 @@ impl<'a> Loader<'a> {
         params: &mut P,
     ) -> Result<(), LoadError> {
         let expected = P::PARAM_TREE.listed();
-        let matched = self.matches(&expected).map_err(|kind| LoadError {
+        let matched = self.matches::<T>(&expected).map_err(|kind| LoadError {
             path: self.path.clone(),
             kind,
         })?;
@@ -233,7 +233,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Finds the file's tensor for each of the network's, or all that differs.
-    fn matches<'n>(
+    fn matches<'n, T: Element>(
         &self,
         expected: &'n [Named],
     ) -> Result<Vec<(&'n Named, &Stored)>, LoadErrorKind> {
@@ -256,7 +256,8 @@ impl<'a> Loader<'a> {
                 None => Some(named.missing()),
                 Some(stored) => {
                     matched.push((named, stored));
-                    named.differs_from(stored.sizes, stored.dtype)
+                    let bytes = &self.bytes[stored.bytes.clone()];
+                    named.differs_from::<T>(stored.sizes, stored.dtype, bytes)
                 }
             };
             differences.extend(kind.map(|kind| Difference { name, kind }));

@@ -127,6 +127,29 @@ pub(super) const fn read<T: Element>(
     }
 }
 
+/// Returns the first number of a tensor that is finite in a file and would be infinite in a network
+/// whose numbers are `T`, with its position in the file.
+pub(super) const fn too_large<T: Element>(
+    tensor: &TensorLayout,
+    dtype: Dtype,
+    bytes: &[u8],
+) -> Option<(usize, f64)> {
+    if !dtype.is(Dtype::F64) || !Dtype::of::<T>(tensor).is(Dtype::F32) {
+        return None;
+    }
+
+    let (numbers, _) = bytes.as_chunks();
+    let mut position = 0;
+    while position < numbers.len() {
+        let value = f64::from_le_bytes(numbers[position]);
+        if value.is_finite() && (value as f32).is_infinite() {
+            return Some((position, value));
+        }
+        position += 1;
+    }
+    None
+}
+
 /// Converts a tensor's numbers, which have `N` bytes, from those of a file.
 ///
 /// The compiler runs this function and [`copy`] as well, and takes half a microsecond for each

@@ -291,7 +291,7 @@ mod images {
 mod serde {
     use serde::{Deserialize, Serialize};
     use shapewright::prelude::*;
-    use shapewright::tensor::{F16, Shape};
+    use shapewright::tensor::{BF16, F16, Shape};
 
     fn text(value: &impl Serialize) -> String {
         serde_json::to_string(value).expect("numbers")
@@ -368,6 +368,52 @@ mod serde {
             "invalid type: integer `7`, expected 2 arrays of shape [3]"
         );
         assert!(error::<Tensor1<2, u8>>("[1, 256]").starts_with("invalid value: integer `256`"));
+    }
+
+    /// A number that would become infinite is refused.
+    #[test]
+    fn numbers_beyond_the_largest_one_are_refused() {
+        let at = |error: String| {
+            error
+                .split(" at line")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert_eq!(
+            at(error::<Tensor2<2, 2>>("[[1.0, 2.0], [-1e39, 3.0]]")),
+            "element 2 of a tensor: -1e39 is beyond the largest f32, 3.4028235e38; correct it, or read it as another \
+             type"
+        );
+        assert_eq!(
+            at(error::<Tensor1<2, F16>>("[1.0, 65520.0]")),
+            "65520.0 is beyond the largest F16, 65504.0; correct it, or read it as another type"
+        );
+        assert!(error::<Tensor1<1, F16>>("[1e39]").contains("1e39 is beyond the largest f32"));
+        assert!(
+            error::<Tensor1<1, BF16>>("[3.4e38]").contains("beyond the largest BF16, 3.3895314e38")
+        );
+
+        // The nearest `f32` of these is the largest one.
+        let largest: Tensor1<2> =
+            serde_json::from_str("[3.4028235e38, -3.4028235e38]").expect("numbers");
+        assert_eq!(largest, Tensor1::from([f32::MAX, -f32::MAX]));
+        assert_eq!(error::<Tensor1<1, f64>>("[1e39]"), "none");
+        assert_eq!(error::<Tensor1<1, F16>>("[65519.0]"), "none");
+
+        network! { #[derive(Serialize, Deserialize)] struct Net: [2] -> [1] { fc: Linear<_, 1> } }
+        assert_eq!(
+            at(error::<Net>(
+                r#"{"fc.weight": [1.0, 1e39], "fc.bias": [0.0]}"#
+            )),
+            "number 1 of `fc.weight` of `Net`: 1e39 is beyond the largest f32, 3.4028235e38; correct it, or read it as \
+             another type"
+        );
+        assert_eq!(
+            error::<Net>(r#"{"fc.weight": [1.0, 1e38], "fc.bias": [0.0]}"#),
+            "none"
+        );
+        assert!(error::<Net>(r#"{"fc.weight": [1.0, null]}"#).starts_with("invalid type: null"));
     }
 
     #[test]

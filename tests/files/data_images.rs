@@ -179,6 +179,37 @@ fn another_number_of_classes_is_refused() {
     assert_eq!(error.kind, ReadErrorKind::Io);
 }
 
+/// Also one of which only the last checksum is missing, which the decoder does not read.
+#[test]
+fn a_png_that_was_cut_is_refused() {
+    let path = folder("images-cut-png").join("x.png");
+    colours().save(&path).expect("a picture");
+    let whole = fs::read(&path).expect("a picture");
+    let read = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("a file");
+        images::read::<3, 2, 3, u8>(&path, Size::Exact)
+    };
+
+    let image = read(&whole).expect("a picture");
+    let longer = [&whole, &b"more"[..]].concat();
+    assert_eq!(read(&longer).expect("what follows does not count"), image);
+
+    let text = "expected a PNG or JPEG file, but found a PNG that ends before the end of its last chunk; copy or \
+                download the file again, or leave it out";
+    for cut in 1..=24 {
+        let error = read(&whole[..whole.len() - cut]).expect_err("a cut picture");
+        assert_eq!(
+            (error.kind, error.to_string()),
+            (ReadErrorKind::Format, format!("{}: {text}", path.display())),
+            "{cut} bytes"
+        );
+    }
+
+    let mut wrong = whole.clone();
+    *wrong.last_mut().expect("a byte") ^= 1;
+    assert!(read(&wrong).is_err());
+}
+
 #[test]
 fn pictures_are_read_under_a_wrong_extension() {
     let path = folder("images-ends").join("really-a-png.jpg");

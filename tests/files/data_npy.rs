@@ -238,6 +238,61 @@ fn archives_are_read_and_written() {
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
 }
 
+/// A child process in which no file can be larger than a few kilobytes, as on a full disk: the
+/// errors are returned, and nothing is printed.
+#[cfg(unix)]
+#[test]
+fn a_writer_on_a_full_disk_prints_nothing() {
+    const FOLDER: &str = "SHAPEWRIGHT_TEST_FULL_DISK";
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        let folder = folder("npz-full");
+        let child = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
+            .arg(std::env::current_exe().expect("the program of this test"))
+            .args([
+                "--exact",
+                "data_npy::a_writer_on_a_full_disk_prints_nothing",
+                "--nocapture",
+            ])
+            .env(FOLDER, &folder)
+            .output()
+            .expect("a shell");
+        let errors = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success() && errors.is_empty(), "{errors}");
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+        return;
+    };
+
+    let large = Tensor::<Rank1<50_000>>::zeros_boxed();
+    let create = |name: &str| NpzWriter::create(Path::new(&folder).join(name)).expect("a file");
+    // Dropped behind an error, finished behind one, and neither.
+    let mut writer = create("dropped.npz");
+    writer
+        .add("x", &Tensor1::from([1.5_f32]))
+        .expect("an array");
+    assert!(writer.add("large", &*large).is_err());
+    drop(writer);
+
+    let mut writer = create("finished.npz");
+    assert!(writer.add("large", &*large).is_err());
+    let error = writer.finish().expect_err("a file without its array");
+    assert!(error.to_string().contains("cannot be written: "), "{error}");
+
+    let mut writer = create("many.npz");
+    let some = Tensor::<Rank1<900>>::zeros_boxed();
+    let added = (0..40).map(|i| writer.add(&i.to_string(), &*some));
+    let failed = added.filter(Result::is_err).count();
+    assert!(failed > 0 && writer.finish().is_err());
+
+    // The end of the archive, which is written behind the last array, is what fails at some of
+    // these sizes.
+    for n in (800..1100).step_by(4) {
+        let mut writer = create("unfinished.npz");
+        let _ = writer.add_many("x", &vec![Tensor0::from(1.5_f32); n]);
+        drop(writer);
+    }
+}
+
 /// Asserts the whole error.
 #[track_caller]
 fn is<T: Debug>(result: Result<T, ReadError>, kind: ReadErrorKind, place: Place, text: &str) {

@@ -4,11 +4,13 @@
 mod common;
 
 mod conversions;
+mod data_audio;
 mod data_cifar;
 mod data_csv;
 mod data_idx;
 mod data_images;
 mod data_npy;
+mod data_text;
 mod inference_only;
 mod interchange;
 mod preprocessing;

@@ -1037,3 +1037,69 @@ mod mutated {
         }
     }
 }
+
+/// An `f64` of a file that would become infinite in an `f32` network is refused, and an infinity of
+/// the file stays one.
+#[test]
+fn numbers_beyond_the_largest_f32_are_refused() {
+    network! { struct Wide: [2] -> [1] as f64 { fc: Linear<_, 1> } }
+    network! { struct Narrow: [2] -> [1] { fc: Linear<_, 1> } }
+    let with = |weight: [f64; 2], bias: f64| {
+        let mut net = Wide::zeros();
+        net.fc.weight = weight.map(|x| [x]);
+        net.fc.bias = [bias];
+        net.to_safetensors(&[])
+    };
+    let load = |bytes: &[u8]| {
+        let mut net = Narrow::zeros();
+        let loaded = Loader::from_bytes(bytes).and_then(|loader| net.load_from(&loader));
+        loaded.map(|()| net)
+    };
+
+    let error = load(&with([1.0, -1e300], 3.4028235678e38))
+        .err()
+        .expect("an error");
+    let LoadErrorKind::Differs(differences) = &error.kind else {
+        panic!("{error}");
+    };
+    let too_large = |position, value| DifferenceKind::TooLarge { position, value };
+    assert_eq!(differences.len(), 2);
+    assert_eq!(differences[0].kind, too_large(0, 3.4028235678e38));
+    assert_eq!(differences[1].kind, too_large(1, -1e300));
+    let end = "which is beyond the largest f32, 3.4028235e38; correct the file, or make the network `as f64`";
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("- `fc.bias` has 3.403e38 at position 0, {end}\n"))
+    );
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("- `fc.weight` has -1e300 at position 1, {end}\n"))
+    );
+
+    let net = load(&with([f64::INFINITY, f64::NAN], f32::MAX.into())).expect("the weights");
+    assert_eq!(
+        (net.fc.weight[0], net.fc.bias),
+        ([f32::INFINITY], [f32::MAX])
+    );
+    assert!(net.fc.weight[1][0].is_nan());
+    assert!(
+        Loader::from_bytes(&with([1e300, 0.0], 0.0))
+            .and_then(|loader| Wide::zeros().load_from(&loader))
+            .is_ok()
+    );
+}
+
+#[test]
+#[should_panic(
+    expected = "`net` does not fit `Small`: `fc.weight` has 1.25e300 at position 1, which is beyond the largest f32"
+)]
+fn numbers_beyond_the_largest_f32_are_no_constants() {
+    network! { struct Large: [2] -> [1] as f64 { fc: Linear<_, 1> } }
+    network! { struct Small: [2] -> [1] { fc: Linear<_, 1> } }
+    const COUNT: usize = shapewright::emitted::count::<Small>();
+    let mut net = Large::zeros();
+    net.fc.weight = [[1.0], [1.25e300]];
+    let _ = shapewright::emitted::included::<Small, COUNT>("net", &net.to_safetensors(&[]));
+}

@@ -12,6 +12,8 @@ mod memory;
 mod nested;
 mod number_types;
 mod random_wiring;
+mod recurrent;
+mod stream_steps;
 mod streams;
 mod tuples;
 mod whole_batch;

@@ -277,6 +277,92 @@ fn norms_and_penalties() {
     }
 }
 
+network! { struct Windows: [4, 6, 2] -> [2] { AvgPool2d<2>, AvgPool2d<3, Stride<1>, Pad<1>>, GlobalAvgPool2d } }
+network! { struct Sequence: [7, 2] -> [2, 2] { AvgPool1d<3, Stride<2>>, AdaptiveAvgPool1d<2> } }
+network! { struct Adaptive: [5, 5, 2] -> [3, 2, 2] { AdaptiveAvgPool2d<(3, 2)> } }
+network! { struct Finer: [2, 2, 2] -> [8, 8, 2] { UpsampleBilinear<2>, Upsample<2> } }
+network! { struct Windows64: [4, 6, 2] -> [2] as f64 { AvgPool2d<2>, AvgPool2d<3, Pad<1>, ExcludePad>, GlobalAvgPool2d } }
+
+/// The mean of equal numbers is that number, also where their sum is infinite.
+#[test]
+fn means_over_windows_of_the_largest_number() {
+    macro_rules! check {
+        ($net:ident, $max:expr, $padded:literal) => {
+            for number in [$max, -$max] {
+                let y = $net::zeros().forward(&Tensor::full(number));
+                for &y in y.as_slice() {
+                    let share = y / number;
+                    assert!(
+                        if $padded {
+                            (0.3..1.0).contains(&share)
+                        } else {
+                            (0.999_999..=1.0).contains(&share)
+                        },
+                        "{y}"
+                    );
+                }
+            }
+        };
+    }
+    check!(Windows, f32::MAX, true);
+    check!(Sequence, f32::MAX, false);
+    check!(Adaptive, f32::MAX, false);
+    check!(Finer, f32::MAX, false);
+    check!(Windows64, f64::MAX, false);
+}
+
+/// The distance between parameters is infinite, and their mean is not.
+#[test]
+fn averages_of_opposite_parameters() {
+    let with = |x: f32| {
+        let mut net = Line32::zeros();
+        net.fc.weight = [[x]];
+        net.fc.bias = [1.0];
+        net
+    };
+    let most = f32::MAX;
+    for (mut average, want) in [
+        (WeightAverage::<Line32>::swa(), 0.0),
+        (WeightAverage::ema(0.25), 0.5 * most),
+        (WeightAverage::ema(0.75), -0.5 * most),
+        (WeightAverage::ema_corrected(0.5), most / 3.0),
+    ] {
+        average.update(&with(-most));
+        average.update(&with(most));
+        let weight = average.network().fc.weight[0][0];
+        assert!((weight - want).abs() <= 1e-6 * most, "{weight}");
+        assert_eq!(average.network().fc.bias, [1.0]);
+        average.update(&with(f32::INFINITY));
+        assert_eq!(average.network().fc.weight[0][0], f32::INFINITY);
+    }
+}
+
+network! { struct Batches: [1] -> [1] { norm: BatchNorm1d<_> } }
+
+/// The distance of a batch's mean from the running mean is infinite, and a tenth of it is not.
+#[test]
+fn a_running_mean_moves_to_the_other_end() {
+    let mut net = Batches::init(&mut shapewright::rng(0));
+    net.norm.running_mean = [-3e38];
+    let mut workspace = Batches::workspace();
+    let mut gradient = Batches::zeros();
+    let inputs = [Tensor1::from([3e38]); 2];
+    let mut pass = net.forward_train(&inputs, &mut workspace);
+    pass.output_gradients_mut().fill(Tensor1::from([0.0]));
+    pass.backward(&mut gradient);
+    let change = gradient.norm.running_mean[0];
+    assert!((change / -6e37 - 1.0).abs() < 1e-6, "{change}");
+}
+
+#[test]
+fn products_that_overflow_cancel_out() {
+    let x = Tensor1::from([1e200, 3.0, 1e200]);
+    assert_eq!(x.dot(&Tensor1::from([1e200, 1.0, -1e200])), 3.0);
+    assert_eq!(x.dot(&Tensor1::from([1e200, 1.0, 1.0])), f64::INFINITY);
+    let x = Tensor1::from([1e30_f32, 3.0, 1e30]);
+    assert_eq!(x.dot(&Tensor1::from([1e30, 1.0, -1e30])), 3.0);
+}
+
 /// The factor of these is no normal number.
 #[test]
 fn large_norms_are_clipped_to_small_ones() {

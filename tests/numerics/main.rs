@@ -4,8 +4,10 @@
 mod common;
 
 mod activations;
+mod attention;
 mod denormals;
 mod embedding;
+mod generation;
 mod gradients;
 mod inference_workspace;
 mod losses;
@@ -13,6 +15,7 @@ mod magnitudes;
 mod metrics;
 mod network;
 mod norms;
+mod padding;
 mod sums;
 mod tensor;
 mod workspace;

@@ -343,8 +343,8 @@ fn outputs_of_large_inputs_do_not_overflow() {
 }
 
 /// Returns the gradients of the inputs and of the parameters, for inputs of the size `factor` that
-/// an `f32` can hold, and output gradients of a thousandth.
-fn gradients_at<N: Trainable>(factor: f64) -> [Vec<f64>; 2] {
+/// an `f32` can hold, and output gradients of the size `slope`.
+fn gradients_at<N: Trainable>(factor: f64, slope: f64) -> [Vec<f64>; 2] {
     let number = |i: usize| f64::from((((i * 7919 % 1009) as f64 / 1009.0 - 0.4) * factor) as f32);
     let input =
         |i: usize| Tensor::from_position(|j| N::Element::from_f64_lossy(number(31 * i + j)));
@@ -359,7 +359,7 @@ fn gradients_at<N: Trainable>(factor: f64) -> [Vec<f64>; 2] {
     let mut pass = net.forward_train(&x, &mut workspace);
     for (i, g) in pass.output_gradients_mut().iter_mut().enumerate() {
         *g = Tensor::from_position(|j| {
-            N::Element::from_f64_lossy(((i * 31 + j * 17) % 64) as f64 / 32e3 - 1e-3)
+            N::Element::from_f64_lossy((((i * 31 + j * 17) % 64) as f64 / 32.0 - 1.0) * slope)
         });
     }
 
@@ -380,13 +380,20 @@ macro_rules! gradients_are_those_of_f64 {
             network! { struct Single: [$($dims),*] -> [$($dims),*] { $($layer)* } }
             network! { struct Double: [$($dims),*] -> [$($dims),*] as f64 { $($layer)* } }
 
-            for factor in $factors {
-                let single = gradients_at::<Single>(factor);
-                for (single, double) in single.iter().zip(gradients_at::<Double>(factor)) {
+            let slopes = [1e-3, 300.0, 1e10];
+            for (factor, slope) in $factors.into_iter().flat_map(|x| slopes.map(|y| (x, y))) {
+                let single = gradients_at::<Single>(factor, slope);
+                for (single, double) in single.iter().zip(gradients_at::<Double>(factor, slope)) {
                     let most = double.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+                    if most > f64::from(f32::MAX) {
+                        continue;
+                    }
                     for (i, (single, double)) in single.iter().zip(&double).enumerate() {
                         let off = (single - double).abs();
-                        assert!(off <= 1e-5 * most, "{factor:e}, {i}: {single:e} and {double:e}");
+                        assert!(
+                            off <= 1e-5 * most,
+                            "{factor:e}, {slope:e}, {i}: {single:e} and {double:e}"
+                        );
                     }
                 }
             }

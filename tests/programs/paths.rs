@@ -36,6 +36,8 @@ by_path! {
     upsample: [2, 2, 1] -> [4, 6, 1] { nn::Upsample<(2, 3)> }
     flatten_and_reshape: [4, 4] -> [2, 8] { nn::Flatten, nn::Reshape<2, _> }
     axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::SelectLast }
+    attention: [3, 6] -> [3, 6] { nn::MultiHeadAttention<_, 2, Causal>(0.1), nn::MultiHeadAttention<6, 3> }
+    positions: [3, 6] -> [3, 6] { nn::PositionalEmbedding, nn::PositionalEmbedding<9>, nn::PositionalEncoding }
     activations: [4] -> [4] { nn::Relu, nn::Gelu, nn::LeakyRelu(0.1), nn::PRelu, nn::Softmax }
     dropout: [4] -> [4] { nn::Dropout(0.5), nn::Dropout }
     norms: [6, 4] -> [6, 4] { nn::LayerNorm<_>, nn::LayerNorm(1e-6), nn::RmsNorm, nn::LayerNorm<6, 4, NoBias> }

@@ -4,6 +4,7 @@
 mod common;
 
 mod activations;
+mod attention;
 mod conv;
 mod layers;
 mod losses;

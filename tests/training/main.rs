@@ -5,6 +5,7 @@ mod common;
 
 mod augmented_training;
 mod checkpoint;
+mod data_sets;
 mod optimizer_parts;
 mod optimizer_settings;
 mod optimizer_state;

@@ -221,12 +221,24 @@ pub(super) fn batch_grad_sums(
 
 /// Converts `sum(dy * (x - near))` over all rows to `sum(dy * normalized(x))`, the gradient of the
 /// weight.
-pub(super) fn batch_products<T: Real>(rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]) {
-    check_same("batch_products", rest.len(), products.len());
-    check_same("batch_products", inverse.len(), products.len());
-    check_same("batch_products", totals.len(), products.len());
-    for column in 0..products.len() {
-        products[column] = (products[column] - rest[column] * totals[column]) * inverse[column];
+pub(super) fn batch_products<T: Real>(
+    norm: BatchNorm<'_, T>,
+    x: &[T],
+    dy: &[T],
+    products: &mut [T],
+    totals: &[T],
+) {
+    norm.check(x.len(), dy.len());
+    let columns = products.len();
+    check_same("batch_products", norm.near.len(), columns);
+    check_same("batch_products", totals.len(), columns);
+
+    for column in 0..columns {
+        let sums = [products[column], totals[column]];
+        let first = column.min(x.len());
+        products[column] = norm
+            .of(column)
+            .product(sums, columns, &x[first..], &dy[first..]);
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::args::check_same;
 use super::super::pairs::Pairs;
 use super::columns::{Bundle, Columns, STRIP, Strip, add_columns};
 use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
-use super::{STATISTICS, Statistics, bias_at, check_optional, near_mean, weight_at};
+use super::{ORDINARY, STATISTICS, Statistics, bias_at, check_optional, near_mean, weight_at};
 
 /// The normalization `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and
 /// variance 1 over each group of each sample. A sample is `rows` rows of `groups` groups of `size`
@@ -262,6 +262,7 @@ fn means(
     dy: &[f32],
     mut keep: impl FnMut(Strip, &Columns, &Columns),
 ) -> [Columns; 2] {
+    let (columns, _) = norm.sizes();
     let mut means = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| groups[group].near);
         let [raw, totals] = kernels.run(GradSums {
@@ -273,7 +274,7 @@ fn means(
 
         let products = strip.each(|group, column| {
             let i = column - strip.first;
-            (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
+            groups[group].product([raw[i], totals[i]], columns, &x[column..], &dy[column..])
         });
         keep(strip, &products, &totals);
         [products, totals].map(|columns| sum_groups(&strip, &columns, norm.weight))
@@ -296,9 +297,6 @@ pub(super) struct GradColumn {
     pub total: f32,
 }
 
-/// The range of ordinary standard deviations, and of their inverses.
-const ORDINARY: core::ops::Range<f32> = 1e-9..1e9;
-
 /// Writes `dx` of a strip. `of(group, column)` returns the values of a column.
 pub(super) fn write_grad(
     kernels: F32Kernels,
@@ -315,7 +313,7 @@ pub(super) fn write_grad(
     // overflow or vanish, the common factor is applied last.
     let is_ordinary = inverse[..strip.width()]
         .iter()
-        .all(|inverse| ORDINARY.contains(inverse));
+        .all(|&inverse| ORDINARY.contains(&f64::from(inverse)));
     let factor = |inverse: f32| if is_ordinary { inverse } else { 1.0 };
 
     let scale = strip.each(|group, column| {

@@ -54,7 +54,14 @@ pub trait Normalize<T> {
     fn batch_grad_sums(self, near: &[T], x: &[T], dy: &[T], products: &mut [T], totals: &mut [T]);
     /// Converts the `products` of all rows of a batch to the gradient of the weight,
     /// `sum(dy * normalized(x))`.
-    fn batch_products(self, rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]);
+    fn batch_products(
+        self,
+        norm: BatchNorm<'_, T>,
+        x: &[T],
+        dy: &[T],
+        products: &mut [T],
+        totals: &[T],
+    );
     /// Computes `dx` from `dy`, for `batch_norm`, given the gradients of weight and bias over all
     /// `count` rows.
     #[allow(clippy::too_many_arguments)]
@@ -152,8 +159,15 @@ impl Normalize<f32> for F32Kernels {
     ) {
         batch::batch_grad_sums(self, near, x, dy, products, totals);
     }
-    fn batch_products(self, rest: &[f32], inverse: &[f32], products: &mut [f32], totals: &[f32]) {
-        batch::batch_products(rest, inverse, products, totals);
+    fn batch_products(
+        self,
+        norm: BatchNorm<'_, f32>,
+        x: &[f32],
+        dy: &[f32],
+        products: &mut [f32],
+        totals: &[f32],
+    ) {
+        batch::batch_products(norm, x, dy, products, totals);
     }
     fn batch_norm_grad(
         self,
@@ -252,8 +266,15 @@ impl Normalize<f64> for F64Kernels {
         reference::batch_grad_sums(near, x, dy, products, totals);
     }
     #[inline]
-    fn batch_products(self, rest: &[f64], inverse: &[f64], products: &mut [f64], totals: &[f64]) {
-        batch::batch_products(rest, inverse, products, totals);
+    fn batch_products(
+        self,
+        norm: BatchNorm<'_, f64>,
+        x: &[f64],
+        dy: &[f64],
+        products: &mut [f64],
+        totals: &[f64],
+    ) {
+        batch::batch_products(norm, x, dy, products, totals);
     }
     #[inline]
     fn batch_norm_grad(

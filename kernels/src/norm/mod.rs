@@ -24,7 +24,7 @@ pub use groups::GroupNorm;
 pub use kernels::Normalize;
 pub use rows::{RowNorm, RowNormSums};
 
-use super::reference::Real;
+use super::reference::{Real, sum_over};
 
 /// The number of statistics of each row or group that are kept for the backward pass: `near`,
 /// `rest` and `inverse`.
@@ -126,7 +126,33 @@ impl<T: Real> Statistics<T> {
     fn normalize(&self, x: T) -> T {
         ((x - self.near) - self.rest) * self.inverse
     }
+
+    /// Returns the sum of `dy * normalized(x)` over a column, given those of `dy * (x - near)` and
+    /// of `dy`. `x` and `dy` begin with the column's first element; the next one is `columns`
+    /// further on.
+    #[inline(always)]
+    fn product(&self, [raw, total]: [T; 2], columns: usize, x: &[T], dy: &[T]) -> T {
+        let inverse = self.inverse;
+        if raw.is_finite() && inverse > T::of(ORDINARY.start) && inverse < T::of(ORDINARY.end) {
+            (raw - self.rest * total) * inverse
+        } else {
+            self.product_of(columns, x, dy)
+        }
+    }
+
+    /// Computes the product from the normalized elements: those of distances that are far from 1
+    /// may overflow or vanish.
+    #[cold]
+    #[inline(never)]
+    fn product_of(&self, columns: usize, x: &[T], dy: &[T]) -> T {
+        sum_over((0..x.len()).step_by(columns), |i| {
+            dy[i] * self.normalize(x[i])
+        })
+    }
 }
+
+/// The range of ordinary standard deviations, and of their inverses.
+const ORDINARY: core::ops::Range<f64> = 1e-9..1e9;
 
 /// Returns a number near the mean of numbers with this sum: the mean itself or, if the sum is out of
 /// range, one of the numbers.

@@ -93,14 +93,28 @@ impl Side {
 
     /// Returns the weight of position `from` in the sum at position `to`.
     fn weight(&self, to: usize, from: usize) -> f32 {
-        let (o, i) = if self.transposed {
-            (from, to)
-        } else {
-            (to, from)
-        };
+        let (o, i) = self.output_and_input(to, from);
         match self.axis.reach {
             Reach::Linear { .. } => self.axis.weight(o, i) as f32 * self.inverse,
             _ => 1.0 / self.divisor(o) as f32,
+        }
+    }
+
+    /// Like `weight`, for sums in `f64`.
+    fn weight_f64(&self, to: usize, from: usize) -> f64 {
+        let (o, i) = self.output_and_input(to, from);
+        match self.axis.reach {
+            Reach::Linear { .. } => self.axis.weight(o, i) as f64 / self.axis.unit() as f64,
+            _ => 1.0 / self.divisor(o) as f64,
+        }
+    }
+
+    /// Returns which of two positions is that of the output, and which that of the input.
+    fn output_and_input(&self, to: usize, from: usize) -> (usize, usize) {
+        if self.transposed {
+            (from, to)
+        } else {
+            (to, from)
         }
     }
 }
@@ -203,6 +217,59 @@ impl Op for MeanPoolOp<'_> {
                 to += channels;
             }
             next_row += down.len();
+
+            if row + 1 == high_to {
+                let x = &x[sample * high * wide * channels..][..high * wide * channels];
+                let y = &mut y[sample * high_to * wide_to * channels..to];
+                if !are_finite(s, y) {
+                    sum_in_f64([&rows, &cols], channels, x, y);
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether all elements are finite.
+#[inline(always)]
+fn are_finite<S: Simd>(s: S, y: &[f32]) -> bool {
+    let p = y.as_ptr();
+    // The product of 0 and a number that is not finite is NaN.
+    let mut zeros = s.zero();
+    each(
+        s,
+        y.len(),
+        // SAFETY: `each` gives i + n <= len.
+        #[inline(always)]
+        |i, n| zeros = s.fma(s.zero(), unsafe { s.get(p.add(i), n) }, zeros),
+    );
+    s.sum_lanes(zeros) == 0.0
+}
+
+/// Computes those elements of a sample's `y` once more that are not finite: their sums may have
+/// overflowed, although the means are in range.
+#[cold]
+#[inline(never)]
+fn sum_in_f64([rows, cols]: [&Side; 2], channels: usize, x: &[f32], y: &mut [f32]) {
+    let wide = cols.lengths().0;
+    let mut pixels = y.chunks_exact_mut(channels);
+
+    for (row, down) in rows.all_reads() {
+        for (col, across) in cols.all_reads() {
+            let Some(pixel) = pixels.next() else { return };
+            for (channel, y) in pixel.iter_mut().enumerate() {
+                if y.is_finite() {
+                    continue;
+                }
+                let mut sum = 0.0;
+                for r in down.clone() {
+                    let of_row = rows.weight_f64(row, r);
+                    for c in across.clone() {
+                        let x = x[(r * wide + c) * channels + channel];
+                        sum += of_row * cols.weight_f64(col, c) * f64::from(x);
+                    }
+                }
+                *y = sum as f32;
+            }
         }
     }
 }

@@ -169,26 +169,59 @@ pub(in super::super) fn mean_pool<T: Real>(pool: MeanPool<'_, T>) {
         (n as f64, d as f64)
     };
 
+    // The sums of the elements of a block of channels, each times `factor`.
+    let sums = |factor: T, [sample, row_to, col_to]: [usize; 3], block: usize, y: &mut [T]| {
+        let mut sums = Sums::<T, WIDE>::new();
+        for r in reads(&plane.rows, row_to) {
+            for c in reads(&plane.cols, col_to) {
+                let (n, d) = weight(&plane.rows, row_to, r);
+                let (m, e) = weight(&plane.cols, col_to, c);
+                let weight = T::of(n * m / (d * e));
+                let from = ((sample * high + r) * wide + c) * channels + block * WIDE;
+                for (sum, &x) in sums.next().iter_mut().zip(&x[from..][..y.len()]) {
+                    *sum = *sum + weight * (factor * x);
+                }
+            }
+        }
+        y.copy_from_slice(&sums.finish()[..y.len()]);
+    };
+
     for row in 0..samples * high_to {
         let sample = row / high_to;
         let row_to = row % high_to;
         for col_to in 0..wide_to {
+            let place = [sample, row_to, col_to];
             let y = &mut y[(row * wide_to + col_to) * channels..][..channels];
             for (block, y) in y.chunks_mut(WIDE).enumerate() {
-                let mut sums = Sums::<T, WIDE>::new();
-                for r in reads(&plane.rows, row_to) {
-                    for c in reads(&plane.cols, col_to) {
-                        let (n, d) = weight(&plane.rows, row_to, r);
-                        let (m, e) = weight(&plane.cols, col_to, c);
-                        let weight = T::of(n * m / (d * e));
-                        let from = ((sample * high + r) * wide + c) * channels + block * WIDE;
-                        for (sum, &x) in sums.next().iter_mut().zip(&x[from..][..y.len()]) {
-                            *sum = *sum + weight * x;
-                        }
+                sums(T::one(), place, block, y);
+                if y.iter().all(|y| y.is_finite()) {
+                    continue;
+                }
+
+                // The sum of multiplied elements does not overflow on the way.
+                let most = if transposed || divide == Divisor::One {
+                    T::infinity()
+                } else {
+                    T::max_value() * T::of(SHRINK)
+                };
+                let mut small = [T::zero(); WIDE];
+                let small = &mut small[..y.len()];
+                sums(T::of(SHRINK), place, block, small);
+                for (y, &small) in y.iter_mut().zip(&*small) {
+                    // A mean of finite elements is one of their range, also where it is rounded.
+                    let small = if small.is_finite() {
+                        small.min(most).max(-most)
+                    } else {
+                        small
+                    };
+                    if !y.is_finite() {
+                        *y = small / T::of(SHRINK);
                     }
                 }
-                y.copy_from_slice(&sums.finish()[..y.len()]);
             }
         }
     }
 }
+
+/// The factor that keeps sums of any length from overflowing.
+const SHRINK: f64 = 1.0 / (1_u128 << 64) as f64;

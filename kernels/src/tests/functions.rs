@@ -2,7 +2,7 @@
 
 use super::super::simd::{Op, Simd};
 use super::super::{F32Kernels, F64Kernels, Kernels, function, math};
-use super::all_tiers;
+use super::{all_tiers, widen};
 use crate::tier::{self, Tier};
 
 /// One function of [`math`] on a slice whose length is a multiple of 16.
@@ -224,6 +224,57 @@ fn activations_are_accurate() {
             &|x| x / (1.0 + x.abs()),
         );
     }
+}
+
+/// Every value and every derivative from -110 to 110 is right to a few units in the last place, or
+/// 0 where it is below `LEAST`. Around their zeros, derivatives are right to a unit of 1.
+#[test]
+fn functions_are_accurate_everywhere() {
+    /// Exponentials below the smallest normal number are 0, and some are multiplied by arguments
+    /// around -100.
+    const LEAST: f64 = 128.0 * f32::MIN_POSITIVE as f64;
+
+    fn check<F: super::super::Function + std::fmt::Debug>(f: F, x: &[f32], ulps: f64) {
+        let mut values = widen(x);
+        F64Kernels.function(f, None, &mut values);
+
+        for kernels in all_tiers() {
+            let mut y = x.to_vec();
+            kernels.function(f, None, &mut y);
+
+            let at = if F::FROM_OUTPUT { &y[..] } else { x };
+            let mut dy = vec![1.0; x.len()];
+            let mut slopes = vec![1.0; x.len()];
+            kernels.function_grad(f, at, &mut dy);
+            F64Kernels.function_grad(f, &widen(at), &mut slopes);
+
+            for (i, &x) in x.iter().enumerate() {
+                let unit = if x.abs() < 8.5 { 1.0 } else { 0.0 };
+                for (got, want, unit) in [(y[i], values[i], 0.0), (dy[i], slopes[i], unit)] {
+                    let most = f64::from(f32::EPSILON) * (ulps * want.abs() + 1.01 * unit);
+                    let is_flushed = got == 0.0 && want.abs() < LEAST;
+                    assert!(
+                        (f64::from(got) - want).abs() <= most || is_flushed,
+                        "{f:?}, {}: {got:e} at {x}, not {want:e}",
+                        kernels.tier()
+                    );
+                }
+            }
+        }
+    }
+
+    let x = [
+        grid(-110.0, 110.0),
+        grid(-95.0, -80.0),
+        grid(-8.0, 8.0),
+        grid(-1e-3, 1e-3),
+    ]
+    .concat();
+    every_function!(|f| {
+        // The exponent of its tail has a rounding error, of a number up to 87.
+        let is_cubic = format!("{f:?}") == "GeluTanh";
+        check(f, &x, if is_cubic { 100.0 } else { 10.0 });
+    });
 }
 
 /// Calls `f` with the results of functions and their gradients for `x` and `dy`.

@@ -30,6 +30,7 @@ macro_rules! every_function {
 
 mod activations;
 mod agreement;
+mod attention;
 mod convolutions;
 mod functions;
 mod kernels_f64;

@@ -61,6 +61,39 @@ fn close(kernels: F32Kernels, got: &[f32], want: &[f64]) {
     assert_close(kernels.tier(), &relative, &want, 1e-5);
 }
 
+/// Products of gradients and distances overflow, and those with normalized elements do not.
+#[test]
+fn products_of_large_batches_are_finite() {
+    fn check<T: num_traits::Float + From<f32> + std::fmt::Debug>(
+        kernels: impl Kernels<T>,
+        size: T,
+    ) {
+        let one = T::one();
+        let slope: T = 300.0.into();
+        let x = [size, -size, size, one];
+        let dy = [slope, slope, -slope, one];
+        let norm = BatchNorm {
+            near: &[T::zero(), T::zero()],
+            rest: &[T::zero(), T::zero()],
+            inverse: &[size.recip(), one],
+            weight: &[],
+            bias: &[],
+        };
+
+        let mut products = [T::zero(); 2];
+        let mut totals = [T::zero(); 2];
+        kernels.batch_grad_sums(norm.near, &x, &dy, &mut products, &mut totals);
+        kernels.batch_products(norm, &x, &dy, &mut products, &totals);
+        assert!(products[0].abs() < 1e-3.into(), "{products:?}");
+        let want = one - slope * size;
+        assert!(products[1] == want || want.is_infinite(), "{products:?}");
+    }
+    for kernels in all_tiers() {
+        check::<f32>(kernels, 2e37);
+    }
+    check::<f64>(F64Kernels, 1e307);
+}
+
 #[test]
 fn rows_match_the_reference() {
     let sizes: &[(usize, usize)] = if cfg!(miri) {
@@ -415,7 +448,7 @@ macro_rules! batch {
             kernels.batch_grad_sums(&near, &x[at..], &dy[at..], distances, squares);
             add(&mut products, distances);
             add(&mut totals, squares);
-            kernels.batch_products(&rest, &inverse, &mut products, &totals);
+            kernels.batch_products(norm, &x, &dy, &mut products, &totals);
 
             for here in [0..at, at..len] {
                 let x = &x[here.clone()];

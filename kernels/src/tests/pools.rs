@@ -367,6 +367,136 @@ fn averages_of_equal_numbers_are_exact() {
     }
 }
 
+/// Sums of these overflow on the way; means of finite numbers, and sums that cancel out, do not.
+#[test]
+fn means_of_large_numbers_are_finite() {
+    let windows = |kernel, stride, pad, input: usize| Axis {
+        input,
+        output: (input + 2 * pad - kernel) / stride + 1,
+        reach: Reach::Windows {
+            kernel,
+            stride,
+            pad,
+            dilation: 1,
+        },
+    };
+    let even = |input, output| Axis {
+        input,
+        output,
+        reach: Reach::Even,
+    };
+    let linear = Axis {
+        input: 3,
+        output: 9,
+        reach: Reach::Linear { factor: 3 },
+    };
+
+    let whole = if cfg!(miri) { 9 } else { 81 };
+    for (axis, channels) in [
+        (windows(2, 2, 0, 4), 33),
+        (windows(5, 5, 0, 10), 1),
+        (windows(3, 1, 1, 5), 6),
+        (windows(whole, whole, 0, whole), 3),
+        (even(7, 3), 17),
+        (linear, 5),
+    ] {
+        let plane = Plane {
+            rows: axis,
+            cols: axis,
+            channels,
+        };
+        for divide in [Divisor::Count, Divisor::Kernel, Divisor::One] {
+            check_large(plane, divide);
+        }
+    }
+}
+
+fn check_large(plane: Plane, divide: Divisor) {
+    let (input, output) = lens(&plane, 2);
+    // The second sample is of ordinary numbers.
+    let large = |seed, len| -> Vec<f32> {
+        let numbers = numbers(seed, len / 2);
+        let signs = numbers.iter().map(|x| f32::MAX.copysign(x + 0.5));
+        signs.chain(numbers.clone()).collect()
+    };
+
+    for all_equal in [false, true] {
+        let mut x = large(1, input);
+        let mut dy = large(2, output);
+        if all_equal {
+            x[..input / 2].fill(f32::MAX);
+            dy[..output / 2].fill(-f32::MAX);
+        }
+
+        for (transposed, from, len) in [(false, &x, output), (true, &dy, input)] {
+            let in_double = |from: &[f64]| {
+                let mut to = vec![0.0; len];
+                super::mean_pool(F64Kernels, &plane, divide, transposed, from, &mut to);
+                to
+            };
+            let want = in_double(&widen(from));
+            let sizes = in_double(&magnitudes(from));
+            for kernels in all_tiers() {
+                let mut to = Guarded::empty(len);
+                super::mean_pool(kernels, &plane, divide, transposed, from, &mut to);
+                for i in 0..len {
+                    let error = (f64::from(to[i]) - want[i]).abs();
+                    let infinite = want[i] as f32;
+                    assert!(
+                        error <= 2e-6 * sizes[i] || to[i] == infinite && infinite.is_infinite(),
+                        "{}: {plane:?}, {divide:?}, {transposed}: element {i} is {}, not {}",
+                        kernels.tier(),
+                        to[i],
+                        want[i]
+                    );
+                }
+            }
+
+            // The same numbers at the upper end of `f64`, where those of `f32` have an infinite
+            // sum only if these have.
+            let unit = 896_f64.exp2();
+            let from: Vec<f64> = widen(from).iter().map(|x| x * unit).collect();
+            for ((got, want), size) in in_double(&from).iter().zip(want).zip(sizes) {
+                let want = want * unit;
+                let fits = (got - want).abs() <= 1e-13 * size * unit;
+                assert!(
+                    fits || *got == want || (got / unit - want / unit).abs() <= 1e-13 * size,
+                    "{plane:?}, {divide:?}, {transposed}: {got}, not {want}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn infinite_elements_have_infinite_means() {
+    let axis = Axis {
+        input: 4,
+        output: 2,
+        reach: Reach::Windows {
+            kernel: 2,
+            stride: 2,
+            pad: 0,
+            dilation: 1,
+        },
+    };
+    let plane = Plane {
+        rows: axis,
+        cols: axis,
+        channels: 1,
+    };
+
+    let mut x = [1.0; 16];
+    [x[0], x[3], x[8], x[15]] = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX];
+    for kernels in all_tiers() {
+        let mut y = [0.0; 4];
+        super::mean_pool(kernels, &plane, Divisor::Kernel, false, &x, &mut y);
+        assert_eq!(y[..2], [f32::INFINITY, f32::NEG_INFINITY]);
+        assert!(y[2].is_nan());
+        assert_eq!(y[3], f32::MAX / 4.0);
+    }
+}
+
 /// A dilation larger than the input can leave a window with padding alone.
 #[test]
 fn a_window_of_padding_alone_is_minus_infinity() {

@@ -288,7 +288,8 @@ proptest! {
     /// It follows that neither tiles nor distributions of the rows nor FMA tiers matter.
     #[test]
     fn elements_are_sums_of_chains(case in case()) {
-        prop_assume!(case.m > 1);
+        // A single row, and a single column, are dot products.
+        prop_assume!(case.m > 1 && case.n > 1);
         for kernels in all_tiers() {
             let step = if kernels.tier() == Tier::Portable {
                 |a, b, c| a * b + c
@@ -445,4 +446,61 @@ fn overflowing_strides_are_refused() {
 #[should_panic(expected = "one bias per column")]
 fn a_short_bias_is_refused() {
     spoilt(|p| p.start = Start::Bias(&[1.0; 3]));
+}
+
+/// A row of a product of many rows has the same bits whether it is computed alone, with some others
+/// or with all.
+#[test]
+fn a_row_of_many_has_the_same_bits_alone() {
+    for kernels in all_tiers() {
+        for (case, &(m, n, k)) in [
+            (1, 1, 1),
+            (5, 1, 7),
+            (9, 1, 64),
+            (6, 1, 700),
+            (7, 3, 17),
+            (5, 12, 300),
+            (4, 33, 64),
+            (6, 96, 513),
+            (3, 250, 40),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let x = numbers(case as u32, m * k);
+            let weight = numbers(case as u32 + 100, k * n);
+            let bias = numbers(case as u32 + 200, n);
+            let rows = |first: usize, m: usize| {
+                let mut c = vec![0.0; m * n];
+                let mut memory = vec![0.0; product_memory(usize::MAX, n, k, false)];
+                kernels.product(Product {
+                    m,
+                    n,
+                    k,
+                    a: Matrix::row_major(&x[first * k..], k),
+                    b: Matrix::row_major(&weight, n),
+                    c: &mut c,
+                    c_stride: n,
+                    start: Start::Bias(&bias),
+                    relu: case % 2 == 1,
+                    whole: usize::MAX,
+                    memory: &mut memory,
+                });
+                c
+            };
+
+            let all = rows(0, m);
+            for i in 0..m {
+                assert_eq!(
+                    bits(&rows(i, 1)),
+                    bits(&all[i * n..][..n]),
+                    "{m} {n} {k}, row {i}"
+                );
+            }
+            assert_eq!(
+                bits(&rows(1.min(m - 1), m - 1.min(m - 1))),
+                bits(&all[1.min(m - 1) * n..])
+            );
+        }
+    }
 }

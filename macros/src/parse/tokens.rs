@@ -1,11 +1,12 @@
 //! Generic arguments and expressions, as tokens.
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::parse::{ParseStream, discouraged::Speculative};
 use syn::{Error, Ident, Result, Token};
 
 use super::{Generic, Slips};
-use crate::builtin;
+use crate::{builtin, options};
 
 /// Parses the generic arguments of a layer: `<_, 128, NoBias>`.
 pub fn generics(input: ParseStream, slips: &mut Slips) -> Result<Vec<Generic>> {
@@ -54,7 +55,35 @@ fn begins_layer(input: ParseStream) -> bool {
         || ahead.peek(Token![,])
         || ahead.peek(Token![<])
         || ahead.peek(syn::token::Paren);
-    is_named || (ends && builtin::find(&name.to_string()).is_some())
+    if is_named || !ends || builtin::find(&name.to_string()).is_none() {
+        return is_named;
+    }
+    // `Relu` is an option as well, in `Rnn<_, 8, Relu, Bidirectional>`.
+    let is_option = options::is_of_any(&name.into_token_stream());
+    !(is_option && is_closed(&ahead))
+}
+
+/// Returns whether a `>` closes the angle brackets that the input lies in.
+fn is_closed(input: ParseStream) -> bool {
+    let ahead = input.fork();
+    let mut depth = 0;
+    while !ahead.is_empty() {
+        // An arrow to the sources of a layer opens nothing.
+        let is_arrow = ahead.peek(Token![<-]) || ahead.peek(Token![->]);
+        let Ok(token) = ahead.parse::<TokenTree>() else {
+            return false;
+        };
+        match token {
+            TokenTree::Punct(_) if is_arrow => {
+                let _: Result<TokenTree> = ahead.parse();
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '>' && depth == 0 => return true,
+            TokenTree::Punct(punct) if punct.as_char() == '>' => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn generic(input: ParseStream, slips: &mut Slips) -> Result<Generic> {

@@ -1,9 +1,11 @@
 //! Several arrays in one file: a ZIP archive of `.npy` files.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
@@ -189,7 +191,89 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 /// there before stays.
 pub struct NpzWriter {
     path: PathBuf,
-    archive: ZipWriter<AtomicFile>,
+    /// Dropped before the archive, which ends its file when it is dropped, and prints errors.
+    _abandons: Abandons,
+    archive: ZipWriter<Target>,
+}
+
+/// Makes a [`Target`] accept bytes without writing them, when this is dropped.
+struct Abandons(Arc<AtomicBool>);
+
+impl Drop for Abandons {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A file that accepts everything after the first error, which its writer has then returned, and
+/// that has an error again when it is finished.
+struct Target {
+    file: AtomicFile,
+    abandoned: Arc<AtomicBool>,
+    position: u64,
+    /// The largest position so far.
+    len: u64,
+}
+
+impl Target {
+    /// Ends the file, if all that was written is there.
+    fn finish(self) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Err(io::Error::other("an array before could not be written"));
+        }
+        self.file.finish()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Notes an error after which the file is not whole.
+    fn checked<A>(&self, result: io::Result<A>) -> io::Result<A> {
+        result.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.abandoned.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = bytes.len();
+        if !self.is_abandoned() {
+            let result = self.file.write(bytes);
+            written = self.checked(result)?;
+        }
+        self.position += written as u64;
+        self.len = self.len.max(self.position);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Ok(());
+        }
+        let result = self.file.flush();
+        self.checked(result)
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.len.checked_add_signed(offset),
+        };
+        let position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        if !self.is_abandoned() {
+            let result = self.file.seek(SeekFrom::Start(position));
+            self.checked(result)?;
+        }
+        self.position = position;
+        Ok(position)
+    }
 }
 
 impl NpzWriter {
@@ -199,9 +283,19 @@ impl NpzWriter {
     /// Returns an error if no file can be made there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
-        let archive =
-            ZipWriter::new(AtomicFile::create(&path).map_err(|error| named(&path, error))?);
-        Ok(NpzWriter { path, archive })
+        let file = AtomicFile::create(&path).map_err(|error| named(&path, error))?;
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let archive = ZipWriter::new(Target {
+            file,
+            abandoned: Arc::clone(&abandoned),
+            position: 0,
+            len: 0,
+        });
+        Ok(NpzWriter {
+            path,
+            _abandons: Abandons(abandoned),
+            archive,
+        })
     }
 
     /// Adds an array of the tensor's shape.
@@ -255,13 +349,13 @@ impl NpzWriter {
     /// Ends the file and moves it to its place.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be written.
+    /// Returns an error if the file cannot be written, or an array before could not be.
     pub fn finish(self) -> io::Result<()> {
         let written = self
             .archive
             .finish()
             .map_err(io::Error::from)
-            .and_then(AtomicFile::finish);
+            .and_then(Target::finish);
         written.map_err(|error| named(&self.path, error))
     }
 }

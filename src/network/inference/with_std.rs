@@ -7,7 +7,6 @@ use crate::kept::kept;
 use crate::network::context::Context;
 use crate::network::needs::Needs;
 use crate::network::network::Network;
-use crate::network::state::State;
 use crate::tensor::{Element, Tensor};
 use crate::{denormals, memory, sizes, threads};
 
@@ -38,7 +37,7 @@ pub(in crate::network) fn one<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
 ) {
     if denormals::is_any_scope() {
         return one_of_batch(network, x, y, state);
@@ -69,7 +68,7 @@ fn one_in_memory<N: Network>(
     network: &N,
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
 ) {
     let shares = threads::parts(N::MACS);
     let per_thread = const { needs_of::<N>().per_thread };
@@ -86,7 +85,7 @@ fn one_of_batch<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
 ) {
     let _mode = denormals::FloatMode::of_scope();
     one_in_memory(network, slice::from_ref(x), slice::from_mut(y), state);

@@ -3,7 +3,6 @@
 use super::one_with;
 use crate::network::inference_workspace::InferenceWorkspace;
 use crate::network::network::Network;
-use crate::network::state::State;
 use crate::tensor::Tensor;
 
 /// Runs one sample.
@@ -12,7 +11,7 @@ pub(in crate::network) fn one<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
-    state: Option<&mut State<N>>,
+    state: Option<&mut [u8]>,
 ) {
     one_with(network, x, y, state, &mut InferenceWorkspace::new());
 }

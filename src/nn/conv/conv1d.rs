@@ -19,6 +19,26 @@ use crate::tensor::{Element, Shape};
 /// each: `Conv1d<_, 16, 5, Stride<2>, Pad<2>>`. The output has the length
 /// `(length + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1`, rounded down.
 ///
+/// With the option `Causal`, all padding lies before the input, `dilation * (kernel_size - 1)` zeros:
+/// an output position reads the same and earlier input positions, and the length stays the same. A
+/// network of such layers can be a [stream](crate::Streaming), in which the layer keeps the last
+/// inputs (as in WaveNet, van den Oord et al., 2016). PyTorch's programs pad with `F.pad(x, (p, 0))`
+/// before an `nn.Conv1d` with the same parameters.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     /// The sum of a number and the one two before it.
+///     #[stream]
+///     struct Comb: [4, 1] -> [4, 1] { taps: Conv1d<_, 1, 2, Dilation<2>, Causal, NoBias> }
+/// }
+/// let mut net = Comb::zeros();
+/// net.taps.weight = [[[1.0]], [[1.0]]];
+/// let y = net.forward(&Tensor2::from([[1.0], [2.0], [4.0], [8.0]]));
+/// assert_eq!(y, Tensor2::from([[1.0], [2.0], [5.0], [10.0]]));
+/// assert_eq!(Comb::RECEPTIVE_FIELD, 3);
+/// ```
+///
 /// Definition and initial values are those of PyTorch's `nn.Conv1d`: weight and bias are uniform
 /// between plus and minus `1 / sqrt(in_channels / groups * kernel_size)`. Sequences are
 /// channels-last, and the weight is stored as
@@ -42,6 +62,7 @@ pub struct Conv1d<
     const P: usize = 0,
     const D: usize = 1,
     const GROUPS: usize = 1,
+    const CAUSAL: bool = false,
     const BIAS: bool = true,
     const EACH: usize = CI,
 >;
@@ -67,7 +88,7 @@ pub struct Conv1dNoBiasParams<const K: usize, const CI: usize, const CO: usize, 
 }
 
 convolution! {
-    Conv1d<CI CO K S P D GROUPS> {
+    Conv1d<CI CO K S P D GROUPS; CAUSAL> {
         name: "Conv1d",
         axes: 1,
         in_channels: CI,
@@ -77,6 +98,7 @@ convolution! {
         pad: [0, P],
         dilation: [1, D],
         groups: GROUPS,
+        causal: CAUSAL,
         output_pad: None,
     },
     Conv1dParams<K EACH CO> / Conv1dNoBiasParams<K EACH CO>,

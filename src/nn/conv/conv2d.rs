@@ -107,6 +107,7 @@ convolution! {
         pad: [PH, PW],
         dilation: [DH, DW],
         groups: GROUPS,
+        causal: false,
         output_pad: None,
     },
     Conv2dParams<KH KW EACH CO> / Conv2dNoBiasParams<KH KW EACH CO>,

@@ -1,5 +1,6 @@
 //! Convolutions of sequences and images, and transposed convolutions.
 
+mod causal;
 mod compute;
 mod conv1d;
 mod conv2d;
@@ -15,41 +16,47 @@ pub use transpose2d::{ConvTranspose2d, ConvTranspose2dNoBiasParams, ConvTranspos
 /// transposed convolution, the gradients of the outputs.
 macro_rules! convolution {
     (
-        $layer:ident<$($size:ident)*> $rule:tt,
+        $layer:ident<$($size:ident)* $(; $causal:ident)?> $rule:tt,
         $params:ident<$($of:ident)*> / $no_bias:ident<$($of_no_bias:ident)*>,
         fan_in: $fan_in:expr,
         forward: $forward:ident needs $forward_needs:ident,
         backward_input: $backward:ident needs $backward_needs:ident,
         images: $images:ident,
     ) => {
-        impl<$(const $size: usize,)* const BIAS: bool, const EACH: usize>
-            $layer<$($size,)* BIAS, EACH>
+        impl<$(const $size: usize,)* $(const $causal: bool,)? const BIAS: bool, const EACH: usize>
+            $layer<$($size,)* $($causal,)? BIAS, EACH>
         {
             const RULE: ConvRule = ConvRule $rule;
         }
 
-        impl<In: Shape, $(const $size: usize,)* const BIAS: bool, const EACH: usize> ShapeRule<In>
-            for $layer<$($size,)* BIAS, EACH>
+        impl<
+            In: Shape,
+            $(const $size: usize,)*
+            $(const $causal: bool,)?
+            const BIAS: bool,
+            const EACH: usize,
+        > ShapeRule<In> for $layer<$($size,)* $($causal,)? BIAS, EACH>
         {
             const OUTPUT: Inferred = Self::RULE.infer(In::DIMS);
+            const REACH: crate::network::Reach = Self::RULE.positions();
         }
 
         convolution!(
-            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward needs $forward_needs,
+            @ $layer<$($size)* $(; $causal)?> true, $params<$($of)*>, $fan_in, $forward needs $forward_needs,
             $backward needs $backward_needs, $images, |params| Some(&params.bias[..])
         );
         convolution!(
-            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in,
+            @ $layer<$($size)* $(; $causal)?> false, $no_bias<$($of_no_bias)*>, $fan_in,
             $forward needs $forward_needs, $backward needs $backward_needs, $images, |params| None
         );
     };
     (
-        @ $layer:ident<$($size:ident)*> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr,
+        @ $layer:ident<$($size:ident)* $(; $causal:ident)?> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr,
         $forward:ident needs $forward_needs:ident, $backward:ident needs $backward_needs:ident,
         $images:ident, |$p:ident| $get:expr
     ) => {
-        impl<T: Element, $(const $size: usize,)* const EACH: usize> Layer<T>
-            for $layer<$($size,)* $bias, EACH>
+        impl<T: Element, $(const $size: usize,)* $(const $causal: bool,)? const EACH: usize>
+            Layer<T> for $layer<$($size,)* $($causal,)? $bias, EACH>
         {
             type Config = ();
             type Params = $params<$($of,)* T>;
@@ -59,27 +66,51 @@ macro_rules! convolution {
             }
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize>
-            Infer<In, Out, T> for $layer<$($size,)* $bias, EACH>
+        impl<
+            In: Shape,
+            Out: Shape,
+            T: Element,
+            $(const $size: usize,)*
+            $(const $causal: bool,)?
+            const EACH: usize,
+        > Infer<In, Out, T> for $layer<$($size,)* $($causal,)? $bias, EACH>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const RELU_FUSION: crate::network::ReluFusion = crate::network::ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = Self::RULE.sizes(In::DIMS, Out::DIMS).multiply_adds();
-            const NEEDS: Needs =
-                compute::$forward_needs::<T>(&Self::RULE.sizes(In::DIMS, Out::DIMS));
+            const NEEDS: Needs = {
+                let sizes = &Self::RULE.sizes(In::DIMS, Out::DIMS);
+                let needs = compute::$forward_needs::<T>(sizes);
+                match super::causal::past(&Self::RULE) {
+                    0 => needs,
+                    past => needs.or(super::causal::needs::<T>(sizes, past)),
+                }
+            };
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
-                let Forward { params: $p, x, y, thread_memory, cx, .. } = call;
+                let Forward { params: $p, x, y, thread_memory, state, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&$p.weight);
                 let bias: Option<&[T]> = $get;
                 let x = flatten(x);
-                compute::$forward(sizes, weight, bias, x, flatten_mut(y), thread_memory, cx);
+                let y = flatten_mut(y);
+                let streams = cx.is_stream() || state.is_some();
+                if const { super::causal::past(&Self::RULE) > 0 } && streams {
+                    super::causal::forward(sizes, weight, bias, x, y, thread_memory, state, cx);
+                } else {
+                    compute::$forward(sizes, weight, bias, x, y, thread_memory, cx);
+                }
             }
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize>
-            Train<In, Out, T> for $layer<$($size,)* $bias, EACH>
+        impl<
+            In: Shape,
+            Out: Shape,
+            T: Element,
+            $(const $size: usize,)*
+            $(const $causal: bool,)?
+            const EACH: usize,
+        > Train<In, Out, T> for $layer<$($size,)* $($causal,)? $bias, EACH>
         {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;

@@ -1,7 +1,7 @@
 //! The shape rule of convolutions.
 
 use crate::kernels::ConvSizes;
-use crate::network::{INFER, Inferred, Sentence, Windows};
+use crate::network::{INFER, Inferred, Reach, Sentence, Windows};
 use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::Dims;
@@ -21,6 +21,8 @@ pub(super) struct ConvRule {
     pub pad: [usize; 2],
     pub dilation: [usize; 2],
     pub groups: usize,
+    /// True if all padding lies before the input: as much as no window reaches beyond it.
+    pub causal: bool,
     /// The output padding, which makes the convolution a transposed one.
     pub output_pad: Option<[usize; 2]>,
 }
@@ -104,6 +106,13 @@ impl ConvRule {
                 }
                 axis += 1;
             }
+        }
+        if self.causal && self.pad[1] > 0 {
+            let sentence = Sentence::new(
+                "has `Causal` and `Pad`; `Causal` alone pads before the input, by \
+                 dilation * (kernel_size - 1)",
+            );
+            return Some(Inferred::wrong(sentence, Dims::UNKNOWN));
         }
         None
     }
@@ -283,6 +292,12 @@ impl ConvRule {
 
     /// Returns the output size along an axis; 0 if the window does not fit.
     const fn along(&self, axis: usize, size: usize) -> usize {
+        if self.causal {
+            return match size {
+                0 => 0,
+                size => (size - 1) / self.stride[axis] + 1,
+            };
+        }
         self.windows().along(axis, size)
     }
 
@@ -341,9 +356,30 @@ impl ConvRule {
             out_channels: out[axes],
             kernel: self.kernel,
             stride: self.stride,
-            pad: self.pad,
+            pad: self.padding(),
             dilation: self.dilation,
             groups: self.groups,
+        }
+    }
+
+    /// Returns the number of zeros before the input; there are as many behind it, unless the layer is
+    /// causal.
+    const fn padding(&self) -> [usize; 2] {
+        if self.causal {
+            [self.reach(0), self.reach(1)]
+        } else {
+            self.pad
+        }
+    }
+
+    /// Returns the positions along the first axis that an output position depends on.
+    pub const fn positions(&self) -> Reach {
+        let keeps_length = self.axes == 1 && self.stride[1] == 1;
+        match self.reach(1) {
+            past if keeps_length && self.causal => Reach::past(past),
+            0 if keeps_length && self.pad[1] == 0 && self.output_pad.is_none() => Reach::POSITION,
+            _ if keeps_length && self.output_pad.is_none() => Reach::WHOLE.or("; add `Causal`"),
+            _ => Reach::WHOLE,
         }
     }
 }

@@ -102,6 +102,7 @@ convolution! {
         pad: [PH, PW],
         dilation: [DH, DW],
         groups: GROUPS,
+        causal: false,
         output_pad: Some([OH, OW]),
     },
     ConvTranspose2dParams<KH KW EACH CI CO> / ConvTranspose2dNoBiasParams<KH KW EACH CI>,

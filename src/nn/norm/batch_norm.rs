@@ -13,7 +13,7 @@ use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
-    Inferred, Layer, Needs, Sentence, ShapeRule, Train,
+    Inferred, Layer, Needs, Reach, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
 use crate::params::{FeatureOrder, Parameters};
@@ -238,6 +238,7 @@ macro_rules! batch_norm {
     ($name:ident, $least:literal..=$most:literal) => {
         impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for $name<C, AFFINE> {
             const OUTPUT: Inferred = infer(stringify!($name), In::DIMS, C, $least..$most);
+            const REACH: Reach = Reach::FEATURES;
         }
 
         impl<T: Element, const C: usize> Layer<T> for $name<C, true> {

@@ -72,11 +72,13 @@ impl<'a, T: Element> BatchCache<'a, T> {
 
         for i in 0..features {
             let mean = self.near[i] + self.rest_and_inverse[i];
-            change[i] += momentum * (running[i] - mean);
+            change[i] += part_of_difference(momentum, running[i], mean);
 
             // A single row has no variance.
             if rows > 1 {
-                change[features + i] += momentum * (running[features + i] - self.variance[i]);
+                let variance = self.variance[i];
+                change[features + i] +=
+                    part_of_difference(momentum, running[features + i], variance);
             }
         }
 
@@ -94,6 +96,16 @@ impl<'a, T: Element> BatchCache<'a, T> {
             weight,
             bias,
         }
+    }
+}
+
+/// Returns `part * (a - b)`, also where the difference is out of range.
+fn part_of_difference<T: Element>(part: T, a: T, b: T) -> T {
+    let difference = a - b;
+    if difference.is_finite() {
+        part * difference
+    } else {
+        part * a - part * b
     }
 }
 
@@ -285,7 +297,14 @@ pub(super) fn backward_input<T: Element>(
     });
     let (products, totals) = gradients.split_at_mut(features);
     let (rest, inverse) = rest_and_inverse.split_at(features);
-    kernels.batch_products(rest, inverse, products, totals);
+    let statistics = BatchNorm {
+        near,
+        rest,
+        inverse,
+        weight: &[],
+        bias: &[],
+    };
+    kernels.batch_products(statistics, x, dy, products, totals);
 
     // Second pass: the gradient of the input.
     let Some(dx) = dx else { return };

@@ -10,7 +10,7 @@ use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, ForwardTrain, INFER, Infer, Inferred, Layer,
-    Needs, Sentence, ShapeRule, Train,
+    Needs, Reach, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::zero_size;
 use crate::params::{FeatureOrder, Parameters};
@@ -250,6 +250,11 @@ macro_rules! over_last_axes {
         {
             const OUTPUT: Inferred =
                 infer(stringify!($name), In::DIMS, [A, B, C].split_at(RANK).0);
+            const REACH: Reach = if RANK < In::DIMS.sizes().len() {
+                Reach::POSITION
+            } else {
+                Reach::WHOLE
+            };
         }
 
         impl<

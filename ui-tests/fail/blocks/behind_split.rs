@@ -18,6 +18,9 @@ network! { struct Batches: [4] -> [8] { Split { {}, {} }, BatchNorm1d<_>, Flatte
 network! { struct Instances: [3, 3, 2] -> [36] { Split { {}, {} }, InstanceNorm2d<_>, Flatten } }
 network! { struct Last: [4, 3] -> [3] { Split { {}, {} }, SelectLast } }
 network! { struct Swapped: [4, 3] -> [3, 4] { Split { {}, {} }, Transpose } }
+network! { struct Attended: [4, 3] -> [4, 3] { Split { {}, {} }, MultiHeadAttention<_, 1> } }
+network! { struct Learned: [4, 3] -> [4, 3] { Split { {}, {} }, PositionalEmbedding } }
+network! { struct Waves: [4, 3] -> [4, 3] { Split { {}, {} }, PositionalEncoding } }
 network! { struct Joined: [4] -> [8] { Split { {}, {} }, Concat { {}, {} } } }
 network! { struct Added: [4] -> [8] { Split { {}, {} }, Residual { Flatten }, Flatten } }
 network! { struct Repeated: [4] -> [8] { Split { {}, {} }, Repeat<2> { Flatten }, Flatten } }

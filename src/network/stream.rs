@@ -1,0 +1,225 @@
+//! Streams: a network over time, one step after another.
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+use core::slice;
+
+use super::inference;
+use super::inference_workspace::InferenceWorkspace;
+use super::network::Network;
+use super::state::State;
+#[cfg(feature = "alloc")]
+use crate::memory;
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::params::Parameters;
+use crate::tensor::{Shape, Tensor};
+
+/// A network with `#[stream]` on its definition: it can be given its input step by step.
+///
+/// The first axis of its input is time, and none of its layers looks ahead. One definition then
+/// serves blocks, as in training, and steps, as in an audio callback, with the same bits:
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     /// A filter over blocks of 16 samples.
+///     #[stream]
+///     struct Filter: [16, 1] -> [16, 1] { Linear<_, 8>, Tanh, Linear<_, 1> }
+/// }
+/// let net = Filter::init(&mut shapewright::rng(0));
+/// let block: Tensor2<16, 1> = Tensor::from_position(|i| i as f32);
+/// let expected = net.forward(&block);
+///
+/// let mut stream = Filter::stream();
+/// for t in 0..16 {
+///     let y = stream.step(&net, &Tensor1::from([block[[t, 0]]]));
+///     assert_eq!(y[0], expected[[t, 0]]);
+/// }
+///
+/// // What a program can rely on:
+/// assert_eq!(Filter::RECEPTIVE_FIELD, 1);
+/// assert_eq!(Filter::LOOKAHEAD, 0);
+/// ```
+///
+/// Every layer must be causal; the compile error names the first one that is not. Behind a layer
+/// that selects the last position, [`SelectLast`](crate::nn::SelectLast), there is no axis of time:
+/// each step gives the output for the input up to this step, as a detector of wake words needs it.
+/// A network inside needs the attribute as well.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no stream: write `#[stream]` before its definition",
+    label = "not a network with a stream"
+)]
+pub trait Streaming: Network {
+    /// The same layers over an axis of time of length 1. It shares the parameters.
+    #[doc(hidden)]
+    type Step: Network<Element = Self::Element>;
+    /// The shape of a step's input: that of the network without the axis of time.
+    type StepInput: Shape;
+    /// The shape of a step's output.
+    type StepOutput: Shape;
+
+    /// The number of steps up to its own that an output depends on; `usize::MAX` for all of them.
+    const RECEPTIVE_FIELD: usize;
+    /// The number of later steps that an output depends on, which is always 0: a layer that looks
+    /// ahead is a compile error.
+    const LOOKAHEAD: usize = 0;
+
+    /// The length of the first axis of each output of `Step`.
+    #[doc(hidden)]
+    const LENGTHS: &'static [usize];
+
+    /// Creates a stream at its beginning.
+    #[must_use]
+    fn stream() -> Stream<Self> {
+        Stream::new()
+    }
+
+    /// Creates a stream on the heap, if it is too large for the stack.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    fn stream_boxed() -> Box<Stream<Self>> {
+        memory::zeroed()
+    }
+}
+
+/// The memory of a stream of the network `N`: its state, and what a step needs.
+///
+/// It is a struct of constant size without a heap, made by [`Streaming::stream`]. A
+/// [`step`](Stream::step) does not allocate, takes no lock and calls no system function, also
+/// in a thread's first call: it can run in an audio callback. Streams of one network are independent
+/// of each other, and a clone continues a stream in two ways.
+pub struct Stream<N: Streaming> {
+    state: State<N::Step>,
+    workspace: InferenceWorkspace<N::Step>,
+}
+
+/// The same layers at both lengths have the same parameters and the same state.
+const fn assert_same<N: Streaming>() {
+    assert!(
+        <N as Parameters<N::Element>>::LEN == <N::Step as Parameters<N::Element>>::LEN
+            && size_of::<N>() == size_of::<N::Step>()
+            && align_of::<N>() == align_of::<N::Step>(),
+        "the parameters of a layer depend on the length of its input"
+    );
+    assert!(
+        N::STATE_BYTES == <N::Step as Network>::STATE_BYTES,
+        "the state of a layer depends on the length of its input"
+    );
+}
+
+/// Returns a network as the network of its steps.
+#[inline(always)]
+fn as_step<N: Streaming>(network: &N) -> &N::Step {
+    const { assert_same::<N>() };
+    // SAFETY: both are `repr(C)` structs of numbers, as `Parameters` promises, which `network!` has
+    // made from the same layers; their sizes and alignments are the same.
+    unsafe { &*(network as *const N).cast() }
+}
+
+impl<N: Streaming> Stream<N> {
+    /// Creates a stream at its beginning, in a constant or a `static`.
+    pub const fn new() -> Self {
+        Stream {
+            state: State::new(),
+            workspace: InferenceWorkspace::new(),
+        }
+    }
+
+    /// Returns the output for the next step.
+    #[inline]
+    #[must_use]
+    pub fn step(
+        &mut self,
+        network: &N,
+        x: &Tensor<N::StepInput, N::Element>,
+    ) -> Tensor<N::StepOutput, N::Element> {
+        let mut y = Tensor::zeros();
+        self.step_into(network, x, &mut y);
+        y
+    }
+
+    /// Writes the output for the next step to `y`.
+    #[inline]
+    pub fn step_into(
+        &mut self,
+        network: &N,
+        x: &Tensor<N::StepInput, N::Element>,
+        y: &mut Tensor<N::StepOutput, N::Element>,
+    ) {
+        inference::one_with(
+            as_step(network),
+            &tensors(flatten(slice::from_ref(x)), 1)[0],
+            &mut tensors_mut(flatten_mut(slice::from_mut(y)), 1)[0],
+            Some(self.state.bytes_mut()),
+            &mut self.workspace,
+        );
+    }
+
+    /// Writes the outputs for the next steps, any number of them, to `y`.
+    ///
+    /// # Panics
+    /// Panics if `x` and `y` differ in length.
+    pub fn steps(
+        &mut self,
+        network: &N,
+        x: &[Tensor<N::StepInput, N::Element>],
+        y: &mut [Tensor<N::StepOutput, N::Element>],
+    ) {
+        assert!(
+            x.len() == y.len(),
+            "there are {} steps but room for {} outputs; give it as many outputs as steps",
+            x.len(),
+            y.len()
+        );
+        for (x, y) in x.iter().zip(y) {
+            self.step_into(network, x, y);
+        }
+    }
+
+    /// Writes the outputs for the next block, as long as the network's input, to `y`. Behind
+    /// [`SelectLast`](crate::nn::SelectLast), this is the output of the last step.
+    ///
+    /// The memory of a block is kept by the thread: only its first call allocates.
+    pub fn block(
+        &mut self,
+        network: &N,
+        x: &Tensor<N::Input, N::Element>,
+        y: &mut Tensor<N::Output, N::Element>,
+    ) {
+        const { assert_same::<N>() };
+        inference::one(network, x, y, Some(self.state.bytes_mut()));
+    }
+
+    /// Returns to the beginning of a stream.
+    pub fn reset(&mut self) {
+        self.state.reset();
+    }
+}
+
+impl<N: Streaming> Default for Stream<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N: Streaming> Clone for Stream<N> {
+    fn clone(&self) -> Self {
+        Stream {
+            state: self.state.clone(),
+            workspace: InferenceWorkspace::new(),
+        }
+    }
+
+    /// Copies the stream into an existing one, without placing it on the stack.
+    fn clone_from(&mut self, source: &Self) {
+        self.state.clone_from(&source.state);
+    }
+}
+
+impl<N: Streaming> core::fmt::Debug for Stream<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Stream")
+            .field("network", &N::NAME)
+            .finish_non_exhaustive()
+    }
+}
