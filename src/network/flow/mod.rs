@@ -2,6 +2,11 @@
 //!
 //! The code that `network!` emits calls these functions, layer after layer in a straight line, once
 //! for each segment of layers and each chunk of the batch.
+//!
+//! The plan is given as a function without state, whose type stands for it: the code of each layer is
+//! generated with its plan as a constant, so that the compiler drops what the plan does not need
+//! before it optimizes the list as a whole. What the layer's type decides is an `if const`, whose
+//! other branch is not generated at all.
 
 mod backward;
 mod gradients;
