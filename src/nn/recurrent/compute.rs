@@ -359,7 +359,7 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
                     x: if layer == 0 {
                         tensors.sources[0]
                     } else {
-                        &**from
+                        from
                     },
                     mask: spec.mask(&tensors),
                     h: &mut *h,
@@ -598,7 +598,7 @@ impl<T: Element, C: RecurrentCell> Backward<'_, '_, T, C> {
             self.through_time(Place { layer, direction }, kept);
         }
         for (direction, kept) in directions.iter_mut().flatten().enumerate() {
-            self.to_inputs(Place { layer, direction }, kept.kept);
+            self.write_inputs(Place { layer, direction }, kept.kept);
         }
     }
 
@@ -666,7 +666,7 @@ impl<T: Element, C: RecurrentCell> Backward<'_, '_, T, C> {
     }
 
     /// Computes what the gradients of the sums of a direction are for its inputs.
-    fn to_inputs(&mut self, place: Place, kept: &[T]) {
+    fn write_inputs(&mut self, place: Place, kept: &[T]) {
         let spec = self.spec;
         let dx = if place.layer > 0 {
             &mut *self.cache.flow
