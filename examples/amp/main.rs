@@ -98,7 +98,7 @@ fn play(mut amp: Amp, sound: Wav, path: &str, by_steps: bool) -> Result<(), Box<
 
     let seconds = x.len() as f64 / f64::from(rate);
     println!(
-        "{}: {seconds:.2} s of sound in {:.1} ms, {:.1} times as fast as it is played, {:.0} ns a sample",
+        "{}: {seconds:.2} s of sound in {:.1} ms, {:.1} times real time, {:.0} ns a sample",
         amp.name,
         time * 1e3,
         seconds / time,

@@ -10,7 +10,7 @@ use shapewright::{Stream, Streaming};
 /// The number of samples of a block.
 pub const BLOCK: usize = 64;
 
-/// The samples of silence before the first sample of a recurrent model of NAM: one second.
+/// The samples of silence before the first sample of a recurrent model, as NAM has them.
 const SILENCE: usize = 48_000;
 
 network! {
@@ -75,7 +75,7 @@ cells! {
 
 network! {
     /// NAM's "standard" WaveNet: two arrays of ten layers, whose parameters are in the order of the
-    /// files. A line is a layer: what it adds to the head, to the next layer's input, and their sums.
+    /// files. A line is a layer: what it adds to the head and to the next layer's input, with sums.
     #[stream]
     struct WaveNet: [BLOCK, 1] -> [BLOCK, 1] {
         x0: Linear<_, 16, NoBias>,
@@ -204,8 +204,7 @@ impl Amp {
         self.voice.step(x)
     }
 
-    /// Writes the outputs for the next samples to `y`: in blocks, and step by step where no block is
-    /// full.
+    /// Writes the outputs for the next samples to `y`: in blocks, and the rest step by step.
     pub fn process(&mut self, x: &[f32], y: &mut [f32]) {
         assert_eq!(x.len(), y.len(), "an output for each sample");
         let (blocks, rest) = x.as_chunks::<BLOCK>();
@@ -232,6 +231,9 @@ where
 
 /// Tensors in PyTorch's order, by their names.
 type Tensors = HashMap<String, Vec<f32>>;
+
+/// A network with its parameters, or what is wrong with the file.
+type Loaded = Result<Box<dyn Voice>, String>;
 
 /// Creates a network with the tensors of its names.
 fn load<N: Network<Element = f32>>(tensors: &Tensors) -> Result<Box<N>, String> {
@@ -295,7 +297,7 @@ macro_rules! guitarml_sizes {
             network! { struct $gru = GruAmp<$hidden>; }
         )*
 
-        fn guitarml_of(unit: &str, hidden: u64, tensors: &Tensors) -> Result<Box<dyn Voice>, String> {
+        fn guitarml_of(unit: &str, hidden: u64, tensors: &Tensors) -> Loaded {
             match (unit, hidden) {
                 $(
                     ("LSTM", $hidden) => load::<$lstm>(tensors).map(play),
@@ -363,7 +365,7 @@ macro_rules! nam_sizes {
     ($($name:ident $hidden:literal $layers:literal;)*) => {
         $(network! { struct $name = LstmModel<$hidden, $layers>; })*
 
-        fn nam_lstm_of(hidden: usize, layers: usize, tensors: &Tensors) -> Result<Box<dyn Voice>, String> {
+        fn nam_lstm_of(hidden: usize, layers: usize, tensors: &Tensors) -> Loaded {
             match (hidden, layers) {
                 $(($hidden, $layers) => load::<$name>(tensors).map(play),)*
                 _ => Err(format!("there is no LSTM with {layers} times {hidden} units here")),
@@ -383,8 +385,9 @@ nam_sizes! {
 
 /// Reads a recurrent model of NAM.
 ///
-/// The file has the state at the first sample as well. It is the one that silence leads to, as NAM
-/// found it by playing silence. So does this program, and compares the outputs.
+/// The file has the state at the first sample as well, which NAM computed by playing a second of
+/// silence. A stream begins with zeros, so that the same is done here, and the output of the stored
+/// state shows that it is the same state.
 fn nam_lstm(file: &Value) -> Result<Amp, String> {
     let config = &file["config"];
     expect(config, &json!({ "input_size": 1 }))?;
