@@ -356,11 +356,7 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
                     hidden,
                     reversed: direction == 1,
                     weights: spec.weights(params, place),
-                    x: if layer == 0 {
-                        tensors.sources[0]
-                    } else {
-                        from
-                    },
+                    x: if layer == 0 { tensors.sources[0] } else { from },
                     mask: spec.mask(&tensors),
                     h: &mut *h,
                     c: &mut *c,
