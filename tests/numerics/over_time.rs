@@ -31,10 +31,7 @@ fn batch(samples: &[(Tensor2<5, 3, f64>, [bool; 5])], filler: f64) -> Vec<Masked
 }
 
 /// Returns the gradients of the inputs, where those of the outputs are `weights`.
-fn input_gradients<N: Trainable<Element = f64>>(
-    x: &[In<N>],
-    weights: &[Out<N>],
-) -> Vec<In<N>> {
+fn input_gradients<N: Trainable<Element = f64>>(x: &[In<N>], weights: &[Out<N>]) -> Vec<In<N>> {
     let (net, mut workspace) = (N::zeros(), N::workspace());
     let mut pass = net.forward_train(x, &mut workspace);
     pass.output_gradients_mut().copy_from_slice(weights);

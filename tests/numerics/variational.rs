@@ -39,10 +39,7 @@ fn gradients_of_both_sources() {
 fn samples_have_the_mean_and_the_variance() {
     const N: usize = 20_000;
     let (mean, variance) = ([1.0, -3.0, 0.0], [4.0_f64, 0.25, 1.0]);
-    let x = (
-        Tensor1::from(mean),
-        Tensor1::from(variance.map(f64::ln)),
-    );
+    let x = (Tensor1::from(mean), Tensor1::from(variance.map(f64::ln)));
     let x: Vec<Latent<3>> = vec![Tensor::from(x); N];
     let (net, mut workspace) = (Sample::zeros(), Sample::workspace());
     let pass = net.forward_train(&x, &mut workspace);
@@ -100,7 +97,12 @@ fn eval_mode_gives_the_mean() {
     workspace.eval(layer!(Vae));
     let mut pass = net.forward_train(&x, &mut workspace);
     for (x, y) in x.iter().zip(pass.outputs()) {
-        assert!(net.forward(x).iter().zip(y.iter()).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(
+            net.forward(x)
+                .iter()
+                .zip(y.iter())
+                .all(|(a, b)| (a - b).abs() < 1e-12)
+        );
     }
 
     for gradient in pass.output_gradients_mut() {
@@ -117,9 +119,7 @@ fn eval_mode_gives_the_mean() {
 fn divergence_has_its_closed_form() {
     let (mean, log_variance) = ([0.5, -1.5], [1.0_f64, -2.0]);
     let wanted: f64 = (0..2)
-        .map(|i| {
-            -0.5 * (1.0 + log_variance[i] - mean[i] * mean[i] - log_variance[i].exp())
-        })
+        .map(|i| -0.5 * (1.0 + log_variance[i] - mean[i] * mean[i] - log_variance[i].exp()))
         .sum();
     let outputs: Vec<Latent<2>> = vec![
         Tensor::from((Tensor1::from(mean), Tensor1::from(log_variance))),
@@ -131,10 +131,7 @@ fn divergence_has_its_closed_form() {
     assert_eq!(gradients[1], Tensor::zeros());
 
     // The standard normal distribution is the minimum, also next to it.
-    let near: Vec<Latent<1>> = vec![Tensor::from((
-        Tensor1::from([0.0]),
-        Tensor1::from([1e-6]),
-    ))];
+    let near: Vec<Latent<1>> = vec![Tensor::from((Tensor1::from([0.0]), Tensor1::from([1e-6])))];
     let loss = KlStandardNormal.loss(&near, &[()], &mut [Tensor::zeros()]);
     assert!((loss / 2.5e-13 - 1.0).abs() < 1e-3, "{loss:e}");
 }
@@ -162,7 +159,10 @@ fn gradients_of_the_losses() {
 fn the_bound_is_the_sum_of_its_terms() {
     type Outputs = Tensor<(Rank1<5>, Rank1<2>, Rank1<2>), f64>;
     let outputs: Vec<Outputs> = random(3, 6);
-    let targets: Vec<Tensor1<5, f64>> = random(3, 7).iter().map(|t: &Tensor1<5, f64>| t * t).collect();
+    let targets: Vec<Tensor1<5, f64>> = random(3, 7)
+        .iter()
+        .map(|t: &Tensor1<5, f64>| t * t)
+        .collect();
     let images: Vec<Tensor1<5, f64>> = outputs
         .iter()
         .map(|y| Tensor1::from_slice(&y.as_slice()[..5]).expect("5 numbers"))
@@ -173,8 +173,13 @@ fn the_bound_is_the_sum_of_its_terms() {
         .collect();
 
     let sum = Reduction::Sum;
-    let error = BceWithLogits.reduction(sum).loss(&images, &targets, &mut [Tensor1::zeros(); 3]);
-    let divergence = KlStandardNormal.reduction(sum).loss(&latents, &[(); 3], &mut [Tensor::zeros(); 3]);
+    let error = BceWithLogits
+        .reduction(sum)
+        .loss(&images, &targets, &mut [Tensor1::zeros(); 3]);
+    let divergence =
+        KlStandardNormal
+            .reduction(sum)
+            .loss(&latents, &[(); 3], &mut [Tensor::zeros(); 3]);
 
     let mut gradients = [Tensor::zeros(); 3];
     for inside in [Reduction::Mean, Reduction::Sum, Reduction::SampleMean] {
