@@ -75,6 +75,14 @@ network! {
 }
 
 network! {
+    struct LstmRows: [28, 28] -> [10] {
+        lstm: Lstm<_, 64>,
+        SelectLast,
+        head: Linear<_, 10>,
+    }
+}
+
+network! {
     /// A block of a transformer, with normalizations before its parts.
     struct GptBlock<const CONTEXT: usize, const WIDTH: usize, const HEADS: usize>:
         [CONTEXT, WIDTH] -> [CONTEXT, WIDTH]
@@ -125,6 +133,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("lenet", || {
         bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3))
     });
+    bench.run("lstm", || {
+        bench.network::<LstmRows, 10, _>("lstm", 64, Adam::new(1e-3))
+    });
+    bench.run("stream", || bench.streams());
     bench.run("gpt", || bench.gpt());
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
@@ -140,12 +152,14 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 9] = [
+const WORKLOADS: [&str; 11] = [
     "iris",
     "mlp",
     "mlp_dead_units",
     "cnn",
     "lenet",
+    "lstm",
+    "stream",
     "gpt",
     "gemm",
     "adam",
@@ -327,6 +341,45 @@ impl Bench {
             black_box(&y);
         });
         self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    /// Times steps of streams: one input, a recurrent layer, one output. Each step waits for the one
+    /// before it.
+    fn streams(&self) {
+        macro_rules! cells {
+            ($($layer:ident $hidden:literal $figure:literal;)*) => { $({
+                network! {
+                    struct Stream: [1, 1] -> [1, 1] { rnn: $layer<_, $hidden>, head: Linear<_, 1> }
+                }
+                self.stream::<Stream>($figure);
+            })* };
+        }
+        cells! {
+            Lstm 8 "stream_lstm_8_ns";
+            Lstm 16 "stream_lstm_16_ns";
+            Lstm 32 "stream_lstm_32_ns";
+            Lstm 64 "stream_lstm_64_ns";
+            Gru 8 "stream_gru_8_ns";
+            Gru 16 "stream_gru_16_ns";
+            Gru 32 "stream_gru_32_ns";
+            Gru 64 "stream_gru_64_ns";
+        }
+        network! { struct Rows: [1, 28] -> [1, 64] { rnn: Lstm<_, 64> } }
+        self.stream::<Rows>("stream_lstm_28_to_64_ns");
+    }
+
+    /// Times a step of a stream, within a scope that flushes denormal numbers.
+    fn stream<N: Network<Element = f32>>(&self, figure: &str) {
+        let mut rng = shapewright::rng(1);
+        let net = N::init(&mut rng);
+        let x: Tensor<N::Input> = Tensor::random(StandardUniform, &mut rng);
+        let mut state = N::state();
+        let ns = with_flushed_denormals(|| {
+            median_ns(|| {
+                black_box(net.step(black_box(&x), &mut state));
+            })
+        });
+        self.print("stream", figure, ns);
     }
 
     /// Times a training step of a character model at batch 12, and inference of one sequence and of

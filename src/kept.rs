@@ -41,10 +41,11 @@ impl<T: Copy + Default + 'static> Kept<T> {
         }
     }
 
-    /// Takes this thread's memory, and leaves empty buffers until it comes back.
+    /// Takes this thread's memory, and leaves empty buffers until it comes back. At the end of a
+    /// thread, destructors of the program may run when there is none any more.
     #[inline(always)]
     pub(crate) fn take(&self) -> AlignedBuffer<T> {
-        self.place.take()
+        self.place.try_with(Cell::take).unwrap_or_default()
     }
 
     /// Puts this thread's memory back.
@@ -54,7 +55,8 @@ impl<T: Copy + Default + 'static> Kept<T> {
         if room > self.largest.load(Ordering::Relaxed) {
             self.note(room);
         }
-        self.place.set(buffer);
+        // Where there is no place any more, the buffer is dropped.
+        let _ = self.place.try_with(|place| place.set(buffer));
     }
 
     #[cold]
@@ -82,9 +84,9 @@ trait AnyKept: Sync {
 
 impl<T: Copy + Default + 'static> AnyKept for Kept<T> {
     fn make_room(&self) {
-        let mut buffer = self.place.take();
+        let mut buffer = self.take();
         buffer.reserve(self.largest.load(Ordering::Relaxed));
-        self.place.set(buffer);
+        let _ = self.place.try_with(|place| place.set(buffer));
     }
 }
 
@@ -152,6 +154,29 @@ mod tests {
             PLACE.take().as_slice().len()
         };
         thread::spawn(room).join().expect("a thread")
+    }
+
+    #[test]
+    fn a_destructor_at_the_end_of_a_thread_has_memory() {
+        struct Last;
+
+        impl Drop for Last {
+            fn drop(&mut self) {
+                use_some(64);
+                make_room();
+            }
+        }
+
+        thread_local! {
+            static LAST: Cell<Option<Last>> = const { Cell::new(None) };
+        }
+
+        // What is used last is destroyed first.
+        let work = || {
+            LAST.set(Some(Last));
+            use_some(64);
+        };
+        thread::spawn(work).join().expect("a thread");
     }
 
     #[test]

@@ -981,6 +981,7 @@ fn layers_of_many_features_and_channels() {
     whole_life::<WideImages>();
     whole_life::<WideChannels>();
     whole_life::<WideSequences>();
+    whole_life::<LongSequences>();
 }
 
 #[test]
@@ -1014,6 +1015,13 @@ network! {
     struct WideChannels: [2, 2, 50_000] -> [50_000] {
         BatchNorm2d<_>, InstanceNorm2d<_>, Conv2d<_, 50_000, 1, Groups<50_000>>, PRelu<_>, GroupNorm<5, _>, Dropout2d(0.5),
         MaxPool2d<2>, Flatten, LayerNorm<_>,
+    }
+}
+
+network! {
+    struct LongSequences: [3000, 2] -> [8] {
+        Lstm<_, 60, Layers<2>, Bidirectional>(0.1), Gru<_, 30, ResetBefore, FinalState>, SelectPart<0>, Rnn<_, 100>,
+        SelectLast, Linear<_, 8>,
     }
 }
 

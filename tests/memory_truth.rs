@@ -156,6 +156,9 @@ network! { struct Norms: [16, 16, 12] -> [5] {
     BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>, Dropout2d, LayerNorm<_, _, _>,
     Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5>,
 } }
+network! { struct Recurrent: [20, 7] -> [20, 36] {
+    Lstm<_, 40, Layers<3>, Bidirectional>(0.2), Gru<_, 20, Layers<2>, ResetBefore>, Rnn<_, 30>, Gru<_, 36>
+} }
 network! { struct Words: [12] -> [12, 900] {
     Embedding<900, 40>, Linear<_, 40>, Gelu, Unembedding<_, 900>
 } }
@@ -215,6 +218,7 @@ fn networks_tell_all_that_they_allocate() {
     check::<Kernels>(&[3, 20]);
     check::<Sequence>(&[3, 70]);
     check::<Norms>(&[3, 20]);
+    check::<Recurrent>(&[2, 9]);
     check::<Words>(&[2, 30]);
     check::<Blocks>(&[3, 20]);
     check::<Maxima>(&[3, 70]);

@@ -6,7 +6,7 @@ use shapewright::{
     Parameters,
     ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train},
     nn::{
-        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, MaxPool1d, ReflectionPad1d,
+        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, Lstm, MaxPool1d, ReflectionPad1d,
         ReplicationPad1d, Reshape, Slice, Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     },
     tensor::{Dims, Element, Rank1, Rank2, Rank3},
@@ -97,6 +97,7 @@ fn layers_refuse_what_does_not_fit() {
     assert_eq!(answer::<Flatten, Rank2<HALF, HALF>>(), None);
     assert_eq!(answer::<Linear<1, HALF>, Rank2<HALF, 1>>(), None);
     assert_eq!(answer::<Embedding<2, HALF>, Rank1<HALF>>(), None);
+    assert_eq!(answer::<Lstm<1, HALF>, Rank2<HALF, 1>>(), None);
     assert_eq!(answer::<Relu, Rank1<{ usize::MAX / 8 }>>(), None);
 }
 

@@ -114,6 +114,9 @@ places: PositionalEmbedding <- x, PositionalEncoding, own: MultiHeadAttention<_,
 cross: MultiHeadAttention<_, 2, Cross, KeyPaddingMask, AttentionBias> <- (own, memory, mask, bias),
 Add <- (places, cross) } }
 
+network! { struct Recurrent: [30, 20] -> [5] { Lstm<_, 40, Layers<3>, Bidirectional>(0.2), Gru<_, 20, ResetBefore>,
+Rnn<_, 30>, SelectLast, Linear<_, 5> } }
+
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
@@ -308,6 +311,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Norms>(5);
         inference::<Lookup>(70);
         inference::<Steps>(9);
+        inference::<Recurrent>(9);
         inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
@@ -324,6 +328,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Steps, _>(12, Adam::new(0.1));
+        training::<Recurrent, _>(12, Adam::new(0.1));
         training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));

@@ -22,10 +22,10 @@ impl Op for VectorProduct<'_, '_> {
         let n = p.n;
 
         let mut j = 0;
-        j = columns::<S, 8, 1>(s, p, DEPTH, j, n - (n - j) % 128);
-        j = columns::<S, 4, 2>(s, p, DEPTH, j, n - (n - j) % 64);
-        j = columns::<S, 2, 4>(s, p, DEPTH, j, n - (n - j) % 32);
-        columns::<S, 1, 8>(s, p, DEPTH, j, n);
+        j = columns::<S, 8, 1, false>(s, p, DEPTH, j, n - (n - j) % 128);
+        j = columns::<S, 4, 2, false>(s, p, DEPTH, j, n - (n - j) % 64);
+        j = columns::<S, 2, 4, false>(s, p, DEPTH, j, n - (n - j) % 32);
+        columns::<S, 1, 8, true>(s, p, DEPTH, j, n);
     }
 }
 
@@ -39,21 +39,31 @@ impl Op for RowOfMany<'_, '_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let RowOfMany(p) = self;
-        let n = p.n;
         let block = depth(p.k);
 
         let mut j = 0;
-        j = columns::<S, 8, 1>(s, p, block, j, n - n % (8 * S::LANES));
-        j = columns::<S, 4, 1>(s, p, block, j, n - (n - j) % (4 * S::LANES));
-        j = columns::<S, 2, 1>(s, p, block, j, n - (n - j) % (2 * S::LANES));
-        columns::<S, 1, 1>(s, p, block, j, n);
+        while j < p.n {
+            let left = p.n - j;
+            // SAFETY: `Product::check` has bounded all elements of the columns up to n, and the
+            // tiles are no wider than what is left.
+            j += unsafe {
+                match left.div_ceil(S::LANES) {
+                    1 => tile::<S, 1, 1, true>(s, p, block, j, left),
+                    2 => tile::<S, 2, 1, true>(s, p, block, j, left),
+                    3 => tile::<S, 3, 1, true>(s, p, block, j, left),
+                    4..8 => tile::<S, 4, 1, true>(s, p, block, j, left),
+                    8..12 => tile::<S, 8, 1, true>(s, p, block, j, left),
+                    _ => tile::<S, 12, 1, true>(s, p, block, j, left),
+                }
+            };
+        }
     }
 }
 
 /// Computes the columns from `j` to `end` with tiles of `NR` vectors and `KU` chains, in blocks of
-/// `block` inner indices. Returns `end`.
+/// `block` inner indices. Returns `end`. If they are `RAGGED`, they may end within a vector.
 #[inline(always)]
-fn columns<S: Simd, const NR: usize, const KU: usize>(
+fn columns<S: Simd, const NR: usize, const KU: usize, const RAGGED: bool>(
     s: S,
     p: &mut Product<'_, f32>,
     block: usize,
@@ -61,36 +71,42 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
     end: usize,
 ) -> usize {
     while j < end {
-        let columns = (NR * S::LANES).min(end - j);
-        // SAFETY: `Product::check` has bounded all elements of the columns j to j + columns <= n.
-        // Only tiles of one vector can be narrower than NR vectors: the others' ends are
-        // multiples of their width away.
-        unsafe { tile::<S, NR, KU>(s, p, block, j, columns) };
-        j += columns;
+        // SAFETY: `Product::check` has bounded all elements of the columns j to end <= n. Only tiles
+        // of one vector can be narrower than NR vectors: the others' ends are multiples of their
+        // width away.
+        j += unsafe { tile::<S, NR, KU, RAGGED>(s, p, block, j, end - j) };
     }
     end
 }
 
-/// Computes a tile of `NR` vectors from column `j`.
+/// Computes a tile of `NR` vectors from column `j`, of `left` columns. If it is `RAGGED`, they may end
+/// within the last vector. Returns the number of columns of the tile.
 ///
 /// # Safety
-/// `p` is checked, and the columns from `j`, `NR` vectors or, if `NR` is 1, `last` lanes, are below
-/// `n`.
+/// `p` is checked, and the `left` columns from `j` are below `n`. They are `NR` vectors or more or,
+/// if it is `RAGGED`, may end within the last one.
 #[inline(always)]
-unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
+unsafe fn tile<S: Simd, const NR: usize, const KU: usize, const RAGGED: bool>(
     s: S,
     p: &mut Product<'_, f32>,
     block: usize,
     j: usize,
-    last: usize,
-) {
-    let count = if NR == 1 { last } else { S::LANES };
+    left: usize,
+) -> usize {
+    let last = S::LANES.min(left - (NR - 1) * S::LANES);
+    let count = |v: usize| {
+        if RAGGED && v + 1 == NR {
+            last
+        } else {
+            S::LANES
+        }
+    };
 
     let mut first = [s.zero(); NR];
     // SAFETY (all blocks): guaranteed by the caller.
     if let Start::Bias(bias) = p.start {
         for (v, first) in first.iter_mut().enumerate() {
-            *first = unsafe { s.get(bias.as_ptr().add(j + v * S::LANES), count) };
+            *first = unsafe { s.get(bias.as_ptr().add(j + v * S::LANES), count(v)) };
         }
     }
 
@@ -114,13 +130,14 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
         let c = p.c.as_mut_ptr().wrapping_add(j + v * S::LANES);
         unsafe {
             let y = if let Start::Accumulate = p.start {
-                s.add(s.get(c, count), sum)
+                s.add(s.get(c, count(v)), sum)
             } else {
                 sum
             };
-            s.put(c, if p.relu { s.max(s.zero(), y) } else { y }, count);
+            s.put(c, if p.relu { s.max(s.zero(), y) } else { y }, count(v));
         }
     }
+    (NR - 1) * S::LANES + last
 }
 
 /// Computes one block of the inner index: `rows` products starting at `x` and `b`, in `KU` chains,
@@ -135,7 +152,7 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     (mut x, mut b): (*const f32, *const f32),
     rows: usize,
     first: [S::V; NR],
-    count: usize,
+    count: impl Fn(usize) -> usize,
 ) -> [S::V; NR] {
     let mut acc = [[s.zero(); NR]; KU];
     acc[0] = first;
@@ -147,7 +164,7 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
         for acc in &mut acc {
             let xs = s.splat(unsafe { *x });
             for (v, acc) in acc.iter_mut().enumerate() {
-                let row = unsafe { s.get(b.add(v * S::LANES), count) };
+                let row = unsafe { s.get(b.add(v * S::LANES), count(v)) };
                 *acc = s.fma(xs, row, *acc);
             }
             x = x.wrapping_add(p.a.col_stride);
@@ -159,7 +176,7 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     for _ in 0..left {
         let xs = s.splat(unsafe { *x });
         for (v, acc) in acc[0].iter_mut().enumerate() {
-            let row = unsafe { s.get(b.add(v * S::LANES), count) };
+            let row = unsafe { s.get(b.add(v * S::LANES), count(v)) };
             *acc = s.fma(xs, row, *acc);
         }
         x = x.wrapping_add(p.a.col_stride);

@@ -265,7 +265,8 @@ const BIDIRECTIONAL: Choice = switch("Bidirectional", true);
 const NO_BIAS: Choice = switch("NoBias", false);
 const MASKED: Choice = switch("Masked", true);
 const INITIAL_STATE: Choice = switch("InitialState", true);
-const FINAL_STATE: Choice = switch("FinalState", true);
+/// The option of recurrent layers that makes their output a tuple.
+pub const FINAL_STATE: Choice = switch("FinalState", true);
 
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
@@ -459,6 +460,13 @@ pub const BUILTINS: &[Builtin] = &[
     sized("ZeroPad2d", SIDES, &[], 3),
     sized("Upsample", SCALE, &[], 3),
     sized("UpsampleBilinear", SCALE, &[], 3),
+    Builtin {
+        sizes: Sizes::Named(&[Size {
+            name: "index",
+            form: Form::Number,
+        }]),
+        ..plain("SelectPart")
+    },
     with_axes("Flatten", 1),
     Builtin {
         output: Output::NoMoreAxes,

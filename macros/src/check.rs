@@ -71,6 +71,8 @@ pub struct Layer {
     pub quiet: bool,
     /// The outputs that it reads, as they are written: ` <- (a, b)`, or nothing.
     pub arrow: String,
+    /// True if its options say that its output is a tuple.
+    pub gives_tuple: bool,
     pub role: Role,
 }
 
@@ -177,7 +179,7 @@ fn part_of_input((index, name): (usize, &Ident)) -> Layer {
         brief: text.clone(),
         text,
         extent: Extent::of(name),
-        path: quote!(__sw::Part<#index>),
+        path: quote!(__sw::SelectPart<#index>),
         sources: vec![0],
         role: Role::Input,
         ..Layer::unknown()
@@ -446,6 +448,7 @@ fn understand(
         tied,
         sources,
         arrow: arrow(layer.sources.as_deref()),
+        gives_tuple: known.is_some_and(|builtin| options::gives_tuple(builtin, &layer.generics)),
         role: Role::Layer,
     }
 }
@@ -574,6 +577,7 @@ impl Layer {
             mistaken: false,
             quiet: false,
             arrow: String::new(),
+            gives_tuple: false,
             role: Role::Layer,
         }
     }

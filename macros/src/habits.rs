@@ -76,7 +76,7 @@ fn read(input: ParseStream) -> Option<Found> {
     let exact = builtin::find(&name);
     let meant = match exact.or_else(|| words::find(&name)) {
         Some(builtin) => builtin,
-        // With the prefix, as in `nn.GRU(8, 16)`, it is no layer of the user's own either.
+        // With the prefix, as in `nn.Bilinear(8, 16, 4)`, it is no layer of the user's own either.
         None if dotted && prefix => {
             return Some(Found::answered(
                 "this library has none like it; the documentation of `shapewright::nn` lists its layers \
@@ -93,7 +93,7 @@ fn read(input: ParseStream) -> Option<Found> {
     if prefix && args.first().is_some_and(is_variable) {
         args.remove(0);
     }
-    let keras = exact.is_none() && words::is_keras(&name);
+    let keras = exact.is_none() && (words::is_keras(&name) || words::is_keras_call(meant, &args));
     // The library's own layers may be written with their path, `nn::Linear<_, 8>`.
     let is_habit = dotted
         || prefix && exact.is_none()

@@ -119,6 +119,16 @@ pub fn is_of_any(tokens: &TokenStream) -> bool {
         })
 }
 
+/// Returns whether the options of a layer make its output a tuple.
+pub fn gives_tuple(builtin: &Builtin, generics: &[Generic]) -> bool {
+    let is_last_state = |generic: &Generic| match generic {
+        Generic::Other(tokens) => find(builtin, tokens)
+            .is_some_and(|option| builtin.options[option].name == builtin::FINAL_STATE.name),
+        Generic::Infer(_) => false,
+    };
+    generics.iter().any(is_last_state)
+}
+
 /// Splits an option into its name and the content of its angle brackets, if it has any.
 fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
     let mut tokens = tokens.clone().into_iter();

@@ -613,7 +613,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             #[inline]
             fn forward(__call: __sw::Forward<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Inference::run(&#plan, __call, |__run| {
+                __sw::Inference::run(|| &#plan, __call, |__run| {
                     #forward
                 });
                 let _ = __params;
@@ -630,7 +630,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn forward_train(__call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Training::run(&#plan, __call, |__run| {
+                __sw::Training::run(|| &#plan, __call, |__run| {
                     #forward
                 });
                 let _ = __params;
@@ -638,7 +638,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn backward_input(__call: __sw::BackwardInput<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Backward::run(&#plan, __call, |__run| {
+                __sw::Backward::run(|| &#plan, __call, |__run| {
                     #backward
                 });
                 let _ = __params;
@@ -646,7 +646,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn backward_params(__call: __sw::BackwardParams<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Gradients::run(&#plan, __call, |__run, __gradient| {
+                __sw::Gradients::run(|| &#plan, __call, |__run, __gradient| {
                     #gradients
                     let _ = (__run, __gradient);
                 });

@@ -6,7 +6,7 @@
 //! | [`training`] | the trainer: validation, schedules, checkpoints, errors |
 //! | [`data`] | samples in memory, readers of files, batches |
 //! | [`images`] | convolutions, augmentation, labels of pixels, folding |
-//! | [`sequences`] | text and sound: vocabularies, language models, padding, generation |
+//! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |

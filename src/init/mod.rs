@@ -28,7 +28,6 @@ mod normal;
 mod orthogonal;
 mod tensors;
 
-#[cfg(feature = "std")]
 pub(crate) use normal::standard_normal;
 #[cfg(feature = "alloc")]
 pub use orthogonal::orthogonal;

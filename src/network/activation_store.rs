@@ -126,7 +126,7 @@ impl<'a> ActivationStore<'a> {
     ///
     /// # Safety
     /// No two parts that live at the same time overlap, unless both are only read.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn part_of_each(&self, offset: usize, len: usize) -> ActivationStore<'a> {
         assert!(len <= self.len && offset <= self.len - len);
         assert!(offset.is_multiple_of(8) && len.is_multiple_of(8));
@@ -141,7 +141,7 @@ impl<'a> ActivationStore<'a> {
     ///
     /// # Safety
     /// As for [`part_of_each`](Self::part_of_each).
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn slot<T: Number>(&self, offset: usize, len: usize) -> &'a mut [T] {
         let bytes = sample_bytes::<T>(len);
         assert!(bytes <= self.len && offset <= self.len - bytes);
@@ -166,7 +166,7 @@ impl<'a> ActivationStore<'a> {
     ///
     /// # Safety
     /// As for [`part_of_each`](Self::part_of_each).
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn slot_in<T: Number>(
         &self,
         area: Area,

@@ -67,11 +67,9 @@ impl<'a, T: Element> Context<'a, T> {
     /// Returns the context of a list of layers with these parameters: a network, or a list inside a
     /// block.
     #[doc(hidden)]
-    pub fn within<P: Parameters<T>>(self, params: &P) -> Self {
-        Context {
-            eval: self.eval || self.modes.eval::<T, P>(params),
-            ..self
-        }
+    pub fn within<P: Parameters<T>>(mut self, params: &P) -> Self {
+        self.eval = self.eval || self.modes.eval::<T, P>(params);
+        self
     }
 
     /// Returns whether the layer computes as in inference although the network trains, as
@@ -90,12 +88,10 @@ impl<'a, T: Element> Context<'a, T> {
 
     /// Returns the context of a part of the samples, which begins at the index `first` among those
     /// of this context. `in_worker` says whether the part is one thread's share of the batch.
-    pub(super) fn of_part(self, first: usize, in_worker: bool) -> Self {
-        Context {
-            first_sample: self.first_sample + first,
-            in_worker,
-            ..self
-        }
+    pub(super) fn of_part(mut self, first: usize, in_worker: bool) -> Self {
+        self.first_sample += first;
+        self.in_worker = in_worker;
+        self
     }
 
     /// Returns whether forward is to end with `max(0, y)`; only ever `true` for layers with
@@ -104,11 +100,9 @@ impl<'a, T: Element> Context<'a, T> {
         self.relu_epilogue
     }
 
-    pub(super) fn with_relu_epilogue(self, relu_epilogue: bool) -> Self {
-        Context {
-            relu_epilogue,
-            ..self
-        }
+    pub(super) fn with_relu_epilogue(mut self, relu_epilogue: bool) -> Self {
+        self.relu_epilogue = relu_epilogue;
+        self
     }
 
     /// Returns whether the samples are one thread's share of the batch: further threads would not
@@ -152,8 +146,9 @@ impl<'a, T: Element> Context<'a, T> {
         self.batch
     }
 
-    pub(crate) fn accumulating(self, accumulate: bool) -> Self {
-        Context { accumulate, ..self }
+    pub(crate) fn accumulating(mut self, accumulate: bool) -> Self {
+        self.accumulate = accumulate;
+        self
     }
 
     pub(crate) fn trained_from(self, first_trained: usize) -> Self {
@@ -170,17 +165,14 @@ impl<'a, T: Element> Context<'a, T> {
     /// Returns the context of the layer at an index. It has a seed of its own, and all layers
     /// inside it are trained.
     #[doc(hidden)]
-    pub fn layer(self, index: usize) -> Self {
+    pub fn layer(mut self, index: usize) -> Self {
         // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
-        let seed = (self.seed ^ (index as u64 + 1))
+        self.seed = (self.seed ^ (index as u64 + 1))
             .wrapping_mul(6_364_136_223_846_793_005)
             .rotate_left(29);
-        Context {
-            seed,
-            first_trained: 0,
-            relu_epilogue: false,
-            ..self
-        }
+        self.first_trained = 0;
+        self.relu_epilogue = false;
+        self
     }
 
     /// Creates the random generator of one sample, counted from 0 in the slice that the layer was

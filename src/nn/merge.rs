@@ -281,23 +281,49 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Pack<X> {
     }
 }
 
-/// One of several inputs of a network, which are a tuple.
-#[doc(hidden)]
-pub struct Part<const INDEX: usize>;
+/// A part of a tuple, such as the last state that a recurrent layer gives with the option
+/// `FinalState`, or a branch of a `Split`.
+///
+/// In a network: `SelectPart<index>`, where the first part has the index 0.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Copy: [5, 3] -> [5, 4] {
+///         encoder: Gru<_, 4, FinalState>,
+///         last: SelectPart<1> <- encoder,
+///         decoder: Gru<_, 4, InitialState> <- (input, last),
+///     }
+/// }
+/// let net = Copy::init(&mut shapewright::rng(0));
+/// assert_eq!(net.forward(&Tensor2::ones()).len(), 20);
+/// ```
+pub struct SelectPart<const INDEX: usize>;
 
-impl<const INDEX: usize, T: Element> Layer<T> for Part<INDEX> {
+impl<const INDEX: usize, T: Element> Layer<T> for SelectPart<INDEX> {
     type Config = ();
     type Params = ();
 }
 
-impl<In: Shape, const INDEX: usize> ShapeRule<In> for Part<INDEX> {
+impl<In: Shape, const INDEX: usize> ShapeRule<In> for SelectPart<INDEX> {
     const OUTPUT: Inferred = {
         let parts = In::DIMS.parts();
-        Inferred::shape(if INDEX < parts.len() {
-            parts[INDEX]
+        if In::DIMS.is_unknown() {
+            Inferred::shape(Dims::UNKNOWN)
+        } else if INDEX >= parts.len() {
+            let way_out = if parts.is_empty() {
+                Sentence::new("; a single tensor has no parts: remove it")
+            } else {
+                Sentence::new("; its parts are 0 to ").number(parts.len() - 1)
+            };
+            let wanted = Sentence::new("a tuple with a part ").number(INDEX);
+            Inferred::mismatch(wanted, way_out, Dims::UNKNOWN)
+        } else if parts[INDEX].is_tuple() {
+            let sentence = Sentence::new("can't take a tuple out of a tuple");
+            Inferred::wrong(sentence, Dims::UNKNOWN)
         } else {
-            Dims::UNKNOWN
-        })
+            Inferred::shape(parts[INDEX])
+        }
     };
     const REACH: Reach = Reach::POSITION;
 }
@@ -309,7 +335,9 @@ fn range_of(tuple: Dims, index: usize) -> core::ops::Range<usize> {
     start..start + parts[index].len()
 }
 
-impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> for Part<INDEX> {
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T>
+    for SelectPart<INDEX>
+{
     const ORDER: FeatureOrder = FeatureOrder::Part(INDEX);
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
@@ -321,7 +349,9 @@ impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> fo
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Train<In, Out, T> for Part<INDEX> {
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Train<In, Out, T>
+    for SelectPart<INDEX>
+{
     const READS_OUTPUT: bool = false;
 
     fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {

@@ -126,6 +126,88 @@ fn malformed_files_are_refused() {
     assert_eq!(error.kind, ReadErrorKind::Io);
 }
 
+/// A WAV file with these chunks behind the head, each of its size and its content.
+fn of_chunks(chunks: &[(&[u8; 4], u32, &[u8])]) -> Vec<u8> {
+    let mut file = b"RIFF\0\0\0\0WAVE".to_vec();
+    for &(name, size, content) in chunks {
+        file.extend(name);
+        file.extend(size.to_le_bytes());
+        file.extend(content);
+    }
+    file
+}
+
+/// The format of samples that take `bits` bits, of which `valid` are used.
+fn extensible(bits: u16, valid: u16) -> Vec<u8> {
+    let mut format = wav(0xfffe, 1, 8000, bits, &[])[20..36].to_vec();
+    format.extend(22_u16.to_le_bytes());
+    format.extend(valid.to_le_bytes());
+    format.extend(4_u32.to_le_bytes());
+    format.extend([1, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]);
+    format
+}
+
+/// Samples that use a part of their bits use the upper ones.
+#[test]
+fn unused_bits_are_the_lower_ones() {
+    let samples = |bits, valid, data: &[u8]| {
+        let format = extensible(bits, valid);
+        let size = data.len() as u32;
+        let file = of_chunks(&[(b"fmt ", 40, &format), (b"data", size, data)]);
+        read(&file).expect("a sound").samples
+    };
+    assert_eq!(
+        samples(32, 24, &[0, 0, 0, 0x40, 0, 0, 0, 0x80]),
+        [0.5, -1.0]
+    );
+    assert_eq!(samples(24, 20, &[0, 0, 0x40, 0, 0, 0x80]), [0.5, -1.0]);
+    assert_eq!(samples(16, 12, &[0, 0x40]), [0.5]);
+    assert_eq!(samples(24, 24, &[0, 0, 0x40]), [0.5]);
+}
+
+/// A chunk of an odd size has a byte of padding.
+#[test]
+fn other_chunks_are_passed_over() {
+    let format = &wav(1, 1, 8000, 16, &[])[20..36];
+    let file = of_chunks(&[
+        (b"LIST", 3, b"abc\0"),
+        (b"fmt ", 16, format),
+        (b"bext", 5, b"fmt d\0"),
+        (b"fact", 4, b"abcd"),
+        (b"data", 2, &[0, 0x40]),
+        (b"LIST", 1, b"a\0"),
+    ]);
+    assert_eq!(read(&file).expect("a sound").samples, [0.5]);
+}
+
+/// A program that is interrupted, or writes to a pipe, does not know the size of the samples.
+#[test]
+fn samples_of_unknown_size_are_no_empty_sound() {
+    let format = &wav(1, 1, 8000, 16, &[])[20..36];
+    let read_data = |size, data| read(&of_chunks(&[(b"fmt ", 16, format), (b"data", size, data)]));
+    for size in [0, u32::MAX] {
+        for data in [&[0, 0x40][..], &[0; 64], &[200; 64]] {
+            let error = read_data(size, data).expect_err("an unknown size");
+            assert_eq!(
+                (error.kind, error.to_string()),
+                (
+                    ReadErrorKind::Length,
+                    format!(
+                        "s.wav: expected the size of the samples in the head, but found {size}, \
+                         as programs leave it that are interrupted or write to a pipe; write the \
+                         file again, as with `ffmpeg -i in.wav out.wav`"
+                    )
+                )
+            );
+        }
+    }
+
+    let empty = [(b"fmt ", 16, format), (b"data", 0, &[][..])];
+    assert!(read(&of_chunks(&empty)).expect("a sound").is_empty());
+    let with_list = [empty[0], empty[1], (b"LIST", 4, b"abcd")];
+    assert!(read(&of_chunks(&with_list)).expect("a sound").is_empty());
+}
+
 #[test]
 fn the_rate_must_be_the_wanted_one() {
     let sound = read(&wav(1, 1, 44_100, 16, &[0, 0])).expect("a sound");
@@ -175,6 +257,12 @@ fn sounds_that_no_file_can_hold_are_not_written() {
             "too large for a WAV file",
         ),
         (Wav::new(1, 70_000, Vec::new()), "too large for a WAV file"),
+        // The bytes of all channels are more than a number can be.
+        (
+            Wav::new(1, usize::MAX / 2 + 1, Vec::new()),
+            "too large for a WAV file",
+        ),
+        (Wav::mono(0, vec![0.0]), "the sampling rate is 0 Hz"),
     ] {
         let error = sound
             .write(&path, WavFormat::Int16)
@@ -182,6 +270,12 @@ fn sounds_that_no_file_can_hold_are_not_written() {
             .to_string();
         assert!(error.contains(words), "{error}");
     }
+    // `read` takes no infinite sample.
+    let error = Wav::mono(8000, vec![f32::INFINITY])
+        .write(&path, WavFormat::Float32)
+        .expect_err("no file")
+        .to_string();
+    assert!(error.contains("sample 0 is inf"), "{error}");
     assert_eq!(std::fs::read(&path).expect("the file"), before);
     assert_eq!(
         std::fs::read_dir(&folder.0).expect("a folder").count(),

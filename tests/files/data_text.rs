@@ -179,7 +179,7 @@ fn bytes_need_no_encoding() {
 }
 
 const FILE: &str =
-    "shapewright vocabulary 1\nunit words\nlowercase no\nspecial <pad> <unk>\na\nb\n";
+    "shapewright vocabulary 1\nunit words\nlowercase no\nspecial <pad> <unk>\ntokens 2\na\nb\n";
 
 fn read<const N: usize>(text: impl AsRef<[u8]>) -> Result<Vocabulary<N>, ReadError> {
     Vocabulary::read_from("v.txt", text.as_ref())
@@ -234,39 +234,70 @@ fn files_are_checked_line_by_line() {
     says(
         FILE.replace("\nb", "\na"),
         Value,
-        "line 6: expected each token once, but found `a`; remove the line; the indices of later \
-         tokens then change",
+        "line 7: expected each token once, but found `a`; remove the line, and correct the number \
+         behind `tokens`; the indices of later tokens then change",
     );
     says(
         FILE.replace("\nb", "\n"),
         Value,
         &format!(
-            "line 6: expected one token of the unit `words`, but found an empty line; {rewrite}"
+            "line 7: expected one token of the unit `words`, but found an empty line; {rewrite}"
         ),
     );
     says(
         FILE.replace("\nb", "\nb c"),
         Value,
-        &format!("line 6: expected one token of the unit `words`, but found `b c`; {rewrite}"),
+        &format!("line 7: expected one token of the unit `words`, but found `b c`; {rewrite}"),
     );
     says(
         FILE.replace("\nb", "\n\\q"),
         Value,
         &format!(
-            "line 6: expected escapes that are `\\\\`, `\\n`, `\\r`, `\\t` or, as in `\\x20`, a \
+            "line 7: expected escapes that are `\\\\`, `\\n`, `\\r`, `\\t` or, as in `\\x20`, a \
              byte, but found `\\q`; {rewrite}"
         ),
     );
     says(
         format!("{FILE}c\n"),
         Shape,
-        "line 7: expected at most 4 tokens, with the special ones, but found more; read it as a \
+        "line 8: expected at most 4 tokens, with the special ones, but found more; read it as a \
          vocabulary with more indices",
+    );
+    says(
+        FILE.replace("tokens 2", "tokens two"),
+        Format,
+        &format!(
+            "line 5: expected `tokens` and the number of lines behind this one, but found `tokens \
+             two`; {rewrite}"
+        ),
     );
     says(
         b"\xff",
         Format,
         "byte 0: expected text in UTF-8, but found other bytes; copy or download the file again",
+    );
+}
+
+/// A file that was cut has fewer tokens, or a part of the last one.
+#[test]
+fn files_that_were_cut_are_refused() {
+    let whole = VocabularyBuilder::words()
+        .unknown()
+        .build::<8>(["the quick brown fox"])
+        .expect("words")
+        .to_text();
+    assert!(read::<8>(&whole).is_ok());
+    for end in 0..whole.len() - 1 {
+        // Behind the last letter of the last token, the line end alone is missing.
+        let error = read::<8>(&whole[..end]).expect_err("a cut file");
+        assert_ne!(error.kind, ReadErrorKind::Io, "{error}");
+    }
+
+    let error = read::<8>(&whole[..whole.len() - 4]).expect_err("without `the`");
+    assert_eq!(
+        error.to_string(),
+        "v.txt: line 9: expected 4 tokens, as line 5 says, but found 3 of them; copy the file \
+         again, or correct the number behind `tokens`"
     );
 }
 

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod amps;
 mod conversions;
 mod data_audio;
 mod data_cifar;

@@ -1,7 +1,7 @@
 //! Recurrent layers.
 
 use crate::common::gradient::check_network;
-use crate::common::{bits, random};
+use crate::common::{bits, random, settings};
 use shapewright::ext::{
     BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
 };
@@ -89,6 +89,21 @@ fn gradients_with_masks_and_states() {
         inner: Linear<_, 2> <- x,
         Rnn<_, 3, InitialState, Relu, Masked, Bidirectional, Layers<2>> <- (inner, steps, h),
     } }
+    network! { struct Last: (x: [5, 3], mask: [5]) -> ([5, 4], [4], [4]) as f64 {
+        steps: Steps <- mask,
+        Lstm<_, 4, FinalState, Masked> <- (x, steps),
+    } }
+    network! { struct Seq2Seq: (x: [5, 3], y: [4, 2], mask: [5]) -> [4, 4] as f64 {
+        steps: Steps <- mask,
+        encoder: Lstm<_, 4, FinalState, Masked, Layers<2>> <- (x, steps),
+        h: SelectPart<1> <- encoder,
+        c: SelectPart<2> <- encoder,
+        decoder: Lstm<_, 4, InitialState, Layers<2>> <- (y, h, c),
+    } }
+    network! { struct Ends: [5, 3] -> ([5, 6], [2, 3]) as f64 { Rnn<_, 3, Bidirectional, FinalState> } }
+    check_network::<Last>(4);
+    check_network::<Seq2Seq>(4);
+    check_network::<Ends>(2);
     check_network::<Masked>(4);
     check_network::<States>(3);
     check_network::<Both>(4);
@@ -154,4 +169,78 @@ fn streams_have_the_bits_of_the_whole() {
         f64 7: [Gru<_, 7, ResetBefore, Relu>];
         f64 300: [Rnn<_, 300>];
     }
+}
+
+/// A stream of recurrent layers among others has the bits of the block.
+#[test]
+fn recurrent_layers_in_a_stream() {
+    network! {
+        #[stream]
+        struct Net: [24, 2] -> [24, 1] {
+            Conv1d<_, 4, 3, Causal>,
+            Lstm<_, 18, Layers<2>>,
+            Residual { Gru<_, 18, ResetBefore>, Tanh },
+            Rnn<_, 5, Relu>,
+            Linear<_, 1>,
+        }
+    }
+    assert_eq!(Net::RECEPTIVE_FIELD, usize::MAX);
+    let net = Net::init(&mut shapewright::rng(3));
+    let x: Tensor2<24, 2> = random(1, 5).remove(0);
+    let y = net.forward(&x);
+
+    let mut stream = Net::stream();
+    for (t, x) in x.as_array().iter().enumerate() {
+        let found = stream.step(&net, &Tensor1::from(*x));
+        assert_eq!(bits(found.as_slice()), bits(&[y[[t, 0]]]), "step {t}");
+    }
+}
+
+/// Dropout between the layers is the same in both passes, and there is none in inference.
+#[test]
+fn dropout_between_layers() {
+    network! { struct Net: [4, 3] -> [4, 6] as f64 { Lstm<_, 6, Layers<3>>(0.4) } }
+    network! { struct Plain: [4, 3] -> [4, 6] as f64 { Lstm<_, 6, Layers<3>> } }
+    check_network::<Net>(3);
+
+    let net = Net::init(&mut shapewright::rng(1));
+    let mut plain = Plain::zeros();
+    plain.as_mut_slice().copy_from_slice(net.as_slice());
+    let x: Vec<Tensor2<4, 3, f64>> = random(3, 2);
+    assert_eq!(net.predict(&x), plain.predict(&x));
+
+    let mut workspace = Net::workspace();
+    let first = net.forward_train(&x, &mut workspace).outputs().to_vec();
+    assert_ne!(first, plain.predict(&x));
+    assert_ne!(net.forward_train(&x, &mut workspace).outputs(), first);
+    workspace.eval(layer!(Net));
+    assert_eq!(
+        net.forward_train(&x, &mut workspace).outputs(),
+        plain.predict(&x)
+    );
+}
+
+/// The number of threads changes no bit of a training pass.
+#[test]
+fn threads_change_no_bit() {
+    network! { struct Net: [9, 5] -> [9, 14] {
+        Lstm<_, 40, Layers<2>, Bidirectional>,
+        Gru<_, 40>,
+        Gru<_, 30, ResetBefore>,
+        Rnn<_, 14>,
+    } }
+    let net = Net::init(&mut shapewright::rng(1));
+    let x: Vec<Tensor2<9, 5>> = random(37, 2);
+    let g: Vec<Tensor2<9, 14>> = random(37, 3);
+
+    let mut results = Vec::new();
+    settings().every_threads(&[1, 2, 3], |_| {
+        let (mut workspace, mut gradient) = (Net::workspace(), Net::zeros());
+        let mut pass = net.forward_train(&x, &mut workspace);
+        let y = bits(Tensor::flatten(pass.outputs()));
+        pass.output_gradients_mut().copy_from_slice(&g);
+        let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+        results.push([y, dx, bits(gradient.as_slice())].concat());
+    });
+    assert!(results.iter().all(|result| *result == results[0]));
 }

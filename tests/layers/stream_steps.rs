@@ -332,7 +332,7 @@ fn attention_keeps_keys_and_values() {
     let net = Gpt::init(&mut shapewright::rng(15));
     let tokens: Tensor1<12> = Tensor::from_position(|i| (11 * i % 30) as f32);
     let expected = net.forward(&tokens);
-    assert_eq!(Gpt::RECEPTIVE_FIELD, usize::MAX);
+    assert_eq!(Gpt::RECEPTIVE_FIELD, 1 + 2 * 11);
 
     let mut stream = Gpt::stream();
     for t in 0..12 {
@@ -345,6 +345,27 @@ fn attention_keeps_keys_and_values() {
 
     assert_eq!(Llama::RECEPTIVE_FIELD, 3);
     check(&*Llama::init(&mut shapewright::rng(16)), 17);
+
+    // A window may be longer than a block.
+    network! {
+        #[stream]
+        struct Wide: [4, 8] -> [4, 8] { MultiHeadAttention<_, 2, Causal, Window<7>> }
+    }
+    network! {
+        struct Long: [12, 8] -> [12, 8] { MultiHeadAttention<_, 2, Causal, Window<7>> }
+    }
+    let net = Wide::init(&mut shapewright::rng(22));
+    check(&*net, 23);
+    let mut long = Long::zeros();
+    long.params_mut().copy_from_slice(net.params());
+    let x: Tensor2<12, 8> = random(1, 24)[0];
+    let expected = long.forward(&x);
+    let mut stream = Wide::stream();
+    for (x, y) in x.as_slice().chunks(8).zip(expected.as_slice().chunks(8)) {
+        let found = stream.step(&net, &tensor(x));
+        let far = found.iter().zip(y).any(|(a, b)| (a - b).abs() > 1e-5);
+        assert!(!far, "{found:?} is not {y:?}");
+    }
 }
 
 network! {

@@ -44,6 +44,8 @@ by_path! {
     dropout: [4] -> [4] { nn::Dropout(0.5), nn::Dropout }
     norms: [6, 4] -> [6, 4] { nn::LayerNorm<_>, nn::LayerNorm(1e-6), nn::RmsNorm, nn::LayerNorm<6, 4, NoBias> }
     batch_norm: [4, 4, 3] -> [4, 4, 3] { nn::BatchNorm2d<_>, nn::BatchNorm2d<3>(0.2, 1e-3), nn::GroupNorm<3, _> }
+    recurrent: [6, 3] -> [6, 5] { nn::Lstm<_, 4>, nn::Gru<_, 4, Layers<2>>(0.1), nn::Rnn<_, 5, Relu, NoBias> }
+    parts: [6, 3] -> [4] { nn::Gru<_, 4, FinalState>, nn::SelectPart<1> }
     embedding: [5] -> [5, 3] { nn::Embedding<7, 3, PaddingIdx<0>> }
     blocks: [4] -> [12] { nn::Residual { nn::Linear<_, 4> }, nn::Concat { a: nn::Tanh, b: nn::Linear<_, 8> } }
     split: [4] -> ([2], [3]) { nn::Split { nn::Linear<_, 2>, nn::Linear<_, 3> } }

@@ -22,7 +22,8 @@ fn ours(name: &str, sizes: &[usize], numbers: &Value) -> Vec<f64> {
     }
 }
 
-fn check<N: Trainable>(case: &Value) {
+/// Checks a network against a case: outputs, and all gradients.
+pub fn check<N: Trainable>(case: &Value) {
     let what = |of: &str| format!("{}, {of}", text(case, "name"));
     let close = |of: &str, found: &[N::Element], want: &[f64]| {
         assert_close(&what(of), found, want, tolerance::<N::Element>());
@@ -183,7 +184,7 @@ attention! {
 
 /// Weight files have the names and the shapes of PyTorch's.
 #[cfg(feature = "safetensors")]
-fn check_shapes<N: Network<Element = f32> + SaveLoad>(net: &N, case: &Value) {
+pub fn check_shapes<N: Network<Element = f32> + SaveLoad>(net: &N, case: &Value) {
     let bytes = net.to_safetensors(&[]);
     let loader = shapewright::weights::Loader::from_bytes(&bytes).expect("our own file");
     let mut found = 0;

@@ -13,5 +13,6 @@ mod norms;
 mod optimizers;
 mod pixels;
 mod pool;
+mod recurrent;
 mod schedules;
 mod training;

@@ -24,7 +24,7 @@ pub use groups::GroupNorm;
 pub use kernels::Normalize;
 pub use rows::{RowNorm, RowNormSums};
 
-use super::reference::{Real, sum_over};
+use super::reference::{Real, Sums, sum_over};
 
 /// The number of statistics of each row or group that are kept for the backward pass: `near`,
 /// `rest` and `inverse`.
@@ -87,15 +87,23 @@ impl<T: Real> Statistics<T> {
         factor: T,
         distances: impl Iterator<Item = T>,
     ) -> Self {
-        let mut sums = [T::zero(); 2];
-        let mut count = T::zero();
+        let mut sums = Sums::<T, 2>::new();
+        let mut count = 0_usize;
         for distance in distances {
             let distance = distance * factor;
-            sums = [sums[0] + distance, sums[1] + distance * distance];
-            count = count + T::one();
+            let [distances, squares] = sums.next();
+            *distances = *distances + distance;
+            *squares = *squares + distance * distance;
+            count += 1;
         }
-        let rest = if centered { sums[0] / count } else { T::zero() };
-        let variance = variance(rest, sums[1], count) + eps * factor * factor;
+        let [distances, squares] = sums.finish();
+        let count = T::of(count as f64);
+        let rest = if centered {
+            distances / count
+        } else {
+            T::zero()
+        };
+        let variance = variance(rest, squares, count) + eps * factor * factor;
         Statistics {
             near,
             rest: rest / factor,

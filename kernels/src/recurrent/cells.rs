@@ -551,7 +551,7 @@ impl GruCell {
             for (row, [sum]) in sums.into_iter().enumerate() {
                 let at = (i + row, j, n);
                 if !step.takes_part(i + row) {
-                    step.skip(s, at, 3);
+                    step.skip(s, at, 4);
                     continue;
                 }
                 let z = step

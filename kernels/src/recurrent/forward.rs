@@ -80,7 +80,8 @@ unsafe fn all_rows<S: Simd, C: TileCell>(s: S, cell: C, step: &Step, pass: usize
 
     while j < step.hidden {
         let n = S::LANES.min(step.hidden - j);
-        if n == S::LANES {
+        // Where masked loads cost nothing, one copy of the code serves whole vectors as well.
+        if n == S::LANES && (!S::MASKED_LOADS || step.rows == 1) {
             unsafe { rows(s, cell, step, pass, (j, S::LANES)) };
         } else {
             unsafe { rows(s, cell, step, pass, (j, n)) };
@@ -105,32 +106,20 @@ unsafe fn rows<S: Simd, C: TileCell>(
     let tall = const { S::TILE >= 4 };
 
     let mut i = 0;
-    while i < step.rows {
-        // SAFETY: as many rows are left.
-        unsafe {
-            match step.rows - i {
-                6.. if tall => {
-                    cell.tile::<S, 6>(s, step, pass, (i, j, n));
-                    i += 6;
-                }
-                4.. if tall => {
-                    cell.tile::<S, 4>(s, step, pass, (i, j, n));
-                    i += 4;
-                }
-                3.. if !tall => {
-                    cell.tile::<S, 3>(s, step, pass, (i, j, n));
-                    i += 3;
-                }
-                2.. => {
-                    cell.tile::<S, 2>(s, step, pass, (i, j, n));
-                    i += 2;
-                }
-                _ => {
-                    cell.tile::<S, 1>(s, step, pass, (i, j, n));
-                    i += 1;
-                }
-            }
+    // SAFETY (all blocks): as many rows are left.
+    if !(S::MASKED_LOADS && step.rows == 1) {
+        while tall && i + 6 <= step.rows {
+            unsafe { cell.tile::<S, 6>(s, step, pass, (i, j, n)) };
+            i += 6;
         }
+        while i + 3 <= step.rows {
+            unsafe { cell.tile::<S, 3>(s, step, pass, (i, j, n)) };
+            i += 3;
+        }
+    }
+    while i < step.rows {
+        unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, n)) };
+        i += 1;
     }
 }
 

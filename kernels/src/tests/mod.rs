@@ -39,6 +39,7 @@ mod memory;
 mod norms;
 mod pools;
 mod products;
+mod recurrent;
 mod resample;
 mod sums;
 mod updates;

@@ -61,6 +61,29 @@ fn close(kernels: F32Kernels, got: &[f32], want: &[f64]) {
     assert_close(kernels.tier(), &relative, &want, 1e-5);
 }
 
+/// Sums over long rows keep their digits, also where the squares are out of range.
+#[test]
+#[cfg_attr(miri, ignore = "long rows")]
+fn long_rows_of_large_or_small_numbers_keep_their_digits() {
+    const WIDTH: usize = (1 << 24) + 5;
+    for size in [0.1, 1e25, 1e-25] {
+        let x = vec![size; WIDTH];
+        let mut y = vec![0.0; WIDTH];
+        for kernels in all_tiers() {
+            let norm = RowNorm {
+                width: WIDTH,
+                centered: false,
+                eps: 0.0,
+                weight: &[],
+                bias: &[],
+            };
+            kernels.row_norm(norm, &x, &mut y, &mut []);
+            let tier = kernels.tier();
+            assert!((y[7] - 1.0).abs() < 1e-5, "{tier:?}, {size}: {}", y[7]);
+        }
+    }
+}
+
 /// Products of gradients and distances overflow, and those with normalized elements do not.
 #[test]
 fn products_of_large_batches_are_finite() {

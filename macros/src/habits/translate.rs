@@ -38,6 +38,25 @@ fn order(name: &str) -> &'static [&'static str] {
             &["output_size"]
         }
         "Embedding" => &["num_embeddings", "embedding_dim", "padding_idx"],
+        "Lstm" | "Gru" => &[
+            "input_size",
+            "hidden_size",
+            "num_layers",
+            "bias",
+            "batch_first",
+            "dropout",
+            "bidirectional",
+        ],
+        "Rnn" => &[
+            "input_size",
+            "hidden_size",
+            "num_layers",
+            "nonlinearity",
+            "bias",
+            "batch_first",
+            "dropout",
+            "bidirectional",
+        ],
         "BatchNorm1d" | "BatchNorm2d" | "InstanceNorm2d" => {
             &["num_features", "eps", "momentum", "affine"]
         }
@@ -62,13 +81,16 @@ fn keras_order(name: &str) -> &'static [&'static str] {
             &["out_channels", "kernel_size", "stride", "padding"]
         }
         "BatchNorm2d" => &[],
+        "Lstm" | "Gru" | "Rnn" => &["hidden_size"],
         name => order(name),
     }
 }
 
 /// Returns PyTorch's name for an argument of Keras.
-fn pytorch_name(key: &str) -> &str {
+fn pytorch_name<'a>(builtin: &Builtin, key: &'a str) -> &'a str {
     match key {
+        "units" if is_recurrent(builtin) => "hidden_size",
+        "activation" if is_recurrent(builtin) => "nonlinearity",
         "units" | "d_output" => "out_features",
         "d_input" => "in_features",
         "filters" => "out_channels",
@@ -90,8 +112,14 @@ fn output_of(builtin: &Builtin) -> &'static str {
     match builtin.name {
         "Linear" => "out_features",
         "Embedding" => "embedding_dim",
+        "Lstm" | "Gru" | "Rnn" => "hidden_size",
         _ => "out_channels",
     }
+}
+
+/// Returns whether a layer is a recurrent one.
+pub fn is_recurrent(builtin: &Builtin) -> bool {
+    matches!(builtin.name, "Lstm" | "Gru" | "Rnn")
 }
 
 /// PyTorch's name for an option.
@@ -105,6 +133,13 @@ fn key_of_option(name: &str) -> &str {
         "OutputPad" => "output_padding",
         "PaddingIdx" => "padding_idx",
         "NoAffine" | "Affine" => "affine",
+        "Layers" => "num_layers",
+        "Bidirectional" => "bidirectional",
+        "Relu" => "nonlinearity",
+        "ResetBefore" => "reset_after",
+        "Masked" => "mask",
+        "InitialState" => "h0",
+        "FinalState" => "return_state",
         _ => "count_include_pad",
     }
 }
@@ -175,7 +210,7 @@ pub fn translate(builtin: &Builtin, args: &[Arg], keras: bool) -> (String, Optio
     for (index, arg) in args.iter().enumerate() {
         let key = match &arg.key {
             Some(key) if key == "features" => Some(output_of(builtin)),
-            Some(key) if !key.is_empty() => Some(pytorch_name(key)),
+            Some(key) if !key.is_empty() => Some(pytorch_name(builtin, key)),
             _ if is_same(&arg.value) => Some("padding"),
             _ if option_of(builtin, &arg.value).is_some() => {
                 option_of(builtin, &arg.value).map(key_of_option)
@@ -237,11 +272,21 @@ pub fn translate(builtin: &Builtin, args: &[Arg], keras: bool) -> (String, Optio
                     .iter()
                     .any(|option| key_of_option(option.name) == key)
         };
-        let own = values.iter().filter(|(key, _)| !is_size_or_option(key));
+        // Other arguments of recurrent layers have no counterpart.
+        let is_own = |key: &str| match is_recurrent(builtin) {
+            true => key == "dropout" && !keras,
+            false => !is_size_or_option(key),
+        };
+        let own = values.iter().filter(|(key, _)| is_own(key));
         let own: Vec<String> = own.map(|(_, value)| written(value)).collect();
         if own.len() == builtin.arguments {
             text = format!("{text}({})", own.join(", "));
         }
+    }
+    let is_false = |key: &str| value(key).is_some_and(|value| value.to_string() == "False");
+    let gives_last = keras && (value("return_sequences").is_none() || is_false("return_sequences"));
+    if is_recurrent(builtin) {
+        return (text, gives_last.then(|| "SelectLast".to_owned()));
     }
     let then = value("activation").and_then(|name| {
         let name = name.to_string();
@@ -284,6 +329,12 @@ fn option_text(
     }
 
     if let Value::Switch(on) = option.value {
+        // The names of nonlinearities, and the opposite of `reset_after`.
+        if option.name == "Relu" {
+            let is_relu = text.trim_matches(['"', '\'']).eq_ignore_ascii_case("relu");
+            return is_relu.then(|| option.name.to_owned());
+        }
+        let on = on != (option.name == "ResetBefore");
         let wanted = match text.to_lowercase().as_str() {
             "true" | "1" => true,
             "false" | "0" | "none" => false,

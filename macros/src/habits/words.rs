@@ -1,5 +1,6 @@
 //! The names of layers in other libraries.
 
+use super::translate::is_recurrent;
 use super::{Arg, Found};
 use crate::builtin::{self, Builtin};
 
@@ -24,6 +25,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("view", "Reshape"),
     ("Unflatten", "Reshape"),
     ("LazyLinear", "Linear"),
+    ("SimpleRNN", "Rnn"),
     ("LazyConv1d", "Conv1d"),
     ("LazyConv2d", "Conv2d"),
 ];
@@ -74,6 +76,23 @@ pub fn is_keras(name: &str) -> bool {
         || name.starts_with("Lazy")
         || name == "Dense"
         || name == "BatchNormalization"
+        || name == "SimpleRNN"
+}
+
+/// Returns whether a recurrent layer is written as in Keras: with its units alone, or with arguments
+/// that PyTorch's have not.
+pub fn is_keras_call(builtin: &Builtin, args: &[Arg]) -> bool {
+    let sizes = args.iter().filter(|arg| arg.key.is_none()).count();
+    let of_keras = |arg: &Arg| {
+        let keys = ["units", "return_sequences", "return_state", "reset_after"];
+        arg.key.as_deref().is_some_and(|key| keys.contains(&key))
+    };
+    let of_pytorch = |arg: &Arg| {
+        let keys = ["input_size", "hidden_size", "batch_first", "num_layers"];
+        arg.key.as_deref().is_some_and(|key| keys.contains(&key))
+    };
+    let is_keras = sizes == 1 && !args.iter().any(of_pytorch) || args.iter().any(of_keras);
+    is_recurrent(builtin) && is_keras
 }
 
 /// Answers calls that stand for no layer.
@@ -84,6 +103,9 @@ pub fn call(name: &str, args: &[Arg]) -> Option<Found> {
             let meant = find(text.trim_matches('"'))?;
             Some(Found::of(meant, Vec::new(), false))
         }
+        "Bidirectional" => Some(Found::answered(
+            "it is an option of recurrent layers: `Lstm<_, 64, Bidirectional>`",
+        )),
         "Input" | "InputLayer" => Some(Found::answered(
             "the shape of the input is behind the network's name: `struct Net: [784] -> [10]`",
         )),

@@ -63,7 +63,7 @@ fn may_give_tuple(layer: &Layer, given: bool) -> bool {
             let outputs = tuple_outputs(&branch.layers, given);
             outputs.last().copied().unwrap_or(given)
         }),
-        None => given || !layer.builtin || layer.is_pack(),
+        None => given || !layer.builtin || layer.is_pack() || layer.gives_tuple,
     }
 }
 

@@ -146,6 +146,10 @@ impl Step<'_> {
             sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
         }
 
+        if self.layer.gives_tuple {
+            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &own_type, &sizes);
+        }
+
         let own_type = self.held(own_type);
         let shape = if self.keeps_shape() {
             self.same_shape()

@@ -1,11 +1,11 @@
 //! Reads WAV files.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
 
-use super::Wav;
+use super::{Wav, head};
 use crate::data::bytes::{self, COPY_AGAIN, too_large};
 use crate::data::{Place, ReadError, ReadErrorKind};
 use crate::limits::Budget;
@@ -16,12 +16,14 @@ const CHUNK: usize = 4096;
 const CONVERT: &str = "convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`";
 
 impl Wav {
-    /// Reads a WAV file with whole numbers of 8, 16, 24 or 32 bits, or with numbers of `f32`.
+    /// Reads a WAV file with whole numbers of 8, 16, 24 or 32 bits, or with numbers of `f32`. Of
+    /// numbers that use a part of their bits, such as 20 of 24, the lower bits are unused.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, is not in one of these formats, is cut or
-    /// damaged, has a sample that is NaN or infinite, or takes more memory than the
-    /// [`Limits`](crate::Limits) let it.
+    /// damaged, does not say how many samples it has, as that of an interrupted recording, has a
+    /// sample that is NaN or infinite, or takes more memory than the [`Limits`](crate::Limits) let
+    /// it.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
         let (file, budget) = bytes::open(path)?;
@@ -39,7 +41,10 @@ impl Wav {
 }
 
 fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadError> {
-    let mut reader = WavReader::new(BufReader::new(source)).map_err(|error| no_wav(path, error))?;
+    let mut source = BufReader::new(source);
+    let head = head::read(path, &mut source)?;
+    let source = Cursor::new(head).chain(source);
+    let mut reader = WavReader::new(source).map_err(|error| no_wav(path, error))?;
     let spec = reader.spec();
     if spec.sample_rate == 0 {
         let expected = "a sampling rate of at least 1 Hz";

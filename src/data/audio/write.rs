@@ -40,9 +40,10 @@ impl Wav {
     /// clipped.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be written, if a sample is NaN, if the number of samples
-    /// is no multiple of that of the channels, or if the sound is larger than a WAV file can be; a
-    /// file that was there before stays.
+    /// Returns an error if the file cannot be written, if a sample is NaN or, in `Float32`,
+    /// infinite, if the number of samples is no multiple of that of the channels, if the sampling
+    /// rate is 0, or if the sound is larger than a WAV file can be; a file that was there before
+    /// stays.
     pub fn write(&self, path: impl AsRef<Path>, format: WavFormat) -> io::Result<()> {
         let path = path.as_ref();
         self.write_in(path, format)
@@ -78,8 +79,16 @@ impl Wav {
             ..
         } = *self;
 
-        if let Some(position) = samples.iter().position(|sample| sample.is_nan()) {
-            return Err(invalid(format!("sample {position} is NaN")));
+        let is_wrong = |sample: &f32| match format {
+            WavFormat::Float32 => !sample.is_finite(),
+            _ => sample.is_nan(),
+        };
+        if let Some(position) = samples.iter().position(is_wrong) {
+            let sample = samples[position];
+            return Err(invalid(format!("sample {position} is {sample}")));
+        }
+        if sample_rate == 0 {
+            return Err(invalid("the sampling rate is 0 Hz".to_owned()));
         }
         if channels == 0 || !samples.len().is_multiple_of(channels) {
             let count = samples.len();
@@ -91,7 +100,8 @@ impl Wav {
         /// The bytes of the head are fewer.
         const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
         let bytes = u64::from(format.bits() / 8);
-        let block = u16::try_from(channels as u64 * bytes).ok();
+        let block = (channels as u64).checked_mul(bytes);
+        let block = block.and_then(|block| u16::try_from(block).ok());
         let rate = block.and_then(|block| u32::from(block).checked_mul(sample_rate));
         let (Some(_), true) = (rate, samples.len() as u64 * bytes <= MOST_BYTES) else {
             return Err(invalid(

@@ -19,13 +19,15 @@ const FIRST_LINE: &str = "shapewright vocabulary 1";
 /// The bytes of memory that a byte of a file becomes at most: a token of one byte takes its own
 /// memory twice, and its places in the list and in the table.
 const WEIGHT: u64 = 64;
+/// The line with the number of tokens.
+const COUNT_LINE: usize = 5;
 /// The advice for a line that is not as it was written.
 const REWRITE: &str = "correct the line, or write the file again with `Vocabulary::write`";
 
 impl<const N: usize> Vocabulary<N> {
     /// Writes the vocabulary to a file, which is replaced atomically; see [files](crate#files).
     ///
-    /// The file is text in UTF-8: four lines about the settings, and then a line for each token
+    /// The file is text in UTF-8: five lines about the settings, and then a line for each token
     /// that is not special, in the order of the indices. Line ends, tabs, spaces at the ends of a
     /// token, backslashes and bytes that are not UTF-8 are escaped as in Rust: `\n`, `\x20`.
     ///
@@ -46,7 +48,7 @@ impl<const N: usize> Vocabulary<N> {
     /// let text = vocabulary.to_text();
     /// assert_eq!(
     ///     text,
-    ///     "shapewright vocabulary 1\nunit words\nlowercase no\nspecial <unk>\na\ncat\n"
+    ///     "shapewright vocabulary 1\nunit words\nlowercase no\nspecial <unk>\ntokens 2\na\ncat\n"
     /// );
     /// let read: Vocabulary<4> = Vocabulary::read_from("the program", text.as_bytes())?;
     /// assert_eq!(read, vocabulary);
@@ -59,9 +61,10 @@ impl<const N: usize> Vocabulary<N> {
             .map(|special| format!(" {}", special.name()))
             .collect();
         let mut text = format!(
-            "{FIRST_LINE}\nunit {}\nlowercase {}\nspecial{specials}\n",
+            "{FIRST_LINE}\nunit {}\nlowercase {}\nspecial{specials}\ntokens {}\n",
             self.unit().name(),
             if self.is_lowercase() { "yes" } else { "no" },
+            self.ordinary().len(),
         );
         for token in self.ordinary() {
             escape(&mut text, token);
@@ -170,8 +173,8 @@ fn read_in<const N: usize>(
         lines: text.lines(),
         line: 0,
     };
-    let builder = file.settings()?;
-    let tokens = file.tokens::<N>(&builder)?;
+    let (builder, count) = file.settings()?;
+    let tokens = file.tokens::<N>(&builder, count)?;
 
     // No error is left that the lines do not have.
     Vocabulary::new(builder, tokens.into_iter()).map_err(|error| {
@@ -199,8 +202,8 @@ impl<'a> TextFile<'a> {
         line
     }
 
-    /// Reads the lines before the tokens.
-    fn settings(&mut self) -> Result<VocabularyBuilder, ReadError> {
+    /// Reads the lines before the tokens: the settings and the number of tokens.
+    fn settings(&mut self) -> Result<(VocabularyBuilder, usize), ReadError> {
         let first = self.next_line();
         if first != Some(FIRST_LINE) {
             let expected = format!("a vocabulary, whose first line is `{FIRST_LINE}`");
@@ -224,11 +227,13 @@ impl<'a> TextFile<'a> {
         )?;
         let expected = "`special` and some of `<pad> <unk> <bos> <eos>`, in this order";
         let specials = self.setting("special", expected, specials)?;
+        let expected = "`tokens` and the number of lines behind this one";
+        let count = self.setting("tokens", expected, |count| count.parse().ok())?;
 
         let mut builder = VocabularyBuilder::new(unit);
         builder.lowercase = lowercase;
         builder.specials = specials;
-        Ok(builder)
+        Ok((builder, count))
     }
 
     /// Reads a line with a setting.
@@ -244,10 +249,11 @@ impl<'a> TextFile<'a> {
             .ok_or_else(|| self.error(ReadErrorKind::Format, expected, found(line), REWRITE))
     }
 
-    /// Reads the tokens to the end of the file.
+    /// Reads the tokens to the end of the file, `count` of them.
     fn tokens<const N: usize>(
         &mut self,
         builder: &VocabularyBuilder,
+        count: usize,
     ) -> Result<Vec<Box<[u8]>>, ReadError> {
         let mut tokens = Vec::new();
         let mut known: HashSet<Box<[u8]>> = HashSet::new();
@@ -265,7 +271,8 @@ impl<'a> TextFile<'a> {
             }
             let token = token.into_boxed_slice();
             if !known.insert(token.clone()) {
-                let advice = "remove the line; the indices of later tokens then change";
+                let advice = "remove the line, and correct the number behind `tokens`; the indices of later tokens \
+                              then change";
                 return Err(self.error(kind, "each token once", quoted(line), advice));
             }
             if builder.specials.len() + tokens.len() >= N {
@@ -275,7 +282,15 @@ impl<'a> TextFile<'a> {
             }
             tokens.push(token);
         }
-        Ok(tokens)
+        if tokens.len() == count {
+            return Ok(tokens);
+        }
+
+        // A file that was cut, or a line that was added or removed.
+        let advice = "copy the file again, or correct the number behind `tokens`";
+        let expected = format!("{count} tokens, as line {COUNT_LINE} says");
+        let found = format!("{} of them", tokens.len());
+        Err(self.error(ReadErrorKind::Length, &expected, found, advice))
     }
 
     /// Returns an error at the line that was read last.

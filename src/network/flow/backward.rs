@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// A backward pass through the layers, over one chunk of the batch.
 #[doc(hidden)]
-pub struct Backward<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Backward<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -29,13 +29,17 @@ pub struct Backward<'a, T: Element, const N: usize> {
     stop_at: usize,
 }
 
-impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
+impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, last segment first, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &Plan<N>,
+        plan_of: P,
         call: BackwardInput<'_, L, In, Out, T>,
-        layers: impl Fn(&mut Backward<'_, T, N>) + Sync,
+        layers: impl Fn(&mut Backward<'_, T, P, N>) + Sync,
     ) {
         let BackwardInput {
             params,
@@ -48,6 +52,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
@@ -80,7 +85,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                         .map(|dx| flatten_mut(unsafe { dx.part(first, count) }));
 
                     layers(&mut Backward {
-                        plan,
+                        plan: plan_of,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -105,7 +110,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -116,7 +121,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params);
+        self.layer::<L, In, Out, INDEX>(config, params);
     }
 
     /// Runs the layer at an index.
@@ -124,13 +129,12 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
     ) {
-        if index < self.stop_at || !self.chunk.has(index) {
+        if INDEX < self.stop_at || !self.chunk.has(INDEX) {
             return;
         }
 
@@ -147,8 +151,9 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             stop_at,
         } = self;
         let count = chunk.count;
-        let layer = plan.training[index];
-        let cx = &cx.layer(index);
+        let plan = plan();
+        let layer = &plan.training[INDEX];
+        let cx = &cx.layer(INDEX);
 
         let (y, dy) = match layer.spot {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
@@ -167,7 +172,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         if layer.relu {
             relu_grad(y, dy, cx);
         }
-        if L::FLOW == Flow::InPlace {
+        if const { matches!(L::FLOW, Flow::InPlace) } {
             L::return_in_place(BackwardInPlace {
                 config,
                 y: read::<L, In, Out, T>(y, count),
@@ -179,72 +184,91 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             return;
         }
 
-        let source = |source: usize| unsafe {
+        let source = |number: usize| unsafe {
             // SAFETY: as above.
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
         };
-        // The gradients of the sources whose layers are trained. Where a later layer has written
-        // one, this layer's share of it has a slot of its own.
         let mut input_gradient = input_gradient.as_deref_mut();
-        let has_input_gradient = input_gradient.is_some();
+        let has_input = input_gradient.is_some();
         let mut gradient_of = |number: usize| {
-            let len = In::LENS[number];
-            let Source { spot, share, layer } = layer.sources[number];
-            let is_asked = layer.is_none_or(|layer| layer >= *stop_at);
+            let source = &layer.sources[number];
+            let is_asked = source.layer.is_none_or(|layer| layer >= *stop_at);
             // An output without a slot is the network's input under another shape.
-            let is_held = matches!(spot, Spot::Slot { .. }) || has_input_gradient;
-            match (spot, share) {
-                _ if len == 0 || !is_asked || !is_held => None,
-                // SAFETY: as above.
-                (_, Some(share)) => Some(unsafe { cache.slot_in(plan.shares, share, len) }),
-                // SAFETY: as above.
-                (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
-                _ => input_gradient.take(),
+            let is_held = matches!(source.spot, Spot::Slot { .. }) || has_input;
+            if In::LENS[number] == 0 || !is_asked || !is_held {
+                return None;
             }
+            // SAFETY: as above.
+            let slot = unsafe { gradient_slot(source, cache, plan.shares, In::LENS[number]) };
+            slot.or_else(|| input_gradient.take())
         };
-        match L::FLOW {
-            Flow::Apart => {
-                L::backward_input(BackwardInput {
-                    config,
-                    params,
-                    x: In::batch(source, count),
-                    y: read::<L, In, Out, T>(y, count),
-                    // SAFETY: as above.
-                    cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    dy: tensors_mut(dy, count),
-                    dx: In::gradients(gradient_of, count),
-                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
-                    cx,
-                });
-            }
-            Flow::InPlace | Flow::View => {
-                if let Some(dx) = gradient_of(0) {
-                    dx.copy_from_slice(dy);
-                }
-            }
+        if const { matches!(L::FLOW, Flow::Apart) } {
+            L::backward_input(BackwardInput {
+                config,
+                params,
+                x: In::batch(source, count),
+                y: read::<L, In, Out, T>(y, count),
+                // SAFETY: as above.
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                dy: tensors_mut(dy, count),
+                dx: In::gradients(gradient_of, count),
+                thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
+                cx,
+            });
+        } else if let Some(dx) = gradient_of(0) {
+            dx.copy_from_slice(dy);
         }
         if plan.shares.len > 0 {
-            let sources = &plan.training[index].sources;
+            let sources = &plan.training[INDEX].sources;
             // SAFETY: as above.
             let cache = unsafe { cache.all() };
             let input_gradient = self.input_gradient.as_deref_mut();
-            add_shares::<In, T>(sources, plan.shares, self.stop_at, cache, input_gradient);
+            add_shares(
+                sources,
+                &In::LENS,
+                plan.shares,
+                self.stop_at,
+                cache,
+                input_gradient,
+            );
         }
+    }
+}
+
+/// Returns the slot for the gradient of a source, `len` elements per sample, unless it is that of the
+/// network's input. Where a later layer has written the gradient, the share of this one has a slot of
+/// its own.
+///
+/// # Safety
+/// Nobody else has access to the slot while the gradient lives.
+#[inline]
+unsafe fn gradient_slot<'a, T: Element>(
+    source: &Source,
+    cache: &ActivationStore<'a>,
+    shares: Area,
+    len: usize,
+) -> Option<&'a mut [T]> {
+    match (source.spot, source.share) {
+        // SAFETY: the caller's promise.
+        (_, Some(share)) => Some(unsafe { cache.slot_in(shares, share, len) }),
+        // SAFETY: as above.
+        (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
+        _ => None,
     }
 }
 
 /// Adds a layer's shares to the gradients that later layers have written.
 ///
 /// It does not borrow [`Backward`], which would then have to lie in memory for every layer.
-fn add_shares<In: LayerInput, T: Element>(
+fn add_shares<T: Element>(
     sources: &[Source; MAX_SOURCES],
+    lens: &[usize; MAX_SOURCES],
     area: Area,
     stop_at: usize,
     cache: ActivationStore<'_>,
     mut input_gradient: Option<&mut [T]>,
 ) {
-    for (number, source) in sources.iter().enumerate() {
-        let len = In::LENS[number];
+    for (source, &len) in sources.iter().zip(lens) {
         let is_asked = source.layer.is_none_or(|layer| layer >= stop_at);
         let Some(share) = source.share.filter(|_| len > 0 && is_asked) else {
             continue;

@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// The computation of the gradients of all parameters, for the whole batch.
 #[doc(hidden)]
-pub struct Gradients<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Gradients<'a, T: Element, P, const N: usize> {
+    plan: P,
     count: usize,
     input: &'a [T],
     output: &'a [T],
@@ -26,11 +26,15 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     cx: Context<'a, T>,
 }
 
-impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
+impl<'a, T, P, const N: usize> Gradients<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` with the computation and the gradient of all parameters.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &'a Plan<N>,
+        plan_of: P,
         call: BackwardParams<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self, &mut L::Params),
     ) {
@@ -45,6 +49,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         // The output is not available if no layer reads it.
         let output = if plan.reads_output {
             flatten(y.into_slice())
@@ -53,7 +58,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         };
 
         let mut run = Gradients {
-            plan,
+            plan: plan_of,
             count: x.len(),
             input: flatten(x),
             output,
@@ -74,7 +79,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params, gradient, base);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params, gradient, base);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -87,7 +92,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params, gradient, base);
+        self.layer::<L, In, Out, INDEX>(config, params, gradient, base);
     }
 
     /// Computes the gradient of the parameters of the layer at an index. If it shares those of an
@@ -96,16 +101,18 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
         gradient: &mut L::Params,
         base: Option<usize>,
     ) {
-        let owner = base.unwrap_or(index);
-        if <L::Params as Parameters<T>>::LEN == 0 || owner < self.cx.first_trained() {
+        if const { <L::Params as Parameters<T>>::LEN == 0 } {
+            return;
+        }
+        let owner = base.unwrap_or(INDEX);
+        if owner < self.cx.first_trained() {
             return;
         }
 
@@ -120,14 +127,15 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             cx,
         } = self;
         let count = *count;
-        let layer = plan.training[index];
+        let plan = plan();
+        let layer = &plan.training[INDEX];
         let adds = base.is_some() || cx.accumulate();
-        let cx = &cx.layer(index).accumulating(adds);
+        let cx = &cx.layer(INDEX).accumulating(adds);
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
-        let source = |source: usize| unsafe {
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+        let source = |number: usize| unsafe {
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
         };
         let (y, dy) = match layer.spot {
             // SAFETY: as above.

@@ -15,8 +15,8 @@ use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
 #[doc(hidden)]
-pub struct Inference<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Inference<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     input: &'a [T],
     /// The number of samples.
@@ -32,11 +32,15 @@ pub struct Inference<'a, T: Element, const N: usize> {
     cx: &'a Context<'a, T>,
 }
 
-impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
+impl<'a, T, P, const N: usize> Inference<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &'a Plan<N>,
+        plan_of: P,
         call: Forward<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self),
     ) {
@@ -49,9 +53,10 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         let samples = x.len();
         let mut run = Inference {
-            plan,
+            plan: plan_of,
             chunk: Chunk {
                 segment: plan.inference_segments.list[0],
                 first: 0,
@@ -142,7 +147,8 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
         let chunk = *chunk;
         let count = chunk.count;
-        let layer = plan.inference[INDEX];
+        let plan = plan();
+        let layer = &plan.inference[INDEX];
         if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
             return;
         }
@@ -159,11 +165,6 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             _ => (&mut **buffers, &mut **output, &mut [][..], usize::MAX),
         };
         let y = &mut y[range(layer.spot, chunk, Out::LEN)];
-        if layer.shares {
-            let y = tensors_mut(y, count);
-            return L::infer_in_place(ForwardInPlace { config, y, cx });
-        }
-
         let source = |source: usize| -> &[T] {
             let len = In::LENS[source];
             if len == 0 {
@@ -184,33 +185,31 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             &from[range(spot, chunk, len)]
         };
 
-        match L::FLOW {
-            Flow::Apart => {
-                let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-                L::forward(Forward {
-                    config,
-                    params,
-                    x: In::batch(source, count),
-                    y: tensors_mut(y, count),
-                    scratch: scratch.for_layer(count, L::NEEDS.per_sample),
-                    thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
-                        L::NEEDS.per_thread
-                    } else {
-                        L::NEEDS.per_thread_of_batch
-                    }),
-                    state: state
-                        .as_mut()
-                        .map(|states| states.part(layer.state, L::NEEDS.state)),
-                    cx: &cx.with_relu_epilogue(relu),
-                });
-                relu_after::<L, In, Out, T>(layer, y, cx);
-            }
-            Flow::InPlace => {
-                y.copy_from_slice(source(0));
-                let y = tensors_mut(y, count);
-                L::infer_in_place(ForwardInPlace { config, y, cx });
-            }
-            Flow::View => y.copy_from_slice(source(0)),
+        if const { matches!(L::FLOW, Flow::Apart) } {
+            let relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            L::forward(Forward {
+                config,
+                params,
+                x: In::batch(source, count),
+                y: tensors_mut(y, count),
+                scratch: scratch.for_layer(count, L::NEEDS.per_sample),
+                thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
+                    L::NEEDS.per_thread
+                } else {
+                    L::NEEDS.per_thread_of_batch
+                }),
+                state: state
+                    .as_mut()
+                    .map(|states| states.part(layer.state, L::NEEDS.state)),
+                cx: &cx.with_relu_epilogue(relu),
+            });
+            relu_after::<L, In, Out, T>(layer, y, cx);
+        } else if !layer.shares {
+            y.copy_from_slice(source(0));
+        }
+        if const { matches!(L::FLOW, Flow::InPlace) } {
+            let y = tensors_mut(y, count);
+            L::infer_in_place(ForwardInPlace { config, y, cx });
         }
     }
 }

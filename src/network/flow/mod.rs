@@ -2,6 +2,11 @@
 //!
 //! The code that `network!` emits calls these functions, layer after layer in a straight line, once
 //! for each segment of layers and each chunk of the batch.
+//!
+//! The plan is given as a function without state, whose type stands for it: the code of each layer is
+//! generated with its plan as a constant, so that the compiler drops what the plan does not need
+//! before it optimizes the list as a whole. What the layer's type decides is an `if const`, whose
+//! other branch is not generated at all.
 
 mod backward;
 mod gradients;
@@ -104,14 +109,14 @@ fn for_chunks<T: Element>(
     }
 }
 
-/// Returns the outputs that a layer reads, `len` elements per sample; nothing for a source that it
-/// does not have. If they are not in a slot, they are `input`.
+/// Returns the outputs that a layer reads from a source, `len` elements per sample; nothing for a
+/// source that it does not have. If they are not in a slot, they are `input`.
 ///
 /// # Safety
 /// Nobody writes to the slot while the outputs live.
-#[inline(always)]
+#[inline]
 unsafe fn outputs_of<'a, T: Element>(
-    source: Source,
+    source: &Source,
     cache: &ActivationStore<'a>,
     len: usize,
     input: &'a [T],
@@ -127,7 +132,7 @@ unsafe fn outputs_of<'a, T: Element>(
 /// Returns whether a layer applies `Relu` as its epilogue.
 #[inline(always)]
 fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: LayerPlan,
+    layer: &LayerPlan,
 ) -> bool {
     layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
 }
@@ -135,7 +140,7 @@ fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Elemen
 /// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
 #[inline(always)]
 fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: LayerPlan,
+    layer: &LayerPlan,
     y: &mut [T],
     cx: &Context<T>,
 ) {

@@ -14,8 +14,8 @@ use crate::tensor::{Element, Shape};
 
 /// A forward pass for training, over one chunk of the batch.
 #[doc(hidden)]
-pub struct Training<'a, T: Element, const N: usize> {
-    plan: &'a Plan<N>,
+pub struct Training<'a, T: Element, P, const N: usize> {
+    plan: P,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -24,13 +24,17 @@ pub struct Training<'a, T: Element, const N: usize> {
     thread_memory: ThreadMemory<'a>,
 }
 
-impl<'a, T: Element, const N: usize> Training<'a, T, N> {
+impl<'a, T, P, const N: usize> Training<'a, T, P, N>
+where
+    T: Element,
+    P: Fn() -> &'static Plan<N> + Copy + Sync,
+{
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan: &Plan<N>,
+        plan_of: P,
         call: ForwardTrain<'_, L, In, Out, T>,
-        layers: impl Fn(&mut Training<'_, T, N>) + Sync,
+        layers: impl Fn(&mut Training<'_, T, P, N>) + Sync,
     ) {
         let ForwardTrain {
             params,
@@ -41,6 +45,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             cx,
             ..
         } = call;
+        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
@@ -58,7 +63,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
                     layers(&mut Training {
-                        plan,
+                        plan: plan_of,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -80,7 +85,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         _: LayerAt<L, In, Out, T, INDEX>,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, &L::Config::DEFAULT, params);
+        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
     }
 
     /// Runs a layer of a list with its arguments.
@@ -91,7 +96,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        self.layer::<L, In, Out>(INDEX, config, params);
+        self.layer::<L, In, Out, INDEX>(config, params);
     }
 
     /// Runs the layer at an index.
@@ -99,9 +104,8 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
+    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
     ) {
@@ -114,12 +118,13 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             cache,
             thread_memory,
         } = self;
-        if !chunk.has(index) {
+        if !chunk.has(INDEX) {
             return;
         }
         let count = chunk.count;
-        let layer = plan.training[index];
-        let cx = &cx.layer(index);
+        let plan = plan();
+        let layer = &plan.training[INDEX];
+        let cx = &cx.layer(INDEX);
         if layer.absorbed {
             return;
         }
@@ -127,8 +132,8 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. The
         // sources are slots of earlier layers, `y` and the cache are slots of this one. If the layer
         // shares the slot of its source, the source is not called.
-        let source = |source: usize| unsafe {
-            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+        let source = |number: usize| unsafe {
+            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
         };
         let y = match layer.spot {
             // SAFETY: as above.
@@ -137,30 +142,25 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             _ => &mut **output,
         };
 
-        match (L::FLOW, layer.shares) {
-            (Flow::Apart, _) => {
-                let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-                L::forward_train(ForwardTrain {
-                    config,
-                    params,
-                    x: In::batch(source, count),
-                    y: tensors_mut(y, count),
-                    // SAFETY: as above.
-                    cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
-                    thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
-                    cx: &cx.with_relu_epilogue(relu),
-                });
-                relu_after::<L, In, Out, T>(layer, y, cx);
-            }
-            (Flow::InPlace, shares) => {
-                if !shares {
-                    y.copy_from_slice(source(0));
-                }
-                let y = tensors_mut(y, count);
-                L::train_in_place(ForwardInPlace { config, y, cx });
-            }
-            (Flow::View, true) => {}
-            (Flow::View, false) => y.copy_from_slice(source(0)),
+        if const { matches!(L::FLOW, Flow::Apart) } {
+            let relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            L::forward_train(ForwardTrain {
+                config,
+                params,
+                x: In::batch(source, count),
+                y: tensors_mut(y, count),
+                // SAFETY: as above.
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
+                cx: &cx.with_relu_epilogue(relu),
+            });
+            relu_after::<L, In, Out, T>(layer, y, cx);
+        } else if !layer.shares {
+            y.copy_from_slice(source(0));
+        }
+        if const { matches!(L::FLOW, Flow::InPlace) } {
+            let y = tensors_mut(y, count);
+            L::train_in_place(ForwardInPlace { config, y, cx });
         }
     }
 }

@@ -107,7 +107,7 @@ use shape::{AttentionRule, AttentionSizes};
 /// let net = Reader::init(&mut shapewright::rng(0));
 /// assert_eq!(net.read.k_proj_weight.len(), 6);
 /// let mask = Tensor1::from([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
-/// let y = net.forward(&(Tensor2::ones(), Tensor2::ones(), mask));
+/// let y = net.forward(&Tensor::from((Tensor2::ones(), Tensor2::ones(), mask)));
 /// assert_eq!(y.as_array()[0], y.as_array()[4]);
 /// ```
 ///

@@ -152,6 +152,7 @@ struct Gradients<'a, T> {
 }
 
 /// Computes the gradient of all parameters.
+#[allow(clippy::too_many_arguments)]
 fn add_gradient<T: Element>(
     sizes: &AttentionSizes,
     gradients: Gradients<'_, T>,

@@ -112,7 +112,8 @@ impl AttentionRule {
         match self.window {
             _ if !sees_itself => Reach::WHOLE,
             _ if !self.causal => Reach::WHOLE.or("; add `Causal`"),
-            INFER => Reach::ALL_PAST,
+            INFER if self.context == INFER => Reach::ALL_PAST,
+            INFER => Reach::past(self.context.saturating_sub(1)),
             window => Reach::past(window.saturating_sub(1)),
         }
     }
@@ -186,7 +187,12 @@ impl AttentionRule {
             INFER => usize::MAX,
             window => at_least_one(window),
         };
-        let seen = if window < context { window } else { context };
+        // A stream keeps a window as it is written, also one that is longer than a block.
+        let seen = if self.window == INFER {
+            context
+        } else {
+            window
+        };
         let block = if seen < KEYS { seen } else { KEYS };
         let (window, ring) = if self.has_state() {
             (seen, sizes::next_multiple(seen, block))

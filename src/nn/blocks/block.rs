@@ -123,10 +123,11 @@ macro_rules! blocks {
             const BATCHING: Batching = <Self as InferencePlan<Out, T, _>>::PLAN.batching;
             const NEEDS: Needs = <Self as InferencePlan<Out, T, _>>::PLAN.needs;
 
-            #[inline]
+            // A function of its own: a network that is one function takes long to optimize.
+            #[inline(never)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Inference::run(&<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
+                Inference::run(|| &<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params),
                     );)*
@@ -151,29 +152,29 @@ macro_rules! blocks {
 
             fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Training::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
-                    $(run.layer::<$name, $name::From, $name::To>(
-                        $index, &(), $name::params(params),
+                Training::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                    $(run.layer::<$name, $name::From, $name::To, $index>(
+                        &(), $name::params(params),
                     );)*
-                    run.layer::<M, Inputs<$inputs>, Out>($merge, &(), &());
+                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
                 });
             }
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Backward::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
-                    run.layer::<M, Inputs<$inputs>, Out>($merge, &(), &());
-                    $(run.layer::<$last, $last::From, $last::To>(
-                        $last_index, &(), $last::params(params),
+                Backward::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
+                    $(run.layer::<$last, $last::From, $last::To, $last_index>(
+                        &(), $last::params(params),
                     );)*
                 });
             }
 
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Gradients::run(&<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
-                    $(run.layer::<$name, $name::From, $name::To>(
-                        $index, &(), $name::params(params), $name::params_mut(gradient), None,
+                Gradients::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
+                    $(run.layer::<$name, $name::From, $name::To, $index>(
+                        &(), $name::params(params), $name::params_mut(gradient), None,
                     );)*
                 });
             }

@@ -356,11 +356,7 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
                     hidden,
                     reversed: direction == 1,
                     weights: spec.weights(params, place),
-                    x: if layer == 0 {
-                        tensors.sources[0]
-                    } else {
-                        &**from
-                    },
+                    x: if layer == 0 { tensors.sources[0] } else { from },
                     mask: spec.mask(&tensors),
                     h: &mut *h,
                     c: &mut *c,
@@ -598,7 +594,7 @@ impl<T: Element, C: RecurrentCell> Backward<'_, '_, T, C> {
             self.through_time(Place { layer, direction }, kept);
         }
         for (direction, kept) in directions.iter_mut().flatten().enumerate() {
-            self.to_inputs(Place { layer, direction }, kept.kept);
+            self.write_inputs(Place { layer, direction }, kept.kept);
         }
     }
 
@@ -666,7 +662,7 @@ impl<T: Element, C: RecurrentCell> Backward<'_, '_, T, C> {
     }
 
     /// Computes what the gradients of the sums of a direction are for its inputs.
-    fn to_inputs(&mut self, place: Place, kept: &[T]) {
+    fn write_inputs(&mut self, place: Place, kept: &[T]) {
         let spec = self.spec;
         let dx = if place.layer > 0 {
             &mut *self.cache.flow

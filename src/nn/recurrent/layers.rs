@@ -12,10 +12,10 @@ use crate::kernels::{GruCell, LstmCell, RecurrentCell, RnnCell};
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inferred, Layer,
-    LayerInput, Needs, Reach, ShapeRule, Train,
+    LayerInput, NamesOutput, Needs, Reach, ShapeRule, Train,
 };
 use crate::params::{FeatureOrder, Parameters};
-use crate::tensor::{Dims, Element, Shape};
+use crate::tensor::{Dims, Element, Rank1, Rank2, Shape};
 
 /// Long short-term memory over a sequence: `[length, features]` becomes `[length, hidden_size]`.
 ///
@@ -30,6 +30,8 @@ use crate::tensor::{Dims, Element, Shape};
 /// - `Masked`: reads a second output, `Lstm<_, 64, Masked> <- (x, mask)`, of shape `[length]`: 1 for
 ///   each step, and 0 for the padding behind the last one. Padded steps give 0 and leave the state
 ///   as it is, and the reversed direction begins at the last step, as PyTorch's packed sequences.
+/// - `FinalState`: gives a tuple of the output, the state after the last step and the cell state,
+///   which [`SelectPart`](super::super::SelectPart) takes apart.
 /// - `InitialState`: reads the first state and the first cell state, `Lstm<_, 64, InitialState> <-
 ///   (x, h0, c0)`. Each is `[hidden_size]`, or `[layers * directions, hidden_size]` if there are
 ///   several. Without the option they are 0.
@@ -100,7 +102,7 @@ pub const fn Lstm(dropout: f64) -> RecurrentDropout {
 /// A gated recurrent unit over a sequence: `[length, features]` becomes `[length, hidden_size]`.
 ///
 /// In a network: `Gru<input_size, hidden_size>`. An `input_size` of `_` is inferred from the input.
-/// The options `Layers<2>`, `Bidirectional`, `NoBias`, `Masked` and `InitialState` are those of
+/// The options `Layers<2>`, `Bidirectional`, `NoBias`, `Masked`, `FinalState` and `InitialState` are those of
 /// [`struct@Lstm`], but for a state without a cell state. Two more:
 ///
 /// - `ResetBefore`: multiplies the state by `r` before the product instead of the product, as Keras
@@ -163,7 +165,7 @@ pub const fn Gru(dropout: f64) -> RecurrentDropout {
 /// A simple recurrent layer over a sequence: `[length, features]` becomes `[length, hidden_size]`.
 ///
 /// In a network: `Rnn<input_size, hidden_size>`. An `input_size` of `_` is inferred from the input.
-/// The options `Layers<2>`, `Bidirectional`, `NoBias`, `Masked` and `InitialState` are those of
+/// The options `Layers<2>`, `Bidirectional`, `NoBias`, `Masked`, `FinalState` and `InitialState` are those of
 /// [`struct@Lstm`], but for a state without a cell state. The option `Relu` replaces the hyperbolic
 /// tangent.
 ///
@@ -214,6 +216,21 @@ pub const fn Rnn(dropout: f64) -> RecurrentDropout {
 
 /// The parts of the tuple that a layer with `FinalState` gives.
 struct Parts<L, In>(PhantomData<(L, In)>);
+
+/// The shape of a state: of `RANK` axes, the last of which has `H` elements.
+pub struct LastState<const RANK: usize, const STATES: usize, const H: usize>;
+
+pub trait StateShape {
+    type Shape: Shape;
+}
+
+impl<const STATES: usize, const H: usize> StateShape for LastState<1, STATES, H> {
+    type Shape = Rank1<H>;
+}
+
+impl<const STATES: usize, const H: usize> StateShape for LastState<2, STATES, H> {
+    type Shape = Rank2<STATES, H>;
+}
 
 /// Implements the layer `$name`, whose options beyond those of all are `$extra`.
 macro_rules! recurrent {
@@ -284,6 +301,30 @@ macro_rules! recurrent {
         {
             const OUTPUT: Inferred = Parts::<Self, In>::OPTIONS.infer::<In>(Parts::<Self, In>::TUPLE);
             const REACH: Reach = Parts::<Self, In>::OPTIONS.reach();
+        }
+
+        impl<
+            const I: usize,
+            const H: usize,
+            const LAYERS: usize,
+            const BIDIRECTIONAL: bool,
+            const BIAS: bool,
+            const MASKED: bool,
+            const INITIAL: bool,
+            $(const $extra: bool,)*
+            const G: usize,
+            const OUT: usize,
+            const D: usize,
+            const LATER: usize,
+            const STEPS: usize,
+            const STATES: usize,
+            const RANK: usize,
+        > NamesOutput
+            for $name<I, H, LAYERS, BIDIRECTIONAL, BIAS, MASKED, INITIAL, true, $($extra,)* G, OUT, D, LATER, STEPS, STATES, RANK>
+        where
+            LastState<RANK, STATES, H>: StateShape,
+        {
+            type Output = recurrent!(@output $name Rank2<STEPS, OUT>, LastState<RANK, STATES, H>);
         }
 
         recurrent!(@params $name [$($extra),*] true RecurrentParams);
@@ -427,6 +468,12 @@ macro_rules! recurrent {
                 );
             }
         }
+    };
+    (@output Lstm $output:ty, $state:ty) => {
+        ($output, <$state as StateShape>::Shape, <$state as StateShape>::Shape)
+    };
+    (@output $name:ident $output:ty, $state:ty) => {
+        ($output, <$state as StateShape>::Shape)
     };
     (@params $name:ident [$($extra:ident),*] $bias:literal $params:ident) => {
         impl<

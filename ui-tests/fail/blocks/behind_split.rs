@@ -16,11 +16,14 @@ network! { struct Rms: [4] -> [8] { Split { {}, {} }, RmsNorm, Flatten } }
 network! { struct Groups: [4] -> [8] { Split { {}, {} }, GroupNorm<2, _>, Flatten } }
 network! { struct Batches: [4] -> [8] { Split { {}, {} }, BatchNorm1d<_>, Flatten } }
 network! { struct Instances: [3, 3, 2] -> [36] { Split { {}, {} }, InstanceNorm2d<_>, Flatten } }
+network! { struct Rows: [4, 3] -> [4, 5] { Split { {}, {} }, Lstm<_, 5> } }
+network! { struct Units: [4, 3] -> [4, 5] { Split { {}, {} }, Gru<_, 5> } }
+network! { struct Simple: [4, 3] -> [4, 5] { Split { {}, {} }, Rnn<_, 5> } }
 network! { struct Last: [4, 3] -> [3] { Split { {}, {} }, SelectLast } }
 network! { struct Swapped: [4, 3] -> [3, 4] { Split { {}, {} }, Transpose } }
 network! { struct Attended: [4, 3] -> [4, 3] { Split { {}, {} }, MultiHeadAttention<_, 1> } }
-network! { struct Learned: [4, 3] -> [4, 3] { Split { {}, {} }, PositionalEmbedding } }
-network! { struct Waves: [4, 3] -> [4, 3] { Split { {}, {} }, PositionalEncoding } }
+network! { struct Learned: [4, 3] -> [24] { Split { {}, {} }, PositionalEmbedding, Flatten } }
+network! { struct Waves: [4, 3] -> [24] { Split { {}, {} }, PositionalEncoding, Flatten } }
 network! { struct Joined: [4] -> [8] { Split { {}, {} }, Concat { {}, {} } } }
 network! { struct Added: [4] -> [8] { Split { {}, {} }, Residual { Flatten }, Flatten } }
 network! { struct Repeated: [4] -> [8] { Split { {}, {} }, Repeat<2> { Flatten }, Flatten } }
