@@ -1030,7 +1030,8 @@ network! {
         Conv1d<_, 8, 3>, MaxPool1d<2>, AvgPool1d<2>, AdaptiveMaxPool1d<2000>, AdaptiveAvgPool1d<1000>,
         PositionalEmbedding, PositionalEncoding,
         Residual { MultiHeadAttention<_, 2, Causal, Rotary>(0.1) },
-        Concat { a: { GlobalAvgPool1d, Linear<_, 4> }, b: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
+        ReflectionPad1d<100>, ZeroPad1d<50>, ReplicationPad1d<50>, Slice<200, 1000>,
+        Concat { a: { MeanOverTime, Linear<_, 2> }, b: { MaxOverTime, Linear<_, 2> }, c: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
     }
 }
 

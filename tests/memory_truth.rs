@@ -169,6 +169,7 @@ network! { struct Blocks: [12, 12, 8] -> [7] {
     Flatten,
     Linear<_, 7>,
 } }
+network! { struct Maxima: [50, 7] -> [7] { MaxOverTime } }
 network! { struct Nested: [28, 28, 1] -> [3] { lenet: LeNet, dense: Dense3 } }
 network! { struct Dense3: [10] -> [3] { Linear<_, 50>, Relu, Linear<_, 3> } }
 
@@ -220,6 +221,7 @@ fn networks_tell_all_that_they_allocate() {
     check::<Recurrent>(&[2, 9]);
     check::<Words>(&[2, 30]);
     check::<Blocks>(&[3, 20]);
+    check::<Maxima>(&[3, 70]);
     check::<Nested>(&[3, 20]);
 
     // The counter itself works.

@@ -6,8 +6,8 @@ use shapewright::{
     Parameters,
     ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train},
     nn::{
-        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, Lstm, MaxPool1d, Reshape, Upsample,
-        UpsampleBilinear, ZeroPad2d,
+        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, Lstm, MaxPool1d, ReflectionPad1d,
+        ReplicationPad1d, Reshape, Slice, Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     },
     tensor::{Dims, Element, Rank1, Rank2, Rank3},
 };
@@ -86,6 +86,12 @@ fn layers_refuse_what_does_not_fit() {
         None
     );
 
+    assert_eq!(answer::<ZeroPad1d<TOP, { TOP + 1 }>, Rank2<1, 1>>(), None);
+    assert_eq!(answer::<ReplicationPad1d<TOP, TOP>, Rank2<1, 1>>(), None);
+    assert_eq!(answer::<ReflectionPad1d<TOP, TOP>, Rank2<3, 1>>(), None);
+    assert_eq!(answer::<Slice<TOP, { TOP + 1 }>, Rank2<3, 1>>(), None);
+    assert_eq!(answer::<Slice<2, 1>, Rank2<3, HALF>>(), Some(HALF));
+
     assert_eq!(answer::<Reshape<3, HALF, HALF, 3>, Rank1<3>>(), None);
     assert_eq!(answer::<Reshape<2, { TOP + 1 }, 2>, Rank1<2>>(), None);
     assert_eq!(answer::<Flatten, Rank2<HALF, HALF>>(), None);
@@ -99,7 +105,7 @@ fn layers_refuse_what_does_not_fit() {
 #[test]
 fn convolutions_refuse_what_does_not_fit() {
     type One<const K: usize, const S: usize, const P: usize, const D: usize> =
-        Conv1d<1, 1, K, S, P, D, 1, false, 1>;
+        Conv1d<1, 1, K, S, P, D, 1, false, false, 1>;
     assert_eq!(answer::<One<3, 1, 1, 1>, Rank2<9, 1>>(), Some(9));
     assert_eq!(answer::<One<3, 1, 0, { TOP + 1 }>, Rank2<9, 1>>(), None);
     assert_eq!(answer::<One<1, TOP, { TOP / 2 }, 1>, Rank2<9, 1>>(), None);

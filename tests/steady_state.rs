@@ -106,6 +106,9 @@ network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <-
 Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
 network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
 network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
+network! { struct Latent: (x: [30, 20], mask: [30]) -> [5] { Slice<2, 28> <- x, ReflectionPad1d<1>, ZeroPad1d<1>,
+ReplicationPad1d<1>, cut: Slice<2, 30>, mean: MeanOverTime, max: MaxOverTime <- (cut, mask),
+Reparameterize <- (mean, max), Linear<_, 5> } }
 network! { struct Attention: (x: [40, 24], memory: [30, 9], mask: [30], bias: [40, 30]) -> [40, 24] {
 places: PositionalEmbedding <- x, PositionalEncoding, own: MultiHeadAttention<_, 4, Causal, KvHeads<2>, Rotary>(0.1),
 cross: MultiHeadAttention<_, 2, Cross, KeyPaddingMask, AttentionBias> <- (own, memory, mask, bias),
@@ -309,6 +312,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Lookup>(70);
         inference::<Steps>(9);
         inference::<Recurrent>(9);
+        inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
         inference::<Image>(9);
@@ -325,6 +329,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Steps, _>(12, Adam::new(0.1));
         training::<Recurrent, _>(12, Adam::new(0.1));
+        training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));
         training::<Image, _>(12, Adam::new(0.1));

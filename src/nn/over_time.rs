@@ -27,7 +27,8 @@ use crate::tensor::{Dims, Element, Shape};
 ///     struct Mean: (x: [3, 2], mask: [3]) -> [2] { MeanOverTime <- (x, mask) }
 /// }
 /// let x = Tensor2::from([[1.0, 2.0], [3.0, -4.0], [f32::NAN, 9.0]]);
-/// let y = Mean::zeros().forward(&(x, Tensor1::from([1.0, 1.0, 0.0])));
+/// let mask = Tensor1::from([1.0_f32, 1.0, 0.0]);
+/// let y = Mean::zeros().forward(&Tensor::from((x, mask)));
 /// assert_eq!(y, Tensor1::from([2.0, -1.0]));
 /// ```
 ///
@@ -69,6 +70,10 @@ pub struct MaxOverTime;
 
 /// The shape rule of a sequence, or of one and its mask.
 const fn infer<In: LayerInput>() -> Inferred {
+    if In::SOURCES == 1 && In::DIMS.sizes().len() > 2 {
+        let way_out = Sentence::new("; put a `Reshape` before it");
+        return Inferred::mismatch(Sentence::new("[length, channels]"), way_out, Dims::UNKNOWN);
+    }
     if In::SOURCES == 1 {
         return infer_global(In::DIMS, 1);
     }

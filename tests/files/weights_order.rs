@@ -835,6 +835,12 @@ mod refused {
             [6, 4] -> [3] { Concat { a: { GlobalAvgPool1d }, b: { Flatten } }, head: Linear<_, 3> }:
                 ["head.channels_last"];
             [6, 4] -> [3] { SelectLast, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { MaxOverTime, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, ReflectionPad1d<2>, MeanOverTime, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Slice<1, 4>, SelectLast, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Slice<1, 4>, Flatten, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Flatten, cut: Slice<1, 4>, head: Linear<_, 3> }:
+                ["cut.channels_last"];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Residual { Transpose, Linear<_, 6>, Transpose }, Flatten, head: Linear<_, 3> }: [];
             [24] -> [3] { fc: Linear<_, 24>, Reshape<4, 3, 2>, Flatten, Reshape<6, 4>, swap: Transpose, SelectLast, head: Linear<_, 3> }: [];

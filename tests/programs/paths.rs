@@ -35,6 +35,8 @@ by_path! {
     padding: [4, 4, 2] -> [6, 6, 2] { nn::ZeroPad2d<1> }
     upsample: [2, 2, 1] -> [4, 6, 1] { nn::Upsample<(2, 3)> }
     flatten_and_reshape: [4, 4] -> [2, 8] { nn::Flatten, nn::Reshape<2, _> }
+    over_time: [4, 3] -> [3] { nn::Slice<1, 3>, nn::ReflectionPad1d<(1, 0)>, nn::ZeroPad1d<1>, nn::ReplicationPad1d<2>,
+        nn::MaxOverTime, x: nn::Reshape<1, _>, nn::MeanOverTime }
     axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::SelectLast }
     attention: [3, 6] -> [3, 6] { nn::MultiHeadAttention<_, 2, Causal>(0.1), nn::MultiHeadAttention<6, 3> }
     positions: [3, 6] -> [3, 6] { nn::PositionalEmbedding, nn::PositionalEmbedding<9>, nn::PositionalEncoding }
