@@ -184,7 +184,11 @@ fn continued(
             read = first;
         }
         while read < text.len() && read - first < CONTEXT {
-            stream.step_into(net, &Tensor0::from(text[read].to_element()), &mut logits);
+            stream.step_into(
+                net,
+                &Tensor0::from(text[read].to_element::<f32>()),
+                &mut logits,
+            );
             read += 1;
         }
         if read == text.len() {
