@@ -127,14 +127,17 @@ pub(crate) fn dot(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
     let mut large = Sum::default();
     for (x, y) in pairs {
         let product = x * y;
-        if product.abs() < LARGE {
+        if product.abs() < LARGE || !(x.is_finite() && y.is_finite()) {
             small.add(product);
         } else {
-            // Also infinities and NaN, which stay.
             large.add((x * UNIT) * (y * UNIT));
         }
     }
-    large.times(1.0 / UNIT) / UNIT + small.value()
+
+    match small.value() {
+        small if small.is_finite() => large.times(1.0 / UNIT) / UNIT + small,
+        infinite => infinite,
+    }
 }
 
 /// Returns 2 to the power of `exponent`, which is that of a normal number.

@@ -444,7 +444,14 @@ mod tests {
             resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
             "3 4 f (1 , 2) 2 1 1 N N 1 1 1 true _0"
         );
-        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
+        assert_eq!(
+            resolve("Conv1d<_, 8, 5, Pad<2>>"),
+            "_0 8 5 1 2 1 1 false true _1"
+        );
+        assert_eq!(
+            resolve("Conv1d<_, 8, 5, Causal, NoBias>"),
+            "_0 8 5 1 0 1 1 true false _1"
+        );
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
         assert_eq!(resolve("LayerNorm"), "1 _0 1 1 true true");
         assert_eq!(resolve("LayerNorm<NoBias>"), "1 _0 1 1 false true");

@@ -296,7 +296,7 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Pack<X> {
 ///     }
 /// }
 /// let net = Copy::init(&mut shapewright::rng(0));
-/// assert_eq!(net.forward(&Tensor2::ones()).len(), 20);
+/// assert_eq!(net.forward(&Tensor2::ones()).iter().count(), 20);
 /// ```
 pub struct SelectPart<const INDEX: usize>;
 

@@ -380,10 +380,12 @@ mod serde {
                 .unwrap_or_default()
                 .to_owned()
         };
+        // From text, `serde_json` itself may refuse the number.
+        let value = serde_json::json!([[1.0, 2.0], [-1e39, 3.0]]);
         assert_eq!(
-            at(error::<Tensor2<2, 2>>("[[1.0, 2.0], [-1e39, 3.0]]")),
-            "element 2 of a tensor: -1e39 is beyond the largest f32, 3.4028235e38; correct it, or read it as another \
-             type"
+            serde_json::from_value::<Tensor2<2, 2>>(value).map_err(|error| error.to_string()),
+            Err("element 2 of a tensor: -1e39 is beyond the largest f32, 3.4028235e38; correct it, or read it as another \
+             type".to_owned())
         );
         assert_eq!(
             at(error::<Tensor1<2, F16>>("[1.0, 65520.0]")),

@@ -175,6 +175,12 @@ fn read_in<const N: usize>(
     };
     let (builder, count) = file.settings()?;
     let tokens = file.tokens::<N>(&builder, count)?;
+    if !text.ends_with('\n') {
+        // A part of the last token would be another one.
+        let expected = "the end of the last line";
+        let found = "the end of the file".to_owned();
+        return Err(file.error(ReadErrorKind::Length, expected, found, bytes::COPY_AGAIN));
+    }
 
     // No error is left that the lines do not have.
     Vocabulary::new(builder, tokens.into_iter()).map_err(|error| {

@@ -69,6 +69,9 @@ use shape::{AttentionRule, AttentionSizes};
 ///   its gradient is zero. PyTorch gives NaN.
 /// - **`KvHeads`, `HeadDim`, `Window` and rotary positions** are not options of PyTorch's layer.
 ///
+/// What is hidden has the weight 0, and 0 times NaN is NaN, as in PyTorch: hidden positions must hold
+/// finite numbers.
+///
 /// Scores are never in memory for the whole batch: each thread has those of up to 32 queries of one
 /// head. Backward computes them again, as FlashAttention does (Dao et al., 2022).
 ///

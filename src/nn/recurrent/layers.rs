@@ -30,6 +30,7 @@ use crate::tensor::{Dims, Element, Rank1, Rank2, Shape};
 /// - `Masked`: reads a second output, `Lstm<_, 64, Masked> <- (x, mask)`, of shape `[length]`: 1 for
 ///   each step, and 0 for the padding behind the last one. Padded steps give 0 and leave the state
 ///   as it is, and the reversed direction begins at the last step, as PyTorch's packed sequences.
+///   They must hold finite numbers, as 0 times NaN is NaN.
 /// - `FinalState`: gives a tuple of the output, the state after the last step and the cell state,
 ///   which [`SelectPart`](super::super::SelectPart) takes apart.
 /// - `InitialState`: reads the first state and the first cell state, `Lstm<_, 64, InitialState> <-
@@ -129,7 +130,7 @@ pub const fn Lstm(dropout: f64) -> RecurrentDropout {
 ///     struct Words: [20, 8] -> [2] { gru: Gru<_, 16, Bidirectional>, GlobalAvgPool1d, Linear<_, 2> }
 /// }
 /// let net = Words::init(&mut shapewright::rng(0));
-/// assert_eq!(net.forward(&Tensor2::ones()).len(), 2);
+/// assert_eq!(net.forward(&Tensor2::ones()).iter().count(), 2);
 /// ```
 #[doc(alias = "GRU")]
 pub struct Gru<

@@ -22,6 +22,11 @@ network! { struct Simple: [4, 3] -> [4, 5] { Split { {}, {} }, Rnn<_, 5> } }
 network! { struct Last: [4, 3] -> [3] { Split { {}, {} }, SelectLast } }
 network! { struct Swapped: [4, 3] -> [3, 4] { Split { {}, {} }, Transpose } }
 network! { struct Attended: [4, 3] -> [4, 3] { Split { {}, {} }, MultiHeadAttention<_, 1> } }
+network! { struct Sliced: [4, 3] -> [2, 3] { Split { {}, {} }, Slice<0, 2> } }
+network! { struct MeanOfSteps: [4, 3] -> [3] { Split { {}, {} }, MeanOverTime } }
+network! { struct MaxOfSteps: [4, 3] -> [3] { Split { {}, {} }, MaxOverTime } }
+network! { struct Reflected: [4, 3] -> [6, 3] { Split { {}, {} }, ReflectionPad1d<1> } }
+network! { struct Sampled: [4] -> [4] { Split { {}, {} }, Reparameterize } }
 network! { struct Learned: [4, 3] -> [24] { Split { {}, {} }, PositionalEmbedding, Flatten } }
 network! { struct Waves: [4, 3] -> [24] { Split { {}, {} }, PositionalEncoding, Flatten } }
 network! { struct Joined: [4] -> [8] { Split { {}, {} }, Concat { {}, {} } } }
