@@ -57,7 +57,7 @@ loss! {
 /// ```
 ///
 /// The negative logarithm of a normal density with standard deviation `s` is
-/// [`struct@Mse`] divided by `2 s^2`: instead of dividing it, set [`beta`](NegativeElbo::beta) to
+/// [`Mse`](struct@crate::loss::Mse) divided by `2 s^2`: instead of dividing it, set [`beta`](NegativeElbo::beta) to
 /// `2 s^2`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NegativeElbo<L> {

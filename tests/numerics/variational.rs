@@ -219,5 +219,5 @@ fn trains() {
     // Without any latent variable, each pixel has an entropy of 1 bit.
     let last = history.epochs.last().expect("60 epochs").loss;
     let alone = 6.0 * 2.0_f64.ln();
-    assert!(f64::from(last) < 0.6 * alone, "{last}");
+    assert!(last < 0.6 * alone, "{last}");
 }
