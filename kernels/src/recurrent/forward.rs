@@ -80,45 +80,37 @@ unsafe fn all_rows<S: Simd, C: TileCell>(s: S, cell: C, step: &Step, pass: usize
 
     while j < step.hidden {
         let n = S::LANES.min(step.hidden - j);
-        // Where masked loads cost nothing, one copy of the code serves whole vectors as well.
-        if n == S::LANES && (!S::MASKED_LOADS || step.rows == 1) {
-            unsafe { rows(s, cell, step, pass, (j, S::LANES)) };
+        if n == S::LANES {
+            unsafe { rows(s, cell, step, pass, j) };
         } else {
-            unsafe { rows(s, cell, step, pass, (j, n)) };
+            for i in 0..step.rows {
+                unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, n)) };
+            }
         }
         j += S::LANES;
     }
 }
 
-/// Computes the hidden units from `j`, of which there are `n`, of all rows.
+/// Computes a whole vector of hidden units from `j`, of all rows.
+///
+/// 3 rows of 4 sums are as many chains as keep the multiply-adds busy. Each width of tiles takes long
+/// to compile, so that the portable tier has single rows alone.
 ///
 /// # Safety
 /// As for `all_rows`.
 #[inline(always)]
-unsafe fn rows<S: Simd, C: TileCell>(
-    s: S,
-    cell: C,
-    step: &Step,
-    pass: usize,
-    (j, n): (usize, usize),
-) {
-    // 6 rows of 4 sums take 24 of 32 registers, 3 rows 12 of 16.
-    let tall = const { S::TILE >= 4 };
-
+unsafe fn rows<S: Simd, C: TileCell>(s: S, cell: C, step: &Step, pass: usize, j: usize) {
     let mut i = 0;
-    // SAFETY (all blocks): as many rows are left.
-    if !(S::MASKED_LOADS && step.rows == 1) {
-        while tall && i + 6 <= step.rows {
-            unsafe { cell.tile::<S, 6>(s, step, pass, (i, j, n)) };
-            i += 6;
-        }
+
+    // SAFETY (both blocks): as many rows are left.
+    if const { S::LANES > 4 } {
         while i + 3 <= step.rows {
-            unsafe { cell.tile::<S, 3>(s, step, pass, (i, j, n)) };
+            unsafe { cell.tile::<S, 3>(s, step, pass, (i, j, S::LANES)) };
             i += 3;
         }
     }
     while i < step.rows {
-        unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, n)) };
+        unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, S::LANES)) };
         i += 1;
     }
 }
