@@ -43,7 +43,7 @@ network! {
 }
 
 network! {
-    /// What a layer of the WaveNet adds to the head.
+    /// The numbers that a layer of the WaveNet adds to the head.
     #[stream]
     struct Cell<const C: usize, const D: usize>: (x: [BLOCK, C], sound: [BLOCK, 1]) -> [BLOCK, C] {
         conv: Conv1d<_, C, 3, Dilation<D>, Causal> <- x,

@@ -100,6 +100,7 @@ impl Op for ProductOp<'_, '_> {
             return;
         }
 
+        // A matrix of one column may have any column stride, and needs no packing.
         let has_rows = p.b.col_stride == 1 || p.n == 1;
         let has_columns = p.b.row_stride == 1 || p.k <= 1;
         let has_contiguous_rows = p.a.col_stride == 1 || p.k <= 1;
@@ -116,16 +117,13 @@ impl Op for ProductOp<'_, '_> {
             return s.outline(RowDots(p));
         }
 
-        // A matrix of one column may have any column stride, and needs no packing.
-        let contiguous = has_rows;
-
         // Without what even a single row must have packed, nothing is: a panel at a time, the
         // decision would cost small products a tenth of their time.
-        let must_have = panel_len(const { TierSizes::of::<S>() }, 1, p.n, p.k, contiguous);
+        let must_have = panel_len(const { TierSizes::of::<S>() }, 1, p.n, p.k, has_rows);
         if p.memory.len() < must_have {
             return s.outline(Unpacked(p));
         }
-        blocks(s, p, contiguous);
+        blocks(s, p, has_rows);
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Sampler<const N: usize> {
     settings: Sampling,
     rng: Xoshiro256PlusPlus,
     candidates: Candidates,
-    /// Whether each token was there before.
+    /// True for each token that was there before.
     seen: Vec<bool>,
 }
 

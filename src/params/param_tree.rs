@@ -252,7 +252,7 @@ pub enum ItemNames {
     Layers,
 }
 
-/// What is written behind the name of a tensor: the number of a recurrent layer, and whether it is
+/// The text behind the name of a tensor: the number of a recurrent layer, and whether it is
 /// the reversed direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suffix {
@@ -723,7 +723,7 @@ impl ParamTree {
     }
 }
 
-/// What is before the number of a recurrent layer in a name, and behind it for the reversed
+/// The text before the number of a recurrent layer in a name, and that behind it for the reversed
 /// direction.
 pub(crate) const LAYER: &str = "_l";
 pub(crate) const REVERSE: &str = "_reverse";

@@ -1,8 +1,8 @@
 //! Attention, transformer layers and gated feed-forward blocks against PyTorch: outputs and all
 //! gradients, in f32 and f64 and on every instruction tier.
 
-use crate::common::reference::{array, cases, expected, text, transposed};
-use crate::common::{In, Out, assert_close, settings, tensors};
+use crate::common::reference::{array, expected, text, transposed};
+use crate::common::{In, Out, assert_close, tensors};
 use serde_json::Value;
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
@@ -72,31 +72,35 @@ pub fn check<N: Trainable>(case: &Value) {
     });
 }
 
-/// Checks the case of each network, and that there are no others.
-macro_rules! attention {
-    ($($case:literal: $input:tt -> $output:tt { $($layers:tt)* })*) => {
+/// Writes the test `$test`, which checks the case of each network in a file, and that there are no
+/// others.
+macro_rules! networks {
+    ($test:ident in $file:literal: $($case:literal: $input:tt -> $output:tt { $($layers:tt)* })*) => {
         #[test]
-        fn attention_is_as_in_pytorch() {
-            let settings = settings();
-            let mut cases = cases("attention.json");
+        fn $test() {
+            let settings = crate::common::settings();
+            let mut cases = crate::common::reference::cases($file);
             $({
                 network! { struct Single: $input -> $output { $($layers)* } }
                 network! { struct Double: $input -> $output as f64 { $($layers)* } }
-                let index = cases.iter().position(|case| text(case, "name") == $case);
+                let name = |case: &serde_json::Value| crate::common::reference::text(case, "name") == $case;
+                let index = cases.iter().position(name);
                 let case = cases.remove(index.expect($case));
                 settings.every_tier(|_| {
-                    check::<Single>(&case);
-                    check::<Double>(&case);
+                    crate::attention::check::<Single>(&case);
+                    crate::attention::check::<Double>(&case);
                 });
                 #[cfg(feature = "safetensors")]
-                check_shapes(&*Single::zeros(), &case);
+                crate::attention::check_shapes(&*Single::zeros(), &case);
             })*
             assert!(cases.is_empty());
         }
     };
 }
+pub(crate) use networks;
 
-attention! {
+networks! {
+    attention_is_as_in_pytorch in "attention.json":
     "self": [7, 12] -> [7, 12] { a: MultiHeadAttention<_, 3> }
     "no bias": [5, 8] -> [5, 8] { a: MultiHeadAttention<_, 2, NoBias> }
     "causal": [35, 16] -> [35, 16] { a: MultiHeadAttention<_, 4, Causal> }

@@ -1,38 +1,11 @@
 //! Recurrent layers against PyTorch: outputs and all gradients, in f32 and f64 and on every
 //! instruction tier; and their names in PyTorch's files.
 
-use crate::attention::check;
-#[cfg(feature = "safetensors")]
-use crate::attention::check_shapes;
-use crate::common::reference::{cases, text};
-use crate::common::settings;
+use crate::attention::networks;
 use shapewright::prelude::*;
 
-/// Checks the case of each network, and that there are no others.
-macro_rules! recurrent {
-    ($($case:literal: $input:tt -> $output:tt { $($layers:tt)* })*) => {
-        #[test]
-        fn recurrent_layers_are_as_in_pytorch() {
-            let settings = settings();
-            let mut cases = cases("recurrent.json");
-            $({
-                network! { struct Single: $input -> $output { $($layers)* } }
-                network! { struct Double: $input -> $output as f64 { $($layers)* } }
-                let index = cases.iter().position(|case| text(case, "name") == $case);
-                let case = cases.remove(index.expect($case));
-                settings.every_tier(|_| {
-                    check::<Single>(&case);
-                    check::<Double>(&case);
-                });
-                #[cfg(feature = "safetensors")]
-                check_shapes(&*Single::zeros(), &case);
-            })*
-            assert!(cases.is_empty());
-        }
-    };
-}
-
-recurrent! {
+networks! {
+    recurrent_layers_are_as_in_pytorch in "recurrent.json":
     "lstm": [6, 3] -> [6, 5] { a: Lstm<_, 5> }
     "lstm of 35": [4, 2] -> [4, 35] { a: Lstm<_, 35> }
     "lstm, no bias": [5, 4] -> [5, 8] { a: Lstm<_, 8, NoBias> }

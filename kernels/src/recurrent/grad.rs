@@ -20,7 +20,7 @@ pub struct RecurrentGrad<'a, T> {
     pub dy: &'a [T],
     /// The distances of samples and of steps in `dy`.
     pub dy_strides: [usize; 2],
-    /// What forward has kept, `[..][KEPT * hidden]`, then the gradients of the sums: of the inputs
+    /// The values that forward has kept, `[..][KEPT * hidden]`, then the gradients of the sums: of the inputs
     /// in the first `GATES * hidden`. Those of the states are the same, except for the candidate of
     /// a `GruCell` that resets its product, where they are the last.
     pub kept: &'a mut [T],

@@ -62,7 +62,7 @@ pub struct RnnCell {
 pub enum Half {
     /// Everything, or what comes before the product.
     First,
-    /// What comes after the product.
+    /// The part after the product.
     Second,
 }
 
@@ -105,7 +105,7 @@ pub struct Recurrent<'a, T> {
     pub y: &'a mut [T],
     /// The distances of samples and of steps in `y`.
     pub y_strides: [usize; 2],
-    /// What backward needs of each step: `[..][KEPT * hidden]`. Empty, or room for one step, if
+    /// The values of each step for backward: `[..][KEPT * hidden]`. Empty, or room for one step, if
     /// `keeps` is false.
     pub kept: &'a mut [T],
     pub keeps: bool,
@@ -196,7 +196,7 @@ pub struct RecurrentStepGrad<'a, T> {
     pub dh: &'a mut [T],
     /// The gradient of the cell state after the step, then that before it; empty if there is none.
     pub dc: &'a mut [T],
-    /// What the step has kept, then the gradients of its sums.
+    /// The values that the step has kept, then the gradients of its sums.
     pub kept: &'a mut [T],
     pub kept_row: usize,
     /// The cell states after and before the step, or nothing; the state before it.

@@ -19,7 +19,7 @@ pub(super) struct Unit<T> {
     c: T,
 }
 
-/// What a hidden unit becomes: the state, the cell state, and what is kept.
+/// The results of a hidden unit: the state, the cell state, and what is kept.
 pub(super) struct Outcome<T> {
     h: T,
     c: T,

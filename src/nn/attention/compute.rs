@@ -73,7 +73,7 @@ pub(super) struct Attention<'a, T: Element> {
     pub cx: &'a Context<'a, T>,
 }
 
-/// What forward computes for each sample.
+/// The values that forward computes for each sample.
 pub(super) struct Activations<'a, T> {
     /// The queries of all heads, a row for each position.
     pub queries: &'a mut [T],
@@ -118,7 +118,7 @@ struct Memory<'a, T> {
     statistics: &'a mut [T],
     rotations: &'a mut [T],
     columns: &'a mut [T],
-    /// What backward needs in addition.
+    /// The memory that backward needs in addition.
     grads: GradMemory<'a, T>,
     /// The memory of products.
     panel: &'a mut [T],

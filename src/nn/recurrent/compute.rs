@@ -378,7 +378,7 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
     }
 }
 
-/// What forward keeps for all layers, and what a pass may overwrite.
+/// The values that forward keeps for all layers, and memory that a pass may overwrite.
 struct Cache<'a, T: Element> {
     /// The state, or its gradient; room for another.
     h: &'a mut [T],
@@ -391,7 +391,7 @@ struct Cache<'a, T: Element> {
     layers: ActivationStore<'a>,
 }
 
-/// What forward keeps of one direction of a layer.
+/// The values that forward keeps of one direction of a layer.
 struct Kept<'a, T> {
     kept: &'a mut [T],
     before: &'a mut [T],
