@@ -54,29 +54,32 @@ where
             cx,
             ..
         } = call;
-        let plan = P::PLAN;
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         // The output is not available if no layer reads it.
-        let output = if plan.reads_output { flatten(&y) } else { &[] };
+        let output = if const { P::PLAN.reads_output } {
+            flatten(&y)
+        } else {
+            &[]
+        };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
         let dx = dx.map(SharedTensors::new);
 
-        let segments = &plan.training_segments.list[..plan.training_segments.count];
-        for &segment in segments.iter().rev() {
+        let segments = const { &{ P::PLAN.training_segments } };
+        for &segment in segments.list[..segments.count].iter().rev() {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                const { P::PLAN.multiply_adds },
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
-                    let output = if plan.reads_output {
+                    let output = if const { P::PLAN.reads_output } {
                         &output[chunk.range(Out::LEN)]
                     } else {
                         &[]
@@ -216,9 +219,9 @@ where
 
         if const { At::<P, N, INDEX>::has_shares() } {
             add_shares(
-                const { &At::<P, N, INDEX>::TRAINING.sources },
+                const { &{ At::<P, N, INDEX>::TRAINING.sources } },
                 &In::LENS,
-                P::PLAN.shares,
+                const { P::PLAN.shares },
                 self.stop_at,
                 // SAFETY: as above.
                 unsafe { self.cache.all() },
@@ -264,7 +267,10 @@ where
         // SAFETY (both blocks): the promise of the struct.
         if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].share.is_some() } {
             let share = const { At::<P, N, INDEX>::share(NUMBER) };
-            return Some(unsafe { self.cache.slot_in(P::PLAN.shares, share, In::LENS[NUMBER]) });
+            return Some(unsafe {
+                self.cache
+                    .slot_in(const { P::PLAN.shares }, share, In::LENS[NUMBER])
+            });
         }
         if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } {
             let offset = const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.gradient() };

@@ -50,9 +50,8 @@ where
             cx,
             ..
         } = call;
-        let plan = P::PLAN;
         // The output is not available if no layer reads it.
-        let output = if plan.reads_output {
+        let output = if const { P::PLAN.reads_output } {
             flatten(y.into_slice())
         } else {
             &[]

@@ -53,19 +53,19 @@ where
             cx,
             ..
         } = call;
-        let plan = P::PLAN;
+        let segments = const { &{ P::PLAN.inference_segments } };
         let samples = x.len();
         let mut run = Inference {
             plan: PhantomData,
             chunk: Chunk {
-                segment: plan.inference_segments.list[0],
+                segment: segments.list[0],
                 first: 0,
                 count: samples,
                 in_worker: false,
             },
             input: flatten(x),
             samples,
-            buffers: scratch.take(plan.buffers_end / size_of::<T>()),
+            buffers: scratch.take(const { P::PLAN.buffers_end / size_of::<T>() }),
             output: flatten_mut(y),
             scratch,
             thread_memory,
@@ -73,7 +73,7 @@ where
             cx,
         };
 
-        for segment in &plan.inference_segments.list[..plan.inference_segments.count] {
+        for segment in &segments.list[..segments.count] {
             let chunk_len = if segment.chunk_len == 0 {
                 samples
             } else {

@@ -47,19 +47,19 @@ where
             cx,
             ..
         } = call;
-        let plan = P::PLAN;
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         let output = SharedTensors::new(y);
         let cache = cache.parts();
 
-        for &segment in &plan.training_segments.list[..plan.training_segments.count] {
+        let segments = const { &{ P::PLAN.training_segments } };
+        for &segment in &segments.list[..segments.count] {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                const { P::PLAN.multiply_adds },
                 memory,
                 cx,
                 &|chunk, memory| {
