@@ -264,7 +264,11 @@ impl Each for OppositeGradients {
         F32Kernels: Update<f32, R>,
         F64Kernels: Update<f64, R>,
     {
-        let gradients = |most: f64| [most, -most].repeat(20).into_iter();
+        let gradients = |most: f64| {
+            [most, -most]
+                .repeat(if cfg!(miri) { 2 } else { 20 })
+                .into_iter()
+        };
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let gradients = gradients(3e38).map(|g| g as f32);
