@@ -397,7 +397,7 @@ pub mod prelude {
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
         MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention, PRelu,
         PositionalEmbedding, PositionalEncoding, ReflectionPad1d, Relu, Relu6, Reparameterize,
-        ReplicationPad1d, Reshape, RmsNorm, Rnn, SelectLast, SelectPart, Selu, Sigmoid, Silu,
+        ReplicationPad1d, Reshape, RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu,
         Slice, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
         UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     };

@@ -117,6 +117,10 @@ Add <- (places, cross) } }
 network! { struct Recurrent: [30, 20] -> [5] { Lstm<_, 40, Layers<3>, Bidirectional>(0.2), Gru<_, 20, ResetBefore>,
 Rnn<_, 30>, SelectLast, Linear<_, 5> } }
 
+network! { struct Unit: (x: [12], h: [30]) -> (y: [20], next: [30]) { Concat <- (x, h), Linear<_, 30>, LayerNorm,
+Dropout(0.1), next: Tanh, y: Linear<_, 20> } }
+network! { struct Scanned: [30, 12] -> [30] { Scan<Unit, FinalState>, SelectPart<1>, Linear<_, 30> } }
+
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
@@ -312,6 +316,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Lookup>(70);
         inference::<Steps>(9);
         inference::<Recurrent>(9);
+        inference::<Scanned>(9);
         inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
@@ -329,6 +334,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Steps, _>(12, Adam::new(0.1));
         training::<Recurrent, _>(12, Adam::new(0.1));
+        training::<Scanned, _>(12, Adam::new(0.1));
         training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));

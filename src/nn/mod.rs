@@ -7,7 +7,7 @@
 //! |---|---|
 //! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
-//! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`] |
+//! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`], [`Scan`] of a cell of your own |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
@@ -49,6 +49,7 @@ mod recurrent;
 mod reparameterize;
 mod reshape;
 mod rule;
+mod scan;
 mod sequence;
 mod slice;
 mod softmax;
@@ -98,6 +99,7 @@ pub use recurrent::{
 };
 pub use reparameterize::Reparameterize;
 pub use reshape::{Flatten, Identity, Reshape};
+pub use scan::Scan;
 pub use sequence::{SelectLast, Transpose};
 pub use slice::Slice;
 pub use softmax::{LogSoftmax, Softmax};

@@ -13,6 +13,7 @@ mod nested;
 mod number_types;
 mod random_wiring;
 mod recurrent;
+mod scan;
 mod stories;
 mod stream_steps;
 mod streams;
