@@ -1046,7 +1046,7 @@ network! {
         PositionalEmbedding, PositionalEncoding,
         Residual { MultiHeadAttention<_, 2, Causal, Rotary>(0.1) },
         ReflectionPad1d<100>, ZeroPad1d<50>, ReplicationPad1d<50>, Slice<200, 1000>,
-        Concat { a: { MeanOverTime, Linear<_, 2> }, b: { MaxOverTime, Linear<_, 2> }, c: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
+        Concat { a: { MeanOverTime, Linear<_, 2> }, b: { MaxOverTime, Linear<_, 2> }, c: { Transpose, Permute<1, 0>, SelectLast, Linear<_, 4> } },
     }
 }
 

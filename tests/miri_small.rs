@@ -131,7 +131,7 @@ network! {
     }
 }
 network! { struct Scanned: [3, 2] -> ([3, 2], [3]) { Scan<Cell, FinalState> } }
-network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Transpose, SelectLast, Linear<_, 2> } }
+network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Permute<1, 0>, SelectLast, Linear<_, 2> } }
 
 #[test]
 fn blocks_learn_on_two_threads() {

@@ -105,7 +105,7 @@ network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_,
 network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <- image, flat: Flatten,
 Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
 network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
-network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
+network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Permute<1, 0> }, SelectLast, Linear<_, 5> } }
 network! { struct Latent: (x: [30, 20], mask: [30]) -> [5] { Slice<2, 28> <- x, ReflectionPad1d<1>, ZeroPad1d<1>,
 ReplicationPad1d<1>, cut: Slice<2, 30>, mean: MeanOverTime, max: MaxOverTime <- (cut, mask),
 Reparameterize <- (mean, max), Linear<_, 5> } }

@@ -508,6 +508,11 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("Transpose")
     },
     Builtin {
+        sizes: Sizes::Axes,
+        output: Output::NoMoreAxes,
+        ..plain("Permute")
+    },
+    Builtin {
         output: Output::NoMoreAxes,
         ..plain("IsMissing")
     },

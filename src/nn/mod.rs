@@ -10,7 +10,7 @@
 //! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`], [`Scan`] of a cell of your own |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
-//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
@@ -44,6 +44,7 @@ mod nested;
 mod norm;
 mod over_time;
 mod pad1d;
+mod permute;
 mod prelu;
 mod recurrent;
 mod reparameterize;
@@ -92,6 +93,7 @@ pub use norm::{
 };
 pub use over_time::{MaxOverTime, MeanOverTime};
 pub use pad1d::{ReflectionPad1d, ReplicationPad1d, ZeroPad1d};
+pub use permute::Permute;
 pub use prelu::{PRelu, PReluParams};
 pub use recurrent::{
     Gru, Lstm, RecurrentDropout, RecurrentNoBiasParams, RecurrentNoBiasWeights, RecurrentParams,

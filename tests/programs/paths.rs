@@ -46,7 +46,7 @@ by_path! {
     flatten_and_reshape: [4, 4] -> [2, 8] { nn::Flatten, nn::Reshape<2, _> }
     over_time: [4, 3] -> [3] { nn::Slice<1, 3>, nn::ReflectionPad1d<(1, 0)>, nn::ZeroPad1d<1>, nn::ReplicationPad1d<2>,
         nn::MaxOverTime, x: nn::Reshape<1, _>, nn::MeanOverTime }
-    axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::SelectLast }
+    axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::Permute<1, 0>, nn::Permute<1, 0>, nn::SelectLast }
     attention: [3, 6] -> [3, 6] { nn::MultiHeadAttention<_, 2, Causal>(0.1), nn::MultiHeadAttention<6, 3> }
     positions: [3, 6] -> [3, 6] { nn::PositionalEmbedding, nn::PositionalEmbedding<9>, nn::PositionalEncoding }
     activations: [4] -> [4] { nn::Relu, nn::Gelu, nn::LeakyRelu(0.1), nn::PRelu, nn::Softmax }
