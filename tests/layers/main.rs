@@ -11,6 +11,7 @@ mod init;
 mod memory;
 mod nested;
 mod number_types;
+mod random_streams;
 mod random_wiring;
 mod recurrent;
 mod scan;
