@@ -1,6 +1,6 @@
 //! Padding of sequences.
 
-use super::window::{infer_from_sizes, reject_rank};
+use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
 use crate::params::FeatureOrder;
@@ -55,17 +55,27 @@ pub struct ReflectionPad1d<const LEFT: usize, const RIGHT: usize = LEFT>;
 /// ```
 pub struct ReplicationPad1d<const LEFT: usize, const RIGHT: usize = LEFT>;
 
-/// The shape rule of padding.
+/// The shape rule of padding with zeros, which images can have as well.
 const fn infer(dims: Dims, left: usize, right: usize) -> Inferred {
-    match reject_rank(dims, 1) {
+    infer_padded(dims, left, right, Namesake::Exists)
+}
+
+/// The shape rule of padding with copies.
+const fn infer_replicated(dims: Dims, left: usize, right: usize) -> Inferred {
+    infer_padded(dims, left, right, Namesake::Lacks)
+}
+
+/// The shape rule of any padding.
+const fn infer_padded(dims: Dims, left: usize, right: usize, namesake: Namesake) -> Inferred {
+    match reject_rank(dims, 1, namesake) {
         Some(mistake) => mistake,
-        None => infer_from_sizes(dims, [sizes::sum(&[left, dims.size(0), right])]),
+        None => of_sizes(dims, [sizes::sum(&[left, dims.size(0), right])]),
     }
 }
 
 /// The shape rule of a padding that reflects.
 const fn infer_reflected(dims: Dims, left: usize, right: usize) -> Inferred {
-    let inferred = infer(dims, left, right);
+    let inferred = infer_padded(dims, left, right, Namesake::Lacks);
     if !inferred.is_fine() || dims.is_unknown() {
         return inferred;
     }
@@ -192,4 +202,4 @@ macro_rules! pad1d {
 }
 pad1d!(ZeroPad1d, infer, zero);
 pad1d!(ReflectionPad1d, infer_reflected, reflected);
-pad1d!(ReplicationPad1d, infer, replicated);
+pad1d!(ReplicationPad1d, infer_replicated, replicated);

@@ -1,6 +1,6 @@
 //! Zeros around images.
 
-use super::window::{infer_from_sizes, reject_rank};
+use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, ShapeRule, Train};
 use crate::params::FeatureOrder;
@@ -32,12 +32,12 @@ pub struct ZeroPad2d<
 impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
     ShapeRule<In> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
-    const OUTPUT: Inferred = match reject_rank(In::DIMS, 2) {
+    const OUTPUT: Inferred = match reject_rank(In::DIMS, 2, Namesake::Exists) {
         Some(mistake) => mistake,
         None => {
             let height = sizes::sum(&[TOP, In::DIMS.size(0), BOTTOM]);
             let width = sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT]);
-            infer_from_sizes(In::DIMS, [height, width])
+            of_sizes(In::DIMS, [height, width])
         }
     };
 }

@@ -8,6 +8,9 @@ network! { struct MaxOfOne: [64] -> [64] { MaxOverTime } }
 
 network! { struct Reflected: [4, 2] -> [12, 2] { ReflectionPad1d<4> } }
 network! { struct PaddedImage: [4, 4, 2] -> [6, 6, 2] { ZeroPad1d<1> } }
+// Of these there are none for images.
+network! { struct ReflectedImage: [4, 4, 2] -> [6, 6, 2] { ReflectionPad1d<1> } }
+network! { struct ReplicatedImage: [4, 4, 2] -> [6, 6, 2] { ReplicationPad1d<1> } }
 
 network! { struct BehindTheEnd: [9, 4] -> [5, 4] { Slice<5, 5> } }
 network! { struct NoPosition: [9, 4] -> [1, 4] { Slice<3, 0> } }
