@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::common::folder;
 use proptest::prelude::*;
 use shapewright::metrics::ConfusionMatrix;
-use shapewright::plots::{Caption, ImageGrid, PlotError};
+use shapewright::plots::{Caption, Chart, ImageGrid, PlotError};
 use shapewright::prelude::*;
 use shapewright::train::{Epoch, History};
 
@@ -353,6 +353,56 @@ proptest! {
             prop_assert!(text.matches("<text").count() >= 8, "{}", text);
         }
     }
+}
+
+/// A band lies between its limits, also where a line crosses it, and ends where a point is missing.
+#[test]
+fn a_chart_has_lines_over_bands_with_gaps() {
+    let folder = folder("plots_chart");
+    let path = folder.join("chart.png");
+    let x = || (0..=10).map(f64::from);
+    let gap = |x: f64| if x == 5.0 { f64::NAN } else { 8.0 };
+    Chart::new("x", "y")
+        .band("band", x().map(|x| (x, 2.0, gap(x))))
+        .line("line", x().map(|x| (x, 10.0 * (1.0 - x / 10.0))))
+        .draw(&path)
+        .expect("a picture");
+    let picture = Picture::read(&path);
+    assert_eq!((picture.width, picture.height), (1600, 700));
+
+    // A quarter of blue on white, as in its rows over the numbers 2 and 7, but not over the gap.
+    let pale = |x: f64| {
+        let column = 150 + (x / 10.0 * 1400.0) as usize;
+        let is_pale = |&y: &usize| {
+            let [red, _, blue] = picture.pixel(column, y);
+            (180..200).contains(&red) && blue > 230
+        };
+        (100..600).filter(is_pale).count()
+    };
+    assert!(
+        pale(2.3) > 250 && pale(7.3) > 250,
+        "{} {}",
+        pale(2.3),
+        pale(7.3)
+    );
+    assert_eq!(pale(5.0), 0);
+
+    // The line falls, over the band.
+    let line = picture.all(VERMILLION);
+    let first = line
+        .iter()
+        .filter(|(x, y)| *x < 300 && *y > 30)
+        .map(|&(_, y)| y)
+        .max();
+    let last = line
+        .iter()
+        .filter(|(x, _)| *x > 1400)
+        .map(|&(_, y)| y)
+        .max();
+    assert!(first < last, "{first:?} {last:?}");
+
+    let nothing = Chart::new("x", "y").line("line", [(0.0, f64::NAN)]);
+    assert!(matches!(nothing.draw(&path), Err(PlotError::Empty { .. })));
 }
 
 #[test]
