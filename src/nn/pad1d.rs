@@ -84,13 +84,13 @@ const fn infer_reflected(dims: Dims, left: usize, right: usize) -> Inferred {
 }
 
 /// A position of the padding, by its distance from the nearest end of the sequence, at least 1.
-enum Outside {
+pub(super) enum Outside {
     Before(usize),
     Behind(usize),
 }
 
 /// Returns the position of a sequence of this length that the padding is a reflection of.
-fn reflected(length: usize, outside: Outside) -> Option<usize> {
+pub(super) fn reflected(length: usize, outside: Outside) -> Option<usize> {
     Some(match outside {
         Outside::Before(distance) => distance,
         Outside::Behind(distance) => length - 1 - distance,
@@ -98,7 +98,7 @@ fn reflected(length: usize, outside: Outside) -> Option<usize> {
 }
 
 /// Returns the position of a sequence of this length that the padding is a copy of.
-fn replicated(length: usize, outside: Outside) -> Option<usize> {
+pub(super) fn replicated(length: usize, outside: Outside) -> Option<usize> {
     Some(match outside {
         Outside::Before(_) => 0,
         Outside::Behind(_) => length - 1,
@@ -112,7 +112,7 @@ fn zero(_: usize, _: Outside) -> Option<usize> {
 
 /// Returns the position that the padded one at `padded` has its numbers from, if any; `fill` answers
 /// for those outside the sequence.
-fn source(
+pub(super) fn source(
     padded: usize,
     left: usize,
     length: usize,

@@ -16,5 +16,6 @@ mod inference_only;
 mod interchange;
 mod preprocessing;
 mod saving;
+mod vad;
 mod weights;
 mod weights_order;
