@@ -60,7 +60,8 @@ impl Reach {
 
     /// A layer whose first size is written as a number: the length of a block and not of a step.
     #[doc(hidden)]
-    pub const WRITTEN_LENGTH: Self = Self::WHOLE.or("; write `_` for its first size, which is time");
+    pub const WRITTEN_LENGTH: Self =
+        Self::WHOLE.or("; write `_` for its first size, which is time");
 
     /// The same position and the `positions` before it.
     pub const fn past(positions: usize) -> Self {

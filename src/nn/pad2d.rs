@@ -107,7 +107,9 @@ impl Sides {
                     .dims(dims)
                     .text(" has ")
                     .number(size.saturating_sub(1))
-                    .text(" beside the one at that side; pad with fewer, or use `ReplicationPad2d`");
+                    .text(
+                        " beside the one at that side; pad with fewer, or use `ReplicationPad2d`",
+                    );
                 return Inferred::wrong(sentence, inferred.output());
             }
             axis += 1;

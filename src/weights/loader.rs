@@ -186,10 +186,7 @@ impl<'a> Loader<'a> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn reshape(
-        mut self,
-        mut sizes: impl FnMut(&str, &[usize]) -> Option<Vec<usize>>,
-    ) -> Self {
+    pub fn reshape(mut self, mut sizes: impl FnMut(&str, &[usize]) -> Option<Vec<usize>>) -> Self {
         for (name, tensor) in &mut self.tensors {
             let Some(new) = sizes(name, tensor.sizes.sizes()) else {
                 continue;
