@@ -15,6 +15,7 @@ mod data_text;
 mod inference_only;
 mod interchange;
 mod preprocessing;
+mod rnnoise;
 mod saving;
 mod vad;
 mod weights;
