@@ -12,6 +12,7 @@ mod data_idx;
 mod data_images;
 mod data_npy;
 mod data_text;
+mod g2p;
 mod inference_only;
 mod interchange;
 mod preprocessing;
