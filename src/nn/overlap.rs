@@ -51,9 +51,9 @@ impl<In: Shape, const N: usize> ShapeRule<In> for Overlap<N> {
         _ => {
             let way_out = match *In::DIMS.sizes() {
                 [] if In::DIMS.rank().is_none() => Sentence::new("; it takes one tensor"),
-                [length] => Sentence::new("; put `Reshape<")
-                    .number(length)
-                    .text(", 1>` before it"),
+                [_] => Sentence::new(
+                    "; cut the signal into pieces with a `Reshape<_, size>` before it",
+                ),
                 _ => Sentence::new("; put a `Reshape` before it"),
             };
             let wanted = Sentence::new("[length, size] or [length, size, channels]");
