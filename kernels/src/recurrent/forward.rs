@@ -1,32 +1,56 @@
 //! All steps of a cell, with the sums of a few rows and all gates of a vector of hidden units in
 //! registers.
 
-use super::cells::Step;
+use super::step::Step;
 use super::{DEPTH, Recurrent, RecurrentCell};
 use crate::simd::{Op, Simd, unrolled, unrolled_tile};
+
+/// The number of rows of the largest tile.
+///
+/// 3 rows of 4 sums are as many chains as keep the multiply-adds busy.
+pub(super) const ROWS: usize = 3;
+
+/// The sums of a tile: up to 4 for each vector of hidden units, of which there are `ROWS` at most.
+/// They go through memory, so that the formulas are compiled once for all shapes of tiles.
+pub(super) type Sums<S> = [[<S as Simd>::V; 4]; ROWS];
 
 /// A cell as a tile: its sums and its formulas.
 pub(super) trait TileCell: Copy {
     /// The number of passes over the hidden units in a step.
     fn passes(self) -> usize;
 
-    /// Computes the hidden units from `j`, of which a vector has `n`, of `MR` rows from `i`.
+    /// Computes the sums of the `n` hidden units from `j`, at most a vector, of `MR` rows from `i`.
     ///
     /// # Safety
     /// They lie within the step.
-    unsafe fn tile<S: Simd, const MR: usize>(
+    unsafe fn sums<S: Simd, const MR: usize>(
         self,
         s: S,
         step: &Step,
         pass: usize,
         at: (usize, usize, usize),
+        sums: &mut Sums<S>,
     );
 
-    /// Computes two whole vectors of hidden units from `j` of row `i`.
+    /// Computes the sums of two whole vectors of hidden units from `j` of row `i`, for a cell with one
+    /// pass.
     ///
     /// # Safety
     /// They lie within the step.
-    unsafe fn pair<S: Simd>(self, s: S, step: &Step, pass: usize, i: usize, j: usize);
+    unsafe fn pair<S: Simd>(self, s: S, step: &Step, at: (usize, usize), sums: &mut Sums<S>);
+
+    /// Computes the formulas of the `n` hidden units from `j` of row `i`.
+    ///
+    /// # Safety
+    /// They lie within the step.
+    unsafe fn finish<S: Simd>(
+        self,
+        s: S,
+        step: &Step,
+        pass: usize,
+        at: (usize, usize, usize),
+        sums: [S::V; 4],
+    );
 }
 
 /// All steps of a cell. The call was checked.
@@ -68,50 +92,45 @@ impl<C: TileCell + RecurrentCell> Op for StepsOp<'_, C> {
 /// The rows of the step lie within its slices.
 #[inline(always)]
 unsafe fn all_rows<S: Simd, C: TileCell>(s: S, cell: C, step: &Step, pass: usize) {
+    let mut sums = [[s.zero(); 4]; ROWS];
+    let mut i = 0;
     let mut j = 0;
 
-    // SAFETY (all blocks): the hidden units from j and the rows from i are those of the step.
-    if step.rows == 1 {
-        while j + 2 * S::LANES <= step.hidden {
-            unsafe { cell.pair(s, step, pass, 0, j) };
-            j += 2 * S::LANES;
-        }
-    }
-
     while j < step.hidden {
+        // Each shape of tiles takes long to compile, so that the portable tier has few.
         let n = S::LANES.min(step.hidden - j);
-        if n == S::LANES {
-            unsafe { rows(s, cell, step, pass, j) };
+        let is_pair = step.rows == 1 && cell.passes() == 1 && j + 2 * S::LANES <= step.hidden;
+        let is_rows = S::LANES > 4 && n == S::LANES && i + ROWS <= step.rows;
+
+        // SAFETY (all blocks): the hidden units from j and the rows from i are those of the step.
+        let (rows, vectors) = if is_pair {
+            unsafe { cell.pair(s, step, (i, j), &mut sums) };
+            (1, 2)
+        } else if is_rows {
+            unsafe { cell.sums::<S, ROWS>(s, step, pass, (i, j, S::LANES), &mut sums) };
+            (ROWS, 1)
+        } else if n == S::LANES {
+            unsafe { cell.sums::<S, 1>(s, step, pass, (i, j, S::LANES), &mut sums) };
+            (1, 1)
         } else {
-            for i in 0..step.rows {
-                unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, n)) };
-            }
-        }
-        j += S::LANES;
-    }
-}
+            unsafe { cell.sums::<S, 1>(s, step, pass, (i, j, n), &mut sums) };
+            (1, 1)
+        };
 
-/// Computes a whole vector of hidden units from `j`, of all rows.
-///
-/// 3 rows of 4 sums are as many chains as keep the multiply-adds busy. Each width of tiles takes long
-/// to compile, so that the portable tier has single rows alone.
-///
-/// # Safety
-/// As for `all_rows`.
-#[inline(always)]
-unsafe fn rows<S: Simd, C: TileCell>(s: S, cell: C, step: &Step, pass: usize, j: usize) {
-    let mut i = 0;
-
-    // SAFETY (both blocks): as many rows are left.
-    if const { S::LANES > 4 } {
-        while i + 3 <= step.rows {
-            unsafe { cell.tile::<S, 3>(s, step, pass, (i, j, S::LANES)) };
-            i += 3;
+        for (v, &sums) in sums.iter().enumerate().take(rows.max(vectors)) {
+            let at = if is_pair {
+                (i, j + v * S::LANES, n)
+            } else {
+                (i + v, j, n)
+            };
+            unsafe { cell.finish(s, step, pass, at, sums) };
         }
-    }
-    while i < step.rows {
-        unsafe { cell.tile::<S, 1>(s, step, pass, (i, j, S::LANES)) };
-        i += 1;
+
+        i += rows;
+        if i == step.rows {
+            i = 0;
+            j += vectors * S::LANES;
+        }
     }
 }
 
@@ -132,27 +151,31 @@ pub(super) struct Right<const N: usize> {
     pub n: usize,
 }
 
-/// Loads the bias of each column, or 0 without a bias.
+/// Adds the bias of each column, if there is one.
 ///
 /// # Safety
 /// The columns can be read, unless `bias` is null.
 #[inline(always)]
-pub(super) unsafe fn bias<S: Simd, const N: usize>(
+pub(super) unsafe fn add_bias<S: Simd, const MR: usize, const N: usize>(
     s: S,
+    acc: &mut [[S::V; N]; MR],
     bias: *const f32,
     right: &Right<N>,
-) -> [S::V; N] {
-    let mut row = [s.zero(); N];
-    if !bias.is_null() {
-        unrolled::<N>(
-            #[inline(always)]
-            |v| {
-                // SAFETY: guaranteed by the caller.
-                row[v] = unsafe { s.get(bias.wrapping_add(right.columns[v]), right.n) };
-            },
-        );
+) {
+    if bias.is_null() {
+        return;
     }
-    row
+    unrolled::<N>(
+        #[inline(always)]
+        |v| {
+            // SAFETY: guaranteed by the caller.
+            let bias = unsafe { s.get(bias.wrapping_add(right.columns[v]), right.n) };
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i][v] = s.add(acc[i][v], bias),
+            );
+        },
+    );
 }
 
 /// Adds a product to `acc`: one chain per element for each block of [`DEPTH`] inner indices, the
@@ -167,30 +190,34 @@ pub(super) unsafe fn add_product<S: Simd, const MR: usize, const N: usize>(
     left: Left,
     right: &Right<N>,
 ) {
-    let first = left.k.min(DEPTH);
-    // SAFETY (all blocks): guaranteed by the caller.
-    unsafe { add_block(s, acc, Left { k: first, ..left }, right) };
+    let mut done = 0;
+    let mut blocks = [[s.zero(); N]; MR];
 
-    let mut done = first;
-    while done < left.k {
+    loop {
         let k = DEPTH.min(left.k - done);
-        let mut block = [[s.zero(); N]; MR];
-        let left = Left {
+        let rows = Left {
             at: left.at.wrapping_add(done),
             k,
             ..left
         };
-        let right = Right {
+        let columns = Right {
             at: right.at.wrapping_add(done * right.row),
             ..*right
         };
-        unsafe { add_block(s, &mut block, left, &right) };
+        // SAFETY: guaranteed by the caller.
+        unsafe { add_block(s, acc, rows, &columns) };
 
-        unrolled_tile::<MR, N>(
-            #[inline(always)]
-            |i, v| acc[i][v] = s.add(acc[i][v], block[i][v]),
-        );
+        if done > 0 {
+            unrolled_tile::<MR, N>(
+                #[inline(always)]
+                |i, v| acc[i][v] = s.add(blocks[i][v], acc[i][v]),
+            );
+        }
         done += k;
+        if done == left.k {
+            return;
+        }
+        blocks = core::mem::replace(acc, [[s.zero(); N]; MR]);
     }
 }
 

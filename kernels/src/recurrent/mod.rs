@@ -7,7 +7,9 @@
 mod cells;
 mod forward;
 mod grad;
+mod grad_cells;
 mod reference;
+mod step;
 
 pub use grad::{RecurrentGrad, recurrent_grad};
 
@@ -283,7 +285,7 @@ macro_rules! cells {
                 half: Half,
             ) {
                 call.check(self);
-                kernels.run(cells::GradOp { cell: self, call, half });
+                kernels.run(grad_cells::GradOp { cell: self, call, half });
             }
             #[inline]
             fn double_grad(self, call: RecurrentStepGrad<'_, f64>, half: Half) {
