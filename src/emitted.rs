@@ -5,7 +5,7 @@ use core::any::Any;
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::memory::sample_bytes;
 pub use crate::network::branch::{Branch, Ends};
-pub use crate::network::flow::{Backward, Gradients, Inference, Training};
+pub use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
 pub use crate::network::layer::Field;
 pub use crate::network::layer_at::LayerAt;
 pub use crate::network::lines::CacheLines;

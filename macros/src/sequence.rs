@@ -587,6 +587,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     } = owner;
     let element = sequence.element;
     let plan = sequence.plan();
+    let planned = format_ident!("__Planned{}", sequence.tag);
     let count = steps.len();
     let stages = steps.iter().map(Step::stage);
     let conditions = steps.iter().flat_map(Step::train_conditions);
@@ -603,6 +604,12 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             __sw::Plan::new([#(#stages),*])
         };
 
+        struct #planned;
+
+        impl __sw::Planned<#count> for #planned {
+            const PLAN: &'static __sw::Plan<#count> = &#plan;
+        }
+
         impl __sw::Infer<#input, #output, #element> for #layer {
             const ORDER: __sw::FeatureOrder = __sw::FeatureOrder::Layers;
             const OUTPUT_KIND: __sw::OutputKind = #plan.gives;
@@ -613,7 +620,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             #[inline]
             fn forward(__call: __sw::Forward<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Inference::run(|| &#plan, __call, |__run| {
+                __sw::Inference::<_, #planned, #count>::run(__call, |__run| {
                     #forward
                 });
                 let _ = __params;
@@ -630,7 +637,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn forward_train(__call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Training::run(|| &#plan, __call, |__run| {
+                __sw::Training::<_, #planned, #count>::run(__call, |__run| {
                     #forward
                 });
                 let _ = __params;
@@ -638,7 +645,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn backward_input(__call: __sw::BackwardInput<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Backward::run(|| &#plan, __call, |__run| {
+                __sw::Backward::<_, #planned, #count>::run(__call, |__run| {
                     #backward
                 });
                 let _ = __params;
@@ -646,7 +653,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
 
             fn backward_params(__call: __sw::BackwardParams<'_, Self, #input, #output, #element>) {
                 let __params = __call.params;
-                __sw::Gradients::run(|| &#plan, __call, |__run, __gradient| {
+                __sw::Gradients::<_, #planned, #count>::run(__call, |__run, __gradient| {
                     #gradients
                     let _ = (__run, __gradient);
                 });

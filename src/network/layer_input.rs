@@ -9,6 +9,21 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// The largest number of sources of a layer.
 pub const MAX_SOURCES: usize = 6;
 
+/// The outputs of each source of a layer. The number is a constant, so that each source has only the
+/// code of the place where its outputs are.
+#[doc(hidden)]
+pub trait EachOutput<'a, T> {
+    /// Returns the outputs of a source; nothing for one that the layer does not have.
+    fn of<const NUMBER: usize>(&self) -> &'a [T];
+}
+
+/// The gradient of each source of a layer.
+#[doc(hidden)]
+pub trait EachGradient<'a, T> {
+    /// Returns the gradient of a source; `None` if it is not needed.
+    fn of<const NUMBER: usize>(&mut self) -> Option<&'a mut [T]>;
+}
+
 /// The input of a layer: a [`Shape`], or [`Inputs`] of several shapes.
 pub trait LayerInput: 'static {
     /// The dimensions; those of a tuple for several sources.
@@ -28,14 +43,13 @@ pub trait LayerInput: 'static {
     /// [`Gradients`].
     type Gradients<'a, T: Element>;
 
-    /// Creates the batch from a function that gives the outputs of each source.
+    /// Creates the batch from the outputs of each source.
     #[doc(hidden)]
-    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize)
-    -> Self::Batch<'a, T>;
-    /// Creates the gradients from a function that gives that of each source.
+    fn batch<'a, T: Element>(outputs: impl EachOutput<'a, T>, count: usize) -> Self::Batch<'a, T>;
+    /// Creates the gradients from that of each source.
     #[doc(hidden)]
     fn gradients<'a, T: Element>(
-        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        gradients: impl EachGradient<'a, T>,
         count: usize,
     ) -> Self::Gradients<'a, T>;
     /// Returns the elements from each source, sample after sample.
@@ -58,19 +72,16 @@ impl<S: Shape> LayerInput for S {
     type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(
-        source: impl Fn(usize) -> &'a [T],
-        count: usize,
-    ) -> &'a [Tensor<S, T>] {
-        tensors(source(0), count)
+    fn batch<'a, T: Element>(outputs: impl EachOutput<'a, T>, count: usize) -> &'a [Tensor<S, T>] {
+        tensors(outputs.of::<0>(), count)
     }
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        mut gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        mut gradients: impl EachGradient<'a, T>,
         count: usize,
     ) -> Option<&'a mut [Tensor<S, T>]> {
-        gradient(0).map(|dx| tensors_mut(dx, count))
+        gradients.of::<0>().map(|dx| tensors_mut(dx, count))
     }
 
     #[inline(always)]
@@ -158,9 +169,16 @@ impl<X: Sources> LayerInput for Inputs<X> {
     type Gradients<'a, T: Element> = Gradients<'a, X, T>;
 
     #[inline(always)]
-    fn batch<'a, T: Element>(source: impl Fn(usize) -> &'a [T], count: usize) -> Batches<'a, X, T> {
+    fn batch<'a, T: Element>(outputs: impl EachOutput<'a, T>, count: usize) -> Batches<'a, X, T> {
         Batches {
-            sources: of_each_source(source),
+            sources: [
+                outputs.of::<0>(),
+                outputs.of::<1>(),
+                outputs.of::<2>(),
+                outputs.of::<3>(),
+                outputs.of::<4>(),
+                outputs.of::<5>(),
+            ],
             count,
             shapes: PhantomData,
         }
@@ -168,11 +186,18 @@ impl<X: Sources> LayerInput for Inputs<X> {
 
     #[inline(always)]
     fn gradients<'a, T: Element>(
-        gradient: impl FnMut(usize) -> Option<&'a mut [T]>,
+        mut gradients: impl EachGradient<'a, T>,
         count: usize,
     ) -> Gradients<'a, X, T> {
         Gradients {
-            sources: of_each_source(gradient),
+            sources: [
+                gradients.of::<0>(),
+                gradients.of::<1>(),
+                gradients.of::<2>(),
+                gradients.of::<3>(),
+                gradients.of::<4>(),
+                gradients.of::<5>(),
+            ],
             count,
             shapes: PhantomData,
         }
@@ -189,13 +214,6 @@ impl<X: Sources> LayerInput for Inputs<X> {
     ) -> [Option<&'a mut [T]>; MAX_SOURCES] {
         gradients.sources
     }
-}
-
-/// Calls `f` for each source.
-#[inline(always)]
-fn of_each_source<R>(mut f: impl FnMut(usize) -> R) -> [R; MAX_SOURCES] {
-    // An array from a function or a loop would not be turned into registers.
-    [f(0), f(1), f(2), f(3), f(4), f(5)]
 }
 
 /// The inputs of several samples from several sources.

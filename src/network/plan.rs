@@ -156,6 +156,37 @@ pub(super) enum Spot {
     Output,
 }
 
+impl Spot {
+    /// Returns the index of the buffer, if it is one.
+    pub(super) const fn buffer(self) -> Option<usize> {
+        match self {
+            Spot::Chunk(buffer) | Spot::Whole(buffer) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is in the cache.
+    pub(super) const fn is_slot(self) -> bool {
+        matches!(self, Spot::Slot { .. })
+    }
+
+    /// Returns the number of bytes per sample before the outputs in the cache, if they are there.
+    pub(super) const fn outputs(self) -> usize {
+        match self {
+            Spot::Slot { outputs, .. } => outputs,
+            _ => 0,
+        }
+    }
+
+    /// Returns the number of bytes per sample before their gradient in the cache, if it is there.
+    pub(super) const fn gradient(self) -> usize {
+        match self {
+            Spot::Slot { gradient, .. } => gradient,
+            _ => 0,
+        }
+    }
+}
+
 /// The location of a layer's outputs after a forward pass for training.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,17 @@
 //! Backward through the layers, from the gradient of the output to that of the input.
 
-use super::{Chunk, for_chunks, outputs_of, read};
+use core::marker::PhantomData;
+
+use super::at::{At, TrainingOutputs};
+use super::{Chunk, Planned, for_chunks, read};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, Area, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
 use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
-use crate::network::layer_input::{LayerInput, MAX_SOURCES};
-use crate::network::plan::{Plan, Source, Spot};
+use crate::network::layer_input::{EachGradient, LayerInput, MAX_SOURCES};
+use crate::network::plan::{Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
@@ -16,7 +19,7 @@ use crate::tensor::{Element, Shape};
 /// A backward pass through the layers, over one chunk of the batch.
 #[doc(hidden)]
 pub struct Backward<'a, T: Element, P, const N: usize> {
-    plan: P,
+    plan: PhantomData<fn() -> P>,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -32,12 +35,11 @@ pub struct Backward<'a, T: Element, P, const N: usize> {
 impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
 where
     T: Element,
-    P: Fn() -> &'static Plan<N> + Copy + Sync,
+    P: Planned<N>,
 {
     /// Calls `layers` for each segment of layers, last segment first, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan_of: P,
         call: BackwardInput<'_, L, In, Out, T>,
         layers: impl Fn(&mut Backward<'_, T, P, N>) + Sync,
     ) {
@@ -52,29 +54,32 @@ where
             cx,
             ..
         } = call;
-        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         // The output is not available if no layer reads it.
-        let output = if plan.reads_output { flatten(&y) } else { &[] };
+        let output = if const { P::PLAN.reads_output } {
+            flatten(&y)
+        } else {
+            &[]
+        };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
         let dx = dx.map(SharedTensors::new);
 
-        let segments = &plan.training_segments.list[..plan.training_segments.count];
-        for &segment in segments.iter().rev() {
+        let segments = const { &{ P::PLAN.training_segments } };
+        for &segment in segments.list[..segments.count].iter().rev() {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                const { P::PLAN.multiply_adds },
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
-                    let output = if plan.reads_output {
+                    let output = if const { P::PLAN.reads_output } {
                         &output[chunk.range(Out::LEN)]
                     } else {
                         &[]
@@ -85,7 +90,7 @@ where
                         .map(|dx| flatten_mut(unsafe { dx.part(first, count) }));
 
                     layers(&mut Backward {
-                        plan: plan_of,
+                        plan: PhantomData,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -134,12 +139,14 @@ where
         config: &L::Config,
         params: &L::Params,
     ) {
-        if INDEX < self.stop_at || !self.chunk.has(INDEX) {
+        if const { At::<P, N, INDEX>::is_input() } {
+            return;
+        }
+        if INDEX < self.stop_at || !At::<P, N, INDEX>::is_in_training(self.chunk) {
             return;
         }
 
         let Backward {
-            plan,
             chunk,
             cx,
             input,
@@ -149,27 +156,27 @@ where
             output_gradient,
             input_gradient,
             stop_at,
+            ..
         } = self;
         let count = chunk.count;
-        let plan = plan();
-        let layer = &plan.training[INDEX];
         let cx = &cx.layer(INDEX);
 
-        let (y, dy) = match layer.spot {
+        let (y, dy) = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
+            let spot = const { At::<P, N, INDEX>::TRAINING.spot };
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
             // a layer's `x`, `y`, `dx`, `dy` and cache differ, unless the layer shares those of the
             // layer before: then its `x` and `dx` are not made.
-            Spot::Slot { outputs, gradient } => unsafe {
-                let y = &*cache.slot(outputs, Out::LEN);
-                (y, cache.slot(gradient, Out::LEN))
-            },
-            Spot::Input => return,
-            _ => (*output, &mut **output_gradient),
+            unsafe {
+                let y = &*cache.slot(spot.outputs(), Out::LEN);
+                (y, cache.slot(spot.gradient(), Out::LEN))
+            }
+        } else {
+            (*output, &mut **output_gradient)
         };
-        if layer.absorbed {
+        if const { At::<P, N, INDEX>::TRAINING.absorbed } {
             return;
         }
-        if layer.relu {
+        if const { At::<P, N, INDEX>::TRAINING.relu } {
             relu_grad(y, dy, cx);
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {
@@ -180,80 +187,96 @@ where
                 cx,
             });
         }
-        if layer.shares {
+        if const { At::<P, N, INDEX>::TRAINING.shares } {
             return;
         }
 
-        let source = |number: usize| unsafe {
-            // SAFETY: as above.
-            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
-        };
-        let mut input_gradient = input_gradient.as_deref_mut();
-        let has_input = input_gradient.is_some();
-        let mut gradient_of = |number: usize| {
-            let source = &layer.sources[number];
-            let is_asked = source.layer.is_none_or(|layer| layer >= *stop_at);
-            // An output without a slot is the network's input under another shape.
-            let is_held = matches!(source.spot, Spot::Slot { .. }) || has_input;
-            if In::LENS[number] == 0 || !is_asked || !is_held {
-                return None;
-            }
-            // SAFETY: as above.
-            let slot = unsafe { gradient_slot(source, cache, plan.shares, In::LENS[number]) };
-            slot.or_else(|| input_gradient.take())
+        let mut gradients = SourceGradients::<At<P, N, INDEX>, In, T> {
+            cache,
+            has_input: input_gradient.is_some(),
+            input: input_gradient.as_deref_mut(),
+            stop_at: *stop_at,
+            at: PhantomData,
         };
         if const { matches!(L::FLOW, Flow::Apart) } {
+            // SAFETY (both blocks): as above.
+            let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
+            let offset = const { At::<P, N, INDEX>::TRAINING.cache };
             L::backward_input(BackwardInput {
                 config,
                 params,
-                x: In::batch(source, count),
+                x: In::batch(outputs, count),
                 y: read::<L, In, Out, T>(y, count),
-                // SAFETY: as above.
-                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
                 dy: tensors_mut(dy, count),
-                dx: In::gradients(gradient_of, count),
+                dx: In::gradients(gradients, count),
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                 cx,
             });
-        } else if let Some(dx) = gradient_of(0) {
+        } else if let Some(dx) = gradients.of::<0>() {
             dx.copy_from_slice(dy);
         }
-        if plan.shares.len > 0 {
-            let sources = &plan.training[INDEX].sources;
-            // SAFETY: as above.
-            let cache = unsafe { cache.all() };
-            let input_gradient = self.input_gradient.as_deref_mut();
+
+        if const { At::<P, N, INDEX>::has_shares() } {
             add_shares(
-                sources,
+                const { &{ At::<P, N, INDEX>::TRAINING.sources } },
                 &In::LENS,
-                plan.shares,
+                const { P::PLAN.shares },
                 self.stop_at,
-                cache,
-                input_gradient,
+                // SAFETY: as above.
+                unsafe { self.cache.all() },
+                self.input_gradient.as_deref_mut(),
             );
         }
     }
 }
 
-/// Returns the slot for the gradient of a source, `len` elements per sample, unless it is that of the
-/// network's input. Where a later layer has written the gradient, the share of this one has a slot of
-/// its own.
+/// The gradients of a layer's sources: slots of the cache, or the gradient of the network's input.
+/// Where a later layer has written the gradient, the share of this one has a slot of its own.
 ///
-/// # Safety
-/// Nobody else has access to the slot while the gradient lives.
-#[inline]
-unsafe fn gradient_slot<'a, T: Element>(
-    source: &Source,
-    cache: &ActivationStore<'a>,
-    shares: Area,
-    len: usize,
-) -> Option<&'a mut [T]> {
-    match (source.spot, source.share) {
-        // SAFETY: the caller's promise.
-        (_, Some(share)) => Some(unsafe { cache.slot_in(shares, share, len) }),
-        // SAFETY: as above.
-        (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
-        _ => None,
+/// The layer's gradients have slots that nobody else has access to.
+struct SourceGradients<'s, 'a, At, In, T> {
+    cache: &'s ActivationStore<'a>,
+    has_input: bool,
+    input: Option<&'a mut [T]>,
+    stop_at: usize,
+    at: PhantomData<(At, In)>,
+}
+
+impl<'a, P, const N: usize, const INDEX: usize, In, T> EachGradient<'a, T>
+    for SourceGradients<'_, 'a, At<P, N, INDEX>, In, T>
+where
+    P: Planned<N>,
+    In: LayerInput,
+    T: Element,
+{
+    #[inline(always)]
+    fn of<const NUMBER: usize>(&mut self) -> Option<&'a mut [T]> {
+        if const { In::LENS[NUMBER] == 0 } {
+            return None;
+        }
+        if const { At::<P, N, INDEX>::source_layer(NUMBER) } < self.stop_at {
+            return None;
+        }
+        // An output without a slot is the network's input under another shape.
+        if const { !At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } && !self.has_input
+        {
+            return None;
+        }
+
+        // SAFETY (both blocks): the promise of the struct.
+        if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].share.is_some() } {
+            let share = const { At::<P, N, INDEX>::share(NUMBER) };
+            return Some(unsafe {
+                self.cache
+                    .slot_in(const { P::PLAN.shares }, share, In::LENS[NUMBER])
+            });
+        }
+        if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } {
+            let offset = const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.gradient() };
+            return Some(unsafe { self.cache.slot(offset, In::LENS[NUMBER]) });
+        }
+        self.input.take()
     }
 }
 

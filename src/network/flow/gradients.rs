@@ -1,6 +1,9 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
-use super::{outputs_of, read};
+use core::marker::PhantomData;
+
+use super::at::{At, TrainingOutputs};
+use super::{Planned, read};
 use crate::memory::{ThreadMemory, flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
@@ -8,7 +11,6 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
-use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
 use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
@@ -16,7 +18,7 @@ use crate::tensor::{Element, Shape};
 /// The computation of the gradients of all parameters, for the whole batch.
 #[doc(hidden)]
 pub struct Gradients<'a, T: Element, P, const N: usize> {
-    plan: P,
+    plan: PhantomData<fn() -> P>,
     count: usize,
     input: &'a [T],
     output: &'a [T],
@@ -29,12 +31,11 @@ pub struct Gradients<'a, T: Element, P, const N: usize> {
 impl<'a, T, P, const N: usize> Gradients<'a, T, P, N>
 where
     T: Element,
-    P: Fn() -> &'static Plan<N> + Copy + Sync,
+    P: Planned<N>,
 {
     /// Calls `layers` with the computation and the gradient of all parameters.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan_of: P,
         call: BackwardParams<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self, &mut L::Params),
     ) {
@@ -49,16 +50,15 @@ where
             cx,
             ..
         } = call;
-        let plan = plan_of();
         // The output is not available if no layer reads it.
-        let output = if plan.reads_output {
+        let output = if const { P::PLAN.reads_output } {
             flatten(y.into_slice())
         } else {
             &[]
         };
 
         let mut run = Gradients {
-            plan: plan_of,
+            plan: PhantomData,
             count: x.len(),
             input: flatten(x),
             output,
@@ -117,7 +117,6 @@ where
         }
 
         let Gradients {
-            plan,
             count,
             input,
             output,
@@ -125,37 +124,36 @@ where
             output_gradient,
             thread_memory,
             cx,
+            ..
         } = self;
         let count = *count;
-        let plan = plan();
-        let layer = &plan.training[INDEX];
         let adds = base.is_some() || cx.accumulate();
         let cx = &cx.layer(INDEX).accumulating(adds);
 
-        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
-        // cache is written to.
-        let source = |number: usize| unsafe {
-            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
-        };
-        let (y, dy) = match layer.spot {
-            // SAFETY: as above.
-            Spot::Slot { outputs, gradient } => unsafe {
-                let y = &*cache.slot(outputs, Out::LEN);
-                (y, &*cache.slot(gradient, Out::LEN))
-            },
-            _ => (*output, *output_gradient),
+        // SAFETY (both blocks): the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and
+        // only the cache is written to.
+        let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
+        let (y, dy) = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
+            let spot = const { At::<P, N, INDEX>::TRAINING.spot };
+            unsafe {
+                let y = &*cache.slot(spot.outputs(), Out::LEN);
+                (y, &*cache.slot(spot.gradient(), Out::LEN))
+            }
+        } else {
+            (*output, *output_gradient)
         };
 
         if !L::OVERWRITES && !cx.accumulate() {
             gradient.as_mut_slice().fill(T::zero());
         }
+        let offset = const { At::<P, N, INDEX>::TRAINING.cache };
         L::backward_params(BackwardParams {
             config,
             params,
-            x: In::batch(source, count),
+            x: In::batch(outputs, count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
-            cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+            cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
             dy: tensors(dy, count),
             gradient,
             thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),

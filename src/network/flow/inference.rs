@@ -1,22 +1,23 @@
 //! Forward for inference: outputs go to buffers that are used in turn.
 
-use core::ops::Range;
+use core::marker::PhantomData;
 
-use super::{Chunk, Spot, has_relu_epilogue, relu_after};
+use super::at::{At, has_relu_epilogue, needs_relu};
+use super::{Chunk, Planned};
 use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
-use crate::network::layer_input::LayerInput;
-use crate::network::plan::Plan;
+use crate::network::layer_input::{EachOutput, LayerInput};
+use crate::network::relu::relu;
 use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
 #[doc(hidden)]
 pub struct Inference<'a, T: Element, P, const N: usize> {
-    plan: P,
+    plan: PhantomData<fn() -> P>,
     chunk: Chunk,
     input: &'a [T],
     /// The number of samples.
@@ -35,12 +36,11 @@ pub struct Inference<'a, T: Element, P, const N: usize> {
 impl<'a, T, P, const N: usize> Inference<'a, T, P, N>
 where
     T: Element,
-    P: Fn() -> &'static Plan<N> + Copy + Sync,
+    P: Planned<N>,
 {
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan_of: P,
         call: Forward<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self),
     ) {
@@ -53,19 +53,19 @@ where
             cx,
             ..
         } = call;
-        let plan = plan_of();
+        let segments = const { &{ P::PLAN.inference_segments } };
         let samples = x.len();
         let mut run = Inference {
-            plan: plan_of,
+            plan: PhantomData,
             chunk: Chunk {
-                segment: plan.inference_segments.list[0],
+                segment: segments.list[0],
                 first: 0,
                 count: samples,
                 in_worker: false,
             },
             input: flatten(x),
             samples,
-            buffers: scratch.take(plan.buffers_end / size_of::<T>()),
+            buffers: scratch.take(const { P::PLAN.buffers_end / size_of::<T>() }),
             output: flatten_mut(y),
             scratch,
             thread_memory,
@@ -73,7 +73,7 @@ where
             cx,
         };
 
-        for segment in &plan.inference_segments.list[..plan.inference_segments.count] {
+        for segment in &segments.list[..segments.count] {
             let chunk_len = if segment.chunk_len == 0 {
                 samples
             } else {
@@ -131,7 +131,6 @@ where
         params: &L::Params,
     ) {
         let Inference {
-            plan,
             chunk,
             input,
             samples,
@@ -141,56 +140,46 @@ where
             thread_memory,
             state,
             cx,
+            ..
         } = self;
-        if !chunk.has(INDEX) {
+        if const { At::<P, N, INDEX>::is_only_a_view::<L, In, Out, T>() } {
+            return;
+        }
+        if !At::<P, N, INDEX>::is_in_inference(*chunk) {
             return;
         }
         let chunk = *chunk;
         let count = chunk.count;
-        let plan = plan();
-        let layer = &plan.inference[INDEX];
-        if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
-            return;
-        }
 
-        // The layer writes to one buffer, and reads those before and after it.
-        let start_of = |buffer: usize| plan.buffers[buffer].start / size_of::<T>() * *samples;
-        let end_of = |buffer: usize| plan.buffers[buffer].end / size_of::<T>() * *samples;
-        let (before, y, after, after_start) = match layer.spot {
-            Spot::Chunk(buffer) | Spot::Whole(buffer) => {
-                let (before, rest) = buffers.split_at_mut(start_of(buffer));
-                let (y, after) = rest.split_at_mut(end_of(buffer) - start_of(buffer));
-                (before, y, after, end_of(buffer))
-            }
-            _ => (&mut **buffers, &mut **output, &mut [][..], usize::MAX),
+        // The layer writes to one buffer, and reads what lies before and after it.
+        let len = count * Out::LEN;
+        let first = At::<P, N, INDEX>::first_output(chunk) * Out::LEN;
+        let (before, y, after, after_start) = if const { At::<P, N, INDEX>::has_buffer() } {
+            let start = const { At::<P, N, INDEX>::start::<T>(Out::LEN) } * *samples + first;
+            let (before, rest) = buffers.split_at_mut(start);
+            let (y, after) = rest.split_at_mut(len);
+            (before, y, after, start + len)
+        } else {
+            let y = &mut output[first..first + len];
+            (&mut **buffers, y, &mut [][..], usize::MAX)
         };
-        let y = &mut y[range(layer.spot, chunk, Out::LEN)];
-        let source = |source: usize| -> &[T] {
-            let len = In::LENS[source];
-            if len == 0 {
-                return &[];
-            }
-            let spot = layer.sources[source].spot;
-            let from = match spot {
-                Spot::Chunk(buffer) | Spot::Whole(buffer) => {
-                    let start = start_of(buffer);
-                    if start < after_start {
-                        &before[start..]
-                    } else {
-                        &after[start - after_start..]
-                    }
-                }
-                _ => *input,
-            };
-            &from[range(spot, chunk, len)]
+        let outputs = InferenceOutputs::<At<P, N, INDEX>, In, T> {
+            before,
+            after,
+            after_start,
+            input,
+            samples: *samples,
+            chunk,
+            at: PhantomData,
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            let has_relu =
+                const { has_relu_epilogue::<L, In, Out, T>(&At::<P, N, INDEX>::INFERENCE) };
             L::forward(Forward {
                 config,
                 params,
-                x: In::batch(source, count),
+                x: In::batch(outputs, count),
                 y: tensors_mut(y, count),
                 scratch: scratch.for_layer(count, L::NEEDS.per_sample),
                 thread_memory: thread_memory.for_layer(if cx.batch() == 1 {
@@ -198,14 +187,16 @@ where
                 } else {
                     L::NEEDS.per_thread_of_batch
                 }),
-                state: state
-                    .as_mut()
-                    .map(|states| states.part(layer.state, L::NEEDS.state)),
-                cx: &cx.with_relu_epilogue(relu),
+                state: state.as_mut().map(|states| {
+                    states.part(const { At::<P, N, INDEX>::INFERENCE.state }, L::NEEDS.state)
+                }),
+                cx: &cx.with_relu_epilogue(has_relu),
             });
-            relu_after::<L, In, Out, T>(layer, y, cx);
-        } else if !layer.shares {
-            y.copy_from_slice(source(0));
+            if const { needs_relu::<L, In, Out, T>(&At::<P, N, INDEX>::INFERENCE) } {
+                relu(y, cx);
+            }
+        } else if const { !At::<P, N, INDEX>::INFERENCE.shares } {
+            y.copy_from_slice(outputs.of::<0>());
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {
             let y = tensors_mut(y, count);
@@ -214,12 +205,44 @@ where
     }
 }
 
-/// Returns the range of a chunk's samples in the buffer of a spot. Buffers that serve a single
-/// segment are reused for each chunk.
-#[inline(always)]
-fn range(spot: Spot, chunk: Chunk, len: usize) -> Range<usize> {
-    match spot {
-        Spot::Chunk(_) => 0..chunk.count * len,
-        _ => chunk.range(len),
+/// The outputs that a layer reads in inference: what lies before and after its own in the buffers, or
+/// the network's input.
+struct InferenceOutputs<'a, At, In, T> {
+    before: &'a [T],
+    after: &'a [T],
+    /// The index of the first element of `after` in the buffers.
+    after_start: usize,
+    input: &'a [T],
+    samples: usize,
+    chunk: Chunk,
+    at: PhantomData<(At, In)>,
+}
+
+impl<'a, P, const N: usize, const INDEX: usize, In, T> EachOutput<'a, T>
+    for InferenceOutputs<'a, At<P, N, INDEX>, In, T>
+where
+    P: Planned<N>,
+    In: LayerInput,
+    T: Element,
+{
+    #[inline(always)]
+    fn of<const NUMBER: usize>(&self) -> &'a [T] {
+        if const { In::LENS[NUMBER] == 0 } {
+            return &[];
+        }
+
+        let len = self.chunk.count * In::LENS[NUMBER];
+        let first = At::<P, N, INDEX>::first_of_source::<NUMBER>(self.chunk) * In::LENS[NUMBER];
+        if const { At::<P, N, INDEX>::reads_input(NUMBER) } {
+            return &self.input[first..first + len];
+        }
+        let start = const { At::<P, N, INDEX>::source_start::<T>(NUMBER, In::LENS[NUMBER]) }
+            * self.samples
+            + first;
+        if const { At::<P, N, INDEX>::reads_before::<T>(NUMBER) } {
+            return &self.before[start..start + len];
+        }
+        let start = start - self.after_start;
+        &self.after[start..start + len]
     }
 }

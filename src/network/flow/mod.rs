@@ -3,11 +3,11 @@
 //! The code that `network!` emits calls these functions, layer after layer in a straight line, once
 //! for each segment of layers and each chunk of the batch.
 //!
-//! The plan is given as a function without state, whose type stands for it: the code of each layer is
-//! generated with its plan as a constant, so that the compiler drops what the plan does not need
-//! before it optimizes the list as a whole. What the layer's type decides is an `if const`, whose
-//! other branch is not generated at all.
+//! The plan is a constant of a type. What it decides, and what the layer's type decides, is an `if
+//! const`, whose other branch is not generated at all: what the optimizer has to drop decides how long
+//! a build takes.
 
+mod at;
 mod backward;
 mod gradients;
 mod inference;
@@ -20,19 +20,21 @@ pub use training::Training;
 
 use core::ops::Range;
 
-use super::activation_store::ActivationStore;
 use super::context::Context;
-use super::infer::Infer;
-use super::layer::ReluFusion;
 use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
-use super::plan::{LayerPlan, Source, Spot};
-use super::relu::relu;
+use super::plan::Plan;
 use super::segments::Segment;
 use super::train::Train;
 use crate::memory::{ThreadMemory, tensors};
 use crate::tensor::{Element, Shape};
 use crate::{sizes, threads};
+
+/// The plan of a list of `N` layers, which a type stands for.
+#[doc(hidden)]
+pub trait Planned<const N: usize> {
+    const PLAN: &'static Plan<N>;
+}
 
 /// A segment of layers, and the samples that it runs over at a time.
 #[derive(Clone, Copy)]
@@ -47,12 +49,6 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// Returns whether the layer at an index belongs to the segment.
-    #[inline(always)]
-    fn has(&self, index: usize) -> bool {
-        self.segment.first <= index && index <= self.segment.last
-    }
-
     /// Returns the range of these samples in a buffer with `len` elements per sample.
     #[inline(always)]
     fn range(&self, len: usize) -> Range<usize> {
@@ -62,14 +58,15 @@ impl Chunk {
 
 /// Calls `f` with each chunk of `count` samples and the memory of its thread, on all threads if that
 /// pays.
-#[inline(always)]
+///
+/// It is compiled once for all networks and blocks, whose code it calls through `dyn`.
 fn for_chunks<T: Element>(
     segment: Segment,
     count: usize,
     multiply_adds: usize,
     memory: ThreadMemory<'_>,
     cx: &Context<T>,
-    f: &(impl Fn(Chunk, ThreadMemory<'_>) + Sync),
+    f: &(dyn Fn(Chunk, ThreadMemory<'_>) + Sync),
 ) {
     // Each thread has one part of the samples.
     let parts = if segment.whole_batch || cx.in_worker() {
@@ -106,46 +103,6 @@ fn for_chunks<T: Element>(
         // The memory of all threads: a layer may share its work on the whole batch.
         1 => run_part(0, memory),
         parts => threads::parallel_with(parts, memory, &run_part),
-    }
-}
-
-/// Returns the outputs that a layer reads from a source, `len` elements per sample; nothing for a
-/// source that it does not have. If they are not in a slot, they are `input`.
-///
-/// # Safety
-/// Nobody writes to the slot while the outputs live.
-#[inline]
-unsafe fn outputs_of<'a, T: Element>(
-    source: &Source,
-    cache: &ActivationStore<'a>,
-    len: usize,
-    input: &'a [T],
-) -> &'a [T] {
-    match source.spot {
-        _ if len == 0 => &[],
-        // SAFETY: the caller's promise.
-        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
-        _ => input,
-    }
-}
-
-/// Returns whether a layer applies `Relu` as its epilogue.
-#[inline(always)]
-fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: &LayerPlan,
-) -> bool {
-    layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
-}
-
-/// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
-#[inline(always)]
-fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: &LayerPlan,
-    y: &mut [T],
-    cx: &Context<T>,
-) {
-    if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
-        relu(y, cx);
     }
 }
 

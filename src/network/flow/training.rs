@@ -1,21 +1,24 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Chunk, for_chunks, has_relu_epilogue, outputs_of, relu_after};
+use core::marker::PhantomData;
+
+use super::at::{At, TrainingOutputs, has_relu_epilogue, needs_relu};
+use super::{Chunk, Planned, for_chunks};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
 use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
-use crate::network::layer_input::LayerInput;
-use crate::network::plan::{Plan, Spot};
+use crate::network::layer_input::{EachOutput, LayerInput};
+use crate::network::relu::relu;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
 
 /// A forward pass for training, over one chunk of the batch.
 #[doc(hidden)]
 pub struct Training<'a, T: Element, P, const N: usize> {
-    plan: P,
+    plan: PhantomData<fn() -> P>,
     chunk: Chunk,
     cx: Context<'a, T>,
     input: &'a [T],
@@ -27,12 +30,11 @@ pub struct Training<'a, T: Element, P, const N: usize> {
 impl<'a, T, P, const N: usize> Training<'a, T, P, N>
 where
     T: Element,
-    P: Fn() -> &'static Plan<N> + Copy + Sync,
+    P: Planned<N>,
 {
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
-        plan_of: P,
         call: ForwardTrain<'_, L, In, Out, T>,
         layers: impl Fn(&mut Training<'_, T, P, N>) + Sync,
     ) {
@@ -45,25 +47,25 @@ where
             cx,
             ..
         } = call;
-        let plan = plan_of();
         let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
         let output = SharedTensors::new(y);
         let cache = cache.parts();
 
-        for &segment in &plan.training_segments.list[..plan.training_segments.count] {
+        let segments = const { &{ P::PLAN.training_segments } };
+        for &segment in &segments.list[..segments.count] {
             let memory = thread_memory.reborrow();
             for_chunks(
                 segment,
                 samples,
-                plan.multiply_adds,
+                const { P::PLAN.multiply_adds },
                 memory,
                 cx,
                 &|chunk, memory| {
                     let Chunk { first, count, .. } = chunk;
                     layers(&mut Training {
-                        plan: plan_of,
+                        plan: PhantomData,
                         chunk,
                         cx: cx.of_part(first, chunk.in_worker),
                         input: &input[chunk.range(In::LEN)],
@@ -110,53 +112,53 @@ where
         params: &L::Params,
     ) {
         let Training {
-            plan,
             chunk,
             cx,
             input,
             output,
             cache,
             thread_memory,
+            ..
         } = self;
-        if !chunk.has(INDEX) {
+        if const { At::<P, N, INDEX>::TRAINING.absorbed || At::<P, N, INDEX>::is_input() } {
+            return;
+        }
+        if !At::<P, N, INDEX>::is_in_training(*chunk) {
             return;
         }
         let count = chunk.count;
-        let plan = plan();
-        let layer = &plan.training[INDEX];
         let cx = &cx.layer(INDEX);
-        if layer.absorbed {
-            return;
-        }
 
-        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. The
-        // sources are slots of earlier layers, `y` and the cache are slots of this one. If the layer
-        // shares the slot of its source, the source is not called.
-        let source = |number: usize| unsafe {
-            outputs_of(&layer.sources[number], cache, In::LENS[number], input)
-        };
-        let y = match layer.spot {
-            // SAFETY: as above.
-            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN) },
-            Spot::Input => return,
-            _ => &mut **output,
+        // SAFETY (both blocks): the plan gives each layer's outputs, gradient and cache a slot of
+        // their own. The sources are slots of earlier layers, `y` and the cache are slots of this one.
+        // If the layer shares the slot of its source, the source is not called.
+        let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
+        let y = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
+            let offset = const { At::<P, N, INDEX>::TRAINING.spot.outputs() };
+            unsafe { cache.slot(offset, Out::LEN) }
+        } else {
+            &mut **output
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            let has_relu =
+                const { has_relu_epilogue::<L, In, Out, T>(&At::<P, N, INDEX>::TRAINING) };
+            let offset = const { At::<P, N, INDEX>::TRAINING.cache };
             L::forward_train(ForwardTrain {
                 config,
                 params,
-                x: In::batch(source, count),
+                x: In::batch(outputs, count),
                 y: tensors_mut(y, count),
                 // SAFETY: as above.
-                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
-                cx: &cx.with_relu_epilogue(relu),
+                cx: &cx.with_relu_epilogue(has_relu),
             });
-            relu_after::<L, In, Out, T>(layer, y, cx);
-        } else if !layer.shares {
-            y.copy_from_slice(source(0));
+            if const { needs_relu::<L, In, Out, T>(&At::<P, N, INDEX>::TRAINING) } {
+                relu(y, cx);
+            }
+        } else if const { !At::<P, N, INDEX>::TRAINING.shares } {
+            y.copy_from_slice(outputs.of::<0>());
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {
             let y = tensors_mut(y, count);

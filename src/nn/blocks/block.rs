@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use rand::Rng;
 
 use crate::network::branch::{Branch, TrainBranch};
-use crate::network::flow::{Backward, Gradients, Inference, Training};
+use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
 use crate::network::plan::{Plan, Stage};
 use crate::network::{
     BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inputs, Layer, Needs,
@@ -46,15 +46,11 @@ use crate::tensor::{Element, Shape};
 #[doc(hidden)]
 pub struct Block<P, B, M>(PhantomData<(P, B, M)>);
 
-/// The plan of a block of `N` layers for inference.
-trait InferencePlan<Out, T, const N: usize> {
-    const PLAN: Plan<N>;
-}
+/// The plan of the block `B` for inference.
+struct ForInference<B, Out, T>(PhantomData<(B, Out, T)>);
 
-/// The plan of a block of `N` layers that can be trained.
-trait TrainingPlan<Out, T, const N: usize> {
-    const PLAN: Plan<N>;
-}
+/// The plan of the block `B` if it can be trained.
+struct ForTraining<B, Out, T>(PhantomData<(B, Out, T)>);
 
 /// Implements a block with these branches, each with its index. They stand in both directions, as
 /// backward runs them from the last to the first. `$merge` is the index of the layer `M`, which
@@ -65,29 +61,29 @@ macro_rules! blocks {
         [$($last:ident $last_index:literal),*],
         $merge:literal reads $reads:expr => $inputs:ty
     ) => {
-        impl<P, M, Out, T, $($name),*> InferencePlan<Out, T, { $merge + 1 }>
-            for Block<P, ($($name,)*), M>
+        impl<P, M, Out, T, $($name),*> Planned<{ $merge + 1 }>
+            for ForInference<Block<P, ($($name,)*), M>, Out, T>
         where
             Out: Shape,
             T: Element,
             M: Infer<Inputs<$inputs>, Out, T>,
             $($name: Branch<P, T>,)*
         {
-            const PLAN: Plan<{ $merge + 1 }> = Plan::new([
+            const PLAN: &'static Plan<{ $merge + 1 }> = &Plan::new([
                 $(Stage::infer::<$name, $name::From, $name::To, T>().reading(&[0]),)*
                 Stage::infer::<M, Inputs<$inputs>, Out, T>().reading($reads),
             ]);
         }
 
-        impl<P, M, Out, T, $($name),*> TrainingPlan<Out, T, { $merge + 1 }>
-            for Block<P, ($($name,)*), M>
+        impl<P, M, Out, T, $($name),*> Planned<{ $merge + 1 }>
+            for ForTraining<Block<P, ($($name,)*), M>, Out, T>
         where
             Out: Shape,
             T: Element,
             M: Train<Inputs<$inputs>, Out, T>,
             $($name: TrainBranch<P, T>,)*
         {
-            const PLAN: Plan<{ $merge + 1 }> = Plan::new([
+            const PLAN: &'static Plan<{ $merge + 1 }> = &Plan::new([
                 $(Stage::of::<$name, $name::From, $name::To, T>().reading(&[0]),)*
                 Stage::of::<M, Inputs<$inputs>, Out, T>().reading($reads),
             ]);
@@ -118,16 +114,16 @@ macro_rules! blocks {
             $($name: Branch<P, T>,)*
         {
             const ORDER: FeatureOrder = FeatureOrder::Layers;
-            const OUTPUT_KIND: OutputKind = <Self as InferencePlan<Out, T, _>>::PLAN.gives;
-            const MULTIPLY_ADDS: usize = <Self as InferencePlan<Out, T, _>>::PLAN.multiply_adds;
-            const BATCHING: Batching = <Self as InferencePlan<Out, T, _>>::PLAN.batching;
-            const NEEDS: Needs = <Self as InferencePlan<Out, T, _>>::PLAN.needs;
+            const OUTPUT_KIND: OutputKind = ForInference::<Self, Out, T>::PLAN.gives;
+            const MULTIPLY_ADDS: usize = ForInference::<Self, Out, T>::PLAN.multiply_adds;
+            const BATCHING: Batching = ForInference::<Self, Out, T>::PLAN.batching;
+            const NEEDS: Needs = ForInference::<Self, Out, T>::PLAN.needs;
 
             // A function of its own: a network that is one function takes long to optimize.
             #[inline(never)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Inference::run(|| &<Self as InferencePlan<Out, T, _>>::PLAN, call, |run| {
+                Inference::<_, ForInference<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params),
                     );)*
@@ -146,13 +142,13 @@ macro_rules! blocks {
             T: Element,
             $($name: TrainBranch<P, T>,)*
         {
-            const READS_OUTPUT: bool = <Self as TrainingPlan<Out, T, _>>::PLAN.reads_output;
+            const READS_OUTPUT: bool = ForTraining::<Self, Out, T>::PLAN.reads_output;
             const OVERWRITES: bool = true;
-            const TRAIN_NEEDS: Needs = <Self as TrainingPlan<Out, T, _>>::PLAN.train_needs;
+            const TRAIN_NEEDS: Needs = ForTraining::<Self, Out, T>::PLAN.train_needs;
 
             fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Training::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                Training::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params),
                     );)*
@@ -162,7 +158,7 @@ macro_rules! blocks {
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Backward::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run| {
+                Backward::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
                     run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
                     $(run.layer::<$last, $last::From, $last::To, $last_index>(
                         &(), $last::params(params),
@@ -172,7 +168,7 @@ macro_rules! blocks {
 
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
                 let params = call.params;
-                Gradients::run(|| &<Self as TrainingPlan<Out, T, _>>::PLAN, call, |run, gradient| {
+                Gradients::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run, gradient| {
                     $(run.layer::<$name, $name::From, $name::To, $index>(
                         &(), $name::params(params), $name::params_mut(gradient), None,
                     );)*

@@ -1,0 +1,199 @@
+//! The layer at an index of a list, with its plan as constants.
+
+use core::marker::PhantomData;
+
+use super::{Chunk, Planned};
+use crate::memory::sample_bytes;
+use crate::network::activation_store::ActivationStore;
+use crate::network::infer::Infer;
+use crate::network::layer::{Flow, ReluFusion};
+use crate::network::layer_input::{EachOutput, LayerInput, MAX_SOURCES};
+use crate::network::plan::{Buffer, LayerPlan, Plan, Spot};
+use crate::tensor::{Element, Shape};
+
+/// The layer at an index of the list with the plan `P`.
+pub(super) struct At<P, const N: usize, const INDEX: usize>(PhantomData<P>);
+
+impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
+    pub const INFERENCE: LayerPlan = P::PLAN.inference[INDEX];
+    pub const TRAINING: LayerPlan = P::PLAN.training[INDEX];
+
+    /// Returns whether the layer belongs to the segment of a chunk of inference.
+    #[inline(always)]
+    pub fn is_in_inference(chunk: Chunk) -> bool {
+        (const { P::PLAN.inference_segments.count == 1 }) || Self::is_in(chunk)
+    }
+
+    /// Returns whether the layer belongs to the segment of a chunk of training.
+    #[inline(always)]
+    pub fn is_in_training(chunk: Chunk) -> bool {
+        (const { P::PLAN.training_segments.count == 1 }) || Self::is_in(chunk)
+    }
+
+    #[inline(always)]
+    fn is_in(chunk: Chunk) -> bool {
+        chunk.segment.first <= INDEX && INDEX <= chunk.segment.last
+    }
+
+    /// Returns whether the layer's outputs are the network's input, in training.
+    pub const fn is_input() -> bool {
+        matches!(Self::TRAINING.spot, Spot::Input)
+    }
+
+    /// Returns whether inference has nothing to do for the layer.
+    pub const fn is_only_a_view<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>()
+    -> bool {
+        Self::INFERENCE.absorbed || Self::INFERENCE.shares && matches!(L::FLOW, Flow::View)
+    }
+
+    /// Returns whether the layer adds shares of gradients to those that later layers have written.
+    pub const fn has_shares() -> bool {
+        let mut number = 0;
+        while number < MAX_SOURCES {
+            if Self::TRAINING.sources[number].share.is_some() {
+                return true;
+            }
+            number += 1;
+        }
+        false
+    }
+
+    /// Returns the layer that gives a source; for the network's input, a number beyond all layers.
+    pub const fn source_layer(number: usize) -> usize {
+        match Self::TRAINING.sources[number].layer {
+            Some(layer) => layer,
+            None => usize::MAX,
+        }
+    }
+
+    /// Returns where the share of a source's gradient goes, if it has one.
+    pub const fn share(number: usize) -> usize {
+        match Self::TRAINING.sources[number].share {
+            Some(share) => share,
+            None => 0,
+        }
+    }
+
+    /// Returns whether the layer's outputs go to a buffer, in inference.
+    pub const fn has_buffer() -> bool {
+        Self::INFERENCE.spot.buffer().is_some()
+    }
+
+    /// Returns the start of the layer's buffer, in elements of a sample. `len` of these go there.
+    pub const fn start<T: Element>(len: usize) -> usize {
+        start::<T, N>(P::PLAN, Self::INFERENCE.spot, len)
+    }
+
+    /// Returns the start of the buffer of a source, which holds `len` elements of a sample.
+    pub const fn source_start<T: Element>(number: usize, len: usize) -> usize {
+        start::<T, N>(P::PLAN, Self::INFERENCE.sources[number].spot, len)
+    }
+
+    /// Returns whether the outputs of a source are the network's input, in inference.
+    pub const fn reads_input(number: usize) -> bool {
+        Self::INFERENCE.sources[number].spot.buffer().is_none()
+    }
+
+    /// Returns whether the buffer of a source lies before that of the layer. All do if the layer
+    /// writes the network's output.
+    pub const fn reads_before<T: Element>(number: usize) -> bool {
+        !Self::has_buffer() || Self::source_start::<T>(number, 0) < Self::start::<T>(0)
+    }
+
+    /// Returns the index of the first sample of a chunk in the layer's buffer. Buffers that serve a
+    /// single segment are reused for each chunk.
+    #[inline(always)]
+    pub fn first_output(chunk: Chunk) -> usize {
+        if const { matches!(Self::INFERENCE.spot, Spot::Chunk(_)) } {
+            0
+        } else {
+            chunk.first
+        }
+    }
+
+    /// Returns the index of the first sample of a chunk in the buffer of a source.
+    #[inline(always)]
+    pub fn first_of_source<const NUMBER: usize>(chunk: Chunk) -> usize {
+        if const { matches!(Self::INFERENCE.sources[NUMBER].spot, Spot::Chunk(_)) } {
+            0
+        } else {
+            chunk.first
+        }
+    }
+}
+
+/// Returns the start of a buffer, which holds `len` elements of a sample, in such elements.
+const fn start<T: Element, const N: usize>(plan: &Plan<N>, spot: Spot, len: usize) -> usize {
+    match spot.buffer() {
+        Some(buffer) => {
+            let Buffer { start, end } = plan.buffers[buffer];
+            assert!(
+                sample_bytes::<T>(len) <= end - start,
+                "outputs exceed the buffer that they are planned for"
+            );
+            start / size_of::<T>()
+        }
+        None => 0,
+    }
+}
+
+/// Returns whether a layer applies `Relu` as its epilogue.
+pub(super) const fn has_relu_epilogue<
+    L: Infer<In, Out, T>,
+    In: LayerInput,
+    Out: Shape,
+    T: Element,
+>(
+    layer: &LayerPlan,
+) -> bool {
+    layer.relu && matches!(L::RELU_FUSION, ReluFusion::Epilogue)
+}
+
+/// Returns whether `Relu` follows on the outputs of a layer that has no such epilogue.
+pub(super) const fn needs_relu<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
+    layer: &LayerPlan,
+) -> bool {
+    layer.relu && !matches!(L::RELU_FUSION, ReluFusion::Epilogue)
+}
+
+/// The outputs that a layer reads in training: slots of the cache, or the network's input.
+pub(super) struct TrainingOutputs<'s, 'a, At, In, T> {
+    cache: &'s ActivationStore<'a>,
+    input: &'a [T],
+    at: PhantomData<(At, In)>,
+}
+
+impl<'s, 'a, At, In, T> TrainingOutputs<'s, 'a, At, In, T> {
+    /// # Safety
+    /// Nobody writes to the slots of the layer's sources while their outputs live.
+    #[inline(always)]
+    pub unsafe fn new(cache: &'s ActivationStore<'a>, input: &'a [T]) -> Self {
+        TrainingOutputs {
+            cache,
+            input,
+            at: PhantomData,
+        }
+    }
+}
+
+impl<'a, P, const N: usize, const INDEX: usize, In, T> EachOutput<'a, T>
+    for TrainingOutputs<'_, 'a, At<P, N, INDEX>, In, T>
+where
+    P: Planned<N>,
+    In: LayerInput,
+    T: Element,
+{
+    #[inline(always)]
+    fn of<const NUMBER: usize>(&self) -> &'a [T] {
+        if const { In::LENS[NUMBER] == 0 } {
+            return &[];
+        }
+        if const { !At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } {
+            return self.input;
+        }
+
+        let offset = const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.outputs() };
+        // SAFETY: the promise of `new`.
+        unsafe { self.cache.slot(offset, In::LENS[NUMBER]) }
+    }
+}
