@@ -54,12 +54,10 @@ pub struct G2p {
     names: Vec<&'static str>,
 }
 
-/// The phonemes of a word, and what the networks compute on the way to them.
+/// The phonemes of a word.
 pub struct Spoken {
     /// The numbers of the phonemes.
     pub phonemes: Vec<usize>,
-    /// The state behind the last letter.
-    pub state: Tensor1<STATE>,
     /// The logits of each phoneme and of the end.
     pub logits: Vec<Tensor1<PHONEMES>>,
 }
@@ -103,8 +101,8 @@ impl G2p {
             .collect()
     }
 
-    /// Computes the phonemes of a word, each the most likely one behind those before it.
-    pub fn speak(&mut self, word: &str) -> Spoken {
+    /// Returns the state of the encoder behind the last letter of a word.
+    pub fn state(&mut self, word: &str) -> Tensor1<STATE> {
         let letter = |c: char| match c.to_ascii_lowercase() {
             c @ 'a'..='z' => c as usize - 'a' as usize + END_OF_WORD + 1,
             _ => UNKNOWN_LETTER,
@@ -117,10 +115,14 @@ impl G2p {
             let x = Tensor0::from(letter as f32);
             self.stream.step_into(&self.encoder, &x, &mut state);
         }
+        state
+    }
 
+    /// Computes the phonemes of a word, each the most likely one behind those before it.
+    pub fn speak(&mut self, word: &str) -> Spoken {
+        let mut state = self.state(word);
         let mut spoken = Spoken {
             phonemes: Vec::new(),
-            state,
             logits: Vec::new(),
         };
         let mut phoneme = BEGIN;
