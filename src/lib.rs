@@ -298,7 +298,8 @@ pub use shapewright_macros::Parameters;
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 ///   serde's `Serialize` and `Deserialize` (feature `serde`) write and read a map from the names of
-///   the parameter tensors to their numbers, without [buffers](ext::Buffer).
+///   the parameter tensors to their numbers, without [buffers](ext::Buffer); with `Deserialize`,
+///   the network has a function `deserialize_boxed`, which [reads to the heap](guide::weights#serde).
 /// - **Paths and names.** A layer of the library may be written with its path, `nn::Conv2d<_, 8, 3,
 ///   Pad<1>>` or `shapewright::nn::Conv2d<..>`. Under another name, as after `use
 ///   shapewright::nn::Linear as Dense`, it takes sizes but no options;

@@ -5,7 +5,8 @@ mod narrow;
 mod numbers;
 mod tensor;
 
-use alloc::boxed::Box;
+#[doc(hidden)]
+pub use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -18,12 +19,13 @@ use serde::ser::SerializeMap;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::Network;
-use narrow::Narrow;
+use narrow::{Narrow, refuse_in_text};
 
 /// Writes the parameters of a network.
 ///
 /// # Errors
-/// Returns the serializer's errors.
+/// Returns the serializer's errors, and an error for a number that is not finite in a format of
+/// text.
 pub fn serialize<N: Network<Element: Serialize>, S: Serializer>(
     network: &N,
     serializer: S,
@@ -32,11 +34,27 @@ pub fn serialize<N: Network<Element: Serialize>, S: Serializer>(
     let mut result = Ok(());
     network.for_each_param(|name, _, numbers| {
         if result.is_ok() {
-            result = map.serialize_entry(name, numbers);
+            let numbers = Written::<N> { name, numbers };
+            result = map.serialize_entry(name, &numbers);
         }
     });
     result?;
     map.end()
+}
+
+/// The numbers of the tensor with this name, to be written.
+struct Written<'a, N: Network> {
+    name: &'a str,
+    numbers: &'a [N::Element],
+}
+
+impl<N: Network<Element: Serialize>> Serialize for Written<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = self.name;
+        let place = |position| format!("number {position} of `{name}` of `{}`", N::NAME);
+        refuse_in_text(&serializer, self.numbers, place)?;
+        self.numbers.serialize(serializer)
+    }
 }
 
 /// Reads the parameters of a network to the heap.
@@ -176,11 +194,26 @@ macro_rules! __serialize {
 #[macro_export]
 macro_rules! __deserialize {
     ($network:ident, $($missing:tt)*) => {
+        /// Reads the network by value, on the stack; `deserialize_boxed` reads a large one.
         impl<'de> $crate::serialize::Deserialize<'de> for $network {
             fn deserialize<D: $crate::serialize::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                $crate::serialize::deserialize(deserializer).map(|network| *network)
+                $network::deserialize_boxed(deserializer).map(|network| *network)
+            }
+        }
+
+        impl $network {
+            /// Reads a network with serde to the heap; it is never on the stack.
+            ///
+            /// # Errors
+            /// Returns the deserializer's errors, and an error if a tensor is missing, unknown or
+            /// of another length.
+            #[allow(dead_code)]
+            pub fn deserialize_boxed<'de, D: $crate::serialize::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<$crate::serialize::Box<Self>, D::Error> {
+                $crate::serialize::deserialize(deserializer)
             }
         }
     };

@@ -9,6 +9,8 @@ mod idle;
 
 pub(crate) use idle::{IdleHelp, IdleTask, with_idle_task};
 
+use core::error::Error;
+use core::fmt;
 use core::marker::PhantomData;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -42,8 +44,10 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns the number of threads that a network call may use, including the calling one.
 ///
-/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`, which
-/// counts if it is a number above 0. It is 1 inside a trial of a [search](crate::search) that runs others at the same time.
+/// The default is the number of processors available to the process, or the environment variable
+/// `SHAPEWRIGHT_THREADS`, which is ignored unless it is a number above 0; [`threads_from_env`] says
+/// what is wrong with it. It is 1 inside a trial of a [search](crate::search) that runs others at
+/// the same time.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         _ if ALONE.get() => 1,
@@ -108,17 +112,58 @@ pub(crate) fn most_parts() -> usize {
 fn default_threads() -> usize {
     static DEFAULT: OnceLock<usize> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let available = processors().min(MAX_THREADS);
-        let Some(value) = std::env::var_os("SHAPEWRIGHT_THREADS") else {
-            return available;
-        };
-
-        match value.to_string_lossy().trim().parse::<usize>() {
-            Ok(0) | Err(_) => available,
-            Ok(n) => n.min(MAX_THREADS),
-        }
+        let asked = threads_from_env().ok().flatten();
+        asked.unwrap_or(processors()).min(MAX_THREADS)
     })
 }
+
+/// Returns the number of threads that the environment variable `SHAPEWRIGHT_THREADS` asks for;
+/// `None` if it is not set. The variable counts as it was at the first call of [`threads`].
+///
+/// Nothing is printed about a wrong value: a program that wants to tell its user calls this, and
+/// [`tier_from_env`](crate::tier::tier_from_env) for the other variable of the crate.
+///
+/// # Errors
+/// Returns an error if the value is not a number above 0. The variable is ignored then.
+///
+/// ```
+/// if let Err(error) = shapewright::threads::threads_from_env() {
+///     eprintln!("{error}");
+/// }
+/// ```
+pub fn threads_from_env() -> Result<Option<usize>, ThreadsEnvError> {
+    match std::env::var_os("SHAPEWRIGHT_THREADS") {
+        Some(value) => from_value(&value.to_string_lossy()).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn from_value(value: &str) -> Result<usize, ThreadsEnvError> {
+    match value.trim().parse() {
+        Ok(0) | Err(_) => Err(ThreadsEnvError {
+            value: value.to_owned(),
+        }),
+        Ok(n) => Ok(n),
+    }
+}
+
+/// The error for a value of `SHAPEWRIGHT_THREADS` that is not a number of threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadsEnvError {
+    value: String,
+}
+
+impl fmt::Display for ThreadsEnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = &self.value;
+        write!(
+            f,
+            "`SHAPEWRIGHT_THREADS` is ignored: it is `{value}`, but must be a number from 1 up"
+        )
+    }
+}
+
+impl Error for ThreadsEnvError {}
 
 /// Returns the number of processors available to the process.
 fn processors() -> usize {

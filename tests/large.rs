@@ -554,6 +554,24 @@ fn large_samples_in_json() {
     });
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn large_networks_in_json() {
+    network! {
+        #[derive(Serialize, Deserialize)]
+        struct Written: [512] -> [512] { fc: Linear<_, 512>, Residual { inner: Linear<_, 512> } }
+    }
+    assert!(Written::PARAMS * size_of::<f32>() > 4 * STACK);
+    on_a_small_stack(|| {
+        let mut net = Written::zeros();
+        net.params_mut()[12_345] = 0.25;
+        let text = serde_json::to_string(&net).expect("numbers");
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let again: Box<Written> = Written::deserialize_boxed(&mut json).expect("the network");
+        assert!(again.params() == net.params());
+    });
+}
+
 #[cfg(feature = "images")]
 #[test]
 fn pictures_become_large_tensors() {

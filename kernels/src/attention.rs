@@ -306,8 +306,9 @@ impl Op for Exponentials<'_> {
             return;
         }
 
+        // The sum of the blocks has more digits: there may be thousands of them.
         let shift = s.splat(max);
-        let mut sum = 0.0;
+        let mut sum = 0.0_f64;
         for row in row.chunks_mut(block) {
             let x = row.as_mut_ptr();
             let len = row.len();
@@ -330,11 +331,11 @@ impl Op for Exponentials<'_> {
                     },
                 );
             } else {
-                sum += sum_of(s, len, exponentials);
+                sum += f64::from(sum_of(s, len, exponentials));
             }
         }
         if !known {
-            statistics[1] = 1.0 / sum;
+            statistics[1] = (1.0 / sum) as f32;
         }
 
         let factor = s.splat(statistics[1]);

@@ -42,10 +42,12 @@ impl Preprocess {
     }
 }
 
-/// Returns the moving average `mean + (1 - beta) * (x - mean)`.
+/// Returns the moving average `(mean - weight * mean) + weight * x` with the weight `1 - beta`. No
+/// step on the way is beyond both `mean` and `x`, as the difference of the two might be.
 #[inline(always)]
 fn ema<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
-    a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
+    let weight = a.of(1.0 - beta);
+    a.fma(weight, x, a.fnma(weight, mean, mean))
 }
 
 /// Returns the moving average `beta * mean + (1 - beta) * x^2`, and at least `floor`.
@@ -122,22 +124,24 @@ impl Rule for SgdStep {
 
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [mut v, x, y]: States<A>) -> Step<A> {
-        let (p, mut g) = self.begin.apply(a, p, g);
-        if self.momentum != 0.0 {
-            let momentum = a.of(self.momentum);
-            v = if self.first {
-                g
-            } else {
-                a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g))
-            };
-            g = if self.nesterov {
-                a.fma(momentum, v, g)
-            } else {
-                v
-            };
+        let (p, g) = self.begin.apply(a, p, g);
+        let lr = a.of(self.lr);
+        if self.momentum == 0.0 {
+            return (a.fnma(lr, g, p), [v, x, y]);
         }
 
-        (a.fnma(a.of(self.lr), g, p), [v, x, y])
+        v = if self.first {
+            g
+        } else {
+            a.fma(a.of(self.momentum), v, a.mul(a.of(1.0 - self.dampening), g))
+        };
+        let p = if self.nesterov {
+            // One after the other, as the sum of both may overflow.
+            a.fnma(a.of(self.lr * self.momentum), v, a.fnma(lr, g, p))
+        } else {
+            a.fnma(lr, v, p)
+        };
+        (p, [v, x, y])
     }
 }
 
@@ -218,15 +222,17 @@ impl Rule for NAdamStep {
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.fma(a.sqrt(v), a.of(self.root), a.of(self.epsilon));
 
-        // The rates contain the learning rate, whose product may underflow, so it is applied last.
-        // Both rates are 0 if it is.
-        let ratio = if self.gradient_rate == 0.0 {
+        // The rates contain the learning rate, whose product may underflow, so it is applied last,
+        // to a weighted mean of both, which does not overflow. Both rates are 0 if it is.
+        let rate = self.gradient_rate + self.moment_rate;
+        let share = if rate == 0.0 {
             0.0
         } else {
-            self.moment_rate / self.gradient_rate
+            self.moment_rate / rate
         };
-        let step = scaled(a, a.fma(a.of(ratio), m, g), deviation, self.epsilon);
-        (a.fnma(a.of(self.gradient_rate), step, p), [m, v, x])
+        let mean = a.fma(a.of(share), m, a.mul(a.of(1.0 - share), g));
+        let step = scaled(a, mean, deviation, self.epsilon);
+        (a.fnma(a.of(rate), step, p), [m, v, x])
     }
 }
 
@@ -413,8 +419,10 @@ impl Rule for RmsPropStep {
         let mut square = v;
         if self.centered {
             mean = ema(a, self.alpha, mean, g);
-            // Rounding may make it negative where the gradient hardly changes. NaN stays.
-            square = a.max(a.of(0.0), a.fnma(mean, mean, v));
+            // Rounding may make it negative where the gradient hardly changes. Where both squares
+            // are infinite, the larger one counts. NaN stays.
+            let is_finite = a.lt(v, a.of(f64::INFINITY));
+            square = a.select(is_finite, a.max(a.of(0.0), a.fnma(mean, mean, v)), v);
         }
 
         let mut step = scaled(

@@ -171,5 +171,12 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
 fn between<T: Float>(a: T, b: T, c: T, d: T, across: T, down: T) -> T {
     let above = a + across * (b - a);
     let below = c + across * (d - c);
-    above + down * (below - above)
+    let y = above + down * (below - above);
+    if y.is_finite() {
+        return y;
+    }
+
+    // A difference may be out of range, and the result not.
+    let mean = |a: T, b: T, share: T| a * (T::one() - share) + b * share;
+    mean(mean(a, b, across), mean(c, d, across), down)
 }

@@ -5,7 +5,7 @@
 //! the build's target has. The environment variable `SHAPEWRIGHT_TIER`
 //! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, for tests and
 //! comparisons. A value that is no tier of this processor is ignored: [`tier`] returns the one that
-//! counts.
+//! counts, and [`tier_from_env`] says what is wrong with the value.
 
 #[cfg(feature = "alloc")]
 use alloc::borrow::ToOwned;
@@ -126,6 +126,38 @@ impl fmt::Display for UnsupportedTier {
 
 impl Error for UnsupportedTier {}
 
+/// The error for a value of `SHAPEWRIGHT_TIER` that is no tier of this processor.
+#[cfg(feature = "std")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TierEnvError {
+    /// No tier has this name.
+    Unknown(UnknownTier),
+    /// This processor does not have the tier.
+    Unsupported(UnsupportedTier),
+}
+
+#[cfg(feature = "std")]
+impl fmt::Display for TierEnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`SHAPEWRIGHT_TIER` is ignored: ")?;
+        match self {
+            TierEnvError::Unknown(error) => error.fmt(f),
+            TierEnvError::Unsupported(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Error for TierEnvError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            TierEnvError::Unknown(error) => Some(error),
+            TierEnvError::Unsupported(error) => Some(error),
+        }
+    }
+}
+
 /// Returns the tiers that this processor has, from the smallest to the largest. [`Tier::Portable`]
 /// is always among them.
 pub fn supported_tiers() -> &'static [Tier] {
@@ -225,20 +257,30 @@ fn choose() -> Tier {
 #[cfg(feature = "std")]
 fn default_tier() -> Tier {
     static DEFAULT: OnceLock<Tier> = OnceLock::new();
-    *DEFAULT.get_or_init(|| {
-        let largest = largest();
-        let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else {
-            return largest;
-        };
+    *DEFAULT.get_or_init(|| tier_from_env().ok().flatten().unwrap_or(largest()))
+}
 
-        from_environment(&value.to_string_lossy()).unwrap_or(largest)
-    })
+/// Returns the tier that the environment variable `SHAPEWRIGHT_TIER` asks for; `None` if it is not
+/// set. The variable counts as it was at the first call of [`tier`].
+///
+/// Nothing is printed about a wrong value: a program that wants to tell its user calls this.
+///
+/// # Errors
+/// Returns an error if the value is not the name of a tier, or not one of this processor. The
+/// variable is ignored then.
+#[cfg(feature = "std")]
+pub fn tier_from_env() -> Result<Option<Tier>, TierEnvError> {
+    match std::env::var_os("SHAPEWRIGHT_TIER") {
+        Some(value) => from_value(&value.to_string_lossy()).map(Some),
+        None => Ok(None),
+    }
 }
 
 #[cfg(feature = "std")]
-fn from_environment(value: &str) -> Option<Tier> {
-    let asked = value.trim().parse().ok()?;
-    check(asked).is_ok().then_some(asked)
+fn from_value(value: &str) -> Result<Tier, TierEnvError> {
+    let asked = value.trim().parse().map_err(TierEnvError::Unknown)?;
+    check(asked).map_err(TierEnvError::Unsupported)?;
+    Ok(asked)
 }
 
 /// Returns an error unless this processor has `asked`.
@@ -285,9 +327,20 @@ mod tests {
     #[cfg(feature = "std")]
     #[test]
     fn environment_values() {
-        assert_eq!(from_environment(" portable "), Some(Tier::Portable));
-        assert_eq!(from_environment("fast"), None);
-        assert_eq!(from_environment(""), None);
+        assert_eq!(from_value(" portable "), Ok(Tier::Portable));
+        let sentence = |value| match from_value(value) {
+            Ok(tier) => tier.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(
+            sentence("fast"),
+            "`SHAPEWRIGHT_TIER` is ignored: no instruction tier is called `fast`; the names are \
+             portable, avx2 and avx512"
+        );
+        assert!(sentence("").contains("is called ``"));
+        if largest() == Tier::Portable {
+            assert!(sentence("avx512").contains("is ignored: the instruction tier avx512 was"));
+        }
     }
 
     #[test]

@@ -20,7 +20,6 @@ pub trait Arithmetic: Copy {
 
     fn of(self, x: f64) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, fused where the tier can.
@@ -218,10 +217,6 @@ impl<S: Simd> Arithmetic for Lanes<S> {
         self.0.add(a, b)
     }
     #[inline(always)]
-    fn sub(self, a: S::V, b: S::V) -> S::V {
-        self.0.sub(a, b)
-    }
-    #[inline(always)]
     fn mul(self, a: S::V, b: S::V) -> S::V {
         self.0.mul(a, b)
     }
@@ -287,9 +282,6 @@ impl Arithmetic for Double {
     }
     fn add(self, a: f64, b: f64) -> f64 {
         a + b
-    }
-    fn sub(self, a: f64, b: f64) -> f64 {
-        a - b
     }
     fn mul(self, a: f64, b: f64) -> f64 {
         a * b

@@ -108,8 +108,13 @@ fn blend<T: Element>(image: &mut [T], other: f64, factor: f64) {
     let rest = T::from_f64_lossy((1.0 - factor) * other);
     let factor = T::from_f64_lossy(factor);
     for x in image {
-        *x = (factor * *x + rest).max(T::zero()).min(T::one());
+        *x = cut(factor * *x + rest);
     }
+}
+
+/// Cuts a number to 0 to 1. NaN stays, so that it is not hidden.
+fn cut<T: Element>(x: T) -> T {
+    num_traits::clamp(x, T::zero(), T::one())
 }
 
 /// The mean of an image in grey.
@@ -216,11 +221,7 @@ impl<S: Shape, T: Element> Augment<S, T> for GaussianNoise {
         }
         for x in sample.iter_mut() {
             let noisy = *x + T::from_f64_lossy(self.mean + self.sigma * standard_normal(rng));
-            *x = if self.clip {
-                noisy.max(T::zero()).min(T::one())
-            } else {
-                noisy
-            };
+            *x = if self.clip { cut(noisy) } else { noisy };
         }
     }
 }

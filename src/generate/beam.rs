@@ -10,6 +10,9 @@ use crate::tensor::{Element, Tensor1, double};
 
 /// The largest number that rounding makes of the logarithm of a probability.
 const LARGEST: f64 = 0.01;
+/// The largest magnitude of the length penalty. The length normalization of any length is then a
+/// normal number, so that scores can be compared.
+const LARGEST_PENALTY: f64 = 10.0;
 
 /// Settings of a beam search: it looks for the most likely sequence of tokens, and keeps several
 /// beginnings of sequences (the beams) at each length.
@@ -81,8 +84,8 @@ impl BeamSearch {
     }
 
     /// Sets the exponent of the length normalization; 1 by default. With 0, sequences are compared
-    /// by their probabilities, and short ones are likelier; larger numbers favour long ones. Wu et
-    /// al. take 0.2 to 1.
+    /// by their probabilities, and short ones are likelier; larger numbers favour long ones, and
+    /// negative ones short ones. It must be from -10 to 10. Wu et al. take 0.2 to 1.
     pub const fn length_penalty(self, length_penalty: f64) -> Self {
         BeamSearch {
             length_penalty,
@@ -101,10 +104,10 @@ impl BeamSearch {
             ("max_length", self.max_length),
         ])
         .map_err(|error| error.of(owner))?;
-        if self.length_penalty.is_finite() {
+        if self.length_penalty.abs() <= LARGEST_PENALTY {
             return Ok(());
         }
-        let error = SettingError::new("length_penalty", self.length_penalty, "finite");
+        let error = SettingError::new("length_penalty", self.length_penalty, "from -10 to 10");
         Err(error.of(owner))
     }
 

@@ -13,17 +13,28 @@ pub trait Scalar:
 {
     /// The type's name, as `Debug` of a tensor prints it.
     const NAME: &'static str;
+
+    /// Returns whether the value is NaN or infinite.
+    #[doc(hidden)]
+    fn has_no_digits(self) -> bool;
 }
 
+/// Implements the trait for types of which the function says whether a value has no digits.
 macro_rules! scalars {
-    ($($t:ident),*) => { $(
+    ($($t:ident),*: $has_no_digits:expr) => { $(
         impl $crate::memory::sealed::Sealed for $t {}
         impl $crate::memory::Scalar for $t {
             const NAME: &'static str = stringify!($t);
+
+            fn has_no_digits(self) -> bool {
+                let has_no_digits: fn($t) -> bool = $has_no_digits;
+                has_no_digits(self)
+            }
         }
     )* };
 }
-scalars!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize, bool);
+scalars!(i8, i16, i32, i64, u8, u16, u32, u64, usize, bool: |_| false);
+scalars!(f32, f64: |x| !x.is_finite());
 pub(crate) use scalars;
 
 /// A number that layers keep in memory of their own, such as 8-bit weights or flags of training:

@@ -2,7 +2,8 @@
 
 use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::window::{
-    Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
+    Namesake, Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles,
+    windows_over,
 };
 use crate::kernels::{Divisor, Kernels, MeanPool, Plane};
 use crate::memory::{flatten, flatten_mut};
@@ -201,7 +202,7 @@ mean_pool! {
 
 /// The shape rule of an average over all axes but the channels.
 pub(super) const fn infer_global(dims: Dims, axes: usize) -> Inferred {
-    match reject_rank(dims, axes) {
+    match reject_rank(dims, axes, Namesake::Exists) {
         Some(mistake) => mistake,
         None => Inferred::shape(Dims::new(&[dims.size(axes)])),
     }

@@ -18,6 +18,11 @@
 //! | random variables | [`Reparameterize`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
+//! Normalizations take finite inputs of any size. Their gradients need the sum of the output
+//! gradients over the numbers that are normalized together to be in range: output gradients below
+//! 3e38 in `f32`, divided by the count of these numbers. Larger ones give gradients that are not
+//! finite, which a trainer reports.
+//!
 //! A network can be a layer of another network, and so can a type of your own: see
 //! [`ext`](crate::ext). Blocks, which contain layers, are described at
 //! [`network!`](crate::network).

@@ -1,6 +1,6 @@
 //! Padding of sequences.
 
-use super::window::{infer_from_sizes, reject_rank};
+use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
 use crate::params::FeatureOrder;
@@ -57,9 +57,9 @@ pub struct ReplicationPad1d<const LEFT: usize, const RIGHT: usize = LEFT>;
 
 /// The shape rule of padding.
 const fn infer(dims: Dims, left: usize, right: usize) -> Inferred {
-    match reject_rank(dims, 1) {
+    match reject_rank(dims, 1, Namesake::Exists) {
         Some(mistake) => mistake,
-        None => infer_from_sizes(dims, [sizes::sum(&[left, dims.size(0), right])]),
+        None => of_sizes(dims, [sizes::sum(&[left, dims.size(0), right])]),
     }
 }
 

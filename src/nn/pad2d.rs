@@ -1,7 +1,7 @@
 //! Padding of images by their own pixels.
 
 use super::pad1d::{Outside, reflected, replicated, source};
-use super::window::{infer_from_sizes, reject_rank};
+use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
@@ -76,12 +76,12 @@ pub(super) struct Sides {
 impl Sides {
     /// The shape rule of padding.
     pub const fn infer(self, dims: Dims) -> Inferred {
-        match reject_rank(dims, 2) {
+        match reject_rank(dims, 2, Namesake::Exists) {
             Some(mistake) => mistake,
             None => {
                 let height = sizes::sum(&[self.top, dims.size(0), self.bottom]);
                 let width = sizes::sum(&[self.left, dims.size(1), self.right]);
-                infer_from_sizes(dims, [height, width])
+                of_sizes(dims, [height, width])
             }
         }
     }

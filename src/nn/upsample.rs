@@ -2,7 +2,7 @@
 
 use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::rule::zero_size;
-use super::window::{infer_from_sizes, plane, tiles};
+use super::window::{Namesake, of_sizes, plane, reject_rank, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, MeanPool, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train};
@@ -65,9 +65,13 @@ const fn infer<const FH: usize, const FW: usize>(dims: Dims) -> Inferred {
         return zero_size("scale_factor", Dims::UNKNOWN);
     }
 
+    if let Some(mistake) = reject_rank(dims, 2, Namesake::Lacks) {
+        return mistake;
+    }
+
     let height = sizes::product(&[FH, dims.size(0)]);
     let width = sizes::product(&[FW, dims.size(1)]);
-    infer_from_sizes(dims, [height, width])
+    of_sizes(dims, [height, width])
 }
 
 /// Returns an axis of linear interpolation.

@@ -94,17 +94,14 @@ pub(super) const fn windows_over<const AXES: usize>(dims: Dims, windows: [Window
     plane(dims, axes)
 }
 
-/// The shape rule of a layer that takes an image, or with one axis a sequence, and returns one of
-/// these sizes.
-pub(super) const fn infer_from_sizes<const AXES: usize>(
-    dims: Dims,
-    sizes: [usize; AXES],
-) -> Inferred {
-    match reject_rank(dims, AXES) {
-        Some(mistake) => mistake,
-        None if AXES == 1 => Inferred::shape(Dims::new(&[sizes[0], dims.size(1)])),
-        None => Inferred::shape(Dims::new(&[sizes[0], sizes[1], dims.size(2)])),
-    }
+/// Returns the shape of an image, or with one axis of a sequence, of these sizes, with the channels
+/// of `dims`.
+pub(super) const fn of_sizes<const AXES: usize>(dims: Dims, sizes: [usize; AXES]) -> Inferred {
+    Inferred::shape(if AXES == 1 {
+        Dims::new(&[sizes[0], dims.size(1)])
+    } else {
+        Dims::new(&[sizes[0], sizes[1], dims.size(2)])
+    })
 }
 
 /// The shape rule of an adaptive pooling layer with these output sizes.
@@ -115,7 +112,10 @@ pub(super) const fn infer_adaptive<const AXES: usize>(
     if sizes[0] == 0 || sizes[AXES - 1] == 0 {
         return zero_size("output_size", Dims::UNKNOWN);
     }
-    infer_from_sizes(dims, sizes)
+    match reject_rank(dims, AXES, Namesake::Exists) {
+        Some(mistake) => mistake,
+        None => of_sizes(dims, sizes),
+    }
 }
 
 /// The shape rule of a pooling layer.
@@ -132,7 +132,7 @@ pub(super) const fn infer_from_windows<const AXES: usize>(
         axis += 1;
     }
 
-    if let Some(mistake) = reject_rank(dims, AXES) {
+    if let Some(mistake) = reject_rank(dims, AXES, Namesake::Exists) {
         return mistake;
     }
 
@@ -160,7 +160,7 @@ pub(super) const fn infer_from_windows<const AXES: usize>(
         sizes[axis] = windows[axis].axis(dims.size(axis)).output;
         axis += 1;
     }
-    infer_from_sizes(dims, sizes)
+    of_sizes(dims, sizes)
 }
 
 /// Returns the mistake of windows that are wrong over any input, if there is one.
@@ -198,11 +198,17 @@ const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
     }
 }
 
+/// Whether a layer for images has a namesake for sequences, or the other way round, as `MaxPool1d`
+/// and `MaxPool2d` have.
+#[derive(Clone, Copy)]
+pub(super) enum Namesake {
+    Exists,
+    Lacks,
+}
+
 /// Returns the result for an input that is not an image, or with one axis not a sequence: a
 /// mistake, or an unknown shape for an unknown input.
-///
-/// The sentences are for layers that exist for both, as `MaxPool1d` and `MaxPool2d` do.
-pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
+pub(super) const fn reject_rank(dims: Dims, axes: usize, namesake: Namesake) -> Option<Inferred> {
     if dims.is_unknown() {
         return Some(Inferred::shape(Dims::UNKNOWN));
     }
@@ -218,11 +224,12 @@ pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
     } else {
         "[height, width, channels]"
     };
+    let has_namesake = matches!(namesake, Namesake::Exists);
     let way_out = if dims.rank().is_none() {
         Sentence::new("; it takes one tensor")
     } else if rank == axes {
         // An image or a sequence without channels.
-        let mut way_out = Sentence::new(if axes == 2 {
+        let mut way_out = Sentence::new(if axes == 2 && has_namesake {
             "; for sequences there is the layer with 1d in its name; for an image put `Reshape<"
         } else {
             "; put `Reshape<"
@@ -233,7 +240,7 @@ pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
             axis += 1;
         }
         way_out.text("1>` before it")
-    } else if axes == 1 && rank == 3 {
+    } else if axes == 1 && rank == 3 && has_namesake {
         Sentence::new("; for images there is the layer with 2d in its name")
     } else if rank == 1 {
         Sentence::new("; put it before `Flatten`, or a `Reshape` before it")

@@ -1,9 +1,35 @@
-//! Numbers that a text writes without a type, such as those of JSON: one that is finite there and
-//! beyond the largest `f32` is an error, and does not become infinite.
+//! Numbers in formats of text, such as JSON: one that is finite there and beyond the largest `f32`
+//! is an error, and does not become infinite; one that is not finite is not written, as it would
+//! become `null`.
 
 use core::fmt;
 
 use serde::de::{Deserializer, Error, Visitor};
+use serde::{Serializer, ser};
+
+use crate::memory::Scalar;
+
+/// Returns an error if one of these numbers is not finite and the format is one of text: serde does
+/// not tell which of them can hold it. `place` gives the place of the number at a position.
+pub(super) fn refuse_in_text<T: Scalar, S: Serializer, P: fmt::Display>(
+    serializer: &S,
+    numbers: &[T],
+    place: impl Fn(usize) -> P,
+) -> Result<(), S::Error> {
+    if !serializer.is_human_readable() {
+        return Ok(());
+    }
+    let Some(position) = numbers.iter().position(|number| number.has_no_digits()) else {
+        return Ok(());
+    };
+
+    let place = place(position);
+    let number = numbers[position];
+    Err(ser::Error::custom(format_args!(
+        "{place} is {number}, which formats of text such as JSON cannot hold; correct it, or write \
+         a binary format"
+    )))
+}
 
 /// A deserializer of one number, which refuses a number that the type of the reader cannot hold.
 ///

@@ -1,6 +1,7 @@
 //! Tensors as nested arrays.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,13 +10,16 @@ use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::narrow::{Narrow, too_large};
+use super::narrow::{Narrow, refuse_in_text, too_large};
 use crate::memory;
 use crate::sizes;
 use crate::tensor::{BF16, Dims, F16, Scalar, Shape, Tensor};
 
 /// Writes nested arrays, one for each axis, as NumPy's `tolist` gives them; a tensor without axes as
 /// a number, a tuple of tensors as an array of its tensors. (Feature `serde`.)
+///
+/// In formats of text, such as JSON, a number that is NaN or infinite is an error: JSON would have
+/// `null` in its place. Binary formats have all numbers.
 ///
 /// ```
 /// use shapewright::Tensor2;
@@ -26,6 +30,8 @@ use crate::tensor::{BF16, Dims, F16, Scalar, Shape, Tensor};
 /// ```
 impl<S: Shape, T: Scalar + Serialize> Serialize for Tensor<S, T> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let place = |position| format!("element {position} of a tensor");
+        refuse_in_text(&serializer, self.as_slice(), place)?;
         Nested {
             level: Level::of(&S::DIMS),
             elements: self.as_slice(),
@@ -266,9 +272,11 @@ impl<'de, S: Shape, T: Scalar + Deserialize<'de>> Visitor<'de> for Many<S, T> {
 
 macro_rules! halves {
     ($($t:ident $largest:literal),*) => { $(
-        /// Writes the number as an `f32`. (Feature `serde`.)
+        /// Writes the number as an `f32`; in formats of text, one that is not finite is an error.
+        /// (Feature `serde`.)
         impl Serialize for $t {
             fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+                refuse_in_text(&serializer, &[*self], |_| concat!("a number of ", stringify!($t)))?;
                 serializer.serialize_f32(self.to_f32())
             }
         }

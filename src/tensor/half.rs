@@ -159,7 +159,7 @@ macro_rules! halves {
 }
 halves!(F16, BF16);
 
-scalars!(F16, BF16);
+scalars!(F16, BF16: |x| !x.to_f32().is_finite());
 
 impl Number for F16 {}
 impl Number for BF16 {}

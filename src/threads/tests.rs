@@ -383,3 +383,20 @@ fn one_has_the_place_and_the_others_help_themselves() {
         }
     });
 }
+
+#[test]
+fn values_of_the_environment_variable() {
+    let sentence = |value| match from_value(value) {
+        Ok(count) => count.to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(sentence(" 3 "), "3");
+    for value in ["", "0", "-1", "two", "1.5", "18446744073709551616"] {
+        assert_eq!(
+            sentence(value),
+            format!(
+                "`SHAPEWRIGHT_THREADS` is ignored: it is `{value}`, but must be a number from 1 up"
+            )
+        );
+    }
+}

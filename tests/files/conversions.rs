@@ -426,6 +426,46 @@ mod serde {
         assert!(error::<Net>(r#"{"fc.weight": [1.0, null]}"#).starts_with("invalid type: null"));
     }
 
+    /// A number that is not finite would become `null`.
+    #[test]
+    fn numbers_that_text_cannot_hold_are_refused() {
+        fn error(value: &impl Serialize) -> String {
+            serde_json::to_string(value)
+                .expect_err("refused")
+                .to_string()
+        }
+        let end =
+            "which formats of text such as JSON cannot hold; correct it, or write a binary format";
+
+        for (number, name) in [
+            (f32::NAN, "NaN"),
+            (f32::INFINITY, "inf"),
+            (-f32::INFINITY, "-inf"),
+        ] {
+            let x = Tensor2::from([[1.0, 2.0], [3.0, number]]);
+            assert_eq!(error(&x), format!("element 3 of a tensor is {name}, {end}"));
+            let x = x.map(f64::from);
+            assert_eq!(
+                error(&vec![x]),
+                format!("element 3 of a tensor is {name}, {end}")
+            );
+            let x = F16::from_f32(number);
+            assert_eq!(error(&Some(x)), format!("a number of F16 is {name}, {end}"));
+            let x = Tensor1::from([BF16::from_f32(1.0), BF16::from_f32(number)]);
+            assert_eq!(error(&x), format!("element 1 of a tensor is {name}, {end}"));
+
+            network! { #[derive(Serialize)] struct Net: [2] -> [1] { fc: Linear<_, 1> } }
+            let mut net = Net::zeros();
+            net.fc.weight[1][0] = number;
+            assert_eq!(
+                error(&net),
+                format!("number 1 of `fc.weight` of `Net` is {name}, {end}")
+            );
+        }
+        let largest = Tensor1::from([f32::MAX, f32::MIN_POSITIVE, 1e-45, -0.0]);
+        round_trip(largest, &text(&largest));
+    }
+
     #[test]
     fn labels_and_indices_are_checked_numbers() {
         round_trip(Label::<3>::new(2).expect("a class"), "2");

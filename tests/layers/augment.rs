@@ -235,6 +235,22 @@ fn crops_are_parts_of_the_image() {
     assert_eq!(places.len(), 7 * 8, "{places:?}");
 }
 
+/// What is cut to 0 to 1 does not hide a NaN, which a training reports.
+#[test]
+fn nan_stays_in_images_that_are_cut() {
+    let x = Tensor3::from([[[0.5_f32], [f32::NAN], [0.9]]]);
+    for y in [
+        augmented(ColorJitter::new().brightness(0.5), 1, &x),
+        augmented(GaussianNoise::new(0.1), 1, &x),
+    ] {
+        assert_eq!(
+            y.as_slice().iter().filter(|y| y.is_nan()).count(),
+            1,
+            "{y:?}"
+        );
+    }
+}
+
 #[test]
 fn noise_has_its_mean_and_deviation() {
     let x = Tensor1::<20_000>::full(0.5);

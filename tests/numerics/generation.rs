@@ -449,11 +449,16 @@ fn beam_searches_report_what_is_wrong() {
         0.0,
         "the beam search's `max_length` is 0, but must be at least 1",
     );
-    says(
-        valid.length_penalty(f64::NAN),
-        0.0,
-        "the beam search's `length_penalty` is NaN, but must be finite",
-    );
+    for (penalty, text) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (-1000.0, "-1000"),
+        (10.5, "10.5"),
+    ] {
+        let text =
+            format!("the beam search's `length_penalty` is {text}, but must be from -10 to 10");
+        says(valid.length_penalty(penalty), 0.0, &text);
+    }
 
     let unset = valid.search((), index::<2>(0), None, |(), _, _: &mut Tensor1<2>| ());
     assert_eq!(
@@ -466,4 +471,23 @@ fn beam_searches_report_what_is_wrong() {
     // If all tokens are excluded, there are no sequences.
     let none = search(valid, f32::NEG_INFINITY).expect("a search");
     assert_eq!(none.len(), 1);
+}
+
+/// Scores are numbers at the ends of the length penalty's range, also of certain sequences.
+#[test]
+fn the_largest_length_penalties_give_scores() {
+    for penalty in [-10.0, 10.0] {
+        let settings = BeamSearch::new(3, 4000).length_penalty(penalty);
+        let found = settings
+            .search((), index::<2>(0), None, |(), _, log| {
+                *log = Tensor1::from([0.0, -1e38])
+            })
+            .expect("sequences");
+        assert_eq!(found.len(), 3);
+        assert!(
+            found.iter().all(|found| found.score.is_finite()),
+            "{penalty}"
+        );
+        assert!(found[0].score > found[1].score);
+    }
 }

@@ -337,6 +337,43 @@ fn averages_of_opposite_parameters() {
     }
 }
 
+/// The distance between two gradients is infinite, and their weighted mean is not.
+#[test]
+fn steps_of_opposite_gradients() {
+    fn check<O: Optimizer + Sync>(name: &str, optimizer: O) {
+        let mut single = Line32::zeros();
+        let mut double = Line::zeros();
+        let mut gradient = Line32::zeros();
+        let mut gradient64 = Line::zeros();
+        let mut state = optimizer.clone().state::<Line32>();
+        let mut state64 = optimizer.state::<Line>();
+        for (step, sign) in [1.0, -1.0, 1.0, -1.0, 1.0].into_iter().enumerate() {
+            gradient.fc.weight = [[3e38 * sign as f32]];
+            gradient64.fc.weight = [[3e38_f32 as f64 * sign]];
+            state.step(&mut single, &gradient);
+            state64.step(&mut double, &gradient64);
+            let (found, want) = (single.fc.weight[0][0], double.fc.weight[0][0]);
+            assert!(found.is_finite(), "{name}, step {step}: {found}");
+            if matches!(name, "Adamax" | "Lion" | "Sgd" | "Nesterov") {
+                let off = (f64::from(found) - want).abs();
+                assert!(
+                    off <= 1e-5 * want.abs(),
+                    "{name}, step {step}: {found}, {want}"
+                );
+            }
+        }
+    }
+    check("Adam", Adam::new(0.01));
+    check("AdamW", AdamW::new(0.01));
+    check("NAdam", NAdam::new(0.01));
+    check("RAdam", RAdam::new(0.01));
+    check("RmsProp", RmsProp::new(0.01).centered(true));
+    check("Adamax", Adamax::new(0.01));
+    check("Lion", Lion::new(0.01));
+    check("Sgd", Sgd::new(0.01).momentum(0.5));
+    check("Nesterov", Sgd::new(0.01).momentum(0.5).nesterov(true));
+}
+
 network! { struct Batches: [1] -> [1] { norm: BatchNorm1d<_> } }
 
 /// The distance of a batch's mean from the running mean is infinite, and a tenth of it is not.

@@ -399,3 +399,51 @@ fn norms_of_gradients() {
         tenth * tenth * count,
     );
 }
+
+/// Attention over many keys, whose weights are all equal, and of many queries.
+#[test]
+fn attention_over_many_positions() {
+    const MANY: usize = 300_000;
+    network! {
+        struct ManyKeys: (x: [1, 1], memory: [300_000, 1]) -> [1, 1] {
+            MultiHeadAttention<_, 1, Cross> <- (x, memory)
+        }
+    }
+    network! {
+        struct ManyQueries: (x: [300_000, 1], memory: [2, 1]) -> [300_000, 1] {
+            MultiHeadAttention<_, 1, Cross> <- (x, memory)
+        }
+    }
+
+    // Queries and keys are 0; values and outputs are what comes in.
+    fn network<N: Network<Element = f32>>(mut net: Box<N>) -> Box<N> {
+        net.for_each_param_mut(|name, _, values| match name {
+            "0.in_proj_weight" => values[2] = 1.0,
+            "0.out_proj.weight" => values[0] = 1.0,
+            _ => {}
+        });
+        net
+    }
+
+    let tenth = f64::from(0.1_f32);
+    settings().every_tier(|_| {
+        let x = Tensor::full_boxed(0.1);
+        let y = network(ManyKeys::zeros()).forward(&*x);
+        assert_exact("the mean of the values", y[[0, 0]], tenth);
+
+        let net = network(ManyQueries::zeros());
+        let mut workspace = ManyQueries::workspace();
+        let mut gradient = ManyQueries::zeros();
+        let x = Tensor::full_boxed(0.1);
+        let mut pass = net.forward_train(from_ref(&*x), &mut workspace);
+        pass.output_gradients_mut()[0].fill_with(|_| 0.1);
+        pass.backward(&mut gradient);
+        gradient.for_each_param(|name, _, values| {
+            if name == "0.in_proj_bias" {
+                // One chain would be off by 9e-5.
+                let off = f64::from(values[2]) / (tenth * MANY as f64) - 1.0;
+                assert!(off.abs() < 5e-6, "the gradient of values is off by {off}");
+            }
+        });
+    });
+}

@@ -508,6 +508,25 @@ fn the_last_step_is_checked_too() {
     );
 }
 
+/// A normalization subtracts the mean of its output gradients, whose sum must be in range.
+#[test]
+fn output_gradients_of_a_norm_that_are_too_large_are_found() {
+    network! {
+        struct Normed: [1] -> [1] { wide: Linear<_, 4>, norm: LayerNorm, head: Linear<_, 1> }
+    }
+    let x = [Tensor1::from([1.0])];
+    let fit = |largest: f32| {
+        let mut net = Normed::init(&mut shapewright::rng(0));
+        net.wide.weight = [[1.0, 4.0, 2.0, 3.0]];
+        net.head.weight = [[largest]; 4];
+        let loss = Own(|y: f32, _: f32| (y, 1.0));
+        Normed::trainer(Sgd::new(1e-30), loss).fit(&mut net, &x, &x)
+    };
+    assert!(fit(8e37).is_ok());
+    let name = "wide.bias".to_owned();
+    assert_cause(fit(2e38), 1, 1, NonFinite::Gradient { name });
+}
+
 #[test]
 fn gradients_that_are_not_finite_have_a_cause() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 1>, body: Linear<_, 1>, head: Linear<_, 1> } }

@@ -82,6 +82,35 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// The sum of thousands of blocks keeps its digits.
+#[test]
+fn a_softmax_over_many_keys_sums_to_one() {
+    let keys = if cfg!(miri) { 300 } else { 300_000 };
+    let case = Case {
+        visible: Visible {
+            keys,
+            first: 0,
+            causal: false,
+            window: usize::MAX,
+            block: 64,
+        },
+        rows: 1,
+        scores: (0..keys)
+            .map(|key| if key == 0 { 0.0 } else { -2.0 })
+            .collect(),
+        bias: Vec::new(),
+        mask: Vec::new(),
+    };
+    let sum = 1.0 + (keys - 1) as f64 * (-1.0_f64).exp();
+    for kernels in all_tiers() {
+        let mut scores = case.scores.clone();
+        let mut statistics = [0.0; 2];
+        case.softmax(kernels, &mut scores, &mut statistics, false);
+        let found = f64::from(statistics[1]) * sum;
+        assert!((found - 1.0).abs() < 5e-7, "{found}");
+    }
+}
+
 #[test]
 fn softmax_and_its_gradient_match_the_definition() {
     for case in cases() {

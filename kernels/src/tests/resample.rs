@@ -120,3 +120,27 @@ fn resampling_matches_its_definition_in_every_tier() {
         }
     }
 }
+
+/// The difference of two pixels is infinite, and their weighted mean is not.
+#[test]
+fn pixels_at_both_ends_of_the_range() {
+    let most = f32::MAX;
+    for kernels in all_tiers() {
+        for (x, want) in [(0.25, 0.5 * most), (0.5, 0.0), (1.0, -most)] {
+            let mut to = [f32::NAN; 2];
+            kernels.resample(
+                Resample {
+                    from: &[most, -most],
+                    height: 1,
+                    width: 2,
+                    channels: 1,
+                    map: [[1.0, 0.0, x], [0.0, 1.0, 0.0]],
+                    bilinear: true,
+                    fill: 0.0,
+                },
+                &mut to,
+            );
+            assert!((to[0] - want).abs() <= 1e-6 * most, "{x}: {}", to[0]);
+        }
+    }
+}

@@ -256,6 +256,52 @@ fn nothing_becomes_denormal() {
     each_rule(&mut NeverDenormal);
 }
 
+struct OppositeGradients;
+
+impl Each for OppositeGradients {
+    fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>,
+    {
+        let gradients = |most: f64| {
+            [most, -most]
+                .repeat(if cfg!(miri) { 2 } else { 20 })
+                .into_iter()
+        };
+        for kernels in all_tiers() {
+            let tier = super::super::Kernels::tier(kernels);
+            let gradients = gradients(3e38).map(|g| g as f32);
+            run(kernels, &rule, (0.0, 0.0), gradients, |numbers| {
+                // Squares become infinite.
+                let bad = numbers
+                    .iter()
+                    .find(|&&x| x.is_nan() || x == f32::NEG_INFINITY);
+                assert_eq!(bad, None, "{name}, {tier}");
+            });
+        }
+        run(
+            F64Kernels,
+            &rule,
+            (0.0, 0.0),
+            gradients(1.5e308),
+            |numbers| {
+                let bad = numbers
+                    .iter()
+                    .find(|&&x| x.is_nan() || x == f64::NEG_INFINITY);
+                assert_eq!(bad, None, "{name}, f64");
+            },
+        );
+    }
+}
+
+/// The difference of two gradients is infinite, and their weighted mean is not.
+#[test]
+fn opposite_gradients_at_the_ends_of_the_range() {
+    each_rule(&mut OppositeGradients);
+    each_rule_without_epsilon(&mut OppositeGradients);
+}
+
 /// The rules that have an epsilon, without it.
 fn each_rule_without_epsilon(each: &mut impl Each) {
     let begin = PLAIN;

@@ -1,5 +1,7 @@
 //! The passes of attention, on slices.
 
+use core::ops::Range;
+
 use rand::Rng;
 
 use super::rotary::Rotary;
@@ -118,6 +120,8 @@ struct Memory<'a, T> {
     statistics: &'a mut [T],
     rotations: &'a mut [T],
     columns: &'a mut [T],
+    /// The outputs of a block of queries over a run of keys.
+    sums: &'a mut [T],
     /// The memory that backward needs in addition.
     grads: GradMemory<'a, T>,
     /// The memory of products.
@@ -129,6 +133,9 @@ struct GradMemory<'a, T> {
     scores: &'a mut [T],
     value_columns: &'a mut [T],
     means: &'a mut [T],
+    /// The gradients of the keys and values of a head over a run of queries, in rows of a key and
+    /// its value.
+    sums: &'a mut [T],
 }
 
 /// The largest length of the memory of a product in the passes; those of `backward` are more.
@@ -201,12 +208,14 @@ const fn per_thread<T: Element>(sizes: &AttentionSizes, rotary: bool, backward: 
         .per_thread::<T>(sizes.scores())
         .per_thread::<T>(2 * sizes.query_block())
         .per_thread::<T>(rotations_len(sizes, rotary))
-        .per_thread::<T>(columns);
+        .per_thread::<T>(columns)
+        .per_thread::<T>(sizes.run_sums());
     let needs = if backward {
         needs
             .per_thread::<T>(sizes.scores())
             .per_thread::<T>(columns)
             .per_thread::<T>(sizes.query_block())
+            .per_thread::<T>(sizes.grad_run_sums())
     } else {
         needs
     };
@@ -227,17 +236,20 @@ fn take_memory<'a, T: Element>(
         statistics: memory.take(2 * sizes.query_block()),
         rotations: memory.take(rotations_len(sizes, rotary)),
         columns: memory.take(columns),
+        sums: memory.take(sizes.run_sums()),
         grads: if backward {
             GradMemory {
                 scores: memory.take(sizes.scores()),
                 value_columns: memory.take(columns),
                 means: memory.take(sizes.query_block()),
+                sums: memory.take(sizes.grad_run_sums()),
             }
         } else {
             GradMemory {
                 scores: &mut [],
                 value_columns: &mut [],
                 means: &mut [],
+                sums: &mut [],
             }
         },
         panel: memory.take_at_most(panel(sizes, backward)),
@@ -419,7 +431,7 @@ impl<T: Element> Attention<'_, T> {
     ) {
         let sizes = self.sizes;
         let (width, kv_width) = (sizes.width(), sizes.kv_width());
-        let start = |range: core::ops::Range<usize>| match weights.bias {
+        let start = |range: Range<usize>| match weights.bias {
             [] => Start::Zero,
             bias => Start::Bias(&bias[range]),
         };
@@ -522,7 +534,7 @@ impl<T: Element> Attention<'_, T> {
                 if let Some(draws) = &mut draws {
                     self.drop_scores(draws, visible, count, memory.scores);
                 }
-                self.add_values(queries, keys, memory.scores, attended, memory.panel);
+                self.add_values(queries, keys, attended, memory);
             }
             memory.columns = columns;
         }
@@ -589,7 +601,7 @@ impl<T: Element> Attention<'_, T> {
                     let kept = &mut memory.statistics[..2 * queries.count];
                     let out = (&mut *memory.scores, kept, false);
                     self.attend(queries, keys, masks, out, memory.panel);
-                    self.add_values(queries, keys, memory.scores, attended, memory.panel);
+                    self.add_values(queries, keys, attended, memory);
                 }
             }
             first += run;
@@ -643,12 +655,7 @@ impl<T: Element> Attention<'_, T> {
 
     /// Returns the range of the bias of a sample and a head: each head has one of its own, or all
     /// have the same.
-    fn bias_range(
-        &self,
-        index: usize,
-        head: usize,
-        given: &Given<'_, T>,
-    ) -> core::ops::Range<usize> {
+    fn bias_range(&self, index: usize, head: usize, given: &Given<'_, T>) -> Range<usize> {
         let AttentionSizes { queries, keys, .. } = *self.sizes;
         let samples = given.query.len() / (queries * self.sizes.embed_dim);
         let of_sample = given.bias.len() / samples;
@@ -759,27 +766,69 @@ impl<T: Element> Attention<'_, T> {
         &self,
         queries: Queries<'_, T>,
         keys: Keys<'_, T>,
-        scores: &[T],
         attended: &mut [T],
-        panel: &mut [T],
+        memory: &mut Memory<'_, T>,
     ) {
         let sizes = self.sizes;
         let span = self.span(queries);
-        let width = sizes.width();
-        let to = queries.first * width + queries.head * sizes.head_dim;
+        let (width, head_dim) = (sizes.width(), sizes.head_dim);
+        let attended = &mut attended[queries.first * width + queries.head * head_dim..];
+
+        // In runs that begin at the same positions in every call.
+        let mut base = span.base;
+        while base < span.end {
+            let behind = base - base % sizes.key_run() + sizes.key_run();
+            let run = Span {
+                base,
+                first: base.max(span.first),
+                end: span.end.min(behind),
+            };
+            let scores = Matrix::row_major(&memory.scores[base - span.base..], span.len());
+            if base == span.base {
+                self.sum_values(
+                    queries.count,
+                    run,
+                    keys,
+                    scores,
+                    (attended, width),
+                    memory.panel,
+                );
+            } else {
+                let to = (&mut *memory.sums, head_dim);
+                self.sum_values(queries.count, run, keys, scores, to, memory.panel);
+                let rows = memory.sums.chunks_exact(head_dim).take(queries.count);
+                for (row, sums) in rows.enumerate() {
+                    add(sums, &mut attended[row * width..][..head_dim]);
+                }
+            }
+            base = behind;
+        }
+    }
+
+    /// Computes the sum of the values of a run of keys by their probabilities.
+    fn sum_values(
+        &self,
+        count: usize,
+        run: Span,
+        keys: Keys<'_, T>,
+        scores: Matrix<'_, T>,
+        (sums, stride): (&mut [T], usize),
+        panel: &mut [T],
+    ) {
+        let sizes = self.sizes;
 
         // In blocks that begin at the same positions in every call.
-        let mut block = span.base;
-        while block < span.end {
-            let from = block.max(span.first);
-            let end = span.end.min(block + sizes.block);
+        let mut block = run.base;
+        while block < run.end {
+            let from = block.max(run.first);
+            let end = run.end.min(block + sizes.block);
             let slot = keys.slot(from);
             self.product(
-                [queries.count, sizes.head_dim, end - from],
-                Matrix::row_major(&scores[from - span.base..], span.len()),
+                [count, sizes.head_dim, end - from],
+                Matrix::row_major(&scores.data[from - run.base..], scores.row_stride),
                 Matrix::row_major(&keys.values[slot * keys.value_stride..], keys.value_stride),
-                (&mut attended[to..], width),
-                if block == span.base {
+                (&mut *sums, stride),
+                if block == run.base {
                     Start::Zero
                 } else {
                     Start::Accumulate
@@ -959,6 +1008,7 @@ impl<T: Element> Attention<'_, T> {
                     first,
                     count: sizes.query_block().min(sizes.queries - first),
                 };
+                self.begin_grad_run(queries, memory.grads.sums);
                 let kept = &mut activations.statistics[2 * (head * sizes.queries + first)..]
                     [..2 * queries.count];
                 let out = (&mut *memory.scores, kept, true);
@@ -982,8 +1032,54 @@ impl<T: Element> Attention<'_, T> {
                     (grads.queries, grads.keys_values, grads.attended),
                     memory,
                 );
+                self.end_grad_run(queries, memory.grads.sums, grads.keys_values);
             }
             memory.columns = columns;
+        }
+    }
+
+    /// Returns the keys that the run of these queries meets, and whether these are its first and its
+    /// last; `None` if all queries are one run.
+    fn grad_run(&self, queries: Queries<'_, T>) -> Option<(Range<usize>, bool, bool)> {
+        let run = self.sizes.query_run()?;
+        let start = queries.first - queries.first % run;
+        let end = self.sizes.queries.min(start + run);
+        let one = |first| Queries {
+            first,
+            count: 1,
+            ..queries
+        };
+        let keys = self.span(one(start)).base..self.span(one(end - 1)).end;
+        let is_last = queries.first + queries.count == end;
+        Some((keys, queries.first == start, is_last))
+    }
+
+    /// Sets the sums of a run to 0 before its first queries.
+    fn begin_grad_run(&self, queries: Queries<'_, T>, sums: &mut [T]) {
+        let row = 2 * self.sizes.head_dim;
+        if let Some((keys, true, _)) = self.grad_run(queries) {
+            sums[keys.start * row..keys.end * row].fill(T::zero());
+        }
+    }
+
+    /// Adds the gradients of a run to those of all queries behind its last ones.
+    fn end_grad_run(&self, queries: Queries<'_, T>, sums: &[T], keys_values: &mut [T]) {
+        let sizes = self.sizes;
+        let (head_dim, kv_width) = (sizes.head_dim, sizes.kv_width());
+        let group = queries.head / (sizes.heads / sizes.kv_heads);
+        let Some((keys, _, true)) = self.grad_run(queries) else {
+            return;
+        };
+
+        for key in keys {
+            let (key_sums, value_sums) =
+                sums[2 * key * head_dim..][..2 * head_dim].split_at(head_dim);
+            let row = &mut keys_values[2 * key * kv_width..][..2 * kv_width];
+            add(key_sums, &mut row[group * head_dim..][..head_dim]);
+            add(
+                value_sums,
+                &mut row[kv_width + group * head_dim..][..head_dim],
+            );
         }
     }
 
@@ -1091,20 +1187,39 @@ impl<T: Element> Attention<'_, T> {
             memory.panel,
         );
 
-        let sums = [
+        let (sums, stride, keys_at, values_at) = match sizes.query_run() {
+            None => (key_value_grads, 2 * kv_width, keys_at, keys_at + kv_width),
+            Some(_) => {
+                let row = 2 * head_dim;
+                (
+                    &mut *memory.grads.sums,
+                    row,
+                    span.base * row,
+                    span.base * row + head_dim,
+                )
+            }
+        };
+        let products = [
             (grads, queries.rows, keys_at),
-            (scores, attended_grad, keys_at + kv_width),
+            (scores, attended_grad, values_at),
         ];
-        for (factors, rows, to) in sums {
+        for (factors, rows, to) in products {
             self.product(
                 [span.len(), head_dim, queries.count],
                 factors.transposed(),
                 self.head_rows(queries, rows),
-                (&mut key_value_grads[to..], 2 * kv_width),
+                (&mut sums[to..], stride),
                 Start::Accumulate,
                 memory.panel,
             );
         }
+    }
+}
+
+/// Adds numbers to others.
+fn add<T: Element>(numbers: &[T], to: &mut [T]) {
+    for (to, &number) in to.iter_mut().zip(numbers) {
+        *to += number;
     }
 }
 

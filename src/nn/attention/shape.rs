@@ -12,6 +12,13 @@ const SCORES: usize = 1 << 15;
 const QUERIES: usize = 32;
 /// The number of keys that are added up at a time.
 const KEYS: usize = 64;
+/// The number of keys in a run of such blocks, each of which is summed for itself: an element of the
+/// outputs is off by at most `(64 + 64 + keys / 4096) * eps / 2` times the sum of the magnitudes of
+/// its terms.
+const RUN: usize = 64 * KEYS;
+/// The number of blocks of queries whose parts of the gradients of keys and values are summed for
+/// themselves, likewise.
+const GRAD_RUN: usize = 256;
 
 /// An attention as the network's definition states it.
 #[derive(Clone, Copy)]
@@ -86,6 +93,33 @@ impl AttentionSizes {
             self.queries
         } else {
             most
+        }
+    }
+
+    /// The number of positions in a run of blocks of keys.
+    pub const fn key_run(&self) -> usize {
+        sizes::next_multiple(RUN, self.block)
+    }
+
+    /// The number of sums of a run that a block of queries may have beside others.
+    pub const fn run_sums(&self) -> usize {
+        if self.ring == 0 && self.keys <= self.key_run() {
+            return 0;
+        }
+        sizes::product(&[self.query_block(), self.head_dim])
+    }
+
+    /// The number of queries in a run of blocks of queries, if there are several runs.
+    pub const fn query_run(&self) -> Option<usize> {
+        let run = sizes::product(&[self.query_block(), GRAD_RUN]);
+        if self.queries > run { Some(run) } else { None }
+    }
+
+    /// The number of gradients of keys and values of a head that a run of queries has.
+    pub const fn grad_run_sums(&self) -> usize {
+        match self.query_run() {
+            Some(_) => sizes::product(&[2, self.keys, self.head_dim]),
+            None => 0,
         }
     }
 

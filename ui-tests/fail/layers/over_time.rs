@@ -8,6 +8,8 @@ network! { struct MaxOfOne: [64] -> [64] { MaxOverTime } }
 
 network! { struct Reflected: [4, 2] -> [12, 2] { ReflectionPad1d<4> } }
 network! { struct PaddedImage: [4, 4, 2] -> [6, 6, 2] { ZeroPad1d<1> } }
+network! { struct ReflectedImage: [4, 4, 2] -> [6, 6, 2] { ReflectionPad1d<1> } }
+network! { struct ReplicatedImage: [4, 4, 2] -> [6, 6, 2] { ReplicationPad1d<1> } }
 
 network! { struct Mirrored: [4, 2, 1] -> [4, 6, 1] { ReflectionPad2d<(2, 2, 0, 0)> } }
 network! { struct MirroredRows: [4, 2] -> [6, 2] { ReflectionPad2d<1> } }

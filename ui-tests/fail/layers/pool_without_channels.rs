@@ -8,4 +8,7 @@ network! {
     }
 }
 
+// Of this there is none for sequences.
+network! { struct Larger: [28, 28] -> [56, 56] { Upsample<2> } }
+
 fn main() {}
