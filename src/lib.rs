@@ -397,10 +397,10 @@ pub mod prelude {
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
         Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention,
-        Overlap, PRelu, PositionalEmbedding, PositionalEncoding, ReflectionPad1d, ReflectionPad2d,
-        Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape, RmsNorm, Rnn,
-        SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus, Softsign,
-        Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad1d,
+        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, ReflectionPad1d,
+        ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
+        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus,
+        Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad1d,
         ZeroPad2d,
     };
     #[cfg(feature = "std")]

@@ -217,7 +217,7 @@ fn write_block(step: &Step, before: &Ident, title: &str, code: &mut TokenStream)
 /// Returns whether a layer states the size of the first axis, which is another one in a step.
 fn writes_length(layer: &Layer) -> bool {
     let builtin = builtin::find(&layer.path.to_string()).filter(|_| layer.builtin);
-    let is_reshape = builtin.is_some_and(|builtin| matches!(builtin.sizes, builtin::Sizes::Axes));
+    let is_reshape = builtin.is_some_and(|builtin| builtin.name == "Reshape");
     // The number of axes comes first.
     is_reshape && matches!(layer.generics.get(1), Some(Argument::Given(_)))
 }
@@ -243,7 +243,7 @@ fn write_layer(step: &Step, before: &Ident, title: &str, code: &mut TokenStream)
 
     if !layer.mistaken && !layer.quiet {
         let text = &layer.text;
-        let kind = if layer.builtin {
+        let kind = if layer.is_of_library() {
             quote!(__sw::Streamed::BuiltIn)
         } else {
             let probe = quote!(<__sw::Probe<#called, #shape_in, #shape_out, #element>>::NETWORK);
