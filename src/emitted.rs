@@ -12,8 +12,8 @@ pub use crate::network::lines::CacheLines;
 pub use crate::network::plan::{OutputsAt, Plan, Stage};
 pub use crate::network::reach::{ReceptiveField, Streamed, report_causal, report_time};
 pub use crate::network::report::{
-    Held, Place, report, report_named_output, report_output, report_parameters, report_shape,
-    report_size, report_traits, report_workspace,
+    Held, Place, report, report_cell, report_named_output, report_output, report_parameters,
+    report_shape, report_size, report_traits, report_workspace,
 };
 pub use crate::network::shape_rule::{has_unknown, is_possible, is_within_memory};
 pub use crate::network::stand_in::{Choose, NamedNetwork, OrStub};
@@ -407,4 +407,5 @@ pub mod silent {
     pub const fn report_tied(_: &str, _: &str, _: bool) {}
     pub const fn report_element<L, T>(_: &str) {}
     pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
+    pub const fn report_cell(_: &str, _: &str, _: bool, _: bool) {}
 }

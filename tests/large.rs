@@ -1037,9 +1037,24 @@ network! {
 }
 
 network! {
+    struct LongCell: (x: [100], h: [2000], c: [500]) -> (y: [100], h1: [2000], c1: [500]) {
+        Concat <- (x, c),
+        Linear<_, 8>,
+        inner: Tanh,
+        c1: Linear<_, 500>,
+        new: Linear<_, 2000> <- inner,
+        h1: Add <- (h, new),
+        Glu,
+        Dropout(0.1),
+        Slice<0, 100>,
+        y: Sigmoid,
+    }
+}
+
+network! {
     struct LongSequences: [3000, 2] -> [8] {
         Lstm<_, 60, Layers<2>, Bidirectional>(0.1), Gru<_, 30, ResetBefore, FinalState>, SelectPart<0>, Rnn<_, 100>,
-        SelectLast, Linear<_, 8>,
+        Scan<LongCell>, SelectLast, Linear<_, 8>,
     }
 }
 
@@ -1049,7 +1064,7 @@ network! {
         PositionalEmbedding, PositionalEncoding,
         Residual { MultiHeadAttention<_, 2, Causal, Rotary>(0.1) },
         ReflectionPad1d<100>, ZeroPad1d<50>, ReplicationPad1d<50>, Slice<200, 1000>,
-        Concat { a: { MeanOverTime, Linear<_, 2> }, b: { MaxOverTime, Linear<_, 2> }, c: { Transpose, Transpose, SelectLast, Linear<_, 4> } },
+        Concat { a: { MeanOverTime, Linear<_, 2> }, b: { MaxOverTime, Linear<_, 2> }, c: { Transpose, Permute<1, 0>, SelectLast, Linear<_, 4> } },
     }
 }
 

@@ -125,7 +125,13 @@ network! {
         ConvTranspose2d<_, 2, 2, Stride<2>>, MaxPool2d<2>, PRelu<_>, Flatten, LayerNorm<_>, Heavy, Linear<_, 2>,
     }
 }
-network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Transpose, SelectLast, Linear<_, 2> } }
+network! {
+    struct Cell: (x: [2], h: [3]) -> (y: [2], next: [3]) {
+        Concat <- (x, h), Linear<_, 3>, LayerNorm, next: Tanh, Heavy, y: Linear<_, 2>,
+    }
+}
+network! { struct Scanned: [3, 2] -> ([3, 2], [3]) { Scan<Cell, FinalState> } }
+network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Permute<1, 0>, SelectLast, Linear<_, 2> } }
 
 #[test]
 fn blocks_learn_on_two_threads() {
@@ -137,6 +143,12 @@ fn blocks_learn_on_two_threads() {
 fn images_are_learned_on_two_threads() {
     let _settings = two_portable_threads();
     life::<Images>();
+}
+
+#[test]
+fn cells_are_scanned_on_two_threads() {
+    let _settings = two_portable_threads();
+    life::<Scanned>();
 }
 
 #[test]

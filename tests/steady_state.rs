@@ -105,7 +105,7 @@ network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_,
 network! { struct Two: (image: [8, 8, 3], row: [60]) -> [4] { Conv2d<_, 8, 3> <- image, flat: Flatten,
 Concat <- (flat, row), Linear<_, 70>, Relu, Linear<_, 4> } }
 network! { struct Nested: [8, 8, 3] -> [4] { flat: Flatten, row: Linear<_, 60>, two: Two <- (input, row) } }
-network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Transpose }, SelectLast, Linear<_, 5> } }
+network! { struct Steps: [30, 20] -> [5] { Residual { Transpose, Linear<_, 30>, Permute<1, 0> }, SelectLast, Linear<_, 5> } }
 network! { struct Latent: (x: [30, 20], mask: [30]) -> [5] { Slice<2, 28> <- x, ReflectionPad1d<1>, ZeroPad1d<1>,
 ReplicationPad1d<1>, cut: Slice<2, 30>, mean: MeanOverTime, max: MaxOverTime <- (cut, mask),
 Reparameterize <- (mean, max), Linear<_, 5> } }
@@ -116,6 +116,10 @@ Add <- (places, cross) } }
 
 network! { struct Recurrent: [30, 20] -> [5] { Lstm<_, 40, Layers<3>, Bidirectional>(0.2), Gru<_, 20, ResetBefore>,
 Rnn<_, 30>, SelectLast, Linear<_, 5> } }
+
+network! { struct Unit: (x: [12], h: [30]) -> (y: [20], next: [30]) { Concat <- (x, h), Linear<_, 30>, LayerNorm,
+Dropout(0.1), next: Tanh, y: Linear<_, 20> } }
+network! { struct Scanned: [30, 12] -> [30] { Scan<Unit, FinalState>, SelectPart<1>, Linear<_, 30> } }
 
 fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -312,6 +316,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Lookup>(70);
         inference::<Steps>(9);
         inference::<Recurrent>(9);
+        inference::<Scanned>(9);
         inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
@@ -329,6 +334,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Steps, _>(12, Adam::new(0.1));
         training::<Recurrent, _>(12, Adam::new(0.1));
+        training::<Scanned, _>(12, Adam::new(0.1));
         training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));

@@ -92,13 +92,17 @@ pub struct Product<'a, T> {
     pub relu: bool,
     /// The number of rows of the whole product of which this is a part; `m` if it is all of it. The
     /// order of the sums depends on this and not on `m`, so that no bit depends on how a product is
-    /// distributed.
+    /// distributed. With [`ANY_SHAPE`] it does not depend on `n` either.
     pub whole: usize,
     /// Memory for a packed panel of `B`, which may hold anything before and afterwards, and begins
     /// at a multiple of 64 bytes. [`product_memory`](crate::product_memory) gives its length. With
     /// less, the product takes longer and has the same bits.
     pub memory: &'a mut [T],
 }
+
+/// The `whole` of a product that may be a part of one with more rows and columns: the bits of an
+/// element depend on its row and its column alone.
+pub const ANY_SHAPE: usize = usize::MAX - 1;
 
 impl<T> Product<'_, T> {
     /// Panics unless every element that the product touches lies within its slice and the rows of

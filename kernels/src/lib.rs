@@ -85,7 +85,7 @@ mod vector_product;
 
 #[cfg(feature = "alloc")]
 pub use aligned::AlignedBuffer;
-pub use args::{Bend, Matrix, Product, Start};
+pub use args::{ANY_SHAPE, Bend, Matrix, Product, Start};
 pub use attention::{AttentionGrad, AttentionSoftmax, Transpose, Visible};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use denormals::flush;

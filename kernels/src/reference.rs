@@ -8,7 +8,7 @@ use super::args::{
 use super::denormals::{plain_flush_denormal as flush, plain_flush_tail as flush_tail};
 use super::pairs::{Pairs, TERMS};
 use super::product::{LONG, long};
-use super::{Bend, Matrix, Product, Start};
+use super::{ANY_SHAPE, Bend, Matrix, Product, Start};
 
 /// The operations that the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
@@ -76,7 +76,7 @@ pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
     cfg!(feature = "std")
         && !cfg!(miri)
         && p.whole > 1
-        && p.n > 1
+        && (p.n > 1 || p.whole == ANY_SHAPE)
         && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
 }
 

@@ -66,6 +66,8 @@ pub enum Form {
     /// A number for all sides, or left, right, top and bottom in parentheses; four generic
     /// arguments.
     Sides,
+    /// The name of a network.
+    Network,
 }
 
 /// An option. Options are written after the sizes, in any order.
@@ -416,6 +418,17 @@ pub const BUILTINS: &[Builtin] = &[
             switch("Relu", true),
         ],
     ),
+    Builtin {
+        sizes: Sizes::Named(&[Size {
+            name: "cell",
+            form: Form::Network,
+        }]),
+        options: &[INITIAL_STATE, FINAL_STATE],
+        derived: 1,
+        sources: 4,
+        has_params: true,
+        ..plain("Scan")
+    },
     sized(
         "MaxPool1d",
         KERNEL,
@@ -493,6 +506,11 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         output: Output::NoMoreAxes,
         ..plain("Transpose")
+    },
+    Builtin {
+        sizes: Sizes::Axes,
+        output: Output::NoMoreAxes,
+        ..plain("Permute")
     },
     Builtin {
         output: Output::NoMoreAxes,
@@ -657,6 +675,19 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("BatchNorm2d")
     },
 ];
+
+impl Builtin {
+    /// Returns whether the layer runs a network that is written between its angle brackets.
+    pub fn runs_network(&self) -> bool {
+        matches!(
+            self.sizes,
+            Sizes::Named([Size {
+                form: Form::Network,
+                ..
+            }])
+        )
+    }
+}
 
 /// Returns the built-in layer of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {

@@ -55,7 +55,8 @@ pub struct Layer {
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
-    /// True if the layer is built in. Any other type may lack the traits of layers.
+    /// True if the layer is built in. Any other type may lack the traits of layers, and so may one
+    /// that runs a network of the user's own.
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
@@ -443,7 +444,9 @@ fn understand(
         config: config.filter(|_| !mistaken && !layer.slipped),
         mistaken,
         quiet: layer.slipped,
-        builtin: known.is_some() || block.is_some() || is_merge,
+        builtin: known.is_some_and(|builtin| !builtin.runs_network())
+            || block.is_some()
+            || is_merge,
         block,
         tied,
         sources,
@@ -609,6 +612,11 @@ impl Layer {
     /// Returns whether its parameters may be a struct that begins at a multiple of 64 bytes.
     pub fn may_be_network(&self) -> bool {
         !self.builtin || self.block.is_some()
+    }
+
+    /// Returns whether its type belongs to the library.
+    pub fn is_of_library(&self) -> bool {
+        self.builtin || builtin::find(&self.path.to_string()).is_some()
     }
 
     /// The only layer of a list that is written without layers.

@@ -76,6 +76,14 @@ pub fn guess(builtin: &Builtin, layer: &Layer) -> Option<Vec<Argument>> {
         let generic = index
             .checked_sub(omitted)
             .and_then(|at| layer.generics.get(at));
+        if size.form == Form::Network {
+            let Some(Generic::Other(tokens)) = generic else {
+                return None;
+            };
+            syn::parse2::<syn::TypePath>(tokens.clone()).ok()?;
+            given.push(vec![Argument::Given(tokens.clone())]);
+            continue;
+        }
         let number = match generic {
             Some(Generic::Other(tokens)) => whole_part(tokens).map(|number| quote!(#number)),
             _ => None,
@@ -89,7 +97,7 @@ pub fn guess(builtin: &Builtin, layer: &Layer) -> Option<Vec<Argument>> {
             None => one(),
         };
         let count = match size.form {
-            Form::Number | Form::Inferred => 1,
+            Form::Number | Form::Inferred | Form::Network => 1,
             Form::Pair => 2,
             Form::Sides => 4,
         };
@@ -152,6 +160,9 @@ fn named<'a>(
 
 /// The sentence about sizes that are not there. If they can be `_`, it has those that are there.
 fn missing_size(name: &str, sizes: &[Size], given: &[Generic]) -> String {
+    if sizes[given.len()].form == Form::Network {
+        return format!("`{name}` runs a network over time: write `{name}<Cell>` with its name");
+    }
     let texts: Vec<String> = given
         .iter()
         .map(|generic| match generic {
@@ -289,6 +300,12 @@ fn numbers_of_size(
             *inferred += 1;
             return vec![Argument::Inferred(*inferred - 1)];
         }
+        Generic::Infer(underscore) if size.form == Form::Network => {
+            let message =
+                format!("`{name}` runs a network over time: write `{name}<Cell>` with its name");
+            errors.push(Error::new(underscore.span(), message));
+            return Vec::new();
+        }
         Generic::Infer(underscore) => {
             let verb = if size.name.ends_with('s') {
                 "are"
@@ -305,9 +322,20 @@ fn numbers_of_size(
         Generic::Other(tokens) => tokens,
     };
 
+    if size.form == Form::Network {
+        if syn::parse2::<syn::TypePath>(tokens.clone()).is_err() {
+            let message = format!(
+                "`{name}` runs a network over time, but `{}` is no name of one",
+                written(tokens)
+            );
+            errors.push(Error::new(tokens.span(), message));
+        }
+        return vec![Argument::Given(tokens.clone())];
+    }
+
     let values = parenthesized(tokens).map(|group| split(group.stream()));
     let (count, what) = match size.form {
-        Form::Number | Form::Inferred => (1, "one number"),
+        Form::Number | Form::Inferred | Form::Network => (1, "one number"),
         Form::Pair => (2, "a number, or a pair such as `(3, 5)`"),
         Form::Sides => (4, "a number, or `(left, right, top, bottom)`"),
     };

@@ -233,7 +233,7 @@ fn write_layer(step: &Step, before: &Ident, title: &str, code: &mut TokenStream)
 
     if !layer.mistaken && !layer.quiet {
         let text = &layer.text;
-        let kind = if layer.builtin {
+        let kind = if layer.is_of_library() {
             quote!(__sw::Streamed::BuiltIn)
         } else {
             let probe = quote!(<__sw::Probe<#called, #shape_in, #shape_out, #element>>::NETWORK);

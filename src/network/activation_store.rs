@@ -113,6 +113,18 @@ impl<'a> ActivationStore<'a> {
         last
     }
 
+    /// Takes `bytes` bytes of each sample for each of `steps` steps of a layer inside this one.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn take_steps(&mut self, steps: usize, bytes: usize) -> StepStores<'a> {
+        let store = self.take_store(steps * bytes);
+        StepStores {
+            store,
+            steps,
+            bytes,
+        }
+    }
+
     /// Returns the same store.
     ///
     /// # Safety
@@ -202,6 +214,50 @@ impl<'a> ActivationStore<'a> {
     #[inline]
     pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
+    }
+}
+
+/// The memory of the steps of a layer that runs another one again and again: in the store of a step,
+/// each sample has memory of its own for that step.
+///
+/// All steps together are one store as well, of as many samples as there are steps of samples.
+pub(crate) struct StepStores<'a> {
+    store: ActivationStore<'a>,
+    steps: usize,
+    /// The number of bytes of a step of a sample.
+    bytes: usize,
+}
+
+impl<'a> StepStores<'a> {
+    /// Returns the store of a step.
+    pub(crate) fn step(&mut self, step: usize) -> ActivationStore<'_> {
+        assert!(step < self.steps);
+
+        // The samples of a step lie behind those of the step before it in each slot. In the whole
+        // batch, the store has `steps * bytes` bytes for each sample, as the slots take together.
+        ActivationStore {
+            batch: self.steps * self.store.batch,
+            first: step * self.store.batch + self.store.first,
+            len: self.bytes,
+            ..self.store
+        }
+    }
+
+    /// Returns the store of all steps, where the samples of a step are behind those of the step
+    /// before it.
+    ///
+    /// # Panics
+    /// Panics if these are not the samples of the whole batch.
+    pub(crate) fn all(self) -> ActivationStore<'a> {
+        assert!(self.store.first == 0 && self.store.count == self.store.batch);
+        let samples = self.steps * self.store.batch;
+
+        ActivationStore {
+            batch: samples,
+            count: samples,
+            len: self.bytes,
+            ..self.store
+        }
     }
 }
 
@@ -323,6 +379,31 @@ mod tests {
             assert_eq!((short, behind), (&mut [1.0; 1][..], &mut [3.0; 1][..]));
             assert_eq!(long, [2.0; 6]);
         }
+    }
+
+    #[test]
+    fn steps_are_samples_of_one_store() {
+        let mut memory = Memory([0; 64]);
+        // Two samples, and two steps of 8 bytes for a number and 8 for two others.
+        let all = ActivationStore::new(&mut memory.0, 2, 32).parts();
+        for (sample, first) in [(0, 1.0), (1, 2.0)] {
+            // SAFETY: one part lives at a time.
+            let mut part = unsafe { all.part(sample, 1) };
+            let mut steps = part.take_steps(2, 16);
+            for step in 0..2 {
+                let mut store = steps.step(step);
+                let number = first + 10.0 * step as f64;
+                store.take::<f64>(1).fill(number);
+                store.take::<f32>(2).fill(-number as f32);
+            }
+        }
+
+        let mut all = ActivationStore::new(&mut memory.0, 2, 32);
+        let mut all = all.take_steps(2, 16).all();
+        assert_eq!(all.count(), 4);
+        assert_eq!(all.take::<f64>(1), [1.0, 2.0, 11.0, 12.0]);
+        let others = [-1.0, -1.0, -2.0, -2.0, -11.0, -11.0, -12.0, -12.0];
+        assert_eq!(all.take::<f32>(2), others);
     }
 
     #[test]

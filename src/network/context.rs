@@ -151,6 +151,14 @@ impl<'a, T: Element> Context<'a, T> {
         self
     }
 
+    /// Returns the context of a call whose samples are the steps of those of this one.
+    pub(crate) fn of_steps(self, steps: usize) -> Self {
+        Context {
+            batch: self.batch * steps,
+            ..self
+        }
+    }
+
     pub(crate) fn trained_from(self, first_trained: usize) -> Self {
         Context {
             first_trained,

@@ -39,6 +39,7 @@ mod wiring;
 mod workspace;
 
 pub use activation_store::ActivationStore;
+pub(crate) use activation_store::StepStores;
 pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
@@ -57,6 +58,7 @@ pub use network::{Network, Trainable};
 pub use reach::Reach;
 pub(crate) use relu::{relu, relu_grad};
 pub use sentence::{INFER, Sentence, written_size};
+pub(crate) use shape_rule::has_unknown;
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use stand_in::NamedNetwork;
 pub use state::State;

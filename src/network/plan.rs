@@ -158,6 +158,7 @@ pub(super) enum Spot {
 
 impl Spot {
     /// Returns the index of the buffer, if it is one.
+    #[inline]
     pub(super) const fn buffer(self) -> Option<usize> {
         match self {
             Spot::Chunk(buffer) | Spot::Whole(buffer) => Some(buffer),
@@ -166,11 +167,13 @@ impl Spot {
     }
 
     /// Returns whether it is in the cache.
+    #[inline]
     pub(super) const fn is_slot(self) -> bool {
         matches!(self, Spot::Slot { .. })
     }
 
     /// Returns the number of bytes per sample before the outputs in the cache, if they are there.
+    #[inline]
     pub(super) const fn outputs(self) -> usize {
         match self {
             Spot::Slot { outputs, .. } => outputs,
@@ -179,6 +182,7 @@ impl Spot {
     }
 
     /// Returns the number of bytes per sample before their gradient in the cache, if it is there.
+    #[inline]
     pub(super) const fn gradient(self) -> usize {
         match self {
             Spot::Slot { gradient, .. } => gradient,

@@ -302,6 +302,27 @@ pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
     panic!("{}", sentence.as_str())
 }
 
+/// Stops the compilation if what a layer of the library runs is no network of the same number type.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_cell(layer: &str, element: &str, fits: bool, has: bool) {
+    if fits && has {
+        return;
+    }
+    let sentence = Sentence::new("`")
+        .text(layer)
+        .text("` runs a network, and ");
+    let sentence = if !fits {
+        sentence.text("what it names is none: define it with `network!`")
+    } else {
+        sentence
+            .text("the one that it names has other numbers than `")
+            .text(element)
+            .text("`: a network and those inside it have the same number type")
+    };
+    panic!("{}", sentence.as_str())
+}
+
 /// Stops the compilation if a user's layer lacks one of the traits that make it a layer.
 #[doc(hidden)]
 #[track_caller]

@@ -7,10 +7,10 @@
 //! |---|---|
 //! | dense | [`Linear`], [`Embedding`] of [indices](Index), [`Unembedding`] |
 //! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
-//! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`] |
+//! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`], [`Scan`] of a cell of your own |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
-//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
@@ -49,11 +49,13 @@ mod nested;
 mod norm;
 mod over_time;
 mod pad1d;
+mod permute;
 mod prelu;
 mod recurrent;
 mod reparameterize;
 mod reshape;
 mod rule;
+mod scan;
 mod sequence;
 mod slice;
 mod softmax;
@@ -96,6 +98,7 @@ pub use norm::{
 };
 pub use over_time::{MaxOverTime, MeanOverTime};
 pub use pad1d::{ReflectionPad1d, ReplicationPad1d, ZeroPad1d};
+pub use permute::Permute;
 pub use prelu::{PRelu, PReluParams};
 pub use recurrent::{
     Gru, Lstm, RecurrentDropout, RecurrentNoBiasParams, RecurrentNoBiasWeights, RecurrentParams,
@@ -103,6 +106,7 @@ pub use recurrent::{
 };
 pub use reparameterize::Reparameterize;
 pub use reshape::{Flatten, Identity, Reshape};
+pub use scan::Scan;
 pub use sequence::{SelectLast, Transpose};
 pub use slice::Slice;
 pub use softmax::{LogSoftmax, Softmax};

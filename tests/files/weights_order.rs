@@ -689,6 +689,7 @@ mod refused {
     }
 
     network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
+    network! { struct Cell: (x: [4], h: [2]) -> [2] { both: Concat <- (x, h), Linear<_, 2>, Tanh } }
 
     #[test]
     fn layers_that_depend_on_the_feature_order_are_marked() {
@@ -844,6 +845,9 @@ mod refused {
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Residual { Transpose, Linear<_, 6>, Transpose }, Flatten, head: Linear<_, 3> }: [];
             [24] -> [3] { fc: Linear<_, 24>, Reshape<4, 3, 2>, Flatten, Reshape<6, 4>, swap: Transpose, SelectLast, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Residual { Permute<1, 0>, Linear<_, 6>, Permute<1, 0> }, Flatten, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { scan: Scan<Cell>, SelectLast, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Linear<_, 4>, scan: Scan<Cell>, Flatten, head: Linear<_, 3> }: [];
             // PyTorch's program may have swapped the axes of the channels or not.
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Transpose, Flatten, head: Linear<_, 3> }: ["head.channels_last"];
             [6, 4] -> [3] { Concat { a: { Linear<_, 2>, GlobalAvgPool1d }, b: { Flatten } }, head: Linear<_, 3> }: [];

@@ -54,6 +54,10 @@ gradients! {
     transpose_between: [3, 5] -> [3, 2] {
         Residual { Transpose, Linear<_, 4>, Tanh, Linear<_, 3>, Transpose }, Linear<_, 2>
     }, 1, 3;
+    permute: [3, 5] -> [5, 3] { Permute<1, 0> }, 1, 3;
+    permute_of_three: [2, 3, 4] -> [4, 2, 3] { Permute<2, 0, 1> }, 2;
+    permute_of_four: [2, 3, 1, 4] -> [3, 4, 2, 1] { Permute<1, 3, 0, 2> }, 2;
+    permute_between: [3, 5, 2] -> [2, 3, 4] { Linear<_, 2>, Permute<2, 0, 1>, Linear<_, 4> }, 1, 3;
     relu: [9] -> [9] { Relu }, 1, 3;
     relu_beside_layers: [6, 6, 2] -> [5] {
         Relu,

@@ -18,6 +18,15 @@ macro_rules! by_path {
     )* };
 }
 
+shapewright::network! {
+    /// A cell of the networks that scan.
+    struct Cell: (x: [3], h: [2]) -> (y: [3], next: [2]) {
+        both: shapewright::nn::Concat <- (x, h),
+        next: shapewright::nn::Linear<_, 2>,
+        y: shapewright::nn::Linear<_, 3>,
+    }
+}
+
 by_path! {
     linear: [4] -> [3] { shapewright::nn::Linear<_, 3> }
     linear_without_bias: [4] -> [3] { shapewright::nn::Linear<_, 3, NoBias> }
@@ -37,7 +46,7 @@ by_path! {
     flatten_and_reshape: [4, 4] -> [2, 8] { nn::Flatten, nn::Reshape<2, _> }
     over_time: [4, 3] -> [3] { nn::Slice<1, 3>, nn::ReflectionPad1d<(1, 0)>, nn::ZeroPad1d<1>, nn::ReplicationPad1d<2>,
         nn::MaxOverTime, x: nn::Reshape<1, _>, nn::MeanOverTime }
-    axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::SelectLast }
+    axes_of_sequences: [3, 5] -> [3] { nn::Transpose, nn::Permute<1, 0>, nn::Permute<1, 0>, nn::SelectLast }
     attention: [3, 6] -> [3, 6] { nn::MultiHeadAttention<_, 2, Causal>(0.1), nn::MultiHeadAttention<6, 3> }
     positions: [3, 6] -> [3, 6] { nn::PositionalEmbedding, nn::PositionalEmbedding<9>, nn::PositionalEncoding }
     activations: [4] -> [4] { nn::Relu, nn::Gelu, nn::LeakyRelu(0.1), nn::PRelu, nn::Softmax }
@@ -45,6 +54,7 @@ by_path! {
     norms: [6, 4] -> [6, 4] { nn::LayerNorm<_>, nn::LayerNorm(1e-6), nn::RmsNorm, nn::LayerNorm<6, 4, NoBias> }
     batch_norm: [4, 4, 3] -> [4, 4, 3] { nn::BatchNorm2d<_>, nn::BatchNorm2d<3>(0.2, 1e-3), nn::GroupNorm<3, _> }
     recurrent: [6, 3] -> [6, 5] { nn::Lstm<_, 4>, nn::Gru<_, 4, Layers<2>>(0.1), nn::Rnn<_, 5, Relu, NoBias> }
+    scan: [6, 3] -> [6, 3] { nn::Scan<super::Cell>, last: shapewright::nn::Scan<super::Cell, FinalState>, nn::SelectPart<0> }
     parts: [6, 3] -> [4] { nn::Gru<_, 4, FinalState>, nn::SelectPart<1> }
     embedding: [5] -> [5, 3] { nn::Embedding<7, 3, PaddingIdx<0>> }
     blocks: [4] -> [12] { nn::Residual { nn::Linear<_, 4> }, nn::Concat { a: nn::Tanh, b: nn::Linear<_, 8> } }

@@ -18,6 +18,14 @@ fn ours(name: &str, sizes: &[usize], numbers: &Value) -> Vec<f64> {
     assert_eq!(numbers.len(), sizes.iter().product::<usize>(), "{name}");
     match *sizes {
         [_, outs] => transposed(&numbers, outs),
+        // `[outs][ins][positions]` of a convolution in PyTorch.
+        [_, ins, outs] => {
+            let positions = numbers.len() / (ins * outs);
+            let rows = transposed(&numbers, outs);
+            let rows = rows.chunks_exact(outs);
+            let at = |position: usize| rows.clone().skip(position).step_by(positions);
+            (0..positions).flat_map(at).flatten().copied().collect()
+        }
         _ => numbers,
     }
 }

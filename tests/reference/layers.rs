@@ -61,6 +61,12 @@ networks! {
     Transpose [2, 3] -> [3, 2] { Transpose }
     Transpose [1, 5] -> [5, 1] { Transpose }
     Transpose [17, 34] -> [34, 17] { Transpose }
+    Permute [2, 5] -> [5, 2] { Permute<1, 0> }
+    Permute [2, 3, 4] -> [4, 2, 3] { Permute<2, 0, 1> }
+    Permute [2, 5, 3] -> [2, 3, 5] { Permute<0, 2, 1> }
+    Permute [2, 3, 5] -> [3, 5, 2] { Permute<1, 2, 0> }
+    Permute [2, 3, 4, 5] -> [5, 3, 2, 4] { Permute<3, 1, 0, 2> }
+    Permute [2, 3, 2, 4] -> [2, 2, 4, 3] { Permute<0, 2, 3, 1> }
     ReLU [7] -> [7] { Relu }
     ReLU [17] -> [17] { Relu }
     ReLU [5] -> [5] { Relu }

@@ -15,4 +15,5 @@ mod pixels;
 mod pool;
 mod recurrent;
 mod schedules;
+mod time;
 mod training;

@@ -6,8 +6,12 @@ Run, from the root of the repository:
     pip install torch numpy
     python3 tests/reference/make_recurrent.py
 
-It writes recurrent.json and recurrent.safetensors next to itself. The files
-in the repository were made with torch 2.15.0 on CPU, one thread.
+It writes recurrent.json, scan.json and recurrent.safetensors next to itself.
+The files in the repository were made with torch 2.15.0 on CPU, one thread;
+scan.json with torch 2.5.1.
+
+scan.json has cells of one's own in a loop over the steps, as one writes them
+with PyTorch.
 
 A case of recurrent.json has the form of those in attention.json: see
 make_attention.py. A mask is 1 for the steps of a sample and 0 behind them;
@@ -166,6 +170,77 @@ def recurrent():
     )
 
 
+class Scan(nn.Module):
+    """A loop over a cell under the name `a`: its states follow its output."""
+
+    def __init__(self, cell, *states):
+        super().__init__()
+        self.a, self.states = cell, states
+
+    def forward(self, x, mask=None, *states):
+        if not states:
+            states = [torch.zeros(len(x), size, dtype=x.dtype) for size in self.states]
+        outputs = []
+        for t in range(x.shape[1]):
+            y, *states = self.a(x[:, t], *states)
+            outputs.append(y)
+        return torch.stack(outputs, 1), states
+
+
+class MinimalGatedUnit(nn.Module):
+    """Zhou et al., 2016."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__()
+        self.forget = nn.Linear(inputs + hidden, hidden)
+        self.candidate = nn.Linear(inputs + hidden, hidden)
+
+    def forward(self, x, h):
+        f = torch.sigmoid(self.forget(torch.cat([x, h], 1)))
+        n = torch.tanh(self.candidate(torch.cat([x, f * h], 1)))
+        h = (1 - f) * h + f * n
+        return h, h
+
+
+class NormalizedElman(nn.Module):
+    """An Elman cell with layer normalization, and an output of another width."""
+
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.ih = nn.Linear(inputs, hidden)
+        self.hh = nn.Linear(hidden, hidden, bias=False)
+        self.norm = nn.LayerNorm(hidden)
+        self.out = nn.Linear(hidden, outputs)
+
+    def forward(self, x, h):
+        h = torch.tanh(self.norm(self.ih(x) + self.hh(h)))
+        return self.out(h), h
+
+
+class Peephole(nn.Module):
+    """An LSTM cell whose gates read the cell state as well."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__()
+        self.gates = nn.Linear(inputs + 2 * hidden, 4 * hidden)
+
+    def forward(self, x, h, c):
+        i, f, g, o = self.gates(torch.cat([x, h, c], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, h, c
+
+
+def scans():
+    yield case("minimal gated unit", 1, Scan(MinimalGatedUnit(3, 5), 5), [(6, 3)])
+    yield case(
+        "minimal gated unit, states", 2, Scan(MinimalGatedUnit(2, 18)), [(4, 2), (18,)], last=True
+    )
+    yield case("normalized", 3, Scan(NormalizedElman(3, 8, 2), 8), [(5, 3)])
+    yield case("normalized, last state", 4, Scan(NormalizedElman(1, 6, 3), 6), [(7, 1)], last=True)
+    yield case("peephole", 5, Scan(Peephole(3, 4)), [(5, 3), (4,), (4,)], last=True)
+
+
 def write_weights(name):
     tensors = nn.LSTM(3, 2, num_layers=2, bidirectional=True).state_dict()
     header, numbers, at = {}, [], 0
@@ -185,4 +260,5 @@ def write_weights(name):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     write("recurrent.json", [*recurrent()])
+    write("scan.json", [*scans()])
     write_weights("recurrent.safetensors")

@@ -37,8 +37,8 @@ from the same inputs (name + "_f64"; 13 digits). Names that do not apply to
 a case are absent.
 
 layers.json, layers_large.json, activations.json
-    name, kind       "Linear", "Flatten", "SelectLast", "Transpose", "ReLU",
-                     "Tanh", "Sigmoid", "GELU" (the exact one, with erf),
+    name, kind       "Linear", "Flatten", "SelectLast", "Transpose", "Permute",
+                     "ReLU", "Tanh", "Sigmoid", "GELU" (the exact one, with erf),
                      "Softmax" (over the last axis)
     shapes           of x, y (that of g too), weight, bias
     x, g             the input; the gradient of the loss with respect to y
@@ -345,6 +345,18 @@ def layers():
         for shape in shapes:
             name = f"{kind}_{'x'.join(map(str, shape))}"
             cases.append(layer_case(name, kind, module, draw(*shape), draw, True))
+    gen = generator(152)
+    for axes, shape in [
+        ((1, 0), [3, 2, 5]),
+        ((2, 0, 1), [3, 2, 3, 4]),
+        ((0, 2, 1), [1, 2, 5, 3]),
+        ((1, 2, 0), [2, 2, 3, 5]),
+        ((3, 1, 0, 2), [2, 2, 3, 4, 5]),
+        ((0, 2, 3, 1), [3, 2, 3, 2, 4]),
+    ]:
+        permute = Function(lambda x: x.permute(0, *(1 + axis for axis in axes)))
+        name = f"Permute_{'_'.join(map(str, axes))}"
+        cases.append(layer_case(name, "Permute", permute, draw(*shape), draw, True))
     write("layers.json", cases)
 
     large = [

@@ -1,8 +1,12 @@
-//! Recurrent layers against PyTorch: outputs and all gradients, in f32 and f64 and on every
-//! instruction tier; and their names in PyTorch's files.
+//! Recurrent layers and cells in a `Scan` against PyTorch: outputs and all gradients, in f32 and f64
+//! and on every instruction tier; and their names in PyTorch's files.
 
 use crate::attention::networks;
+use shapewright::ext::{
+    BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule,
+};
 use shapewright::prelude::*;
+use shapewright::tensor::Element;
 
 networks! {
     recurrent_layers_are_as_in_pytorch in "recurrent.json":
@@ -37,6 +41,141 @@ networks! {
     "gru, reset before and rectified": (x: [6, 3], mask: [6], h0: [20]) -> ([6, 20], [20]) {
         a: Gru<_, 20, ResetBefore, Relu, Masked, InitialState, FinalState> <- (x, mask, h0)
     }
+}
+
+/// `1 - x`.
+struct OneMinus;
+
+impl<In: Shape> ShapeRule<In> for OneMinus {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+
+impl InPlace for OneMinus {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
+
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let one_minus = |y: &mut Tensor<S, T>| *y = y.map(|y| T::one() - y);
+        call.y.iter_mut().for_each(one_minus);
+    }
+
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        call.dy.iter_mut().for_each(|dy| *dy = dy.map(|dy| -dy));
+    }
+}
+
+/// The cells of `scan.json`, and the networks that run them.
+macro_rules! scans {
+    ($module:ident as $element:ident) => {
+        mod $module {
+            use super::OneMinus;
+            use shapewright::prelude::*;
+
+            network! {
+                struct Unit<const I: usize, const H: usize>: (x: [I], h: [H]) -> [H] as $element {
+                    both: Concat <- (x, h),
+                    forget: Linear<_, H>,
+                    f: Sigmoid,
+                    keep: OneMinus,
+                    reset: Mul <- (f, h),
+                    candidate_in: Concat <- (x, reset),
+                    candidate: Linear<_, H>,
+                    n: Tanh,
+                    kept: Mul <- (keep, h),
+                    new: Mul <- (f, n),
+                    Add <- (kept, new),
+                }
+            }
+            network! { struct SmallUnit = Unit<3, 5>; }
+            network! { struct LargeUnit = Unit<2, 18>; }
+            network! { pub struct OfUnits: [6, 3] -> [6, 5] as $element { a: Scan<SmallUnit> } }
+            network! {
+                pub struct OfUnitsWithStates: (x: [4, 2], h: [18]) -> ([4, 18], [18]) as $element {
+                    a: Scan<LargeUnit, InitialState, FinalState> <- (x, h),
+                }
+            }
+
+            network! {
+                struct Elman<const I: usize, const H: usize, const O: usize>:
+                    (x: [I], h: [H]) -> (out: [O], next: [H]) as $element
+                {
+                    ih: Linear<_, H> <- x,
+                    hh: Linear<_, H, NoBias> <- h,
+                    Add <- (ih, hh),
+                    norm: LayerNorm,
+                    next: Tanh,
+                    out: Linear<_, O>,
+                }
+            }
+            network! { struct WideElman = Elman<3, 8, 2>; }
+            network! { struct NarrowElman = Elman<1, 6, 3>; }
+            network! { pub struct OfElmans: [5, 3] -> [5, 2] as $element { a: Scan<WideElman> } }
+            network! {
+                pub struct OfElmansWithState: [7, 1] -> ([7, 3], [6]) as $element {
+                    a: Scan<NarrowElman, FinalState>,
+                }
+            }
+
+            network! {
+                struct Peephole: (x: [3], h: [4], c: [4]) -> (y: [4], h1: [4], c1: [4]) as $element {
+                    all: Concat <- (x, h, c),
+                    gates: Linear<_, 16>,
+                    Slice<0, 4>,
+                    i: Sigmoid,
+                    Slice<4, 4> <- gates,
+                    f: Sigmoid,
+                    Slice<8, 4> <- gates,
+                    g: Tanh,
+                    Slice<12, 4> <- gates,
+                    o: Sigmoid,
+                    kept: Mul <- (f, c),
+                    new: Mul <- (i, g),
+                    c1: Add <- (kept, new),
+                    Tanh,
+                    shown: Identity,
+                    h1: Mul <- (o, shown),
+                    y: Identity,
+                }
+            }
+            network! {
+                pub struct OfPeepholes:
+                    (x: [5, 3], h: [4], c: [4]) -> ([5, 4], [4], [4]) as $element
+                {
+                    a: Scan<Peephole, InitialState, FinalState> <- (x, h, c),
+                }
+            }
+        }
+    };
+}
+scans!(single as f32);
+scans!(double as f64);
+
+#[test]
+fn cells_in_a_scan_are_as_in_pytorch() {
+    let cases = crate::common::reference::cases("scan.json");
+    let mut found = 0;
+    macro_rules! check {
+        ($($case:literal: $net:ident;)*) => { $(
+            let is_case = |case: &&serde_json::Value| case["name"] == $case;
+            let case = cases.iter().find(is_case).expect($case);
+            crate::common::settings().every_tier(|_| {
+                crate::attention::check::<single::$net>(case);
+                crate::attention::check::<double::$net>(case);
+            });
+            #[cfg(feature = "safetensors")]
+            crate::attention::check_shapes(&*single::$net::zeros(), case);
+            found += 1;
+        )* };
+    }
+    check! {
+        "minimal gated unit": OfUnits;
+        "minimal gated unit, states": OfUnitsWithStates;
+        "normalized": OfElmans;
+        "normalized, last state": OfElmansWithState;
+        "peephole": OfPeepholes;
+    }
+    assert_eq!(found, cases.len());
 }
 
 /// Each number of PyTorch's file comes to its place, at run time and in `include_weights!`.

@@ -3,7 +3,7 @@
 
 use super::step::Step;
 use super::{DEPTH, Recurrent, RecurrentCell};
-use crate::simd::{Op, Simd, unrolled, unrolled_tile};
+use crate::simd::{Op, Simd, each, unrolled, unrolled_tile};
 
 /// The number of rows of the largest tile.
 ///
@@ -79,9 +79,16 @@ impl<C: TileCell + RecurrentCell> Op for StepsOp<'_, C> {
             core::mem::swap(&mut step.h, &mut step.next);
         }
 
-        // The state ends where it began.
+        // The state ends where it began. A call of `memcpy` would take longer for a few numbers.
         if call.steps % 2 == 1 {
-            call.h.copy_from_slice(call.next);
+            let (from, to) = (call.next.as_ptr(), call.h.as_mut_ptr());
+            each(
+                s,
+                call.h.len(),
+                // SAFETY: `each` gives i + n <= len, which is that of both, as was checked.
+                #[inline(always)]
+                |i, n| unsafe { s.put(to.add(i), s.get(from.add(i), n), n) },
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The `f64` kernels, which are the reference for the others: against definitions and finite
 //! differences.
 
-use super::super::{F64Kernels, Function, Kernels, Matrix, Product, Start};
+use super::super::{ANY_SHAPE, F64Kernels, Function, Kernels, Matrix, Product, Start};
 use super::{numbers, widen};
 
 fn doubles(seed: u32, len: usize) -> Vec<f64> {
@@ -11,6 +11,40 @@ fn doubles(seed: u32, len: usize) -> Vec<f64> {
 /// Returns the derivative of `f` at `x`, by a central difference.
 fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
     (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
+}
+
+/// Each column alone has the bits that it has among others.
+#[test]
+fn products_of_any_shape() {
+    let (m, n, k) = (3, 7, 5);
+    // Products of numbers with all bits are rounded.
+    let thirds = |seed, len| -> Vec<f64> { doubles(seed, len).iter().map(|x| x / 3.0).collect() };
+    let a = thirds(1, m * k);
+    let b = thirds(2, k * n);
+    let product = |n, b: &[f64], stride| {
+        let mut c = vec![0.0; m * n];
+        F64Kernels.product(Product {
+            m,
+            n,
+            k,
+            a: Matrix::row_major(&a, k),
+            b: Matrix::row_major(b, stride),
+            c: &mut c,
+            c_stride: n,
+            start: Start::Zero,
+            relu: false,
+            whole: ANY_SHAPE,
+            memory: &mut [],
+        });
+        c
+    };
+
+    let all = product(n, &b, n);
+    for column in 0..n {
+        let alone = product(1, &b[column..], n);
+        let among = all.iter().skip(column).step_by(n);
+        assert!(alone.iter().eq(among), "column {column}");
+    }
 }
 
 #[test]

@@ -127,6 +127,14 @@ impl Step<'_> {
         let element = element.to_string();
         let sources = self.layer.sources.len();
 
+        if self.layer.is_of_library() {
+            let report = self.layer.extent.call(
+                quote!(__sw::report_cell),
+                quote!(#text, #element, #fits, #layer),
+            );
+            return quote!(const _: () = #report;);
+        }
+
         let shaped =
             quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
         let report = self.layer.extent.call(

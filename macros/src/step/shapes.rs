@@ -117,6 +117,9 @@ impl Step<'_> {
         let mut asked_type = self.type_with(|_| quote!({ __sw::INFER }));
         let mut own_type = self.type_with(|position| quote!({ #inferred.inferred(#position) }));
         let mut sizes = self.output_sizes();
+        if self.layer.gives_tuple {
+            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &own_type, &sizes);
+        }
         let mut is_fine = quote!(#inferred.is_fine());
         let mut report_traits = quote!();
         if self.layer.mistaken {
@@ -124,7 +127,9 @@ impl Step<'_> {
             is_fine = quote!(false);
         } else if !self.layer.builtin {
             let probes = self.probes(&asked_type, &own_type);
-            sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
+            if !self.layer.is_of_library() {
+                sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
+            }
             report_traits = self.report_traits(&probes);
 
             // A type that lacks one of the traits is replaced: what it lacks is reported once.
@@ -144,10 +149,6 @@ impl Step<'_> {
         };
         if passes_tuples {
             sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
-        }
-
-        if self.layer.gives_tuple {
-            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &own_type, &sizes);
         }
 
         let own_type = self.held(own_type);

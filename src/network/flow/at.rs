@@ -5,18 +5,38 @@ use core::marker::PhantomData;
 use super::{Chunk, Planned};
 use crate::memory::sample_bytes;
 use crate::network::activation_store::ActivationStore;
+use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Flow, ReluFusion};
 use crate::network::layer_input::{EachOutput, LayerInput, MAX_SOURCES};
 use crate::network::plan::{Buffer, LayerPlan, Plan, Spot};
+use crate::network::relu::relu;
 use crate::tensor::{Element, Shape};
 
 /// The layer at an index of the list with the plan `P`.
 pub(super) struct At<P, const N: usize, const INDEX: usize>(PhantomData<P>);
 
 impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
-    pub const INFERENCE: LayerPlan = P::PLAN.inference[INDEX];
-    pub const TRAINING: LayerPlan = P::PLAN.training[INDEX];
+    /// Returns whether inference has nothing to do for the layer: it is a view of what it reads, or
+    /// another layer does its work.
+    pub const fn is_nothing_in_inference<
+        L: Infer<In, Out, T>,
+        In: LayerInput,
+        Out: Shape,
+        T: Element,
+    >() -> bool {
+        let LayerPlan {
+            absorbed, shares, ..
+        } = P::PLAN.inference[INDEX];
+        absorbed || shares && matches!(L::FLOW, Flow::View)
+    }
+
+    /// Returns whether training has nothing to do for the layer: its outputs are the network's input,
+    /// or another layer does its work.
+    pub const fn is_nothing_in_training() -> bool {
+        let LayerPlan { absorbed, spot, .. } = P::PLAN.training[INDEX];
+        absorbed || matches!(spot, Spot::Input)
+    }
 
     /// Returns whether the layer belongs to the segment of a chunk of inference.
     #[inline(always)]
@@ -35,22 +55,27 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
         chunk.segment.first <= INDEX && INDEX <= chunk.segment.last
     }
 
-    /// Returns whether the layer's outputs are the network's input, in training.
-    pub const fn is_input() -> bool {
-        matches!(Self::TRAINING.spot, Spot::Input)
+    /// Returns whether the layer's outputs and their gradient are in the cache, in training.
+    pub const fn is_slot() -> bool {
+        P::PLAN.training[INDEX].spot.is_slot()
     }
 
-    /// Returns whether inference has nothing to do for the layer.
-    pub const fn is_only_a_view<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>()
-    -> bool {
-        Self::INFERENCE.absorbed || Self::INFERENCE.shares && matches!(L::FLOW, Flow::View)
+    /// Returns whether the outputs of a source are in the cache, in training.
+    pub const fn reads_slot(number: usize) -> bool {
+        P::PLAN.training[INDEX].sources[number].spot.is_slot()
     }
 
-    /// Returns whether the layer adds shares of gradients to those that later layers have written.
+    /// Returns whether the gradient of a source has been written by a later layer, to which this layer
+    /// adds its share.
+    pub const fn has_share(number: usize) -> bool {
+        P::PLAN.training[INDEX].sources[number].share.is_some()
+    }
+
+    /// Returns whether one of the sources' gradients has a share.
     pub const fn has_shares() -> bool {
         let mut number = 0;
         while number < MAX_SOURCES {
-            if Self::TRAINING.sources[number].share.is_some() {
+            if Self::has_share(number) {
                 return true;
             }
             number += 1;
@@ -58,40 +83,27 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
         false
     }
 
-    /// Returns the layer that gives a source; for the network's input, a number beyond all layers.
-    pub const fn source_layer(number: usize) -> usize {
-        match Self::TRAINING.sources[number].layer {
-            Some(layer) => layer,
-            None => usize::MAX,
-        }
-    }
-
-    /// Returns where the share of a source's gradient goes, if it has one.
-    pub const fn share(number: usize) -> usize {
-        match Self::TRAINING.sources[number].share {
-            Some(share) => share,
-            None => 0,
-        }
-    }
-
     /// Returns whether the layer's outputs go to a buffer, in inference.
     pub const fn has_buffer() -> bool {
-        Self::INFERENCE.spot.buffer().is_some()
+        P::PLAN.inference[INDEX].spot.buffer().is_some()
     }
 
     /// Returns the start of the layer's buffer, in elements of a sample. `len` of these go there.
     pub const fn start<T: Element>(len: usize) -> usize {
-        start::<T, N>(P::PLAN, Self::INFERENCE.spot, len)
+        start::<T, N>(P::PLAN, P::PLAN.inference[INDEX].spot, len)
     }
 
     /// Returns the start of the buffer of a source, which holds `len` elements of a sample.
     pub const fn source_start<T: Element>(number: usize, len: usize) -> usize {
-        start::<T, N>(P::PLAN, Self::INFERENCE.sources[number].spot, len)
+        start::<T, N>(P::PLAN, P::PLAN.inference[INDEX].sources[number].spot, len)
     }
 
     /// Returns whether the outputs of a source are the network's input, in inference.
     pub const fn reads_input(number: usize) -> bool {
-        Self::INFERENCE.sources[number].spot.buffer().is_none()
+        P::PLAN.inference[INDEX].sources[number]
+            .spot
+            .buffer()
+            .is_none()
     }
 
     /// Returns whether the buffer of a source lies before that of the layer. All do if the layer
@@ -104,7 +116,7 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
     /// single segment are reused for each chunk.
     #[inline(always)]
     pub fn first_output(chunk: Chunk) -> usize {
-        if const { matches!(Self::INFERENCE.spot, Spot::Chunk(_)) } {
+        if const { matches!(P::PLAN.inference[INDEX].spot, Spot::Chunk(_)) } {
             0
         } else {
             chunk.first
@@ -114,7 +126,12 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
     /// Returns the index of the first sample of a chunk in the buffer of a source.
     #[inline(always)]
     pub fn first_of_source<const NUMBER: usize>(chunk: Chunk) -> usize {
-        if const { matches!(Self::INFERENCE.sources[NUMBER].spot, Spot::Chunk(_)) } {
+        if const {
+            matches!(
+                P::PLAN.inference[INDEX].sources[NUMBER].spot,
+                Spot::Chunk(_)
+            )
+        } {
             0
         } else {
             chunk.first
@@ -138,22 +155,23 @@ const fn start<T: Element, const N: usize>(plan: &Plan<N>, spot: Spot, len: usiz
 }
 
 /// Returns whether a layer applies `Relu` as its epilogue.
-pub(super) const fn has_relu_epilogue<
-    L: Infer<In, Out, T>,
-    In: LayerInput,
-    Out: Shape,
-    T: Element,
->(
+#[inline(always)]
+pub(super) fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     layer: &LayerPlan,
 ) -> bool {
-    layer.relu && matches!(L::RELU_FUSION, ReluFusion::Epilogue)
+    layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
 }
 
-/// Returns whether `Relu` follows on the outputs of a layer that has no such epilogue.
-pub(super) const fn needs_relu<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
+/// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
+#[inline(always)]
+pub(super) fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     layer: &LayerPlan,
-) -> bool {
-    layer.relu && !matches!(L::RELU_FUSION, ReluFusion::Epilogue)
+    y: &mut [T],
+    cx: &Context<T>,
+) {
+    if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
+        relu(y, cx);
+    }
 }
 
 /// The outputs that a layer reads in training: slots of the cache, or the network's input.
@@ -188,11 +206,11 @@ where
         if const { In::LENS[NUMBER] == 0 } {
             return &[];
         }
-        if const { !At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } {
+        if const { !At::<P, N, INDEX>::reads_slot(NUMBER) } {
             return self.input;
         }
 
-        let offset = const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.outputs() };
+        let offset = P::PLAN.training[INDEX].sources[NUMBER].spot.outputs();
         // SAFETY: the promise of `new`.
         unsafe { self.cache.slot(offset, In::LENS[NUMBER]) }
     }

@@ -139,7 +139,7 @@ where
         config: &L::Config,
         params: &L::Params,
     ) {
-        if const { At::<P, N, INDEX>::is_input() } {
+        if const { At::<P, N, INDEX>::is_nothing_in_training() } {
             return;
         }
         if INDEX < self.stop_at || !At::<P, N, INDEX>::is_in_training(self.chunk) {
@@ -158,25 +158,22 @@ where
             stop_at,
             ..
         } = self;
+        let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
         let cx = &cx.layer(INDEX);
 
-        let (y, dy) = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
-            let spot = const { At::<P, N, INDEX>::TRAINING.spot };
+        let (y, dy) = if const { At::<P, N, INDEX>::is_slot() } {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
             // a layer's `x`, `y`, `dx`, `dy` and cache differ, unless the layer shares those of the
             // layer before: then its `x` and `dx` are not made.
             unsafe {
-                let y = &*cache.slot(spot.outputs(), Out::LEN);
-                (y, cache.slot(spot.gradient(), Out::LEN))
+                let y = &*cache.slot(layer.spot.outputs(), Out::LEN);
+                (y, cache.slot(layer.spot.gradient(), Out::LEN))
             }
         } else {
             (*output, &mut **output_gradient)
         };
-        if const { At::<P, N, INDEX>::TRAINING.absorbed } {
-            return;
-        }
-        if const { At::<P, N, INDEX>::TRAINING.relu } {
+        if layer.relu {
             relu_grad(y, dy, cx);
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {
@@ -187,7 +184,7 @@ where
                 cx,
             });
         }
-        if const { At::<P, N, INDEX>::TRAINING.shares } {
+        if layer.shares {
             return;
         }
 
@@ -201,13 +198,12 @@ where
         if const { matches!(L::FLOW, Flow::Apart) } {
             // SAFETY (both blocks): as above.
             let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
-            let offset = const { At::<P, N, INDEX>::TRAINING.cache };
             L::backward_input(BackwardInput {
                 config,
                 params,
                 x: In::batch(outputs, count),
                 y: read::<L, In, Out, T>(y, count),
-                cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                 dy: tensors_mut(dy, count),
                 dx: In::gradients(gradients, count),
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
@@ -219,9 +215,9 @@ where
 
         if const { At::<P, N, INDEX>::has_shares() } {
             add_shares(
-                const { &{ At::<P, N, INDEX>::TRAINING.sources } },
+                &layer.sources,
                 &In::LENS,
-                const { P::PLAN.shares },
+                P::PLAN.shares,
                 self.stop_at,
                 // SAFETY: as above.
                 unsafe { self.cache.all() },
@@ -255,26 +251,23 @@ where
         if const { In::LENS[NUMBER] == 0 } {
             return None;
         }
-        if const { At::<P, N, INDEX>::source_layer(NUMBER) } < self.stop_at {
+        let source = &P::PLAN.training[INDEX].sources[NUMBER];
+        if source.layer.is_some_and(|layer| layer < self.stop_at) {
             return None;
         }
         // An output without a slot is the network's input under another shape.
-        if const { !At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } && !self.has_input
-        {
+        let is_slot = const { At::<P, N, INDEX>::reads_slot(NUMBER) };
+        if !is_slot && !self.has_input {
             return None;
         }
 
         // SAFETY (both blocks): the promise of the struct.
-        if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].share.is_some() } {
-            let share = const { At::<P, N, INDEX>::share(NUMBER) };
-            return Some(unsafe {
-                self.cache
-                    .slot_in(const { P::PLAN.shares }, share, In::LENS[NUMBER])
-            });
+        if const { At::<P, N, INDEX>::has_share(NUMBER) } {
+            let share = source.share.unwrap_or_default();
+            return Some(unsafe { self.cache.slot_in(P::PLAN.shares, share, In::LENS[NUMBER]) });
         }
-        if const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.is_slot() } {
-            let offset = const { At::<P, N, INDEX>::TRAINING.sources[NUMBER].spot.gradient() };
-            return Some(unsafe { self.cache.slot(offset, In::LENS[NUMBER]) });
+        if is_slot {
+            return Some(unsafe { self.cache.slot(source.spot.gradient(), In::LENS[NUMBER]) });
         }
         self.input.take()
     }

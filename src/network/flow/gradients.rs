@@ -126,6 +126,7 @@ where
             cx,
             ..
         } = self;
+        let layer = &P::PLAN.training[INDEX];
         let count = *count;
         let adds = base.is_some() || cx.accumulate();
         let cx = &cx.layer(INDEX).accumulating(adds);
@@ -133,11 +134,10 @@ where
         // SAFETY (both blocks): the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and
         // only the cache is written to.
         let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
-        let (y, dy) = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
-            let spot = const { At::<P, N, INDEX>::TRAINING.spot };
+        let (y, dy) = if const { At::<P, N, INDEX>::is_slot() } {
             unsafe {
-                let y = &*cache.slot(spot.outputs(), Out::LEN);
-                (y, &*cache.slot(spot.gradient(), Out::LEN))
+                let y = &*cache.slot(layer.spot.outputs(), Out::LEN);
+                (y, &*cache.slot(layer.spot.gradient(), Out::LEN))
             }
         } else {
             (*output, *output_gradient)
@@ -146,14 +146,13 @@ where
         if !L::OVERWRITES && !cx.accumulate() {
             gradient.as_mut_slice().fill(T::zero());
         }
-        let offset = const { At::<P, N, INDEX>::TRAINING.cache };
         L::backward_params(BackwardParams {
             config,
             params,
             x: In::batch(outputs, count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
-            cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
+            cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
             dy: tensors(dy, count),
             gradient,
             thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::at::{At, has_relu_epilogue, needs_relu};
+use super::at::{At, has_relu_epilogue, relu_after};
 use super::{Chunk, Planned};
 use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
@@ -11,7 +11,6 @@ use crate::network::infer::Infer;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachOutput, LayerInput};
-use crate::network::relu::relu;
 use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
@@ -142,12 +141,13 @@ where
             cx,
             ..
         } = self;
-        if const { At::<P, N, INDEX>::is_only_a_view::<L, In, Out, T>() } {
+        if const { At::<P, N, INDEX>::is_nothing_in_inference::<L, In, Out, T>() } {
             return;
         }
         if !At::<P, N, INDEX>::is_in_inference(*chunk) {
             return;
         }
+        let layer = &P::PLAN.inference[INDEX];
         let chunk = *chunk;
         let count = chunk.count;
 
@@ -174,8 +174,7 @@ where
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let has_relu =
-                const { has_relu_epilogue::<L, In, Out, T>(&At::<P, N, INDEX>::INFERENCE) };
+            let has_relu = has_relu_epilogue::<L, In, Out, T>(layer);
             L::forward(Forward {
                 config,
                 params,
@@ -187,15 +186,13 @@ where
                 } else {
                     L::NEEDS.per_thread_of_batch
                 }),
-                state: state.as_mut().map(|states| {
-                    states.part(const { At::<P, N, INDEX>::INFERENCE.state }, L::NEEDS.state)
-                }),
+                state: state
+                    .as_mut()
+                    .map(|states| states.part(layer.state, L::NEEDS.state)),
                 cx: &cx.with_relu_epilogue(has_relu),
             });
-            if const { needs_relu::<L, In, Out, T>(&At::<P, N, INDEX>::INFERENCE) } {
-                relu(y, cx);
-            }
-        } else if const { !At::<P, N, INDEX>::INFERENCE.shares } {
+            relu_after::<L, In, Out, T>(layer, y, cx);
+        } else if !layer.shares {
             y.copy_from_slice(outputs.of::<0>());
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {

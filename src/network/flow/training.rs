@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::at::{At, TrainingOutputs, has_relu_epilogue, needs_relu};
+use super::at::{At, TrainingOutputs, has_relu_epilogue, relu_after};
 use super::{Chunk, Planned, for_chunks};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
@@ -11,7 +11,6 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachOutput, LayerInput};
-use crate::network::relu::relu;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
 
@@ -120,12 +119,13 @@ where
             thread_memory,
             ..
         } = self;
-        if const { At::<P, N, INDEX>::TRAINING.absorbed || At::<P, N, INDEX>::is_input() } {
+        if const { At::<P, N, INDEX>::is_nothing_in_training() } {
             return;
         }
         if !At::<P, N, INDEX>::is_in_training(*chunk) {
             return;
         }
+        let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
         let cx = &cx.layer(INDEX);
 
@@ -133,31 +133,26 @@ where
         // their own. The sources are slots of earlier layers, `y` and the cache are slots of this one.
         // If the layer shares the slot of its source, the source is not called.
         let outputs = unsafe { TrainingOutputs::<At<P, N, INDEX>, In, T>::new(cache, input) };
-        let y = if const { At::<P, N, INDEX>::TRAINING.spot.is_slot() } {
-            let offset = const { At::<P, N, INDEX>::TRAINING.spot.outputs() };
-            unsafe { cache.slot(offset, Out::LEN) }
+        let y = if const { At::<P, N, INDEX>::is_slot() } {
+            unsafe { cache.slot(layer.spot.outputs(), Out::LEN) }
         } else {
             &mut **output
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let has_relu =
-                const { has_relu_epilogue::<L, In, Out, T>(&At::<P, N, INDEX>::TRAINING) };
-            let offset = const { At::<P, N, INDEX>::TRAINING.cache };
+            let has_relu = has_relu_epilogue::<L, In, Out, T>(layer);
             L::forward_train(ForwardTrain {
                 config,
                 params,
                 x: In::batch(outputs, count),
                 y: tensors_mut(y, count),
                 // SAFETY: as above.
-                cache: unsafe { cache.part_of_each(offset, L::TRAIN_NEEDS.per_sample) },
+                cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                 cx: &cx.with_relu_epilogue(has_relu),
             });
-            if const { needs_relu::<L, In, Out, T>(&At::<P, N, INDEX>::TRAINING) } {
-                relu(y, cx);
-            }
-        } else if const { !At::<P, N, INDEX>::TRAINING.shares } {
+            relu_after::<L, In, Out, T>(layer, y, cx);
+        } else if !layer.shares {
             y.copy_from_slice(outputs.of::<0>());
         }
         if const { matches!(L::FLOW, Flow::InPlace) } {

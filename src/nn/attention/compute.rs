@@ -7,8 +7,8 @@ use rand::Rng;
 use super::rotary::Rotary;
 use super::shape::AttentionSizes;
 use crate::kernels::{
-    AttentionGrad, AttentionSoftmax, Kernels, Matrix, Product, Start, Transpose, Visible,
-    product_memory,
+    ANY_SHAPE, AttentionGrad, AttentionSoftmax, Kernels, Matrix, Product, Start, Transpose,
+    Visible, product_memory,
 };
 use crate::memory::{StateMemory, ThreadMemory};
 use crate::network::{Context, Needs};
@@ -394,8 +394,9 @@ impl<T: Element> Attention<'_, T> {
         );
     }
 
-    /// Computes a product of `m` rows, `n` columns and the inner dimension `k`. Its bits do not
-    /// depend on the number of rows, so that those of a stream are those of a whole sequence.
+    /// Computes a product of `m` rows, `n` columns and the inner dimension `k`. Its bits depend
+    /// neither on the number of rows nor on that of columns, of which there may be more or fewer in a
+    /// stream than in a whole sequence.
     fn product(
         &self,
         [m, n, k]: [usize; 3],
@@ -415,7 +416,7 @@ impl<T: Element> Attention<'_, T> {
             c_stride,
             start,
             relu: false,
-            whole: usize::MAX,
+            whole: ANY_SHAPE,
             memory: panel,
         });
     }

@@ -74,6 +74,7 @@ impl Spec {
     }
 
     /// Returns the number of inputs of a layer.
+    #[inline]
     const fn inputs_of(&self, layer: usize) -> usize {
         if layer == 0 {
             self.inputs
@@ -83,27 +84,32 @@ impl Spec {
     }
 
     /// Returns the number of outputs of a step.
+    #[inline]
     const fn width(&self) -> usize {
         sizes::product(&[self.directions, self.hidden])
     }
 
     /// Returns the number of elements of a layer's output.
+    #[inline]
     const fn output(&self) -> usize {
         sizes::product(&[self.steps, self.width()])
     }
 
     /// Returns the number of elements of a state of all layers.
+    #[inline]
     const fn states(&self) -> usize {
         sizes::product(&[self.layers, self.width()])
     }
 
     /// Returns the number of parameters of a direction of a layer.
+    #[inline]
     const fn len(&self, layer: usize) -> usize {
         let rows = sizes::sum(&[self.inputs_of(layer), self.hidden, 2 * self.bias as usize]);
         sizes::product(&[rows, self.gates])
     }
 
     /// Returns the position of the parameters of a direction of a layer.
+    #[inline]
     fn first(&self, place: Place) -> usize {
         let before = if place.layer == 0 {
             0
@@ -114,6 +120,7 @@ impl Spec {
     }
 
     /// Returns the weights of a direction of a layer.
+    #[inline]
     fn weights<'a, T>(&self, params: &'a [T], place: Place) -> RecurrentWeights<'a, T> {
         let params = &params[self.first(place)..][..self.len(place.layer)];
         let (ih, rest) = params.split_at(self.inputs_of(place.layer) * self.gates);
@@ -227,17 +234,20 @@ impl Spec {
     }
 
     /// Returns the mask; empty if there is none.
+    #[inline]
     fn mask<'a, T>(&self, tensors: &Tensors<'a, T>) -> &'a [T] {
         if self.masked { tensors.sources[1] } else { &[] }
     }
 
     /// Returns the index of the source with the initial state.
+    #[inline]
     fn initial_source(&self) -> usize {
         1 + usize::from(self.masked)
     }
 }
 
 /// Copies the initial states of a place from a source, or sets them to 0.
+#[inline]
 fn begin<T: Element>(
     spec: &Spec,
     tensors: &Tensors<'_, T>,
@@ -257,11 +267,13 @@ fn begin<T: Element>(
 }
 
 /// Returns the position of the state of a place among those of all.
+#[inline]
 fn state_position(spec: &Spec, place: Place) -> usize {
     (place.layer * spec.directions + place.direction) * spec.hidden
 }
 
 /// Copies the last states of a place to their place in the outputs.
+#[inline]
 fn end<T: Element>(spec: &Spec, part: usize, place: Place, h: &[T], y: &mut [T], row: usize) {
     if !spec.last {
         return;

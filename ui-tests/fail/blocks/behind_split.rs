@@ -21,6 +21,7 @@ network! { struct Units: [4, 3] -> [4, 5] { Split { {}, {} }, Gru<_, 5> } }
 network! { struct Simple: [4, 3] -> [4, 5] { Split { {}, {} }, Rnn<_, 5> } }
 network! { struct Last: [4, 3] -> [3] { Split { {}, {} }, SelectLast } }
 network! { struct Swapped: [4, 3] -> [3, 4] { Split { {}, {} }, Transpose } }
+network! { struct Permuted: [4, 3] -> [3, 4] { Split { {}, {} }, Permute<1, 0> } }
 network! { struct Attended: [4, 3] -> [4, 3] { Split { {}, {} }, MultiHeadAttention<_, 1> } }
 network! { struct Sliced: [4, 3] -> [2, 3] { Split { {}, {} }, Slice<0, 2> } }
 network! { struct MeanOfSteps: [4, 3] -> [3] { Split { {}, {} }, MeanOverTime } }
