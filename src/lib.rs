@@ -52,7 +52,7 @@
 //! | [`metrics`] | accuracy, F1, ROC AUC, R2 and others |
 //! | `weights` | safetensors files in PyTorch's form, and weights inside the program |
 //! | [`search`] | grid and random search for hyperparameters on all processors, with pruning |
-//! | `plots` | learning curves, confusion matrices and grids of images |
+//! | `plots` | learning curves, confusion matrices, charts and grids of images |
 //! | [`init`](mod@init) | initial values other than the layers' own |
 //! | [`tensor`] | tensors, their shapes and number types |
 //! | [`ext`] | traits and types for layers of your own |
@@ -385,7 +385,7 @@ pub mod prelude {
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
         KlDiv, KlStandardNormal, Label, Loss, Mae, MarginRanking, Mse, NegativeElbo, Nll,
-        PoissonNll, Reduction, SmoothL1, TripletMargin,
+        PoissonNll, Quantile, Reduction, SmoothL1, TripletMargin,
     };
     #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};

@@ -5,6 +5,7 @@
 //! | classes | [`struct@CrossEntropy`], [`struct@Nll`] |
 //! | yes or no | [`struct@BceWithLogits`], [`struct@Bce`] |
 //! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
+//! | quantiles of numbers | [`struct@Quantile`] |
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
 //! | variational autoencoders | [`struct@NegativeElbo`], [`struct@KlStandardNormal`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
@@ -23,6 +24,7 @@ mod label;
 mod padding;
 #[cfg(feature = "std")]
 mod pass;
+mod quantile;
 mod regression;
 mod variational;
 
@@ -37,6 +39,7 @@ pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
 pub use label::{Label, LabelError};
 pub use padding::{IgnorePadding, Padded};
+pub use quantile::Quantile;
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 pub use variational::{KlStandardNormal, NegativeElbo};
 

@@ -25,11 +25,7 @@ const HEIGHT: u32 = 600;
 const EM: f64 = 26.0;
 /// Pixels of a dash, and of a line in the legend.
 const DASH: i32 = 12;
-const SAMPLE: i32 = 48;
-/// The largest value that is drawn. Larger ones are omitted as infinite ones are, so that the axis
-/// can be worked out in `f64`.
-const MOST: f64 = 1e100;
-
+pub(super) const SAMPLE: i32 = 48;
 impl History {
     /// Draws the losses over the epochs and, where there are metrics, a second panel with them
     /// below. The epoch that early stopping went back to is marked. The file's name ends in
@@ -75,7 +71,7 @@ struct Curve {
 
 impl Curve {
     fn new(name: String, colour: RGBColor, values: impl Iterator<Item = Option<f64>>) -> Self {
-        let drawable = |value: &f64| value.abs() <= MOST;
+        let drawable = |value: &f64| value.abs() <= Axis::MOST;
         Curve {
             name,
             colour,
@@ -309,7 +305,7 @@ impl Curves {
 }
 
 /// Draws names next to pieces of their lines, each dashed or whole, into a right corner.
-fn draw_legend<B: DrawingBackend>(
+pub(super) fn draw_legend<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     entries: &[(String, ShapeStyle, i32)],
     corner: VPos,
@@ -351,16 +347,37 @@ fn draw_legend<B: DrawingBackend>(
 }
 
 /// An axis from `low` to `high` in units of `scale`.
-struct Axis {
-    scale: f64,
-    low: f64,
-    high: f64,
+pub(super) struct Axis {
+    pub scale: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 impl Axis {
+    /// The largest value that is drawn. Larger ones are omitted as infinite ones are, so that the
+    /// axis can be worked out in `f64`.
+    pub const MOST: f64 = 1e100;
+
+    /// Creates an axis that ends with the values, unless they are all equal.
+    pub fn tight(values: impl Iterator<Item = f64> + Clone) -> Axis {
+        let axis = Axis::of(values.clone());
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+            (low.min(x), high.max(x))
+        });
+        if low < high {
+            Axis {
+                low: low / axis.scale,
+                high: high / axis.scale,
+                ..axis
+            }
+        } else {
+            axis
+        }
+    }
+
     /// Creates an axis with a little room above and below the values. Very large and very small values are
     /// divided by a power of ten, so that the numbers at the axis stay short.
-    fn of(values: impl Iterator<Item = f64>) -> Axis {
+    pub fn of(values: impl Iterator<Item = f64>) -> Axis {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
             (low.min(x), high.max(x))
         });
@@ -373,7 +390,7 @@ impl Axis {
         }
 
         let most = low.abs().max(high.abs());
-        let scale = if most < 1.0 / MOST || (1e-2..1e4).contains(&most) {
+        let scale = if most < 1.0 / Self::MOST || (1e-2..1e4).contains(&most) {
             1.0
         } else {
             10f64.powf(most.log10().floor())
@@ -381,7 +398,7 @@ impl Axis {
         let [low, high, most] = [low, high, most].map(|x| x / scale);
 
         let room = (0.05 * (high - low)).max(5e-3 * most);
-        let room = if room < 1.0 / MOST { 0.5 } else { room };
+        let room = if room < 1.0 / Self::MOST { 0.5 } else { room };
         // Losses and scores that are not negative have no room below 0.
         let bottom = if low >= 0.0 && high > low {
             (low - room).max(0.0)
@@ -396,13 +413,13 @@ impl Axis {
     }
 
     /// The number of digits after the point that tell the numbers at the axis apart.
-    fn decimals(&self) -> usize {
+    pub fn decimals(&self) -> usize {
         // They are at least an eighth of the axis apart, and 1, 2 or 5 times a power of ten.
         let least = (self.high - self.low) / 8.0;
         (-(least / 5.0).log10().floor() - 1.0).max(0.0) as usize
     }
 
-    fn unit(&self) -> String {
+    pub fn unit(&self) -> String {
         if self.scale == 1.0 {
             String::new()
         } else {

@@ -1,4 +1,4 @@
-//! Pictures: learning curves, confusion matrices, and grids of images.
+//! Pictures: learning curves, confusion matrices, charts, and grids of images.
 //!
 //! ```
 //! use shapewright::plots::{Caption, ImageGrid};
@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | [`History::draw`](crate::train::History::draw) | losses and metrics over the epochs | PNG, SVG |
 //! | [`ConfusionMatrix::draw`](crate::metrics::ConfusionMatrix::draw) | which class was taken for which | PNG, SVG |
+//! | [`Chart`] | lines and bands over numbers, such as a series and its forecast | PNG, SVG |
 //! | [`ImageGrid`] | images side by side, with captions, pixel for pixel | PNG |
 //!
 //! The ending of the file's name decides about the format. Files are there whole or not at all; see
@@ -31,6 +32,7 @@
 //! SVGs, the viewer draws the letters.
 
 mod canvas;
+mod chart;
 mod confusion;
 mod curve;
 mod error;
@@ -38,6 +40,7 @@ mod grid;
 mod svg;
 mod text;
 
+pub use chart::Chart;
 pub use error::PlotError;
 pub use grid::{Caption, ImageGrid};
 

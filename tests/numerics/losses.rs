@@ -3,6 +3,7 @@
 
 use crate::common::gradient::{check_loss, check_loss_at};
 use crate::common::{random, settings};
+use shapewright::loss::{IgnorePadding, Padded};
 use shapewright::prelude::*;
 use shapewright::{
     ext::{
@@ -43,6 +44,27 @@ fn differences() {
         }
         check_loss::<Rank1<7>, _>(&SmoothL1.beta(0.0).reduction(reduction), &random(6, 5));
     }
+}
+
+#[test]
+fn quantiles() {
+    for reduction in REDUCTIONS {
+        let one = Quantile([0.3]).reduction(reduction);
+        check_loss::<Rank1<1>, _>(&one, &random(6, 5));
+        check_loss::<Rank2<4, 1>, _>(&one, &random(6, 5));
+        let three = Quantile([0.1, 0.5, 0.95]).reduction(reduction);
+        check_loss::<Rank1<3>, _>(&three, &random(6, 5));
+        check_loss::<Rank3<2, 2, 3>, _>(&three, &random(3, 5));
+        check_loss::<Rank4<2, 1, 2, 3>, _>(&three, &random(3, 5));
+    }
+    check_loss::<Rank2<5, 3>, _>(
+        &IgnorePadding(Quantile([0.1, 0.5, 0.9])),
+        &random(3, 5)
+            .into_iter()
+            .zip([5, 2, 3])
+            .map(|(target, length)| Padded { target, length })
+            .collect::<Vec<Padded<Tensor1<5, f64>>>>(),
+    );
 }
 
 #[test]
@@ -229,6 +251,7 @@ fn nan_goes_into_every_loss() {
         check("Mae", Mae, half);
         check("Huber", Huber, half);
         check("SmoothL1", SmoothL1, half);
+        check::<Rank1<2>, T, _>("Quantile", Quantile([0.1, 0.9]), Tensor::zeros());
         check("Bce", Bce, half);
         check("BceWithLogits", BceWithLogits.pos_weight(2.0), half);
         check("KlDiv", KlDiv, half);
@@ -1005,6 +1028,7 @@ fn settings_of_losses_have_their_ranges() {
     for bad in [-1.5, NAN, INF, -INF] {
         refused(|| Huber.delta(bad), "the delta of `Huber`");
         refused(|| SmoothL1.beta(bad), "the beta of `SmoothL1`");
+        refused(|| Quantile([0.5, bad]), "the quantiles of `Quantile`");
         refused(|| PoissonNll.epsilon(bad), "the epsilon of `PoissonNll`");
         refused(|| GaussianNll.epsilon(bad), "the epsilon of `GaussianNll`");
         refused(
@@ -1113,6 +1137,13 @@ fn sums_of_many_losses_keep_their_digits() {
     check("Mae", Mae.reduction(sum), x, t);
     check("Huber", Huber.delta(0.2).reduction(sum), x, t);
     check("SmoothL1", SmoothL1.reduction(sum), x, t);
+    let target = Tensor::from(0.45);
+    check::<Rank1<3>, _>(
+        "Quantile",
+        Quantile([0.1, 0.5, 0.9]).reduction(sum),
+        x,
+        target,
+    );
     check("Bce", Bce.reduction(sum), x, t);
     check("BceWithLogits", BceWithLogits.reduction(sum), x, t);
     let weighted = BceWithLogits.reduction(sum).pos_weight([0.3, 1.7, 2.1]);

@@ -5,7 +5,7 @@ use crate::common::reference::{array, cases, expected, number, sizes, text, tole
 use crate::common::{assert_close, settings, tensors};
 use serde_json::Value;
 use shapewright::prelude::*;
-use shapewright::tensor::{Element, Rank1, Rank2, Rank3};
+use shapewright::tensor::{Element, Rank0, Rank1, Rank2, Rank3};
 
 fn reduction(case: &Value) -> Reduction {
     match text(case, "reduction") {
@@ -91,6 +91,17 @@ where
         [a, b, c, d] => check(case, &loss.pos_weight([a, b, c, d]), &targets),
         _ => panic!("{weights:?}"),
     }
+}
+
+/// The quantile loss for outputs of a shape and targets of another one.
+macro_rules! check_quantiles {
+    ($case:expr, $outputs:ty, $targets:ty, $element:ty) => {{
+        let quantiles = array(&$case["options"]["quantiles"]);
+        let quantiles: [f64; 3] = quantiles.try_into().expect("three quantiles");
+        let loss = Quantile(quantiles).reduction(reduction($case));
+        let targets: Vec<Tensor<$targets, $element>> = tensors(&array(&$case["target"]));
+        check::<$outputs, $element, _>($case, &loss, &targets);
+    }};
 }
 
 fn check_pairs<T: Element>(case: &Value) {
@@ -195,6 +206,8 @@ fn check_any<T: Element>(case: &Value) {
         }
         ("BCEWithLogitsLoss", _, [4]) => check_pos_weight::<Rank1<4>, T>(case),
         ("BCEWithLogitsLoss", _, [2, 4]) => check_pos_weight::<Rank2<2, 4>, T>(case),
+        ("QuantileLoss", _, [3]) => check_quantiles!(case, Rank1<3>, Rank0, T),
+        ("QuantileLoss", _, [2, 3]) => check_quantiles!(case, Rank2<2, 3>, Rank1<2>, T),
         (_, 3, [12]) => check_triplets::<T>(case),
         (_, 2, [8]) => check_pairs::<T>(case),
         (_, 1, [4]) => check_elementwise::<Rank1<4>, T>(case),

@@ -27,6 +27,22 @@ from torch import nn
 
 from make_reference import Raw, generator, grid, inputs, results, write
 
+
+
+class QuantileLoss(nn.Module):
+    """The quantile loss, which PyTorch does not have; scikit-learn's
+    mean_pinball_loss. The quantiles are the last axis of x."""
+
+    def __init__(self, quantiles, reduction):
+        super().__init__()
+        self.quantiles, self.reduction = torch.tensor(quantiles), reduction
+
+    def forward(self, x, target):
+        q, off = self.quantiles.to(x.dtype), target.unsqueeze(-1) - x
+        loss = torch.maximum(q * off, (q - 1) * off)
+        return loss.mean() if self.reduction == "mean" else loss.sum()
+
+
 CLASSES = ["CrossEntropyLoss", "NLLLoss"]
 
 
@@ -47,7 +63,7 @@ def run(kind, options, reduction, x, target, parts):
             options[name] = torch.tensor(options[name], dtype=x.dtype)
     if kind == "KLDivLoss" and reduction == "mean":
         reduction = "batchmean"
-    loss = getattr(nn, kind)(reduction=reduction, **options)
+    loss = (QuantileLoss if kind == "QuantileLoss" else getattr(nn, kind))(reduction=reduction, **options)
     x = x.clone().requires_grad_(True)
     value = call(loss, x, target, parts)
     value.backward()
@@ -252,6 +268,19 @@ def embeddings(gen):
     return found
 
 
+def quantiles(gen):
+    found = []
+    options = {"quantiles": [0.125, 0.5, 0.75]}
+    for shape in [[1, 3], [6, 3], [2, 2, 3]]:
+        x, target = grid(gen, *shape, scale=1.5), grid(gen, *shape[:-1], scale=1.5)
+        # Not at the bend, where the gradient is a choice.
+        x[x == target.unsqueeze(-1)] += 1 / 64
+        found += cases(f"QuantileLoss_{'x'.join(map(str, shape))}", "QuantileLoss", x, target, options)
+    x, target = torch.tensor([[1e15, -1e15, 1e-15], [1e5, 100.0, 1e-3]]), torch.tensor([0.0, 99.5])
+    found += cases("QuantileLoss_extreme", "QuantileLoss", x, target, options)
+    return found
+
+
 if __name__ == "__main__":
     gen = generator(700)
-    write("losses_more.json", classes(gen) + differences(gen) + binary(gen) + distributions(gen) + embeddings(gen))
+    write("losses_more.json", classes(gen) + differences(gen) + binary(gen) + distributions(gen) + embeddings(gen) + quantiles(gen))
