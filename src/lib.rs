@@ -81,7 +81,9 @@
 //! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
 //! of losses are set to 0 where they would be denormal, except that `Relu` passes on a denormal input
-//! as it is. Both are the same on every processor.
+//! as it is. Terms of a softmax are 0 where they are below 1.3e-29 (`2^-96`; `2^-992` in `f64`) of the
+//! largest one, as their products with other numbers would be denormal. All of this is the same on
+//! every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
 //! that are normal can have a product that is denormal. Training reaches such numbers where weights
@@ -396,11 +398,12 @@ pub mod prelude {
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
-        MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention, PRelu, Permute,
-        PositionalEmbedding, PositionalEncoding, ReflectionPad1d, Relu, Relu6, Reparameterize,
-        ReplicationPad1d, Reshape, RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu,
-        Slice, Softmax, Softplus, Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad1d, ZeroPad2d,
+        Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention,
+        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, ReflectionPad1d,
+        ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
+        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus,
+        Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad1d,
+        ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -1024,6 +1024,7 @@ network! {
         Conv2d<_, 4, 3, Pad<1>>, BatchNorm2d<_>, Relu, MaxPool2d<2>, Upsample<2>, Dropout2d(0.1),
         GroupNorm<2, _>, InstanceNorm2d<_>, ConvTranspose2d<_, 4, 2, Stride<2>>, AvgPool2d<2>,
         Concat { a: { Conv2d<_, 2, 1>, Glu }, b: { UpsampleBilinear<2>, MaxPool2d<2>, Conv2d<_, 1, 1> } }, ZeroPad2d<1>,
+        ReflectionPad2d<1>, ReplicationPad2d<1>, Overlap<1>, Conv2d<_, 6, 1>, Magnitude,
         AdaptiveAvgPool2d<200>, Residual { Conv2d<_, 5, 3, Pad<1>>, Gelu, shortcut: { Conv2d<_, 5, 1> } },
         Repeat<2> { Conv2d<_, 5, 3, Pad<1>, Groups<5>>, Tanh }, AdaptiveMaxPool2d<180>, Flatten, Linear<_, 10>,
     }

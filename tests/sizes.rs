@@ -6,8 +6,9 @@ use shapewright::{
     Parameters,
     ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train},
     nn::{
-        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, Lstm, MaxPool1d, ReflectionPad1d,
-        ReplicationPad1d, Reshape, Slice, Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
+        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, Lstm, MaxPool1d, Overlap,
+        ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Reshape, Slice,
+        Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     },
     tensor::{Dims, Element, Rank1, Rank2, Rank3},
 };
@@ -89,6 +90,16 @@ fn layers_refuse_what_does_not_fit() {
     assert_eq!(answer::<ZeroPad1d<TOP, { TOP + 1 }>, Rank2<1, 1>>(), None);
     assert_eq!(answer::<ReplicationPad1d<TOP, TOP>, Rank2<1, 1>>(), None);
     assert_eq!(answer::<ReflectionPad1d<TOP, TOP>, Rank2<3, 1>>(), None);
+    assert_eq!(
+        answer::<ReplicationPad2d<TOP, TOP, 0, 0>, Rank3<1, 1, 1>>(),
+        None
+    );
+    assert_eq!(
+        answer::<ReflectionPad2d<0, 0, TOP, TOP>, Rank3<3, 1, 1>>(),
+        None
+    );
+    assert_eq!(answer::<Overlap<{ usize::MAX }>, Rank2<2, 2>>(), None);
+    assert_eq!(answer::<Overlap<HALF>, Rank2<HALF, 1>>(), None);
     assert_eq!(answer::<Slice<TOP, { TOP + 1 }>, Rank2<3, 1>>(), None);
     assert_eq!(answer::<Slice<2, 1>, Rank2<3, HALF>>(), Some(HALF));
 

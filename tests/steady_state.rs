@@ -97,7 +97,8 @@ Linear<_, 2048>, Linear<_, 5> } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
 network! { struct Norms: [16, 16, 12] -> [5] { BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>,
 Dropout2d, LayerNorm<_, _, _>, Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5> } }
-network! { struct Image: [8, 6, 5] -> [4] { ZeroPad2d<1>, Upsample<2>, MaxPool2d<2>, UpsampleBilinear<2>,
+network! { struct Image: [8, 6, 5] -> [4] { ReflectionPad2d<(1, 2, 0, 0)>, ReplicationPad2d<1>,
+Overlap<3>, Conv2d<_, 8, (1, 3)>, Magnitude, ZeroPad2d<1>, Upsample<2>, MaxPool2d<2>, UpsampleBilinear<2>,
 AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, AdaptiveAvgPool2d<2>, GlobalAvgPool2d,
 Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::args::check_same;
-use super::denormals::plain_flush_denormal as flush;
+use super::denormals::{plain_flush_denormal as flush, plain_flush_tail as flush_tail};
 use super::math;
 use super::reduce::maximum;
 use super::reference::Real;
@@ -316,7 +316,7 @@ impl Op for Exponentials<'_> {
             let exponentials = {
                 #[inline(always)]
                 |i: usize, n: usize| unsafe {
-                    let e = math::exp(s, s.sub(s.get(x.add(i), n), shift));
+                    let e = math::softmax_term(s, s.sub(s.get(x.add(i), n), shift));
                     s.put(x.add(i), e, n);
                     e
                 }
@@ -502,7 +502,7 @@ pub(super) fn plain_softmax<T: Real>(softmax: AttentionSoftmax<'_, T>) {
         for scores in scores.chunks_mut(visible.block) {
             let mut block = T::zero();
             for x in scores {
-                *x = (*x - *max).exp();
+                *x = flush_tail((*x - *max).exp());
                 block = block + *x;
             }
             sum = sum + block;

@@ -117,7 +117,7 @@ impl Op for LogSoftmaxGradOp<'_> {
                 y,
                 dy,
                 #[inline(always)]
-                |y, dy| s.flush_denormal(s.fnma(math::exp(s, y), total, dy)),
+                |y, dy| s.flush_denormal(s.fnma(math::softmax_term(s, y), total, dy)),
             );
         }
     }

@@ -108,7 +108,10 @@ pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
 #[inline(always)]
 pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let size = abs(s, x);
-    let square = s.mul(x, x);
+    // Below 2^-30 it is `x` for any square, and that of an `x` below 1e-19 would be denormal: a
+    // recurrent state that decays would take several times as long.
+    let base = s.max(s.splat(9.313_226e-10), size);
+    let square = s.mul(base, base);
 
     let p = [
         -5.704_988_7e-3,
@@ -124,13 +127,19 @@ pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
         s,
         s.min(
             s.splat(30.0),
-            s.mul(size, s.splat(2.0 * core::f32::consts::LOG2_E)),
+            s.mul(base, s.splat(2.0 * core::f32::consts::LOG2_E)),
         ),
     );
     let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
     let large = s.or(large, s.and_bits(x, 0x8000_0000));
 
     s.select(s.gt(size, s.splat(0.625)), large, small)
+}
+
+/// Computes a term of a softmax, `exp(x)` of an `x` up to 0, which is 0 below [`TAIL`].
+#[inline(always)]
+pub(super) fn softmax_term<S: Simd>(s: S, x: S::V) -> S::V {
+    s.flush_tail(exp(s, x))
 }
 
 /// Computes the absolute value.

@@ -230,7 +230,7 @@ impl Op for ExpRows<'_> {
             let mut sum = s.zero();
             for c in 0..width {
                 unsafe {
-                    let e = math::exp(s, s.sub(s.load(p.add(c * BLOCK + v)), max));
+                    let e = math::softmax_term(s, s.sub(s.load(p.add(c * BLOCK + v)), max));
                     s.store(p.add(c * BLOCK + v), e);
                     sum = s.add(sum, e);
                 }
@@ -348,7 +348,7 @@ impl Op for WideRow<'_> {
             len,
             #[inline(always)]
             |i, n| unsafe {
-                let e = math::exp(s, s.sub(s.get(x.add(i), n), shift));
+                let e = math::softmax_term(s, s.sub(s.get(x.add(i), n), shift));
                 s.put(x.add(i), e, n);
                 e
             },

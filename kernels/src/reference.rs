@@ -5,7 +5,7 @@ use num_traits::Float;
 use super::args::{
     check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of,
 };
-use super::denormals::plain_flush_denormal as flush;
+use super::denormals::{plain_flush_denormal as flush, plain_flush_tail as flush_tail};
 use super::pairs::{Pairs, TERMS};
 use super::product::{LONG, long};
 use super::{ANY_SHAPE, Bend, Matrix, Product, Start};
@@ -237,7 +237,8 @@ pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
 /// Computes `row = exp(row - max)`. Returns the sum and the maximum.
 fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
     let max = row.iter().copied().fold(T::neg_infinity(), T::max);
-    row.iter_mut().for_each(|x| *x = flush((*x - max).exp()));
+    row.iter_mut()
+        .for_each(|x| *x = flush_tail((*x - max).exp()));
     (sum(row), max)
 }
 
@@ -281,7 +282,7 @@ pub(super) fn log_softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     {
         let total = sum(dy);
         for (&y, dy) in y.iter().zip(dy) {
-            *dy = flush(*dy - y.exp() * total);
+            *dy = flush(*dy - flush_tail(y.exp()) * total);
         }
     }
 }

@@ -110,27 +110,20 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize, const RAGGED: bool>(
         }
     }
 
-    // The blocks of the inner index, in a loop with a single copy of their code.
+    // The blocks of the inner index.
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
-    let mut sums = [s.zero(); NR];
-    let mut done = 0;
-    loop {
-        let rows = block.min(p.k - done);
-        let more = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
-        sums = if done == 0 {
-            more
-        } else {
-            adding(s)(sums, more)
-        };
+    let mut rows = block.min(p.k);
+    let mut sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
 
-        done += rows;
-        if done == p.k {
-            break;
-        }
-        first = [s.zero(); NR];
+    let mut left = p.k - rows;
+    while left > 0 {
         x = x.wrapping_add(rows * p.a.col_stride);
         b = b.wrapping_add(rows * p.b.row_stride);
+        rows = block.min(left);
+        let more = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, [s.zero(); NR], count) };
+        sums = adding(s)(sums, more);
+        left -= rows;
     }
 
     for (v, &sum) in sums.iter().enumerate() {

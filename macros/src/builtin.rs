@@ -219,6 +219,10 @@ const ENDS: &[Size; 1] = &[Size {
     name: "padding",
     form: Form::Pair,
 }];
+const OVERLAP: &[Size; 1] = &[Size {
+    name: "overlap",
+    form: Form::Number,
+}];
 const SIDES: &[Size; 1] = &[Size {
     name: "padding",
     form: Form::Sides,
@@ -471,6 +475,9 @@ pub const BUILTINS: &[Builtin] = &[
     sized("ReflectionPad1d", ENDS, &[], 2),
     sized("ReplicationPad1d", ENDS, &[], 2),
     sized("ZeroPad2d", SIDES, &[], 3),
+    sized("ReflectionPad2d", SIDES, &[], 3),
+    sized("ReplicationPad2d", SIDES, &[], 3),
+    sized("Overlap", OVERLAP, &[], 3),
     sized("Upsample", SCALE, &[], 3),
     sized("UpsampleBilinear", SCALE, &[], 3),
     Builtin {
@@ -616,6 +623,10 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         output: Output::NoMoreAxes,
         ..plain("Glu")
+    },
+    Builtin {
+        output: Output::NoMoreAxes,
+        ..plain("Magnitude")
     },
     Builtin {
         sizes: Sizes::LastAxes,

@@ -214,6 +214,14 @@ fn write_block(step: &Step, before: &Ident, title: &str, code: &mut TokenStream)
     }
 }
 
+/// Returns whether a layer states the size of the first axis, which is another one in a step.
+fn writes_length(layer: &Layer) -> bool {
+    let builtin = builtin::find(&layer.path.to_string()).filter(|_| layer.builtin);
+    let is_reshape = builtin.is_some_and(|builtin| builtin.name == "Reshape");
+    // The number of axes comes first.
+    is_reshape && matches!(layer.generics.get(1), Some(Argument::Given(_)))
+}
+
 /// Writes the check of a layer. Returns the receptive field of its output.
 fn write_layer(step: &Step, before: &Ident, title: &str, code: &mut TokenStream) -> TokenStream {
     let Step {
@@ -226,10 +234,12 @@ fn write_layer(step: &Step, before: &Ident, title: &str, code: &mut TokenStream)
         ..
     } = step;
     let reach = format_ident!("__REACH{}", step.tag);
-    code.extend(quote! {
-        const #reach: __sw::Reach =
-            <#called as __sw::ShapeRule<#shape_in>>::REACH;
-    });
+    let value = if writes_length(layer) {
+        quote!(__sw::Reach::WRITTEN_LENGTH)
+    } else {
+        quote!(<#called as __sw::ShapeRule<#shape_in>>::REACH)
+    };
+    code.extend(quote!(const #reach: __sw::Reach = #value;));
 
     if !layer.mistaken && !layer.quiet {
         let text = &layer.text;

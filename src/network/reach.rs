@@ -31,6 +31,7 @@ enum Kind {
     Features,
     Past(usize),
     Last,
+    WrittenLength,
 }
 
 impl Reach {
@@ -58,6 +59,13 @@ impl Reach {
         way_out: "",
     };
 
+    /// A layer whose first size is written as a number: the length of a block and not of a step.
+    #[doc(hidden)]
+    pub const WRITTEN_LENGTH: Self = Reach {
+        kind: Kind::WrittenLength,
+        way_out: "",
+    };
+
     /// The same position and the `positions` before it.
     pub const fn past(positions: usize) -> Self {
         Reach {
@@ -74,7 +82,7 @@ impl Reach {
             [] => input,
         };
         match self.kind {
-            Kind::Whole => true,
+            Kind::Whole | Kind::WrittenLength => true,
             Kind::Features => matches!(first.rank(), Some(0 | 1)),
             Kind::Past(_) | Kind::Last => false,
         }
@@ -116,7 +124,7 @@ impl ReceptiveField {
                 ..self
             },
             Kind::Features => self,
-            Kind::Whole => ReceptiveField {
+            Kind::Whole | Kind::WrittenLength => ReceptiveField {
                 positions: usize::MAX,
                 ..self
             },
@@ -208,6 +216,10 @@ pub const fn report_causal(
             .text("does not say that it is causal, and `")
             .text(network)
             .text("` has `#[stream]`; set its `REACH`, or remove the attribute"),
+        Streamed::BuiltIn if matches!(reach.kind, Kind::WrittenLength) => sentence
+            .text("states the number of positions, which is 1 in a step of the stream of `")
+            .text(network)
+            .text("`; write `_` for its first size"),
         Streamed::BuiltIn => sentence
             .text("is not causal: a step of the stream of `")
             .text(network)

@@ -1,13 +1,11 @@
 //! The gated linear unit.
 
-use super::rule::last_size;
+use super::rule::{halved, last_size};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{
-    BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
-};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
 use crate::params::FeatureOrder;
-use crate::tensor::{Dims, Element, Shape};
+use crate::tensor::{Element, Shape};
 
 /// The gated linear unit `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the
 /// second: `[.., 2 n]` becomes `[.., n]`. A last axis of odd size is a compile error.
@@ -23,22 +21,7 @@ use crate::tensor::{Dims, Element, Shape};
 pub struct Glu;
 
 impl<In: Shape> ShapeRule<In> for Glu {
-    const OUTPUT: Inferred = match In::DIMS.last() {
-        _ if In::DIMS.is_unknown() => Inferred::shape(Dims::UNKNOWN),
-        None => {
-            let way_out =
-                Sentence::new("; it halves the last axis of one tensor, and there is none");
-            Inferred::mismatch(Sentence::new("[.., _]"), way_out, Dims::UNKNOWN)
-        }
-        Some(last) if last % 2 == 1 => {
-            let way_out = Sentence::new("; it halves the last axis: make that ")
-                .number(last - 1)
-                .text(" or ")
-                .number(last + 1);
-            Inferred::mismatch(Sentence::new("an even last axis"), way_out, Dims::UNKNOWN)
-        }
-        Some(last) => Inferred::shape(In::DIMS.with_last(last / 2)),
-    };
+    const OUTPUT: Inferred = halved(In::DIMS);
     const REACH: Reach = Reach::FEATURES;
 }
 

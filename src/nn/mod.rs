@@ -10,9 +10,9 @@
 //! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`], [`Scan`] of a cell of your own |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
-//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
-//! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
+//! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`], [`Magnitude`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
 //! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
 //! | random variables | [`Reparameterize`] |
@@ -42,13 +42,16 @@ mod index;
 mod joined_rows;
 mod kernel_needs;
 mod linear;
+mod magnitude;
 mod max_pool;
 mod mean_pool;
 pub(crate) mod merge;
 mod nested;
 mod norm;
 mod over_time;
+mod overlap;
 mod pad1d;
+mod pad2d;
 mod permute;
 mod prelu;
 mod recurrent;
@@ -89,6 +92,7 @@ pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
+pub use magnitude::Magnitude;
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Mul, SelectPart};
 pub use norm::{
@@ -97,7 +101,9 @@ pub use norm::{
     NormWeightParams, NormWeightParams2, NormWeightParams3, RmsNorm,
 };
 pub use over_time::{MaxOverTime, MeanOverTime};
+pub use overlap::Overlap;
 pub use pad1d::{ReflectionPad1d, ReplicationPad1d, ZeroPad1d};
+pub use pad2d::{ReflectionPad2d, ReplicationPad2d};
 pub use permute::Permute;
 pub use prelu::{PRelu, PReluParams};
 pub use recurrent::{

@@ -1,5 +1,7 @@
 //! The mean and the maximum over the positions of a sequence, which may have a mask.
 
+use core::ops::Range;
+
 use super::avg_pool::infer_global;
 use crate::memory::flatten_mut;
 use crate::network::{
@@ -152,6 +154,55 @@ fn clear_mask<T: Element>(mask: &mut Option<&mut [T]>) {
     }
 }
 
+/// The largest number of positions that are added in one chain.
+const CHAIN: usize = 64;
+
+/// The number of channels whose sums lie on the stack at a time.
+const CHANNELS: usize = 16;
+
+/// Sets `y` to the sum of the real positions in a range, for each channel of `x`.
+///
+/// The error is at most 64 roundings and one more for each doubling of the length, times the sum of
+/// the magnitudes.
+fn sum_positions<T: Element>(x: &[T], mask: Mask<T>, positions: Range<usize>, y: &mut [T]) {
+    let channels = y.len();
+    if positions.len() <= CHAIN {
+        return add_positions(x, channels, 0, mask, positions, y);
+    }
+    for (part, y) in y.chunks_mut(CHANNELS).enumerate() {
+        add_positions(x, channels, part * CHANNELS, mask, positions.clone(), y);
+    }
+}
+
+/// Sets `sums` to the sums of the channels from `first` on. A long range is summed in halves, which
+/// are added (pairwise summation).
+fn add_positions<T: Element>(
+    x: &[T],
+    channels: usize,
+    first: usize,
+    mask: Mask<T>,
+    positions: Range<usize>,
+    sums: &mut [T],
+) {
+    if positions.len() <= CHAIN {
+        sums.fill(T::zero());
+        for i in positions.filter(|&i| mask.is_real(i)) {
+            let x = &x[i * channels + first..][..sums.len()];
+            sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x);
+        }
+        return;
+    }
+
+    let middle = positions.start + positions.len() / 2;
+    let mut later = [T::zero(); CHANNELS];
+    let later = &mut later[..sums.len()];
+    add_positions(x, channels, first, mask, positions.start..middle, sums);
+    add_positions(x, channels, first, mask, middle..positions.end, later);
+    sums.iter_mut()
+        .zip(later)
+        .for_each(|(sum, later)| *sum += *later);
+}
+
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for MeanOverTime {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
@@ -163,17 +214,11 @@ impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for MeanOverTime 
 
         for (sample, (x, y)) in samples.zip(outputs).enumerate() {
             let mask = Mask::of::<In>(&sources, sample);
-            let mut count = 0;
-            y.fill(T::zero());
-            for (i, x) in x.chunks_exact(Out::LEN).enumerate() {
-                if mask.is_real(i) {
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-                    count += 1;
-                }
-            }
+            let length = In::LENS[0] / Out::LEN;
+            sum_positions(x, mask, 0..length, y);
 
             // A sum without terms stays 0.
-            let count = T::from_f64_lossy(count.max(1) as f64);
+            let count = T::from_f64_lossy(mask.count(length).max(1) as f64);
             y.iter_mut().for_each(|y| *y /= count);
         }
     }

@@ -55,19 +55,9 @@ pub struct ReflectionPad1d<const LEFT: usize, const RIGHT: usize = LEFT>;
 /// ```
 pub struct ReplicationPad1d<const LEFT: usize, const RIGHT: usize = LEFT>;
 
-/// The shape rule of padding with zeros, which images can have as well.
+/// The shape rule of padding.
 const fn infer(dims: Dims, left: usize, right: usize) -> Inferred {
-    infer_padded(dims, left, right, Namesake::Exists)
-}
-
-/// The shape rule of padding with copies.
-const fn infer_replicated(dims: Dims, left: usize, right: usize) -> Inferred {
-    infer_padded(dims, left, right, Namesake::Lacks)
-}
-
-/// The shape rule of any padding.
-const fn infer_padded(dims: Dims, left: usize, right: usize, namesake: Namesake) -> Inferred {
-    match reject_rank(dims, 1, namesake) {
+    match reject_rank(dims, 1, Namesake::Exists) {
         Some(mistake) => mistake,
         None => of_sizes(dims, [sizes::sum(&[left, dims.size(0), right])]),
     }
@@ -75,7 +65,7 @@ const fn infer_padded(dims: Dims, left: usize, right: usize, namesake: Namesake)
 
 /// The shape rule of a padding that reflects.
 const fn infer_reflected(dims: Dims, left: usize, right: usize) -> Inferred {
-    let inferred = infer_padded(dims, left, right, Namesake::Lacks);
+    let inferred = infer(dims, left, right);
     if !inferred.is_fine() || dims.is_unknown() {
         return inferred;
     }
@@ -94,13 +84,13 @@ const fn infer_reflected(dims: Dims, left: usize, right: usize) -> Inferred {
 }
 
 /// A position of the padding, by its distance from the nearest end of the sequence, at least 1.
-enum Outside {
+pub(super) enum Outside {
     Before(usize),
     Behind(usize),
 }
 
 /// Returns the position of a sequence of this length that the padding is a reflection of.
-fn reflected(length: usize, outside: Outside) -> Option<usize> {
+pub(super) fn reflected(length: usize, outside: Outside) -> Option<usize> {
     Some(match outside {
         Outside::Before(distance) => distance,
         Outside::Behind(distance) => length - 1 - distance,
@@ -108,7 +98,7 @@ fn reflected(length: usize, outside: Outside) -> Option<usize> {
 }
 
 /// Returns the position of a sequence of this length that the padding is a copy of.
-fn replicated(length: usize, outside: Outside) -> Option<usize> {
+pub(super) fn replicated(length: usize, outside: Outside) -> Option<usize> {
     Some(match outside {
         Outside::Before(_) => 0,
         Outside::Behind(_) => length - 1,
@@ -122,7 +112,7 @@ fn zero(_: usize, _: Outside) -> Option<usize> {
 
 /// Returns the position that the padded one at `padded` has its numbers from, if any; `fill` answers
 /// for those outside the sequence.
-fn source(
+pub(super) fn source(
     padded: usize,
     left: usize,
     length: usize,
@@ -202,4 +192,4 @@ macro_rules! pad1d {
 }
 pad1d!(ZeroPad1d, infer, zero);
 pad1d!(ReflectionPad1d, infer_reflected, reflected);
-pad1d!(ReplicationPad1d, infer_replicated, replicated);
+pad1d!(ReplicationPad1d, infer, replicated);

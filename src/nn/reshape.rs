@@ -35,6 +35,9 @@ pub struct Identity;
 /// network are marked, so that files of PyTorch are not loaded silently. A network that takes
 /// `[H, W, C]` itself needs no `Reshape` and no mark.
 ///
+/// In a [stream](crate::Streaming), `Reshape<_, ..>` changes the axes of each position, whose number is
+/// the first size.
+///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Rows: [12] -> [3, 2] { Reshape<_, 4>, Linear<_, 2> } }
@@ -116,6 +119,11 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
             }
             Inferred::shape(Dims::new(sizes.split_at(RANK).0)).infers(sizes[open_axis])
         }
+    };
+    /// The positions stay what they are if their number does.
+    const REACH: Reach = match *In::DIMS.sizes() {
+        [length, ..] if RANK > 0 && A == length => Reach::POSITION,
+        _ => Reach::WHOLE,
     };
 }
 

@@ -12,6 +12,27 @@ pub(super) const fn last_size(dims: Dims) -> usize {
     }
 }
 
+/// Returns the shape behind a layer that makes one number of two, which are in the halves of the last
+/// axis.
+pub(super) const fn halved(dims: Dims) -> Inferred {
+    match dims.last() {
+        _ if dims.is_unknown() => Inferred::shape(Dims::UNKNOWN),
+        None => {
+            let way_out =
+                Sentence::new("; it halves the last axis of one tensor, and there is none");
+            Inferred::mismatch(Sentence::new("[.., _]"), way_out, Dims::UNKNOWN)
+        }
+        Some(last) if last % 2 == 1 => {
+            let way_out = Sentence::new("; it halves the last axis: make that ")
+                .number(last - 1)
+                .text(" or ")
+                .number(last + 1);
+            Inferred::mismatch(Sentence::new("an even last axis"), way_out, Dims::UNKNOWN)
+        }
+        Some(last) => Inferred::shape(dims.with_last(last / 2)),
+    }
+}
+
 /// Returns the mistake of a layer whose size `name` is 0. Its output is taken to be `output`.
 pub(super) const fn zero_size(name: &str, output: Dims) -> Inferred {
     let sentence = Sentence::new("has ")

@@ -9,7 +9,8 @@ use crate::network::{
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
-/// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`.
+/// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`,
+/// except that outputs below 1.3e-29 of the largest one are 0 (`2^-96`; `2^-992` in `f64`).
 ///
 /// Before [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a
 /// compile error.

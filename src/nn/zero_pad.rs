@@ -1,10 +1,9 @@
 //! Zeros around images.
 
-use super::window::{Namesake, of_sizes, reject_rank};
+use super::pad2d::Sides;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, ShapeRule, Train};
+use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
 use crate::params::FeatureOrder;
-use crate::sizes;
 use crate::tensor::{Element, Shape};
 
 /// Pads an image with zeros: `[height, width, channels]` becomes
@@ -12,6 +11,9 @@ use crate::tensor::{Element, Shape};
 ///
 /// In a network: `ZeroPad2d<padding>`, a number for all sides or `(left, right, top, bottom)`.
 /// PyTorch's `nn.ZeroPad2d`.
+///
+/// With nothing at the top and the bottom it pads each row on its own, so that it can be part of a
+/// [stream](crate::Streaming) of rows.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -29,17 +31,22 @@ pub struct ZeroPad2d<
     const BOTTOM: usize = LEFT,
 >;
 
+impl<const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
+    ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
+{
+    const SIDES: Sides = Sides {
+        left: LEFT,
+        right: RIGHT,
+        top: TOP,
+        bottom: BOTTOM,
+    };
+}
+
 impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
     ShapeRule<In> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
-    const OUTPUT: Inferred = match reject_rank(In::DIMS, 2, Namesake::Exists) {
-        Some(mistake) => mistake,
-        None => {
-            let height = sizes::sum(&[TOP, In::DIMS.size(0), BOTTOM]);
-            let width = sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT]);
-            of_sizes(In::DIMS, [height, width])
-        }
-    };
+    const OUTPUT: Inferred = Self::SIDES.infer(In::DIMS);
+    const REACH: Reach = Self::SIDES.reach();
 }
 
 impl<T: Element, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>

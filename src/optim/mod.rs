@@ -87,6 +87,12 @@ pub trait StepsWithoutState<N> {
 /// 3.9e-34 times the learning rate. Steps that do not depend on the size of the gradient are
 /// omitted: those of [`Lion`], whose step is a sign, and those of the others if `epsilon` is 0 or
 /// not far above the gradient. If a loss has such gradients, multiply it by a constant.
+///
+/// # Very large gradients
+/// The square of a gradient above 1.8e19 (1.3e154 in `f64`) is infinite, and so is a mean of squares
+/// from then on, as in PyTorch: steps that are divided by its root are 0. A
+/// [`Trainer`](crate::train::Trainer) finds this and returns an error; a loop of your own clips the
+/// gradients first, or checks them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer",
     label = "not an optimizer",

@@ -156,6 +156,53 @@ impl<'a> Loader<'a> {
         self
     }
 
+    /// Gives tensors other sizes, with as many elements in the same order, as PyTorch's `view` does:
+    /// `sizes` returns them for a name, as it is after [`Loader::rename`], and the sizes in the file;
+    /// `None` keeps those.
+    ///
+    /// A layer may have the numbers of another one under another shape, such as a [`Linear`] those of
+    /// a convolution over one position, or a [`Conv2d`] with a kernel 1 high those of a `Conv1d`. Sizes
+    /// with another number of elements change nothing, so that loading says what does not fit.
+    ///
+    /// [`Linear`]: crate::nn::Linear
+    /// [`Conv2d`]: crate::nn::Conv2d
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::Loader;
+    ///
+    /// network! { struct Old: [9, 4] -> [9, 3] { conv: Conv1d<_, 3, 1> } }
+    /// network! { struct New: [9, 4] -> [9, 3] { conv: Linear<_, 3> } }
+    /// let old = Old::init(&mut shapewright::rng(1));
+    /// let file = old.to_safetensors(&[]);
+    ///
+    /// let loader = Loader::from_bytes(&file)?.reshape(|_, sizes| match *sizes {
+    ///     [outputs, inputs, 1] => Some(vec![outputs, inputs]),
+    ///     _ => None,
+    /// });
+    /// let new: Box<New> = loader.load()?;
+    /// assert_eq!(new.conv.weight, old.conv.weight[0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reshape(mut self, mut sizes: impl FnMut(&str, &[usize]) -> Option<Vec<usize>>) -> Self {
+        for (name, tensor) in &mut self.tensors {
+            let Some(new) = sizes(name, tensor.sizes.sizes()) else {
+                continue;
+            };
+            let axes = new
+                .into_iter()
+                .try_fold(Axes::NONE, |axes, size| axes.and(size));
+            if let Some(axes) = axes
+                && axes.len() == tensor.sizes.len()
+            {
+                tensor.sizes = axes;
+            }
+        }
+        self
+    }
+
     /// Restricts loading to the tensors for which `takes` returns true, both in the file and in the
     /// network: all others are unchanged in the network. The names are the network's.
     pub fn only(mut self, takes: impl Fn(&str) -> bool + 'a) -> Self {

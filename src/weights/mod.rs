@@ -47,7 +47,7 @@
 //! that come before the dense layer. Write the source that is flattened first.
 //!
 //! Some results depend on the order itself: PyTorch has other features of a flattened image in the
-//! first half of a [`Glu`](crate::nn::Glu), and in each group of a
+//! first half of a [`Glu`](crate::nn::Glu) or a [`Magnitude`](crate::nn::Magnitude), and in each group of a
 //! [`GroupNorm`](struct@crate::nn::GroupNorm). Other results depend on facts that no file contains:
 //!
 //! - A layer that works along the last axis, as [`Linear`](crate::nn::Linear),

@@ -838,6 +838,9 @@ mod refused {
             [6, 4] -> [3] { SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { MaxOverTime, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, ReflectionPad1d<2>, MeanOverTime, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Overlap<2>, SelectLast, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Overlap<2>, Flatten, head: Linear<_, 3> }: ["head.channels_last"];
+            [5, 3, 2] -> [3] { Conv2d<_, 4, (1, 3)>, Overlap<2>, Flatten, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Slice<1, 4>, SelectLast, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Slice<1, 4>, Flatten, head: Linear<_, 3> }: [];
             [6, 4] -> [3] { Conv1d<_, 4, 3, Pad<1>>, Flatten, cut: Slice<1, 4>, head: Linear<_, 3> }:

@@ -390,3 +390,53 @@ fn recurrent_layers_go_on() {
     check(&*Amp::init(&mut shapewright::rng(18)), 19);
     check(&*AmpF64::init(&mut shapewright::rng(20)), 21);
 }
+
+network! {
+    /// Convolutions over the samples of each frame, whose frames overlap.
+    #[stream]
+    struct Spectrum: [6, 12] -> [6, 3] {
+        Overlap<5>,
+        Reshape<_, 17, 1>,
+        ReflectionPad2d<(2, 3, 0, 0)>,
+        stft: Conv2d<_, 10, (1, 7), Stride<1, 5>, NoBias>,
+        Magnitude,
+        ZeroPad2d<(1, 0, 0, 0)>,
+        encoder: Conv2d<_, 40, (1, 2)>,
+        Relu,
+        ReplicationPad2d<(1, 0, 0, 0)>,
+        Conv2d<_, 8, (1, 3), Pad<0, 1>, Dilation<3, 1>, Groups<2>>,
+        Conv2d<_, 3, 1>,
+        Reshape<_, 15>,
+        Gru<_, 4>,
+        Linear<_, 3>,
+    }
+}
+
+network! {
+    /// More overlap than a block has.
+    #[stream]
+    struct Far: [2, 3, 2] -> [2, 11, 2] as f64 { Overlap<8> }
+}
+
+network! {
+    /// Behind the last position there is no time, so that all sizes may be written.
+    #[stream]
+    struct Square: [5, 4] -> [2, 2] { Rnn<_, 4>, SelectLast, Reshape<2, 2> }
+}
+
+#[test]
+fn frames_of_a_signal() {
+    check(&*Spectrum::init(&mut shapewright::rng(25)), 26);
+    check(&*Far::zeros(), 27);
+    assert_eq!(Far::RECEPTIVE_FIELD, 1 + 3);
+    assert_eq!(Far::STATE_BYTES, 8 * 2 * 8);
+
+    let net = Square::init(&mut shapewright::rng(28));
+    let mut stream = Square::stream();
+    let x: Tensor2<5, 4> = random(1, 29)[0];
+    let mut y = Tensor2::zeros();
+    for x in x.as_slice().chunks(4) {
+        y = stream.step(&net, &tensor(x));
+    }
+    assert_eq!(bits(y.as_slice()), bits(net.forward(&x).as_slice()));
+}

@@ -104,6 +104,15 @@ gradients! {
     hard_swish: [9] -> [9] { HardSwish }, 2;
     glu: [8] -> [4] { Glu }, 1, 3;
     glu_of_rows: [2, 3, 6] -> [2, 3, 3] { Glu }, 2;
+    magnitude: [8] -> [4] { Magnitude }, 1, 3;
+    magnitude_between: [3, 5] -> [3, 2] { Linear<_, 6>, Magnitude, Linear<_, 4>, Magnitude }, 3;
+    overlap: [4, 3] -> [4, 5] { Overlap<2> }, 1, 3;
+    overlap_of_channels: [3, 2, 2] -> [3, 7, 2] { Overlap<5> }, 2;
+    overlap_between: [3, 4] -> [3, 2] { Linear<_, 3>, Tanh, Overlap<4>, Linear<_, 2> }, 2;
+    reflection_pad2d: [3, 4, 2] -> [4, 9, 2] { ReflectionPad2d<(3, 2, 0, 1)> }, 1, 2;
+    replication_pad2d_between: [2, 3, 2] -> [3, 4, 2] {
+        Linear<_, 3>, Tanh, ReplicationPad2d<1>, Conv2d<_, 2, 2>
+    }, 2;
     glu_between: [5] -> [2] { Linear<_, 6>, Glu, Linear<_, 4>, Glu }, 3;
     max_pool: [5, 4, 3] -> [2, 2, 3] { MaxPool2d<2> }, 1, 3;
     max_pool_overlapping: [6, 5, 2] -> [3, 3, 2] { MaxPool2d<3, Stride<2>, Pad<1>> }, 2;

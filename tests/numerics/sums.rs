@@ -447,3 +447,31 @@ fn attention_over_many_positions() {
         });
     });
 }
+
+#[test]
+fn means_over_time() {
+    const LONG: usize = 1 << 22;
+    network! { struct Mean: [LONG, 1] -> [1] { MeanOverTime } }
+    network! { struct Masked: (x: [LONG, 1], mask: [LONG]) -> [1] { MeanOverTime <- (x, mask) } }
+    // More channels than are summed at a time, and a length that is no power of two.
+    network! { struct Wide: [99_999, 19] -> [19] { MeanOverTime } }
+
+    let tenth = f64::from(0.1_f32);
+    let x = Tensor2::<LONG, 1>::full_boxed(0.1);
+    assert_exact("mean", Mean::zeros().forward(&*x)[0], tenth);
+
+    let mut masked = Tensor::<<Masked as Network>::Input>::zeros_vec(1);
+    let (x, mask) = masked[0].parts_mut();
+    x.as_mut_slice().fill(0.1);
+    mask.as_mut_slice()[..LONG - 5].fill(1.0);
+    let mut y = [Tensor1::zeros()];
+    Masked::zeros().forward_batch(&masked, &mut y);
+    assert_exact("masked mean", y[0][0], tenth);
+
+    let x = Tensor2::<99_999, 19>::from_fn_boxed(|[_, channel]| 0.1 * channel as f32);
+    let y = Wide::zeros().forward(&*x);
+    for channel in 0..19 {
+        let expected = f64::from(0.1 * channel as f32);
+        assert_exact(&format!("channel {channel}"), y[channel], expected);
+    }
+}

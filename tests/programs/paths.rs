@@ -42,6 +42,8 @@ by_path! {
     avg_pool: [4, 4, 2] -> [2, 2, 2] { nn::AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad> }
     global_pool: [4, 4, 2] -> [2] { nn::GlobalAvgPool2d }
     padding: [4, 4, 2] -> [6, 6, 2] { nn::ZeroPad2d<1> }
+    other_padding: [4, 4, 2] -> [4, 11, 1] { nn::ReflectionPad2d<(1, 1, 0, 0)>, nn::ReplicationPad2d<(1, 2, 0, 0)>,
+        nn::Overlap<2>, nn::Magnitude }
     upsample: [2, 2, 1] -> [4, 6, 1] { nn::Upsample<(2, 3)> }
     flatten_and_reshape: [4, 4] -> [2, 8] { nn::Flatten, nn::Reshape<2, _> }
     over_time: [4, 3] -> [3] { nn::Slice<1, 3>, nn::ReflectionPad1d<(1, 0)>, nn::ZeroPad1d<1>, nn::ReplicationPad1d<2>,

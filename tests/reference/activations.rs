@@ -36,12 +36,12 @@ macro_rules! activations {
                 }
             )*
 
-            assert_eq!((checked, checked), (46, cases.len()));
+            assert_eq!((checked, checked), (48, cases.len()));
         }
     };
 }
 activations! {
     [Relu6] 1 [LeakyRelu] 1 [LeakyRelu(0.25)] 1 [PRelu] 1 [PRelu<_>] 1 [Elu] 1 [Elu(0.5)] 1 [Selu] 1 [Celu] 1
     [Celu(0.5)] 1 [GeluTanh] 1 [Silu] 1 [Mish] 1 [Softplus] 1 [Softplus(2.0, 3.0)] 1 [Softsign] 1 [HardTanh] 1
-    [HardTanh(-2.0, 0.5)] 1 [LogSigmoid] 1 [HardSigmoid] 1 [HardSwish] 1 [LogSoftmax] 1 [Glu] 2
+    [HardTanh(-2.0, 0.5)] 1 [LogSigmoid] 1 [HardSigmoid] 1 [HardSwish] 1 [LogSoftmax] 1 [Glu] 2 [Magnitude] 2
 }

@@ -37,6 +37,13 @@ class Hardsigmoid(nn.Module):
         return nn.functional.relu6(x + 3) / 6
 
 
+class Magnitude(nn.Module):
+    """Absolute values of complex numbers: the real parts, then the imaginary ones."""
+
+    def forward(self, x):
+        return torch.complex(*x.chunk(2, dim=-1)).abs()
+
+
 LAYERS = [
     ("Relu6", nn.ReLU6()),
     ("LeakyRelu", nn.LeakyReLU()),
@@ -61,6 +68,7 @@ LAYERS = [
     ("HardSwish", nn.Hardswish()),
     ("LogSoftmax", nn.LogSoftmax(dim=-1)),
     ("Glu", nn.GLU(dim=-1)),
+    ("Magnitude", Magnitude()),
 ]
 
 

@@ -12,7 +12,8 @@ writes it, without spaces. All arrays are channels-last, [batch, height,
 width, channels] or [batch, length, channels]: the axes are moved to
 PyTorch's order before the call and back after it. Inputs of maxima are
 multiples of 1/2, so that many are equal.
-The file in the repository was made with torch 2.15.0 on CPU, one thread.
+The file in the repository was made with torch 2.15.0 on CPU, one thread, and
+its cases of LATER with 2.5.1.
 """
 
 import re
@@ -89,6 +90,35 @@ GLOBAL = [
 ]
 
 
+
+class Overlap(nn.Module):
+    """Frames of a signal that overlap by some rows of channels."""
+
+    def __init__(self, overlap):
+        super().__init__()
+        self.overlap = overlap
+
+    def forward(self, x):
+        batch, length, size = x.shape[:3]
+        signal = x.reshape(batch, length * size, -1).movedim(-1, 1)
+        signal = nn.functional.pad(signal, (self.overlap, 0))
+        frames = signal.unfold(-1, self.overlap + size, size)
+        return frames.permute(0, 2, 3, 1).reshape(batch, length, -1, *x.shape[3:])
+
+
+# Behind the others, whose inputs thus stay what they are.
+LATER = [
+    ("ReflectionPad2d<1>", ChannelsLast(nn.ReflectionPad2d(1)), [[2, 3, 2]]),
+    ("ReflectionPad2d<(1,3,2,0)>", ChannelsLast(nn.ReflectionPad2d((1, 3, 2, 0))), [[3, 4, 2]]),
+    ("ReflectionPad2d<(0,3,0,0)>", ChannelsLast(nn.ReflectionPad2d((0, 3, 0, 0))), [[2, 5, 1]]),
+    ("ReplicationPad2d<2>", ChannelsLast(nn.ReplicationPad2d(2)), [[2, 1, 3]]),
+    ("ReplicationPad2d<(1,0,2,3)>", ChannelsLast(nn.ReplicationPad2d((1, 0, 2, 3))), [[2, 3, 2]]),
+    ("Overlap<1>", Overlap(1), [[4, 3]]),
+    ("Overlap<7>", Overlap(7), [[4, 3], [2, 2]]),
+    ("Overlap<3>", Overlap(3), [[4, 2, 3]]),
+]
+
+
 class Global(nn.Module):
     """As ChannelsLast; what comes out has no places."""
 
@@ -103,10 +133,11 @@ class Global(nn.Module):
 def cases():
     layers = [(layer, ChannelsLast(module), shapes) for layer, module, shapes in LAYERS]
     layers += [(layer, Global(module), [shape]) for layer, module, shape in GLOBAL]
+    layers += LATER
     for seed, (layer, module, shapes) in enumerate(layers, 1800):
         gen = generator(seed)
         kind = re.match(r"\w+", layer).group()
-        exact = "Max" in layer or layer.startswith(("ZeroPad", "Upsample<"))
+        exact = "Max" in layer or layer.startswith(("ZeroPad", "Upsample<", "Re", "Overlap"))
         for shape in shapes:
             x = grid(gen, 2, *shape, step=1 / 2 if exact else 1 / 64)
             name = f"{layer}_{'x'.join(map(str, shape))}"

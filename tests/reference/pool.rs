@@ -84,6 +84,15 @@ pools! {
     [3, 4, 2] -> [12, 4, 2] { UpsampleBilinear<(4, 1)> }
     [3, 3, 17] -> [17] { GlobalAvgPool2d }
     [7, 3] -> [3] { GlobalAvgPool1d }
+    [2, 3, 2] -> [4, 5, 2] { ReflectionPad2d<1> }
+    [3, 4, 2] -> [5, 8, 2] { ReflectionPad2d<(1, 3, 2, 0)> }
+    [2, 5, 1] -> [2, 8, 1] { ReflectionPad2d<(0, 3, 0, 0)> }
+    [2, 1, 3] -> [6, 5, 3] { ReplicationPad2d<2> }
+    [2, 3, 2] -> [7, 4, 2] { ReplicationPad2d<(1, 0, 2, 3)> }
+    [4, 3] -> [4, 4] { Overlap<1> }
+    [4, 3] -> [4, 10] { Overlap<7> }
+    [2, 2] -> [2, 9] { Overlap<7> }
+    [4, 2, 3] -> [4, 5, 3] { Overlap<3> }
 }
 
 network! { struct Four: [12, 1] -> [3, 1] { MaxPool1d<4> } }

@@ -2,7 +2,7 @@
 //! registers.
 
 use super::step::Step;
-use super::{DEPTH, Recurrent, RecurrentCell};
+use super::{DEPTH, LONG, Recurrent, RecurrentCell};
 use crate::simd::{Op, Simd, each, unrolled, unrolled_tile};
 
 /// The number of rows of the largest tile.
@@ -186,7 +186,8 @@ pub(super) unsafe fn add_bias<S: Simd, const MR: usize, const N: usize>(
 }
 
 /// Adds a product to `acc`: one chain per element for each block of [`DEPTH`] inner indices, the
-/// first of which begins with `acc`.
+/// first of which begins with `acc`. The sums of blocks are added up in runs of [`LONG`] inner indices,
+/// as in other products, so that no chain is long.
 ///
 /// # Safety
 /// All elements can be read.
@@ -199,6 +200,7 @@ pub(super) unsafe fn add_product<S: Simd, const MR: usize, const N: usize>(
 ) {
     let mut done = 0;
     let mut blocks = [[s.zero(); N]; MR];
+    let mut runs = blocks;
 
     loop {
         let k = DEPTH.min(left.k - done);
@@ -214,18 +216,41 @@ pub(super) unsafe fn add_product<S: Simd, const MR: usize, const N: usize>(
         // SAFETY: guaranteed by the caller.
         unsafe { add_block(s, acc, rows, &columns) };
 
-        if done > 0 {
-            unrolled_tile::<MR, N>(
-                #[inline(always)]
-                |i, v| acc[i][v] = s.add(blocks[i][v], acc[i][v]),
-            );
+        if done % LONG > 0 {
+            add_tile(s, acc, &blocks);
         }
         done += k;
         if done == left.k {
-            return;
+            break;
         }
-        blocks = core::mem::replace(acc, [[s.zero(); N]; MR]);
+
+        let sums = core::mem::replace(acc, [[s.zero(); N]; MR]);
+        if done % LONG > 0 {
+            blocks = sums;
+            continue;
+        }
+        let before = core::mem::replace(&mut runs, sums);
+        if done > LONG {
+            add_tile(s, &mut runs, &before);
+        }
     }
+
+    if done > LONG {
+        add_tile(s, acc, &runs);
+    }
+}
+
+/// Adds a tile to another.
+#[inline(always)]
+fn add_tile<S: Simd, const MR: usize, const N: usize>(
+    s: S,
+    acc: &mut [[S::V; N]; MR],
+    other: &[[S::V; N]; MR],
+) {
+    unrolled_tile::<MR, N>(
+        #[inline(always)]
+        |i, v| acc[i][v] = s.add(other[i][v], acc[i][v]),
+    );
 }
 
 /// Adds a product in one chain per element.

@@ -13,7 +13,7 @@ mod step;
 
 pub use grad::{RecurrentGrad, recurrent_grad};
 
-use super::product::DEPTH;
+use super::product::{DEPTH, LONG};
 use super::{F32Kernels, Kernels, sizes};
 
 /// A cell of a recurrent layer. Its kernels are functions of their own, so that a program contains

@@ -30,7 +30,7 @@ pub(super) use portable::Portable as Baseline;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) use sse2::Sse2 as Baseline;
 
-use super::denormals::Thresholds;
+use super::denormals::{TAIL, Thresholds};
 use super::pairs::{Pairs, TERMS};
 
 /// A kernel with its arguments.
@@ -152,6 +152,12 @@ pub(super) trait Simd: Copy + 'static {
     fn flush_denormal(self, a: Self::V) -> Self::V {
         let is_denormal = self.gt(self.splat(f32::MIN_POSITIVE), self.and_bits(a, 0x7fff_ffff));
         self.select(is_denormal, self.zero(), a)
+    }
+    /// Returns `a`, but 0 where `|a|` is below [`TAIL`]. NaN stays.
+    #[inline(always)]
+    fn flush_tail(self, a: Self::V) -> Self::V {
+        let is_tail = self.gt(self.splat(TAIL), self.and_bits(a, 0x7fff_ffff));
+        self.select(is_tail, self.zero(), a)
     }
     /// Returns whether any lane is true.
     fn any(self, mask: Self::M) -> bool;

@@ -241,6 +241,26 @@ fn softmax(kernels: F32Kernels, visible: Visible, scores: &mut [f32]) {
     });
 }
 
+/// As in `functions::a_softmax_has_no_long_tail`: keys that count for nothing have the weight 0.
+#[test]
+fn the_weights_of_attention_have_no_long_tail() {
+    let keys = 40;
+    let visible = Visible {
+        keys,
+        ..views(keys)[0]
+    };
+    let mut scores = vec![-67.0 / 0.3_f32; keys];
+    scores[3] = 0.0;
+    scores[30] = -66.0 / 0.3;
+
+    for kernels in all_tiers() {
+        let mut scores = scores.clone();
+        softmax(kernels, visible, &mut scores);
+        let left: Vec<usize> = (0..keys).filter(|&i| scores[i] != 0.0).collect();
+        assert_eq!(left, [3, 30], "{}", kernels.tier());
+    }
+}
+
 #[test]
 fn transposition_moves_every_element() {
     for kernels in all_tiers() {

@@ -363,3 +363,67 @@ fn functions_give_nothing_denormal() {
         });
     }
 }
+
+/// A term of a softmax that is far below half a unit of the sum is 0, so that no product with it is
+/// denormal: those of the next layers take 100 times as long otherwise.
+#[test]
+fn a_softmax_has_no_long_tail() {
+    let least = f64::from(f32::MIN_POSITIVE) * 2.0_f64.powi(30);
+
+    // Narrow rows and wide ones have kernels of their own. 33 rows are a block and one more.
+    for width in [3, 12, 100, 1000] {
+        let rows = 33;
+        let x: Vec<f32> = (0..rows * width)
+            .map(|i| {
+                if i % width == 0 {
+                    0.0
+                } else {
+                    -110.0 * (i as f32 * 0.37).fract()
+                }
+            })
+            .collect();
+        let labels = vec![0; rows];
+        for kernels in all_tiers() {
+            let see = |name: &str, numbers: &[f32], least: f64| {
+                let bad = numbers
+                    .iter()
+                    .find(|x| **x != 0.0 && f64::from(x.abs()) < least);
+                assert_eq!(bad, None, "{name} of {width}, {}", kernels.tier());
+            };
+            // The sums of the rows are below the width.
+            let mut y = x.clone();
+            kernels.softmax(width, &mut y);
+            see("softmax", &y, least / width as f64);
+
+            let mut grad = x.clone();
+            kernels.cross_entropy(width, &x, &labels, &[], 1.0, &mut grad);
+            see("cross_entropy", &grad, least / width as f64);
+
+            // The rows whose gradients are 0 but for the first have no other term.
+            let mut log = x.clone();
+            kernels.log_softmax(width, &mut log);
+            let mut grad = vec![0.0; x.len()];
+            grad.iter_mut().step_by(width).for_each(|dy| *dy = 1.0);
+            kernels.log_softmax_grad(width, &log, &mut grad);
+            see("log_softmax_grad", &grad, least);
+        }
+
+        // Both ends of the tail: the term at -66 is there, that at -67 is not.
+        let mut y = vec![-67.0_f32; width];
+        y[0] = 0.0;
+        y[1] = -66.0;
+        for kernels in all_tiers() {
+            let mut y = y.clone();
+            kernels.softmax(width, &mut y);
+            assert!(
+                y[1] > 2e-29 && y[2] == 0.0,
+                "{width}, {}: {y:?}",
+                kernels.tier()
+            );
+        }
+    }
+
+    let mut y = [0.0_f64, -680.0, -700.0];
+    F64Kernels.softmax(3, &mut y);
+    assert!(y[1] > 0.0 && y[2] == 0.0);
+}

@@ -387,3 +387,29 @@ fn fma_tiers_agree_in_bits() {
         });
     }
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "takes long")]
+fn sums_of_millions_of_inputs_keep_their_digits() {
+    let sizes = Sizes {
+        samples: 1,
+        steps: 1,
+        inputs: 1 << 22,
+        hidden: 1,
+        reversed: false,
+        masked: false,
+        biased: false,
+    };
+    let cell = RnnCell { relu: true };
+    let mut inputs = sizes.inputs(cell);
+    inputs.x.fill(0.1);
+    inputs.ih.fill(1e-3);
+    inputs.hh.fill(0.0);
+
+    for kernels in all_tiers() {
+        let outputs = sizes.forward::<f32, _, Guarded>(kernels, cell, &inputs, false);
+        let expected = f64::from(0.1_f32) * f64::from(1e-3_f32) * f64::from(1 << 22);
+        let off = (f64::from(outputs.y[0]) / expected - 1.0).abs();
+        assert!(off < 1e-5, "off by {off:e}");
+    }
+}

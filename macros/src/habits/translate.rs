@@ -62,7 +62,8 @@ fn order(name: &str) -> &'static [&'static str] {
         }
         "GroupNorm" => &["num_groups", "num_channels", "eps", "affine"],
         "PRelu" => &["num_parameters"],
-        "ZeroPad1d" | "ReflectionPad1d" | "ReplicationPad1d" | "ZeroPad2d" => &["padding"],
+        "ZeroPad1d" | "ReflectionPad1d" | "ReplicationPad1d" | "ZeroPad2d" | "ReflectionPad2d"
+        | "ReplicationPad2d" => &["padding"],
         "Upsample" | "UpsampleBilinear" => &["scale_factor"],
         "Dropout" | "Dropout2d" => &["p"],
         "LeakyRelu" => &["negative_slope"],

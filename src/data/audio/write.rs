@@ -42,8 +42,8 @@ impl Wav {
     /// # Errors
     /// Returns an error if the file cannot be written, if a sample is NaN or, in `Float32`,
     /// infinite, if the number of samples is no multiple of that of the channels, if the sampling
-    /// rate is 0, or if the sound is larger than a WAV file can be; a file that was there before
-    /// stays.
+    /// rate is 0, or if the sound is larger, has more channels or a larger sampling rate than a WAV
+    /// file can have; a file that was there before stays.
     pub fn write(&self, path: impl AsRef<Path>, format: WavFormat) -> io::Result<()> {
         let path = path.as_ref();
         self.write_in(path, format)
@@ -101,13 +101,23 @@ impl Wav {
         const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
         let bytes = u64::from(format.bits() / 8);
         let block = (channels as u64).checked_mul(bytes);
-        let block = block.and_then(|block| u16::try_from(block).ok());
-        let rate = block.and_then(|block| u32::from(block).checked_mul(sample_rate));
-        let (Some(_), true) = (rate, samples.len() as u64 * bytes <= MOST_BYTES) else {
+        let Some(block) = block.and_then(|block| u16::try_from(block).ok()) else {
+            let most = u64::from(u16::MAX) / bytes;
+            return Err(invalid(format!(
+                "a WAV file has at most {most} channels of this format, and the sound has {channels}"
+            )));
+        };
+        if u32::from(block).checked_mul(sample_rate).is_none() {
+            return Err(invalid(format!(
+                "a WAV file has at most 4 GB for each second, and {sample_rate} Hz of {block} bytes \
+                 are more"
+            )));
+        }
+        if samples.len() as u64 * bytes > MOST_BYTES {
             return Err(invalid(
                 "the sound is too large for a WAV file, which has 4 GB at most".to_owned(),
             ));
-        };
+        }
 
         Ok(WavSpec {
             // The block has the bytes of all channels, and is a `u16`.

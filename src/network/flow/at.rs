@@ -19,7 +19,7 @@ pub(super) struct At<P, const N: usize, const INDEX: usize>(PhantomData<P>);
 impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
     /// Returns whether inference has nothing to do for the layer: it is a view of what it reads, or
     /// another layer does its work.
-    pub const fn is_nothing_in_inference<
+    pub const fn is_idle_in_inference<
         L: Infer<In, Out, T>,
         In: LayerInput,
         Out: Shape,
@@ -33,7 +33,7 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
 
     /// Returns whether training has nothing to do for the layer: its outputs are the network's input,
     /// or another layer does its work.
-    pub const fn is_nothing_in_training() -> bool {
+    pub const fn is_idle_in_training() -> bool {
         let LayerPlan { absorbed, spot, .. } = P::PLAN.training[INDEX];
         absorbed || matches!(spot, Spot::Input)
     }

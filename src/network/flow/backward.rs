@@ -139,7 +139,7 @@ where
         config: &L::Config,
         params: &L::Params,
     ) {
-        if const { At::<P, N, INDEX>::is_nothing_in_training() } {
+        if const { At::<P, N, INDEX>::is_idle_in_training() } {
             return;
         }
         if INDEX < self.stop_at || !At::<P, N, INDEX>::is_in_training(self.chunk) {

@@ -141,7 +141,7 @@ where
             cx,
             ..
         } = self;
-        if const { At::<P, N, INDEX>::is_nothing_in_inference::<L, In, Out, T>() } {
+        if const { At::<P, N, INDEX>::is_idle_in_inference::<L, In, Out, T>() } {
             return;
         }
         if !At::<P, N, INDEX>::is_in_inference(*chunk) {

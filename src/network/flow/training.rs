@@ -119,7 +119,7 @@ where
             thread_memory,
             ..
         } = self;
-        if const { At::<P, N, INDEX>::is_nothing_in_training() } {
+        if const { At::<P, N, INDEX>::is_idle_in_training() } {
             return;
         }
         if !At::<P, N, INDEX>::is_in_training(*chunk) {

@@ -29,6 +29,9 @@ use crate::tensor::{Element, Shape};
 /// `Pad<1, 2>` and `Dilation<1, 2>` are vertical first. Each axis of the output has
 /// `(size + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1` pixels, rounded down.
 ///
+/// A kernel that is 1 high convolves each row of the image on its own. In a
+/// [stream](crate::Streaming) the rows are the steps: `[length, width, channels]`.
+///
 /// Definition and initial values are those of PyTorch's `nn.Conv2d`: weight and bias are uniform
 /// between plus and minus `1 / sqrt(fan_in)`, where `fan_in` is
 /// `in_channels / groups * kernel height * kernel width`. Images are channels-last, and the weight

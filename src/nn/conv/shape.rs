@@ -374,6 +374,13 @@ impl ConvRule {
 
     /// Returns the positions along the first axis that an output position depends on.
     pub const fn positions(&self) -> Reach {
+        if self.axes == 2 && self.output_pad.is_none() {
+            // A window of one row, each row on its own.
+            return match (self.kernel[0], self.stride[0], self.pad[0]) {
+                (1, 1, 0) => Reach::POSITION,
+                _ => Reach::WHOLE.or("; make its kernel 1 high, `(1, width)`"),
+            };
+        }
         let keeps_length = self.axes == 1 && self.stride[1] == 1;
         match self.reach(1) {
             past if keeps_length && self.causal => Reach::past(past),

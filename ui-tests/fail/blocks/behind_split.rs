@@ -27,6 +27,9 @@ network! { struct Sliced: [4, 3] -> [2, 3] { Split { {}, {} }, Slice<0, 2> } }
 network! { struct MeanOfSteps: [4, 3] -> [3] { Split { {}, {} }, MeanOverTime } }
 network! { struct MaxOfSteps: [4, 3] -> [3] { Split { {}, {} }, MaxOverTime } }
 network! { struct Reflected: [4, 3] -> [6, 3] { Split { {}, {} }, ReflectionPad1d<1> } }
+network! { struct Mirrored: [3, 3, 2] -> [5, 5, 2] { Split { {}, {} }, ReflectionPad2d<1> } }
+network! { struct Overlapping: [4, 3] -> [4, 5] { Split { {}, {} }, Overlap<2> } }
+network! { struct Absolute: [4] -> [2] { Split { {}, {} }, Magnitude } }
 network! { struct Sampled: [4] -> [4] { Split { {}, {} }, Reparameterize } }
 network! { struct Learned: [4, 3] -> [24] { Split { {}, {} }, PositionalEmbedding, Flatten } }
 network! { struct Waves: [4, 3] -> [24] { Split { {}, {} }, PositionalEncoding, Flatten } }

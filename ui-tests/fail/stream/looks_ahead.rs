@@ -23,4 +23,15 @@ network! {
     struct Mixed: [64] -> [64] { Linear<_, 64> }
 }
 
+network! {
+    #[stream]
+    struct Image: [16, 9, 4] -> [8, 8] {
+        Conv2d<_, 8, (1, 3)>,
+        Conv2d<_, 4, (3, 1), Pad<1, 0>>,
+        Reshape<16, 28>,
+        Linear<_, 4>,
+        Reshape<8, 8>,
+    }
+}
+
 fn main() {}
