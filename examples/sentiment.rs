@@ -12,7 +12,8 @@
 //! sentences about films of SST-2 (Socher et al., 2013) in `../shared/data/sentiment`, or else
 //! short reviews of food, which come with the example. On SST-2 it prints 80.39 % on the 872
 //! sentences of the dev set (seed 0, the network after the last epoch), 1,354,754 parameters, in 20 s
-//! of processor time.
+//! of processor time. The settings were chosen with the dev set in view; similar ones reach 79 to
+//! 80.4 %.
 
 use core::ops::ControlFlow;
 use std::error::Error;
