@@ -120,3 +120,10 @@ pub use standardize::{IsMissing, Standardize, StandardizeParams};
 pub use unembedding::Unembedding;
 pub use upsample::{Upsample, UpsampleBilinear};
 pub use zero_pad::ZeroPad2d;
+
+/// Adds numbers to others.
+fn add_to<T: crate::tensor::Element>(to: &mut [T], numbers: &[T]) {
+    for (to, &number) in to.iter_mut().zip(numbers) {
+        *to += number;
+    }
+}

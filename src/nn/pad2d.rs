@@ -1,5 +1,6 @@
 //! Padding of images by their own pixels.
 
+use super::add_to;
 use super::pad1d::{Outside, reflected, replicated, source};
 use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
@@ -255,10 +256,10 @@ macro_rules! pad2d {
                     Self::SIDES.for_each_row(In::DIMS, $fill, |padded, row| {
                         let dx = &mut dx[row * row_len..][..row_len];
                         let dy = &dy[padded * padded_len..][..padded_len];
-                        add(dx, &dy[LEFT * channels..][..row_len]);
+                        add_to(dx, &dy[LEFT * channels..][..row_len]);
                         Self::SIDES.for_each_outside(In::DIMS, $fill, |padded, column| {
                             let pixel = &dy[padded * channels..][..channels];
-                            add(&mut dx[column * channels..][..channels], pixel);
+                            add_to(&mut dx[column * channels..][..channels], pixel);
                         });
                     });
                 }
@@ -268,10 +269,3 @@ macro_rules! pad2d {
 }
 pad2d!(ReflectionPad2d, infer_reflected, reflected);
 pad2d!(ReplicationPad2d, infer, replicated);
-
-/// Adds numbers to others.
-fn add<T: Element>(to: &mut [T], numbers: &[T]) {
-    to.iter_mut()
-        .zip(numbers)
-        .for_each(|(to, &number)| *to += number);
-}

@@ -118,6 +118,20 @@ pub fn folder(name: &str) -> std::path::PathBuf {
     path
 }
 
+/// Returns the path of a file of shared data, which is no part of the crate. Where it is not there,
+/// prints that and returns `None`.
+pub fn shared_file(folder: &str, name: &str) -> Option<std::path::PathBuf> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/data")
+        .join(folder)
+        .join(name);
+    if !path.is_file() {
+        println!("skipped: needs {}", path.display());
+        return None;
+    }
+    Some(path)
+}
+
 /// Returns the bits of numbers, which differ for signed zeros and are equal for the same NaN.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers

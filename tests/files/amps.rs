@@ -1,13 +1,13 @@
 //! Models of guitar amplifiers that others have trained, against their outputs in double precision.
 #![cfg(all(feature = "audio", feature = "npy"))]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shapewright::data::audio::Wav;
 use shapewright::data::npy;
 use shapewright::tensor::Rank0;
 
-use crate::common::bits;
+use crate::common::{bits, shared_file};
 
 #[allow(dead_code)]
 #[path = "../../examples/amp/models.rs"]
@@ -18,16 +18,8 @@ use models::{Amp, BLOCK};
 /// The samples that are compared. The sound begins after 0.1 s of silence.
 const COUNT: usize = 8_192;
 
-/// Returns the path of a file that is no part of the crate; `None` if it is not there.
 fn file(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data/amps")
-        .join(name);
-    if !path.is_file() {
-        println!("skipped: needs {}", path.display());
-        return None;
-    }
-    Some(path)
+    shared_file("amps", name)
 }
 
 /// Plays the beginning of a sound in blocks, compares it with the expected output, and plays a part

@@ -1,27 +1,21 @@
 //! Words and their phonemes, by networks that others have trained.
 #![cfg(all(feature = "npy", feature = "safetensors"))]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
 use shapewright::weights::Loader;
+
+use crate::common::shared_file;
 
 #[path = "../../examples/g2p/model.rs"]
 mod model;
 
 use model::G2p;
 
-/// Returns the path of a file that is no part of the crate; `None` if it is not there.
 fn file(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data/g2p_en")
-        .join(name);
-    if !path.is_file() {
-        println!("skipped: needs {}", path.display());
-        return None;
-    }
-    Some(path)
+    shared_file("g2p_en", name)
 }
 
 /// The package's own phonemes for all words, string for string.

@@ -1,14 +1,14 @@
 //! The network of RNNoise, which others have trained, against the gains of its own program.
 #![cfg(feature = "safetensors")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shapewright::nn::RecurrentWeights;
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
 use shapewright::weights::Loader;
 
-use crate::common::{bits, settings};
+use crate::common::{bits, settings, shared_file};
 
 /// The number of frames of a block, and of the reference.
 const BLOCK: usize = 10;
@@ -106,16 +106,8 @@ struct Reference<T: Element> {
     vad: [T; FRAMES],
 }
 
-/// Returns the path of a file that is no part of the crate; `None` if it is not there.
 fn file(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data/rnnoise")
-        .join(name);
-    if !path.is_file() {
-        println!("skipped: needs {}", path.display());
-        return None;
-    }
-    Some(path)
+    shared_file("rnnoise", name)
 }
 
 #[test]

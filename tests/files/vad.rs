@@ -1,7 +1,7 @@
 //! A detector of speech that others have trained, against the probabilities of ONNX Runtime.
 #![cfg(all(feature = "audio", feature = "npy", feature = "safetensors"))]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shapewright::data::audio::Wav;
 use shapewright::data::npy;
@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 use shapewright::tensor::Rank0;
 use shapewright::weights::Loader;
 
-use crate::common::{bits, settings};
+use crate::common::{bits, settings, shared_file};
 
 #[path = "../../examples/vad/model.rs"]
 mod model;
@@ -18,16 +18,8 @@ use model::{FRAME, FRAMES, RATE, Vad, weights};
 
 const WEIGHTS: &[u8] = include_bytes!("../../examples/data/silero_vad/silero_vad_16k.safetensors");
 
-/// Returns the path of a file that is no part of the crate; `None` if it is not there.
 fn file(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data/silero_vad")
-        .join(name);
-    if !path.is_file() {
-        println!("skipped: needs {}", path.display());
-        return None;
-    }
-    Some(path)
+    shared_file("silero_vad", name)
 }
 
 /// Computes the probabilities of all frames, one after another.

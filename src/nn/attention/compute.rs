@@ -12,6 +12,7 @@ use crate::kernels::{
 };
 use crate::memory::{StateMemory, ThreadMemory};
 use crate::network::{Context, Needs};
+use crate::nn::add_to;
 use crate::nn::kernel_needs::{kernel_needs, weight_grad_needs};
 use crate::sizes;
 use crate::tensor::Element;
@@ -799,7 +800,7 @@ impl<T: Element> Attention<'_, T> {
                 self.sum_values(queries.count, run, keys, scores, to, memory.panel);
                 let rows = memory.sums.chunks_exact(head_dim).take(queries.count);
                 for (row, sums) in rows.enumerate() {
-                    add(sums, &mut attended[row * width..][..head_dim]);
+                    add_to(&mut attended[row * width..][..head_dim], sums);
                 }
             }
             base = behind;
@@ -1076,10 +1077,10 @@ impl<T: Element> Attention<'_, T> {
             let (key_sums, value_sums) =
                 sums[2 * key * head_dim..][..2 * head_dim].split_at(head_dim);
             let row = &mut keys_values[2 * key * kv_width..][..2 * kv_width];
-            add(key_sums, &mut row[group * head_dim..][..head_dim]);
-            add(
-                value_sums,
+            add_to(&mut row[group * head_dim..][..head_dim], key_sums);
+            add_to(
                 &mut row[kv_width + group * head_dim..][..head_dim],
+                value_sums,
             );
         }
     }
@@ -1214,13 +1215,6 @@ impl<T: Element> Attention<'_, T> {
                 memory.panel,
             );
         }
-    }
-}
-
-/// Adds numbers to others.
-fn add<T: Element>(numbers: &[T], to: &mut [T]) {
-    for (to, &number) in to.iter_mut().zip(numbers) {
-        *to += number;
     }
 }
 

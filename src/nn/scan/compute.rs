@@ -7,6 +7,7 @@ use crate::network::{
     LayerInput, LayerOutputs, MAX_SOURCES, Needs, Network, OutputKind, ShapeRule, StepStores,
     Train,
 };
+use crate::nn::add_to;
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -463,7 +464,6 @@ where
 fn add_columns<T: Element>(from: &[T], at: Columns, to: &mut [T], len: usize) {
     let rows = from.chunks_exact(at.row);
     for (from, to) in rows.zip(to.chunks_exact_mut(len)) {
-        let from = &from[at.first..][..len];
-        to.iter_mut().zip(from).for_each(|(to, &x)| *to += x);
+        add_to(to, &from[at.first..][..len]);
     }
 }
