@@ -109,8 +109,24 @@ pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
 }
 
 /// Makes an empty folder for the files of one test.
+///
+/// # Panics
+///
+/// Panics when a test of the same program has taken this name before: the two could run at the same
+/// time.
 pub fn folder(name: &str) -> std::path::PathBuf {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    static TAKEN: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let again = {
+        let mut taken = TAKEN.lock().unwrap_or_else(|error| error.into_inner());
+        let again = taken.iter().any(|other| other == name);
+        taken.push(name.to_string());
+        again
+    };
+    assert!(!again, "two tests have a folder `{name}`");
+
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(env!("CARGO_CRATE_NAME"))
+        .join(name);
     if path.exists() {
         std::fs::remove_dir_all(&path).expect("an old folder of this test");
     }

@@ -846,7 +846,7 @@ mod written_before {
 
     /// Copies a checkpoint, because the training replaces it.
     fn copy(name: &str) -> PathBuf {
-        let path = folder(&format!("checkpoint-{name}")).join("run.checkpoint");
+        let path = folder(&format!("checkpoint-before-{name}")).join("run.checkpoint");
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join(format!("tests/training/checkpoints/{name}.checkpoint"));
         std::fs::copy(file, &path).expect("a copy");
