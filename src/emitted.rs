@@ -26,7 +26,8 @@ pub use crate::network::{
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, SelectPart};
-pub use crate::nn::{BatchNormArguments, Foldable, Identity};
+pub use crate::nn::spectral_norm::fold_spectral_norm;
+pub use crate::nn::{BatchNormArguments, Foldable, Identity, SpectralNorm};
 pub use crate::params::param_tree::{Joint, ParamField, ParamTree};
 pub use crate::params::{FeatureOrder, Parameters};
 #[cfg(feature = "serde")]

@@ -402,8 +402,8 @@ pub mod prelude {
         Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, ReflectionPad1d,
         ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
         RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus,
-        Softsign, Standardize, Tanh, Transpose, Unembedding, Upsample, UpsampleBilinear, ZeroPad1d,
-        ZeroPad2d,
+        Softsign, SpectralNorm, Standardize, Tanh, Transpose, Unembedding, Upsample,
+        UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -162,6 +162,11 @@ network! { struct Recurrent: [20, 7] -> [20, 36] {
 network! { struct Cell: (x: [7], h: [30]) -> (y: [20], next: [30]) {
     Concat <- (x, h), Linear<_, 30>, LayerNorm, Dropout(0.1), next: Tanh, y: Linear<_, 20>,
 } }
+network! {
+    struct Spectral: [6, 6, 2] -> [3] {
+        SpectralNorm<Conv2d<_, 8, 3>>, Relu, Flatten, SpectralNorm<Linear<_, 3>>,
+    }
+}
 network! { struct Scanned: [20, 7] -> [20, 9] { Scan<Cell>, Linear<_, 9> } }
 network! { struct Words: [12] -> [12, 900] {
     Embedding<900, 40>, Linear<_, 40>, Gelu, Unembedding<_, 900>
@@ -224,6 +229,7 @@ fn networks_tell_all_that_they_allocate() {
     check::<Norms>(&[3, 20]);
     check::<Recurrent>(&[2, 9]);
     check::<Scanned>(&[2, 9]);
+    check::<Spectral>(&[2, 9]);
     check::<Words>(&[2, 30]);
     check::<Blocks>(&[3, 20]);
     check::<Maxima>(&[3, 70]);

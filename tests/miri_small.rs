@@ -130,6 +130,7 @@ network! {
         Concat <- (x, h), Linear<_, 3>, LayerNorm, next: Tanh, Heavy, y: Linear<_, 2>,
     }
 }
+network! { struct Spectral: [3, 2] -> [2, 2] { SpectralNorm<Conv1d<_, 2, 2>>, SpectralNorm<Linear<_, 2>> } }
 network! { struct Scanned: [3, 2] -> ([3, 2], [3]) { Scan<Cell, FinalState> } }
 network! { struct Words: [3, 2] -> [2] { Embedding<5, 3>, Reshape<_, 3>, Permute<1, 0>, SelectLast, Linear<_, 2> } }
 
@@ -149,6 +150,7 @@ fn images_are_learned_on_two_threads() {
 fn cells_are_scanned_on_two_threads() {
     let _settings = two_portable_threads();
     life::<Scanned>();
+    life::<Spectral>();
 }
 
 #[test]

@@ -120,6 +120,7 @@ Rnn<_, 30>, SelectLast, Linear<_, 5> } }
 
 network! { struct Unit: (x: [12], h: [30]) -> (y: [20], next: [30]) { Concat <- (x, h), Linear<_, 30>, LayerNorm,
 Dropout(0.1), next: Tanh, y: Linear<_, 20> } }
+network! { struct Spectral: [30, 12] -> [28, 9] { SpectralNorm<Conv1d<_, 9, 3>>, SpectralNorm<Linear<_, 9>> } }
 network! { struct Scanned: [30, 12] -> [30] { Scan<Unit, FinalState>, SelectPart<1>, Linear<_, 30> } }
 
 fn inference<N: Trainable>(batch: usize) {
@@ -318,6 +319,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Steps>(9);
         inference::<Recurrent>(9);
         inference::<Scanned>(9);
+        inference::<Spectral>(9);
         inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
@@ -336,6 +338,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Steps, _>(12, Adam::new(0.1));
         training::<Recurrent, _>(12, Adam::new(0.1));
         training::<Scanned, _>(12, Adam::new(0.1));
+        training::<Spectral, _>(12, Adam::new(0.1));
         training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));

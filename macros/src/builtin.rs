@@ -100,6 +100,11 @@ pub enum Default {
     Size(usize),
 }
 
+/// The layer whose generic argument is another one.
+pub const SPECTRAL_NORM: &str = "SpectralNorm";
+/// The layers that can be inside of it.
+pub const SPECTRALLY_NORMALIZED: &[&str] = &["Linear", "Conv1d", "Conv2d"];
+
 /// A layer without sizes, options and parameters.
 const fn plain(name: &'static str) -> Builtin {
     Builtin {

@@ -53,6 +53,8 @@ pub struct Layer {
     /// The module before the name of a built-in layer, if it is written.
     pub module: TokenStream,
     pub path: TokenStream,
+    /// The name of the built-in layer around it, if there is one.
+    pub wrapper: Option<Ident>,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
     /// True if the layer is built in. Any other type may lack the traits of layers, and so may one
@@ -384,6 +386,15 @@ fn understand(
         misnamed = true;
     }
 
+    if let Some(error) = wrong_inside(&layer, &path) {
+        errors.push(error);
+        return Layer {
+            attrs: layer.attrs,
+            sources: sources.unwrap_or_else(|before| vec![before]),
+            ..Layer::unknown()
+        };
+    }
+
     let generics = match known {
         _ if has_braces => Some(Vec::new()),
         Some(builtin) => generics::of_builtin(builtin, &layer, errors),
@@ -440,6 +451,7 @@ fn understand(
             _ => TokenStream::new(),
         },
         path,
+        wrapper: layer.wrapper,
         generics,
         config: config.filter(|_| !mistaken && !layer.slipped),
         mistaken,
@@ -486,6 +498,20 @@ fn arrow(sources: Option<&[Ident]>) -> String {
             format!(" <- ({})", names.join(", "))
         }
     }
+}
+
+/// Returns the error of a layer inside another one that does not take it.
+fn wrong_inside(layer: &parse::Layer, path: &TokenStream) -> Option<Error> {
+    let wrapper = layer.wrapper.as_ref()?;
+    let inside = path.to_string();
+    if builtin::SPECTRALLY_NORMALIZED.contains(&inside.as_str()) {
+        return None;
+    }
+    let message = format!(
+        "`{wrapper}` normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`, and `{}` is none",
+        written(path)
+    );
+    Some(Error::new(layer.path.span(), message))
 }
 
 /// Reports attributes that would remove a layer: the shapes depend on every one.
@@ -571,6 +597,7 @@ impl Layer {
             extent: Extent::of(&TokenStream::new()),
             module: TokenStream::new(),
             path: quote!(__sw::Mistaken),
+            wrapper: None,
             generics: Vec::new(),
             config: None,
             builtin: true,

@@ -113,6 +113,7 @@ fn param_field(
     let key = match options.items {
         // The names of recurrent layers are those of their tensors.
         Some(_) => Some(String::new()),
+        None if options.flatten => Some(String::new()),
         None => ident.as_ref().map(|ident| ident.unraw().to_string()),
     };
     let FieldOptions {
@@ -121,6 +122,7 @@ fn param_field(
         outputs,
         statistic,
         items,
+        flatten: _,
     } = options;
 
     quote! {
@@ -197,6 +199,8 @@ struct FieldOptions {
     outputs: Option<TokenStream>,
     statistic: Option<TokenStream>,
     items: Option<TokenStream>,
+    /// True if the names of its tensors are not preceded by its own.
+    flatten: bool,
 }
 
 impl FieldOptions {
@@ -219,6 +223,8 @@ impl FieldOptions {
                     options.items = Some(quote!(.directions()));
                 } else if meta.path.is_ident("further_layers") {
                     options.items = Some(quote!(.further_layers()));
+                } else if meta.path.is_ident("flatten") {
+                    options.flatten = true;
                 } else if meta.path.is_ident("axes") {
                     options.axes = Some(axes(&meta, &field.ty)?);
                 } else {

@@ -242,6 +242,13 @@ impl Lists<'_> {
                 layer.path = quote!(<#nested as __sw::Choose>::Layer);
                 quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
             }
+            None if layer.wrapper.take().is_some() => {
+                self.worthwhile = true;
+                for text in [&mut layer.text, &mut layer.brief] {
+                    *text = text.replacen("SpectralNorm<", "", 1).replacen(">>", ">", 1);
+                }
+                quote!(__sw::fold_spectral_norm::<#element, _>(&#from, &mut #to);)
+            }
             None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
             Some(block) if matches!(block.kind, BlockKind::Repeat(_)) => {
                 let once = self.branches(block, &quote!(__from), &quote!(__to));
@@ -288,5 +295,5 @@ fn readers(layers: &[Layer]) -> Vec<usize> {
 
 /// Returns whether a layer is a built-in one with one of these names.
 fn is(layer: &Layer, names: &[&str]) -> bool {
-    layer.builtin && names.contains(&layer.path.to_string().as_str())
+    layer.builtin && layer.wrapper.is_none() && names.contains(&layer.path.to_string().as_str())
 }

@@ -57,6 +57,8 @@ pub struct Layer {
     /// nothing.
     pub module: TokenStream,
     pub path: Path,
+    /// The name of the layer around it, as in `SpectralNorm<Linear<_, 128>>`.
+    pub wrapper: Option<Ident>,
     pub generics: Vec<Generic>,
     /// The parentheses with their content, and the arguments one by one.
     pub arguments: Option<(TokenTree, Vec<TokenStream>)>,

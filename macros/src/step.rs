@@ -200,6 +200,7 @@ impl<'a> Step<'a> {
         let Layer {
             module,
             path,
+            wrapper,
             generics,
             block,
             ..
@@ -221,7 +222,11 @@ impl<'a> Step<'a> {
             Argument::Inferred(position) => inferred(*position),
         });
         let span = self.layer.extent.last;
-        quote_spanned!(span=> #module #path<#(#generics),*>)
+        let inner = quote_spanned!(span=> #module #path<#(#generics),*>);
+        match wrapper {
+            Some(wrapper) => quote_spanned!(span=> __sw::#wrapper<#inner>),
+            None => inner,
+        }
     }
 
     /// Writes the number of repetitions of a `Repeat`.

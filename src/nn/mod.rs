@@ -11,7 +11,7 @@
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
-//! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
+//! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]; [`SpectralNorm`] of a weight |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`], [`Magnitude`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
 //! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
@@ -62,6 +62,7 @@ mod scan;
 mod sequence;
 mod slice;
 mod softmax;
+pub(crate) mod spectral_norm;
 mod standardize;
 mod unembedding;
 mod upsample;
@@ -116,6 +117,7 @@ pub use scan::Scan;
 pub use sequence::{SelectLast, Transpose};
 pub use slice::Slice;
 pub use softmax::{LogSoftmax, Softmax};
+pub use spectral_norm::{SpectralNorm, SpectralNormParams};
 pub use standardize::{IsMissing, Standardize, StandardizeParams};
 pub use unembedding::Unembedding;
 pub use upsample::{Upsample, UpsampleBilinear};

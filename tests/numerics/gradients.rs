@@ -1,6 +1,6 @@
 //! Gradients of layers, networks and losses against central differences, in f64.
 
-use crate::common::gradient::{check_loss, check_network};
+use crate::common::gradient::{check_loss, check_network, check_network_in};
 use crate::common::layers::{Scale, Swish};
 use crate::common::random;
 use shapewright::prelude::*;
@@ -253,4 +253,28 @@ fn cross_entropy_of_a_sequence_is_that_of_its_positions() {
         assert_eq!(one, other);
         assert_eq!(Tensor::flatten(&by_rows), Tensor::flatten(&by_sequences));
     }
+}
+
+/// In training mode, the power iteration moves with the weight, and its gradient is that of fixed
+/// vectors: the differences are taken where the vectors are fixed.
+#[test]
+fn spectral_norm() {
+    network! {
+        struct Dense: [5] -> [3] as f64 {
+            SpectralNorm<Linear<_, 7>>, Tanh, SpectralNorm<Linear<_, 3, NoBias>>,
+        }
+    }
+    network! {
+        struct Images: [6, 5, 2] -> [4] as f64 {
+            SpectralNorm<Conv2d<_, 6, 3, Groups<2>, Pad<1>>>,
+            LeakyRelu(0.1),
+            Residual { SpectralNorm<Conv2d<_, 6, 1, NoBias>>, Tanh },
+            Reshape<10, 18>,
+            SpectralNorm<Conv1d<_, 4, 3, Stride<2>>>,
+            SelectLast,
+        }
+    }
+    check_network_in::<Dense>(1, |workspace| workspace.eval(layer!(Dense)));
+    check_network_in::<Dense>(4, |workspace| workspace.eval(layer!(Dense)));
+    check_network_in::<Images>(3, |workspace| workspace.eval(layer!(Images)));
 }

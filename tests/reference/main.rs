@@ -15,5 +15,6 @@ mod pixels;
 mod pool;
 mod recurrent;
 mod schedules;
+mod spectral_norm;
 mod time;
 mod training;

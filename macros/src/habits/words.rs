@@ -112,6 +112,9 @@ pub fn call(name: &str, args: &[Arg]) -> Option<Found> {
         "Sequential" => Some(Found::answered(
             "the layers of a network are a list: write them one after another",
         )),
+        "spectral_norm" | "SpectralNormalization" => Some(Found::answered(
+            "the layer is written inside: `SpectralNorm<Linear<_, 10>>`",
+        )),
         "cat" | "concat" | "concatenate" => Some(Found::answered(
             "outputs are joined by a layer: `Concat <- (a, b)`",
         )),

@@ -102,6 +102,7 @@ impl Layer {
             name,
             module: TokenStream::new(),
             path: syn::parse_quote!(Unreadable),
+            wrapper: None,
             generics: Vec::new(),
             arguments: None,
             block: None,
@@ -140,7 +141,14 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         return Ok(layer);
     }
 
-    let (module, path) = without_module(path(input, slips)?);
+    let (mut module, mut path) = without_module(path(input, slips)?);
+    let wrapper = path.get_ident().filter(|name| is_wrapper(name)).cloned();
+    if let Some(wrapper) = &wrapper {
+        input
+            .parse::<Token![<]>()
+            .map_err(|_| without_layer(wrapper))?;
+        (module, path) = without_module(self::path(input, slips)?);
+    }
     if input.peek(Token![+]) || input.peek(Token![*]) {
         return Err(sum_of_names(input, &path)?);
     }
@@ -150,6 +158,9 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     } else {
         Vec::new()
     };
+    if wrapper.is_some() && input.parse::<Option<Token![>]>>()?.is_none() {
+        return Err(input.error("expected `>` behind the layer inside"));
+    }
     if generics.is_empty() && (input.peek(Token![_]) || input.peek(syn::Lit)) {
         let found = written(&path.to_token_stream());
         return Err(input.error(format!("expected `<`: sizes are written `{found}<..>`")));
@@ -209,6 +220,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         name: name.clone(),
         module,
         path,
+        wrapper,
         generics,
         arguments,
         block,
@@ -323,6 +335,18 @@ fn sum_of_names(input: ParseStream, path: &Path) -> Result<Error> {
             names.join(", ")
         ),
     ))
+}
+
+/// Returns whether the generic argument of a layer is the layer inside it.
+fn is_wrapper(name: &Ident) -> bool {
+    name == builtin::SPECTRAL_NORM
+}
+
+/// The error of a layer without the layer inside it.
+fn without_layer(wrapper: &Ident) -> Error {
+    let message =
+        format!("`{wrapper}` has a layer inside: write `{wrapper}<Linear<_, 10>>`, for example");
+    Error::new(wrapper.span(), message)
 }
 
 fn is_merge(path: &Path) -> bool {
@@ -475,6 +499,7 @@ fn without_module(path: Path) -> (TokenStream, Path) {
         [.., module, name] => {
             ["nn", "prelude", "shapewright"].contains(&&module[..])
                 && (builtin::find(name).is_some()
+                    || name == builtin::SPECTRAL_NORM
                     || blocks::is_block(name)
                     || wiring::MERGES.contains(&&name[..]))
         }
