@@ -278,7 +278,7 @@ impl Kernels<f32> for F32Kernels {
         self.run(denormals::FlushOp(x));
     }
     #[inline]
-    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f32>) {
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: &mut Recurrent<'_, f32>) {
         cell.single(self, call);
     }
     #[inline]

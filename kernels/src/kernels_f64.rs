@@ -153,7 +153,7 @@ impl Kernels<f64> for F64Kernels {
         reference::flush_denormals(x);
     }
     #[inline]
-    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, f64>) {
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: &mut Recurrent<'_, f64>) {
         cell.double(call);
     }
     #[inline]

@@ -195,7 +195,7 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);
     /// Computes all steps of a recurrent layer in one direction. See [`Recurrent`].
-    fn recurrent<C: RecurrentCell>(self, cell: C, call: Recurrent<'_, T>);
+    fn recurrent<C: RecurrentCell>(self, cell: C, call: &mut Recurrent<'_, T>);
     /// Turns what a step of `recurrent` has kept into the gradients of its sums. See
     /// [`RecurrentStepGrad`].
     fn recurrent_step_grad<C: RecurrentCell>(

@@ -36,15 +36,19 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
         r
     };
 
-    let q = [
-        1.987_569_1e-4,
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        1.666_666_5e-1,
-        0.5,
-    ];
-    (s.fma(polynomial(s, r, q), s.mul(r, r), r), n)
+    // Terms are evaluated in pairs, as a lone vector waits for each step.
+    let pair = {
+        #[inline(always)]
+        |a, b| s.fma(r, s.splat(a), s.splat(b))
+    };
+    let square = s.mul(r, r);
+    let q = s.fma(
+        pair(1.987_569_1e-4, 1.398_199_9e-3),
+        square,
+        pair(8.333_452e-3, 4.166_579_6e-2),
+    );
+    let q = s.fma(q, square, pair(1.666_666_5e-1, 0.5));
+    (s.fma(q, square, r), n)
 }
 
 /// Computes `e^(x + low)` for a small `low`, if there is one; 0 for `x` below -87.3, infinity above

@@ -173,8 +173,10 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         mut memory: ThreadMemory<'_>,
         cx: &Context<T>,
     ) {
-        // The first condition is a constant, so that only small layers reserve stack for `O` sums.
-        if const { I * O <= TINY_WEIGHTS } && total_rows <= TINY_ROWS {
+        // The first condition is a constant, so that only small layers reserve stack for `O` sums. In a
+        // stream, a row has the same bits alone and among others.
+        let is_tiny = total_rows <= TINY_ROWS || cx.is_stream();
+        if const { I * O <= TINY_WEIGHTS } && is_tiny {
             return Self::forward_tiny(weight, bias, x, y, cx);
         }
 
@@ -207,7 +209,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         });
     }
 
-    /// Computes a few rows of a small layer; the compiler keeps the sums in registers.
+    /// Computes rows of a small layer; the compiler keeps the sums in registers.
     #[inline(always)]
     fn forward_tiny<T: Element>(
         weight: &[[T; O]; I],
@@ -217,6 +219,14 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         cx: &Context<T>,
     ) {
         for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
+            if O == 1 {
+                y[0] = Self::dot_tiny(weight, bias, x);
+                if cx.has_relu_epilogue() {
+                    y[0] = positive(y[0]);
+                }
+                continue;
+            }
+
             // Two accumulators per output: in a single one, each addition waits for the one before.
             let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
 
@@ -238,6 +248,28 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                 sums
             };
         }
+    }
+
+    /// Computes the single output of a row.
+    #[inline(always)]
+    fn dot_tiny<T: Element>(weight: &[[T; O]; I], bias: Option<&[T; O]>, x: &[T; I]) -> T {
+        // The lanes of two vectors: in a single sum, each addition waits for the one before.
+        let mut sums = [T::zero(); 8];
+        let weights = weight.as_flattened();
+        let (x_lanes, x_rest) = x.as_chunks::<8>();
+        let (w_lanes, w_rest) = weights.as_chunks::<8>();
+        for (x, w) in x_lanes.iter().zip(w_lanes) {
+            for lane in 0..8 {
+                sums[lane] += x[lane] * w[lane];
+            }
+        }
+        for (sum, (&x, &w)) in sums.iter_mut().zip(x_rest.iter().zip(w_rest)) {
+            *sum += x * w;
+        }
+
+        let [a, b, c, d, e, f, g, h] = sums;
+        let start = bias.map_or(T::zero(), |bias| bias[0]);
+        start + (((a + e) + (c + g)) + ((b + f) + (d + h)))
     }
 
     /// Computes one row, split between threads over its columns.

@@ -54,22 +54,22 @@ pub(super) trait TileCell: Copy {
 }
 
 /// All steps of a cell. The call was checked.
-pub(super) struct StepsOp<'a, C> {
+pub(super) struct StepsOp<'c, 'a, C> {
     pub cell: C,
-    pub call: Recurrent<'a, f32>,
+    pub call: &'c mut Recurrent<'a, f32>,
 }
 
-impl<C: TileCell + RecurrentCell> Op for StepsOp<'_, C> {
+impl<C: TileCell + RecurrentCell> Op for StepsOp<'_, '_, C> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let StepsOp { cell, mut call } = self;
+        let StepsOp { cell, call } = self;
         if call.samples == 0 || call.hidden == 0 {
             return;
         }
 
-        let mut step = Step::new(cell, &mut call);
+        let mut step = Step::new(cell, call);
         for number in 0..call.steps {
             step.set(number);
             for pass in 0..cell.passes() {

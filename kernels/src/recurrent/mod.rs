@@ -30,9 +30,9 @@ pub trait RecurrentCell: Copy + Send + Sync + 'static {
     /// values that it keeps although nothing is kept.
     fn has_halves(self) -> bool;
     /// Computes all steps.
-    fn single(self, kernels: F32Kernels, call: Recurrent<'_, f32>);
+    fn single(self, kernels: F32Kernels, call: &mut Recurrent<'_, f32>);
     /// Like `single`.
-    fn double(self, call: Recurrent<'_, f64>);
+    fn double(self, call: &mut Recurrent<'_, f64>);
     /// Turns what one step has kept into the gradients of its sums.
     fn single_grad(self, kernels: F32Kernels, call: RecurrentStepGrad<'_, f32>, half: Half);
     /// Like `single_grad`.
@@ -267,14 +267,14 @@ macro_rules! cells {
                 let $cell = self;
                 $halves
             }
-            fn single(self, kernels: F32Kernels, call: Recurrent<'_, f32>) {
+            fn single(self, kernels: F32Kernels, call: &mut Recurrent<'_, f32>) {
                 call.check(self);
                 kernels
                     .for_width(call.hidden)
                     .run(forward::StepsOp { cell: self, call });
             }
             #[inline]
-            fn double(self, call: Recurrent<'_, f64>) {
+            fn double(self, call: &mut Recurrent<'_, f64>) {
                 call.check(self);
                 reference::steps(self, call);
             }

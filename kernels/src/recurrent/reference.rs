@@ -47,7 +47,7 @@ pub(super) struct UnitGrad<T> {
 }
 
 /// Computes all steps. The call was checked.
-pub(super) fn steps<T: Real, C: PlainCell>(cell: C, mut call: Recurrent<'_, T>) {
+pub(super) fn steps<T: Real, C: PlainCell>(cell: C, call: &mut Recurrent<'_, T>) {
     for number in 0..call.steps {
         let step = if call.reversed {
             call.steps - 1 - number
@@ -55,7 +55,7 @@ pub(super) fn steps<T: Real, C: PlainCell>(cell: C, mut call: Recurrent<'_, T>) 
             number
         };
         for sample in 0..call.samples {
-            sample_step(cell, &mut call, sample, step);
+            sample_step(cell, call, sample, step);
         }
         let hidden = call.hidden;
         call.h.copy_from_slice(&call.next[..call.samples * hidden]);

@@ -78,6 +78,7 @@ fn pointer(slice: &[f32]) -> *const f32 {
 }
 
 impl Step {
+    #[inline(always)]
     pub fn new<C: RecurrentCell>(_: C, call: &mut Recurrent<'_, f32>) -> Self {
         let &mut Recurrent {
             steps,

@@ -159,7 +159,7 @@ impl Sizes {
 
         kernels.recurrent(
             cell,
-            Recurrent {
+            &mut Recurrent {
                 samples: self.samples,
                 steps: self.steps,
                 inputs: self.inputs,

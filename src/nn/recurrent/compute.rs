@@ -361,7 +361,7 @@ pub(super) fn forward<T: Element, C: RecurrentCell>(
             };
             cx.kernels.recurrent(
                 cell,
-                Recurrent {
+                &mut Recurrent {
                     samples: tensors.samples,
                     steps: spec.steps,
                     inputs: spec.inputs_of(layer),
@@ -505,7 +505,7 @@ pub(super) fn forward_train<T: Element, C: RecurrentCell>(
             };
             cx.kernels.recurrent(
                 cell,
-                Recurrent {
+                &mut Recurrent {
                     samples: tensors.samples,
                     steps: spec.steps,
                     inputs: spec.inputs_of(layer),
