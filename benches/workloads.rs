@@ -107,6 +107,34 @@ network! {
     }
 }
 network! {
+    #[stream]
+    struct CharStreamBlock = GptBlock<64, 128, 4>;
+}
+network! {
+    /// The same layers, for generation.
+    #[stream]
+    struct CharStream: [64] -> [64, 65] {
+        wte: Embedding<65, 128>,
+        wpe: PositionalEmbedding,
+        blocks: Repeat<4> { block: CharStreamBlock },
+        ln: LayerNorm,
+        head: Linear<_, 65>,
+    }
+}
+network! {
+    struct VaeDecoder: [20] -> [784] { fc: Linear<_, 400>, Relu, out: Linear<_, 784> }
+}
+network! {
+    struct Vae: [784] -> (image: [784], mean: [20], log_variance: [20]) {
+        fc: Linear<_, 400>,
+        hidden: Relu,
+        mean: Linear<_, 20>,
+        log_variance: Linear<_, 20> <- hidden,
+        Reparameterize <- (mean, log_variance),
+        image: VaeDecoder,
+    }
+}
+network! {
     struct CharAttention: [64, 128] -> [64, 128] {
         attention: MultiHeadAttention<_, 4, Causal>,
     }
@@ -136,6 +164,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("lstm", || {
         bench.network::<LstmRows, 10, _>("lstm", 64, Adam::new(1e-3))
     });
+    bench.run("vae", || bench.vae());
     bench.run("stream", || bench.streams());
     bench.run("gpt", || bench.gpt());
     bench.run("gemm", || bench.gemm());
@@ -152,13 +181,14 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 11] = [
+const WORKLOADS: [&str; 12] = [
     "iris",
     "mlp",
     "mlp_dead_units",
     "cnn",
     "lenet",
     "lstm",
+    "vae",
     "stream",
     "gpt",
     "gemm",
@@ -343,6 +373,32 @@ impl Bench {
         self.print(workload, "infer_b64_us", many / 1e3);
     }
 
+    /// Times a training step of a variational autoencoder at batch 128, and inference.
+    fn vae(&self) {
+        let mut rng = shapewright::rng(1);
+        let mut net = Vae::init(&mut rng);
+        let x: Vec<Tensor1<784>> = (0..128)
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
+
+        let mut gradient = Vae::zeros();
+        let mut workspace = Vae::workspace();
+        let mut state = Adam::new(1e-3).state::<Vae>();
+        let step = median_ns(|| {
+            let mut pass = net.forward_train(black_box(&x), &mut workspace);
+            black_box(pass.loss(&NegativeElbo(BceWithLogits), &x));
+            pass.backward(&mut gradient);
+            state.step(&mut net, &gradient);
+        });
+        self.print("vae", "train_us_per_step", step / 1e3);
+
+        let mut y = vec![Tensor::zeros(); 64];
+        let one = median_ns(|| net.forward_batch(black_box(&x[..1]), &mut y[..1]));
+        self.print("vae", "infer_b1_us", one / 1e3);
+        let many = median_ns(|| net.forward_batch(black_box(&x[..64]), &mut y));
+        self.print("vae", "infer_b64_us", many / 1e3);
+    }
+
     /// Times steps of streams: one input, a recurrent layer, one output. Each step waits for the one
     /// before it.
     fn streams(&self) {
@@ -415,6 +471,8 @@ impl Bench {
         let many = median_ns(|| net.forward_batch(black_box(&x), &mut y));
         self.print("gpt", "infer_b64_us", many / 1e3);
 
+        self.generation();
+
         let net = CharAttention::init(&mut rng);
         let x: Vec<Tensor<_>> = (0..12)
             .map(|_| Tensor::random(StandardUniform, &mut rng))
@@ -429,6 +487,23 @@ impl Bench {
                 .backward_with_input(&mut gradient);
         });
         self.print("gpt", "attention_train_us", all / 1e3);
+    }
+
+    /// Times a token of the most probable continuation: of 63 after a first one.
+    fn generation(&self) {
+        let net = CharStream::init(&mut shapewright::rng(1));
+        let mut stream = CharStream::stream_boxed();
+        let mut scores = Tensor::zeros();
+        let ns = median_ns(|| {
+            stream.reset();
+            let mut token = 0;
+            for _ in 0..63 {
+                stream.step_into(&net, &Tensor0::from(token as f32), &mut scores);
+                token = scores.argmax();
+            }
+            black_box(token);
+        });
+        self.print("gpt", "gen_us_per_token", ns / 63e3);
     }
 
     /// Times convolutions of several shapes.
