@@ -173,6 +173,63 @@ impl<N: Streaming> Stream<N> {
         inference::one(network, x, y, Some(self.state.bytes_mut()));
     }
 
+    /// Reads any number of steps, and writes the output of the last one to `y`: the prompt of a
+    /// language model, before it continues. The bits are those of [`step`](Stream::step).
+    ///
+    /// As long as there are enough steps, they are computed in blocks that are as long as the
+    /// network's input, which takes a fraction of the time. A network for generation may therefore be
+    /// defined on blocks that are shorter than what its layers remember: `[16] -> [16, 50]` with
+    /// `MultiHeadAttention<_, 4, Causal, Window<256>>`. The rest of the steps, and all steps of a
+    /// network with several inputs, are computed one by one. Without steps, nothing happens.
+    ///
+    /// Each call allocates the memory for the outputs of a block.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     #[stream]
+    ///     struct Net: [8] -> [8, 5] { Embedding<5, 4>, rnn: Gru<_, 6>, Linear<_, 5> }
+    /// }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let prompt: Vec<Tensor0> = (0..20).map(|i| Tensor0::from((i % 5) as f32)).collect();
+    ///
+    /// let (mut stream, mut logits) = (Net::stream(), Tensor1::zeros());
+    /// stream.prompt(&net, &prompt, &mut logits);
+    ///
+    /// let mut slow = Net::stream();
+    /// let last = prompt.iter().map(|x| slow.step(&net, x)).last();
+    /// assert_eq!(Some(logits), last);
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn prompt(
+        &mut self,
+        network: &N,
+        x: &[Tensor<N::StepInput, N::Element>],
+        y: &mut Tensor<N::StepOutput, N::Element>,
+    ) {
+        // The parts of a tuple are apart in a block and together in a step.
+        let length = match N::Input::DIMS.is_tuple() {
+            true => usize::MAX,
+            false => N::Input::DIMS.size(0),
+        };
+        // The last step gives the output.
+        let in_blocks = match x.len().checked_sub(1) {
+            Some(before) => before / length * length,
+            None => return,
+        };
+
+        let (blocks, rest) = x.split_at(in_blocks);
+        if !blocks.is_empty() {
+            let mut outputs = Tensor::zeros_boxed();
+            for block in blocks.chunks_exact(length) {
+                self.block(network, &tensors(flatten(block), 1)[0], &mut outputs);
+            }
+        }
+        for x in rest {
+            self.step_into(network, x, y);
+        }
+    }
+
     /// Returns to the beginning of a stream.
     pub fn reset(&mut self) {
         self.state.reset();

@@ -124,6 +124,17 @@ fn check<N: Streaming>(net: &N, seed: u64) {
         bits(&whole[..N::Output::LEN])
     );
 
+    // A prompt is read in blocks and steps; the stream goes on behind it.
+    for given in [1, length - 1, length, length + 1, 3 * length - 1] {
+        let (mut read, mut slow) = (N::stream_boxed(), N::stream_boxed());
+        let mut y = Tensor::zeros();
+        read.prompt(net, &steps[..given], &mut y);
+        let last = steps[..given].iter().map(|x| slow.step(net, x)).last();
+        assert_eq!(Some(bits(y.as_slice())), last.map(|y| bits(y.as_slice())));
+        let [next, same] = [read, slow].map(|mut stream| stream.step(net, &steps[given]));
+        assert_eq!(bits(next.as_slice()), bits(same.as_slice()));
+    }
+
     for first in 0..length {
         stream.reset();
         let mut given = Vec::new();
