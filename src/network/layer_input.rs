@@ -81,7 +81,11 @@ impl<S: Shape> LayerInput for S {
         mut gradients: impl EachGradient<'a, T>,
         count: usize,
     ) -> Option<&'a mut [Tensor<S, T>]> {
-        gradients.of::<0>().map(|dx| tensors_mut(dx, count))
+        // A closure would be one more function for each layer.
+        match gradients.of::<0>() {
+            Some(dx) => Some(tensors_mut(dx, count)),
+            None => None,
+        }
     }
 
     #[inline(always)]

@@ -252,7 +252,10 @@ where
             return None;
         }
         let source = &P::PLAN.training[INDEX].sources[NUMBER];
-        if source.layer.is_some_and(|layer| layer < self.stop_at) {
+        // A closure would be one more function for each layer.
+        if let Some(layer) = source.layer
+            && layer < self.stop_at
+        {
             return None;
         }
         // An output without a slot is the network's input under another shape.

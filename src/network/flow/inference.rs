@@ -156,8 +156,7 @@ where
         let first = At::<P, N, INDEX>::first_output(chunk) * Out::LEN;
         let (before, y, after, after_start) = if const { At::<P, N, INDEX>::has_buffer() } {
             let start = const { At::<P, N, INDEX>::start::<T>(Out::LEN) } * *samples + first;
-            let (before, rest) = buffers.split_at_mut(start);
-            let (y, after) = rest.split_at_mut(len);
+            let (before, y, after) = split(buffers, start, len);
             (before, y, after, start + len)
         } else {
             let y = &mut output[first..first + len];
@@ -186,9 +185,7 @@ where
                 } else {
                     L::NEEDS.per_thread_of_batch
                 }),
-                state: state
-                    .as_mut()
-                    .map(|states| states.part(layer.state, L::NEEDS.state)),
+                state: part_of(state, layer.state, L::NEEDS.state),
                 cx: &cx.with_relu_epilogue(has_relu),
             });
             relu_after::<L, In, Out, T>(layer, y, cx);
@@ -199,6 +196,28 @@ where
             let y = tensors_mut(y, count);
             L::infer_in_place(ForwardInPlace { config, y, cx });
         }
+    }
+}
+
+/// Splits the buffers into what lies before `len` elements from `start`, these, and what lies after
+/// them.
+#[inline]
+fn split<T>(buffers: &mut [T], start: usize, len: usize) -> (&mut [T], &mut [T], &mut [T]) {
+    let (before, rest) = buffers.split_at_mut(start);
+    let (y, after) = rest.split_at_mut(len);
+    (before, y, after)
+}
+
+/// Returns the state of a layer, `len` bytes from `first`, within a stream.
+#[inline]
+fn part_of<'s>(
+    state: &'s mut Option<StateMemory<'_>>,
+    first: usize,
+    len: usize,
+) -> Option<StateMemory<'s>> {
+    match state {
+        Some(state) => Some(state.part(first, len)),
+        None => None,
     }
 }
 
