@@ -463,12 +463,8 @@ pub fn initialize(steps: &[Step]) -> TokenStream {
         .map(|step| {
             let Step { at, layer, .. } = step;
             let field = &layer.field;
-            match step.arguments() {
-                None => quote!(#at.initialize(&mut __params.#field, __rng);),
-                Some(arguments) => {
-                    quote!(#at.initialize_with(#arguments &mut __params.#field, __rng);)
-                }
-            }
+            let arguments = step.arguments();
+            quote!(#at.initialize(#arguments, &mut __params.#field, __rng);)
         });
     quote! {
         #(#layers)*
@@ -548,10 +544,8 @@ impl Calls {
         let call = |step: &Step, extra: TokenStream| {
             let at = &step.at;
             let params = step.params(&quote!(__params), &quote!(&));
-            match step.arguments() {
-                None => quote!(__run.call(#at, #params, #extra);),
-                Some(arguments) => quote!(__run.call_with(#at, #arguments #params, #extra);),
-            }
+            let arguments = step.arguments();
+            quote!(__run.call(#at, #arguments, #params, #extra);)
         };
 
         let gradient_call = |step: &Step| {

@@ -237,10 +237,13 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes the layer's arguments in a call, if it has any.
-    pub fn arguments(&self) -> Option<TokenStream> {
+    /// Writes the layer's arguments in a call: an `Option`.
+    pub fn arguments(&self) -> TokenStream {
         let arguments = &self.arguments;
-        self.layer.config.as_ref().map(|_| quote!(&#arguments,))
+        match &self.layer.config {
+            Some(_) => quote!(::core::option::Option::Some(&#arguments)),
+            None => quote!(::core::option::Option::None),
+        }
     }
 
     /// Writes the properties of the layer that the plan depends on.

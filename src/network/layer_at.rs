@@ -28,19 +28,15 @@ impl<L, In, Out, T, const INDEX: usize> LayerAt<L, In, Out, T, INDEX> {
 }
 
 impl<L: Layer<T>, In, Out, T: Element, const INDEX: usize> LayerAt<L, In, Out, T, INDEX> {
-    /// Sets the parameters of a layer without arguments to their initial values.
-    pub fn initialize<R: Rng + ?Sized>(self, params: &mut L::Params, rng: &mut R) {
-        L::initialize(&L::Config::DEFAULT, params, rng);
-    }
-
-    /// Sets the parameters of a layer with arguments to their initial values.
-    pub fn initialize_with<R: Rng + ?Sized>(
+    /// Sets the parameters of a layer to their initial values. `config` has its arguments, if it has
+    /// any.
+    pub fn initialize<R: Rng + ?Sized>(
         self,
-        config: &L::Config,
+        config: Option<&L::Config>,
         params: &mut L::Params,
         rng: &mut R,
     ) {
-        L::initialize(config, params, rng);
+        L::initialize(config.unwrap_or(&L::Config::DEFAULT), params, rng);
     }
 }
 

@@ -66,7 +66,10 @@ where
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
-        let dx = dx.map(SharedTensors::new);
+        let dx = match dx {
+            Some(dx) => Some(SharedTensors::new(dx)),
+            None => None,
+        };
 
         let segments = const { &{ P::PLAN.training_segments } };
         for &segment in segments.list[..segments.count].iter().rev() {
@@ -85,9 +88,10 @@ where
                         &[]
                     };
                     // SAFETY: the chunks that live at the same time have different samples.
-                    let input_gradient = dx
-                        .as_ref()
-                        .map(|dx| flatten_mut(unsafe { dx.part(first, count) }));
+                    let input_gradient = match &dx {
+                        Some(dx) => Some(flatten_mut(unsafe { dx.part(first, count) })),
+                        None => None,
+                    };
 
                     layers(&mut Backward {
                         plan: PhantomData,
@@ -108,35 +112,15 @@ where
         }
     }
 
-    /// Runs a layer of a list that has no arguments.
-    #[inline]
-    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        params: &L::Params,
-    ) {
-        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
-    }
-
-    /// Runs a layer of a list with its arguments.
-    #[inline]
-    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        config: &L::Config,
-        params: &L::Params,
-    ) {
-        self.layer::<L, In, Out, INDEX>(config, params);
-    }
-
-    /// Runs the layer at an index.
+    /// Runs a layer, with its arguments if it has any.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        config: &L::Config,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: Option<&L::Config>,
         params: &L::Params,
     ) {
         if const { At::<P, N, INDEX>::is_idle_in_training() } {
@@ -158,6 +142,8 @@ where
             stop_at,
             ..
         } = self;
+        let default = L::Config::DEFAULT;
+        let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
         let cx = &cx.layer(INDEX);

@@ -70,40 +70,16 @@ where
         layers(&mut run, gradient);
     }
 
-    /// Runs a layer of a list that has no arguments.
-    #[inline]
-    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        params: &L::Params,
-        gradient: &mut L::Params,
-        base: Option<usize>,
-    ) {
-        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params, gradient, base);
-    }
-
-    /// Runs a layer of a list with its arguments.
-    #[inline]
-    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        config: &L::Config,
-        params: &L::Params,
-        gradient: &mut L::Params,
-        base: Option<usize>,
-    ) {
-        self.layer::<L, In, Out, INDEX>(config, params, gradient, base);
-    }
-
-    /// Computes the gradient of the parameters of the layer at an index. If it shares those of an
-    /// earlier layer, `base`, it adds to what that layer has computed.
+    /// Computes the gradient of the parameters of a layer, with its arguments if it has any. If it
+    /// shares the parameters of an earlier layer, `base`, it adds to what that layer has computed.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        config: &L::Config,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: Option<&L::Config>,
         params: &L::Params,
         gradient: &mut L::Params,
         base: Option<usize>,
@@ -126,6 +102,8 @@ where
             cx,
             ..
         } = self;
+        let default = L::Config::DEFAULT;
+        let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = *count;
         let adds = base.is_some() || cx.accumulate();

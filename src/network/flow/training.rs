@@ -79,35 +79,15 @@ where
         }
     }
 
-    /// Runs a layer of a list that has no arguments.
-    #[inline]
-    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        params: &L::Params,
-    ) {
-        self.layer::<L, In, Out, INDEX>(&L::Config::DEFAULT, params);
-    }
-
-    /// Runs a layer of a list with its arguments.
-    #[inline]
-    pub fn call_with<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
-        &mut self,
-        _: LayerAt<L, In, Out, T, INDEX>,
-        config: &L::Config,
-        params: &L::Params,
-    ) {
-        self.layer::<L, In, Out, INDEX>(config, params);
-    }
-
-    /// Runs the layer at an index.
+    /// Runs a layer, with its arguments if it has any.
     ///
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub(crate) fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
+    pub fn call<L: Train<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
-        config: &L::Config,
+        _: LayerAt<L, In, Out, T, INDEX>,
+        config: Option<&L::Config>,
         params: &L::Params,
     ) {
         let Training {
@@ -125,6 +105,8 @@ where
         if !At::<P, N, INDEX>::is_in_training(*chunk) {
             return;
         }
+        let default = L::Config::DEFAULT;
+        let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
         let cx = &cx.layer(INDEX);

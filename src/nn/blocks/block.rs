@@ -6,6 +6,7 @@ use rand::Rng;
 
 use crate::network::branch::{Branch, TrainBranch};
 use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
+use crate::network::layer_at::LayerAt;
 use crate::network::plan::{Plan, Stage};
 use crate::network::{
     BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inputs, Layer, Needs,
@@ -124,10 +125,10 @@ macro_rules! blocks {
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Inference::<_, ForInference<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
-                    $(run.layer::<$name, $name::From, $name::To, $index>(
-                        &(), $name::params(params),
+                    $(run.call(
+                        LayerAt::<$name, $name::From, $name::To, T, $index>::HERE, None, $name::params(params),
                     );)*
-                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
+                    run.call(LayerAt::<M, Inputs<$inputs>, Out, T, $merge>::HERE, None, &());
                 });
             }
         }
@@ -149,19 +150,19 @@ macro_rules! blocks {
             fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Training::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
-                    $(run.layer::<$name, $name::From, $name::To, $index>(
-                        &(), $name::params(params),
+                    $(run.call(
+                        LayerAt::<$name, $name::From, $name::To, T, $index>::HERE, None, $name::params(params),
                     );)*
-                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
+                    run.call(LayerAt::<M, Inputs<$inputs>, Out, T, $merge>::HERE, None, &());
                 });
             }
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Backward::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run| {
-                    run.layer::<M, Inputs<$inputs>, Out, $merge>(&(), &());
-                    $(run.layer::<$last, $last::From, $last::To, $last_index>(
-                        &(), $last::params(params),
+                    run.call(LayerAt::<M, Inputs<$inputs>, Out, T, $merge>::HERE, None, &());
+                    $(run.call(
+                        LayerAt::<$last, $last::From, $last::To, T, $last_index>::HERE, None, $last::params(params),
                     );)*
                 });
             }
@@ -169,8 +170,8 @@ macro_rules! blocks {
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
                 let params = call.params;
                 Gradients::<_, ForTraining<Self, Out, T>, { $merge + 1 }>::run(call, |run, gradient| {
-                    $(run.layer::<$name, $name::From, $name::To, $index>(
-                        &(), $name::params(params), $name::params_mut(gradient), None,
+                    $(run.call(
+                        LayerAt::<$name, $name::From, $name::To, T, $index>::HERE, None, $name::params(params), $name::params_mut(gradient), None,
                     );)*
                 });
             }
