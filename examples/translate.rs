@@ -4,9 +4,26 @@
 //!
 //! ```sh
 //! cargo run --release --features gzip,safetensors --example translate
-//! cargo run --release --features gzip,safetensors --example translate -- train path/to/cmudict.dict.gz 10
+//! cargo run --release --features gzip,safetensors --example translate -- train cmudict.dict.gz 3
 //! cargo run --release --features gzip,safetensors --example translate -- say transformer attention
 //! ```
+//!
+//! The dictionary is CMUdict, <https://github.com/cmusphinx/cmudict>, gzipped or not; the number is
+//! that of the epochs. Phonemes are without stress, as usual, and of several pronunciations of a test
+//! word the nearest counts. `say` has the network that was trained last.
+//!
+//! Without a dictionary it trains on 6,159 short words, which come with the example, and tests on 700
+//! others: 10.40 % of the phonemes and 34.71 % of the words are wrong, greedily 10.51 and 35.00 %
+//! (677,546 parameters, 12 epochs, 155 s of processor time). It has then seen no word of more than 9
+//! letters, and cuts off "transformer".
+//!
+//! On the whole dictionary (109,820 words, 12,480 others to test; 130 with more than 16 letters or 15
+//! phonemes are omitted) they are 9.53 and 37.89 %, greedily 9.77 and 38.68 %, after 3 epochs (8
+//! minutes of processor time). That is far from the end of what training gives: with other divisions
+//! of the dictionary into words for training and for tests, Yao and Zweig (2015,
+//! <https://arxiv.org/abs/1506.00196>) report 5.45 and 23.55 % with recurrent networks, and
+//! Yolchuyeva, Németh and Gyires-Tóth (2019, "Transformer based Grapheme-to-Phoneme Conversion") 5.23
+//! and 22.1 % with a transformer. All figures are of one seed, 0.
 
 use core::ops::ControlFlow;
 use std::error::Error;
@@ -123,7 +140,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => train(DICTIONARY, 12),
-        ["train", path] => train(&cmudict::read(path)?, 5),
+        ["train", path] => train(&cmudict::read(path)?, 10),
         ["train", path, epochs] => train(&cmudict::read(path)?, epochs.parse()?),
         ["say", ref words @ ..] => Model::load(FILE)?.say(words),
         _ => Err("use `train <dictionary> <epochs>` or `say <word> ..`".into()),
@@ -193,7 +210,7 @@ fn train(dictionary: &str, epochs: usize) -> Result<(), Box<dyn Error>> {
         );
     }
     println!("saved to {FILE}; `say` loads it\n");
-    for entry in test.iter().take(12) {
+    for entry in test.iter().step_by(test.len().div_ceil(12)) {
         let said = model.pronounce(&entry.word, BEAMS)?;
         let right = entry.pronunciations.join(" or ");
         match entry.pronunciations.contains(&said) {
