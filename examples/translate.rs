@@ -23,7 +23,7 @@
 //! of the dictionary into words for training and for tests, Yao and Zweig (2015,
 //! <https://arxiv.org/abs/1506.00196>) report 5.45 and 23.55 % with recurrent networks, and
 //! Yolchuyeva, Németh and Gyires-Tóth (2019, "Transformer based Grapheme-to-Phoneme Conversion") 5.23
-//! and 22.1 % with a transformer. All figures are of one seed, 0.
+//! and 22.1 % with a transformer. The figures of this example are those of one seed.
 
 use core::ops::ControlFlow;
 use std::error::Error;
