@@ -296,14 +296,14 @@ def torch_modules(torch):
             self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
         def forward(self, x, cache=None, start=0):
-            """Takes the characters from start on where there is a cache of keys and values."""
+            """With a cache of keys and values, takes the one character at start."""
             batch, steps, _ = x.shape
             qkv = self.qkv(self.norm1(x)).view(batch, steps, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
             q, k, v = qkv
             if cache is not None:
-                cache[:, :, :, start : start + steps] = qkv[1:]
-                k, v = cache[:, :, :, : start + steps]
-            y = functional.scaled_dot_product_attention(q, k, v, is_causal=steps > 1)
+                cache[:, :, :, start : start + 1] = qkv[1:]
+                k, v = cache[:, :, :, : start + 1]
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=cache is None)
             x = x + self.out(y.transpose(1, 2).flatten(2))
             return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
 
@@ -507,7 +507,7 @@ class Jax:
         return 0.5 * x * (1 + self.jax.lax.erf(x * 0.5**0.5))
 
     def block(self, x, *own, cache=None, start=None):
-        """Takes the character at start, and returns the cache, too, where there is one of keys and values."""
+        """With a cache of keys and values, takes the one character at start, and returns the cache, too."""
         jax, jnp = self.jax, self.jax.numpy
         norm1, qkv, out, norm2, fc1, fc2 = zip(own[::2], own[1::2])
         batch, steps, width = x.shape
