@@ -218,6 +218,60 @@ fn the_mean_of_a_row_whose_loss_overflows() {
     assert_eq!(loss, f64::INFINITY);
 }
 
+/// The difference of an output from its target may be out of range where its share is not.
+#[test]
+fn quantiles_of_opposite_numbers() {
+    fn check<T: Element>(most: f64) {
+        let number = |x: f64| T::from_f64_lossy(x);
+        let outputs = [Tensor1::from([number(-most)])];
+        let mut gradients = [Tensor1::zeros()];
+        let targets = [Tensor0::from(number(most))];
+        let loss = Quantile([0.125]).loss(&outputs, &targets, &mut gradients);
+        assert_near("Quantile", loss.to_f64().expect("a float"), 0.25 * most);
+        assert_eq!(gradients[0][0], number(-0.125));
+    }
+    check::<f64>(1.5e308);
+    check::<f32>(3e38);
+}
+
+#[test]
+fn magnitudes_of_any_size() {
+    use num_traits::ToPrimitive;
+    network! { struct Single: [2] -> [1] { Magnitude } }
+    network! { struct Double: [2] -> [1] as f64 { Magnitude } }
+
+    fn check<N: Trainable>(scales: &[f64]) {
+        let net = N::zeros();
+        let mut workspace = N::workspace();
+        for &scale in scales {
+            let mut x = [Tensor::zeros()];
+            for (x, part) in x[0].as_mut_slice().iter_mut().zip([3.0, -4.0]) {
+                *x = N::Element::from_f64_lossy(part * scale);
+            }
+            let mut pass = net.forward_train(&x, &mut workspace);
+            let y = pass.outputs()[0].as_slice()[0];
+            assert_near("Magnitude", y.to_f64().expect("a float"), 5.0 * scale);
+
+            pass.output_gradients_mut()[0].as_mut_slice()[0] = num_traits::one();
+            let gradients = pass.input_gradients()[0];
+            for (gradient, expected) in gradients.as_slice().iter().zip([0.6, -0.8]) {
+                assert_near(
+                    "its gradient",
+                    gradient.to_f64().expect("a float"),
+                    expected,
+                );
+            }
+        }
+    }
+    check::<Double>(&SCALES);
+    check::<Single>(&[1e-37, 1e-25, 1e-21, 1.0, 1e20, 1e37]);
+
+    let y = Single::zeros().forward(&Tensor1::from([0.0, 0.0]));
+    assert_eq!(y[0], 0.0);
+    let y = Single::zeros().forward(&Tensor1::from([f32::NAN, 1.0]));
+    assert!(y[0].is_nan());
+}
+
 #[test]
 fn distances_and_angles() {
     fn check<T: Element>(scales: &[f64]) {
