@@ -243,7 +243,8 @@ impl<'a, T: Element> Matrix<'a, T> {
         let length = self.kernels.dot(next, next).sqrt();
         if !(before > T::zero() && length > T::zero()) {
             next.copy_from_slice(self.u);
-            return T::zero();
+            // 0, or NaN.
+            return (before + length) * T::zero();
         }
         next.iter_mut().for_each(|u| *u /= length);
         length / before * self.scale
@@ -280,10 +281,10 @@ fn spectrum<'m, L: SpectrallyNormalizable<T>, T: Element>(
     }
 }
 
-/// Returns the number that inputs are multiplied by: 0 for a weight of zeros.
+/// Returns the number that inputs are multiplied by: 0 for a weight of zeros. NaN stays.
 fn factor<T: Element>(sigma: T) -> T {
     let factor = T::one() / sigma;
-    if factor.is_finite() {
+    if !factor.is_infinite() {
         factor
     } else {
         T::zero()

@@ -218,6 +218,33 @@ fn the_mean_of_a_row_whose_loss_overflows() {
     assert_eq!(loss, f64::INFINITY);
 }
 
+/// A singular value that is NaN makes all outputs NaN, as in PyTorch.
+#[test]
+fn a_spectral_norm_hides_no_nan() {
+    network! { struct Net: [2] -> [3] { fc: SpectralNorm<Linear<_, 3>> } }
+    let sound = Net::init(&mut shapewright::rng(0));
+    let [mut of_u, mut of_weight, mut of_infinity] = [(); 3].map(|()| sound.to_boxed());
+    of_u.fc.weight_u[1] = f32::NAN;
+    of_weight.fc.layer.weight[0][1] = f32::NAN;
+    of_infinity.fc.layer.weight[0][1] = f32::INFINITY;
+
+    let x = [Tensor1::from([1.0, 2.0])];
+    let mut workspace = Net::workspace();
+    for net in [of_u, of_weight, of_infinity] {
+        assert!(net.forward(&x[0]).iter().all(|y| y.is_nan()));
+        let pass = net.forward_train(&x, &mut workspace);
+        assert!(pass.outputs()[0].iter().all(|y| y.is_nan()));
+    }
+
+    // Zeros stay zeros.
+    let net = Net::zeros();
+    assert_eq!(net.forward(&x[0]), Tensor1::zeros());
+    assert_eq!(
+        net.forward_train(&x, &mut workspace).outputs()[0],
+        Tensor1::zeros()
+    );
+}
+
 /// The difference of an output from its target may be out of range where its share is not.
 #[test]
 fn quantiles_of_opposite_numbers() {
