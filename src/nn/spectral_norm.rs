@@ -219,9 +219,20 @@ impl<'a, T: Element> Matrix<'a, T> {
         T::from_f64_lossy(crate::float::sqrt(squares.value()))
     }
 
-    /// Returns the length of the product of the weight and `u`.
+    /// Returns the length of the product of the weight and the direction of `u`, whose length is
+    /// not 1 if it is an average of several vectors.
     fn length(&self) -> T {
-        self.scaled_length() * self.scale
+        self.scaled_length() / self.length_of_u() * self.scale
+    }
+
+    /// Returns the length of `u`, or 1 if that is 0.
+    fn length_of_u(&self) -> T {
+        let length = self.kernels.dot(self.u, self.u).sqrt();
+        if length == T::zero() {
+            T::one()
+        } else {
+            length
+        }
     }
 
     /// Computes the next vector of the power iteration, in the first half of the memory, which has
@@ -256,7 +267,7 @@ struct Spectrum<'m, T> {
     sigma: T,
     /// The number that inputs are multiplied by: 0 for a weight of zeros.
     factor: T,
-    /// The next vector of the power iteration, or the same one where it is kept.
+    /// The next vector of the power iteration, or the direction of the same one where it is kept.
     next: &'m [T],
 }
 
@@ -269,7 +280,10 @@ fn spectrum<'m, L: SpectrallyNormalizable<T>, T: Element>(
     let (layer, u) = params.parts();
     let matrix = Matrix::new(layer.weight(), u, cx.kernels);
     let sigma = if cx.keeps(u) {
-        memory[..u.len()].copy_from_slice(u);
+        let length = matrix.length_of_u();
+        for (next, &u) in memory.iter_mut().zip(u) {
+            *next = u / length;
+        }
         matrix.length()
     } else {
         matrix.iterate(memory)
@@ -495,8 +509,11 @@ where
         // A vector that is kept changes by 0. Of several passes with the same weight, each would
         // change it to the same one, so that there is one iteration for each step.
         if !(cx.accumulate() && cx.keeps(u)) {
-            for ((change, &u), &next) in change.iter_mut().zip(u).zip(next) {
-                *change = u - next;
+            for ((change, &before), &next) in change.iter_mut().zip(u).zip(next) {
+                *change = match cx.keeps(u) {
+                    true => T::zero(),
+                    false => before - next,
+                };
             }
         }
     }

@@ -245,6 +245,41 @@ fn a_spectral_norm_hides_no_nan() {
     );
 }
 
+/// The vector of an average of networks is shorter than 1, and its direction alone counts.
+#[test]
+fn a_spectral_norm_takes_vectors_of_any_length() {
+    network! { #[folded(Folded)] struct Net: [2] -> [3] { fc: SpectralNorm<Linear<_, 3>> } }
+    let net = Net::init(&mut shapewright::rng(0));
+    let mut short = net.to_boxed();
+    short.fc.weight_u.iter_mut().for_each(|u| *u *= 0.5);
+
+    fn gradient(net: &Net, x: &[Tensor1<2>], eval: bool) -> Box<Net> {
+        let mut workspace = Net::workspace();
+        if eval {
+            workspace.eval(layer!(Net));
+        }
+        let mut gradient = Net::zeros();
+        let mut pass = net.forward_train(x, &mut workspace);
+        pass.output_gradients_mut()[0] = Tensor1::from([1.0, -2.0, 3.0]);
+        pass.backward(&mut gradient);
+        gradient
+    }
+
+    let x = [Tensor1::from([1.0, 2.0])];
+    assert_eq!(short.forward(&x[0]), net.forward(&x[0]));
+    assert_eq!(short.folded().forward(&x[0]), net.folded().forward(&x[0]));
+    for eval in [false, true] {
+        let [short, whole] = [&short, &net].map(|net| gradient(net, &x, eval));
+        for (a, b) in short.fc.layer.weight.iter().zip(&whole.fc.layer.weight) {
+            assert!(
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{a:?} {b:?}"
+            );
+        }
+        assert!(!eval || short.fc.weight_u == [0.0; 3]);
+    }
+}
+
 /// The difference of an output from its target may be out of range where its share is not.
 #[test]
 fn quantiles_of_opposite_numbers() {
