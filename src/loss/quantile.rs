@@ -107,18 +107,24 @@ impl<Out: Quantiles<N>, T: Element, const N: usize> Loss<Out, T> for Quantile<N>
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale: T = self.reduction.weight(outputs.len(), Out::LEN);
-        let quantiles = self.quantiles.map(T::from_f64_lossy);
         let outputs = flatten(outputs).as_chunks::<N>().0;
         let gradients = flatten_mut(gradients).as_chunks_mut::<N>().0;
         let places = outputs.iter().zip(gradients);
 
         let mut sum = Sum::default();
         for ((outputs, gradients), &target) in places.zip(flatten(targets)) {
-            for (i, &quantile) in quantiles.iter().enumerate() {
-                let off = target - outputs[i];
+            for (i, &quantile) in self.quantiles.iter().enumerate() {
+                let (target, output) = (double(target), double(outputs[i]));
+                let off = target - output;
                 let slope = slope(off, quantile);
-                sum.add(double(off * slope));
-                gradients[i] = -slope * scale;
+                if off.is_infinite() {
+                    // Its share may be in range.
+                    sum.add(slope * target);
+                    sum.add(-slope * output);
+                } else {
+                    sum.add(slope * off);
+                }
+                gradients[i] = T::from_f64_lossy(-slope) * scale;
             }
         }
         scaled(sum, scale)
@@ -126,11 +132,11 @@ impl<Out: Quantiles<N>, T: Element, const N: usize> Loss<Out, T> for Quantile<N>
 }
 
 /// Returns the slope of the loss in the difference of a target from the output.
-fn slope<T: Element>(off: T, quantile: T) -> T {
-    if off > T::zero() {
+fn slope(off: f64, quantile: f64) -> f64 {
+    if off > 0.0 {
         quantile
-    } else if off < T::zero() {
-        quantile - T::one()
+    } else if off < 0.0 {
+        quantile - 1.0
     } else {
         // 0, or NaN.
         off

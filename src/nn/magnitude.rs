@@ -1,12 +1,16 @@
 //! Magnitudes of complex numbers.
 
+use core::ops::RangeInclusive;
+
 use num_traits::Float;
 
 use super::rule::{halved, last_size};
+use crate::float;
+use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
 use crate::params::FeatureOrder;
-use crate::tensor::{Element, Shape};
+use crate::tensor::{Element, Shape, double};
 
 /// The magnitudes `sqrt(a * a + b * b)` of complex numbers, whose real parts `a` are the first half
 /// of the last axis and whose imaginary parts `b` are the second: `[.., 2 n]` becomes `[.., n]`. A
@@ -14,7 +18,7 @@ use crate::tensor::{Element, Shape};
 ///
 /// It follows a convolution whose kernels are the windowed sines and cosines of a short-time Fourier
 /// transform. PyTorch's `(a.square() + b.square()).sqrt()`, where the gradient at 0 is 0, as that of
-/// `torch.complex(a, b).abs()` is. Squares that overflow give infinity.
+/// `torch.complex(a, b).abs()` is. As there, squares neither overflow nor vanish.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -37,25 +41,35 @@ impl<T: Element> Layer<T> for Magnitude {
 
 /// Returns the magnitude of a complex number.
 #[inline(always)]
-fn magnitude<T: Element>(re: T, im: T) -> T {
-    Float::sqrt(re * re + im * im)
+fn magnitude(re: f64, im: f64) -> f64 {
+    let squares = re * re + im * im;
+    if SAFE_SQUARES.contains(&squares) {
+        float::sqrt(squares)
+    } else {
+        Float::hypot(re, im)
+    }
 }
+
+/// The sums of squares that have lost nothing. Those of all `f32` are among them.
+const SAFE_SQUARES: RangeInclusive<f64> = 1e-280..=1e300;
 
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Magnitude {
     /// The order decides which features are real parts.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
-        let Forward { x, y, .. } = call;
+        let Forward { x, y, cx, .. } = call;
         let half = last_size(Out::DIMS);
         let rows = flatten(x).chunks_exact(2 * half);
+        let y = flatten_mut(y);
 
-        for (x, y) in rows.zip(flatten_mut(y).chunks_exact_mut(half)) {
+        for (x, y) in rows.zip(y.chunks_exact_mut(half)) {
             let (re, im) = x.split_at(half);
             for ((y, &re), &im) in y.iter_mut().zip(re).zip(im) {
-                *y = magnitude(re, im);
+                *y = T::from_f64_lossy(magnitude(double(re), double(im)));
             }
         }
+        cx.kernels.flush_denormals(y);
     }
 }
 
@@ -63,24 +77,27 @@ impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Magnitude {
     const READS_OUTPUT: bool = false;
 
     fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
-        let BackwardInput { x, dy, dx, .. } = call;
+        let BackwardInput { x, dy, dx, cx, .. } = call;
         let Some(dx) = dx else { return };
         let half = last_size(Out::DIMS);
         let rows = flatten(x).chunks_exact(2 * half);
-        let gradients = flatten_mut(dx).chunks_exact_mut(2 * half);
+        let dx = flatten_mut(dx);
+        let gradients = dx.chunks_exact_mut(2 * half);
 
         for ((x, dx), dy) in rows.zip(gradients).zip(flatten(dy).chunks_exact(half)) {
             let (re, im) = x.split_at(half);
             let (d_re, d_im) = dx.split_at_mut(half);
             for (i, &dy) in dy.iter().enumerate() {
-                let length = magnitude(re[i], im[i]);
-                let scale = match length > T::zero() {
-                    true => dy / length,
-                    false => T::zero(),
+                let (re, im, dy) = (double(re[i]), double(im[i]), double(dy));
+                let length = magnitude(re, im);
+                let [a, b] = match length == 0.0 {
+                    true => [0.0; 2],
+                    false => [re / length * dy, im / length * dy],
                 };
-                d_re[i] = scale * re[i];
-                d_im[i] = scale * im[i];
+                d_re[i] = T::from_f64_lossy(a);
+                d_im[i] = T::from_f64_lossy(b);
             }
         }
+        cx.kernels.flush_denormals(dx);
     }
 }

@@ -1,11 +1,15 @@
 //! Padding of sequences.
 
+use core::ops::Range;
+
+use super::add_to;
 use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
 use crate::params::FeatureOrder;
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape};
+use crate::sum::Sum;
+use crate::tensor::{Dims, Element, Shape, double};
 
 /// Pads a sequence with zeros: `[length, channels]` becomes `[LEFT + length + RIGHT, channels]`.
 ///
@@ -127,6 +131,60 @@ pub(super) fn source(
     }
 }
 
+/// Returns the runs of padded positions that are copies of one position, and that position.
+#[inline(always)]
+pub(super) fn runs(
+    padded: Range<usize>,
+    source: impl Fn(usize) -> Option<usize>,
+) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let mut left = padded;
+    core::iter::from_fn(move || {
+        while left.start < left.end {
+            let start = left.start;
+            let position = source(start);
+            left.start += 1;
+            while left.start < left.end && source(left.start) == position {
+                left.start += 1;
+            }
+            if let Some(position) = position {
+                return Some((start..left.start, position));
+            }
+        }
+        None
+    })
+}
+
+/// Adds rows of numbers to one row. Of several rows no digits are lost, however many they are.
+#[inline(always)]
+fn add_rows<T: Element>(to: &mut [T], rows: &[T]) {
+    let row_len = to.len();
+    if rows.len() == row_len {
+        add_to(to, rows);
+    } else {
+        add_pixels(to, rows, row_len, 0..1);
+    }
+}
+
+/// Adds the pixels of all rows in these columns to one pixel, without a loss of digits.
+pub(super) fn add_pixels<T: Element>(
+    to: &mut [T],
+    rows: &[T],
+    row_len: usize,
+    columns: Range<usize>,
+) {
+    let channels = to.len();
+    for (channel, to) in to.iter_mut().enumerate() {
+        let mut sum = Sum::default();
+        sum.add(double(*to));
+        for row in rows.chunks_exact(row_len) {
+            for column in columns.clone() {
+                sum.add(double(row[column * channels + channel]));
+            }
+        }
+        *to = T::from_f64_lossy(sum.value());
+    }
+}
+
 /// Implements a padding by its shape rule and the position that each of those outside reads.
 macro_rules! pad1d {
     ($name:ident, $infer:path, $fill:path) => {
@@ -179,11 +237,10 @@ macro_rules! pad1d {
 
                 for (dy, dx) in gradients.zip(sequences) {
                     dx.fill(T::zero());
-                    for (padded, dy) in dy.chunks_exact(channels).enumerate() {
-                        if let Some(position) = source(padded, LEFT, length, $fill) {
-                            let dx = &mut dx[position * channels..][..channels];
-                            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
-                        }
+                    let all = 0..Out::DIMS.size(0);
+                    for (run, position) in runs(all, |i| source(i, LEFT, length, $fill)) {
+                        let dy = &dy[run.start * channels..run.end * channels];
+                        add_rows(&mut dx[position * channels..][..channels], dy);
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Padding of images by their own pixels.
 
 use super::add_to;
-use super::pad1d::{Outside, reflected, replicated, source};
+use super::pad1d::{Outside, add_pixels, reflected, replicated, runs, source};
 use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -160,6 +160,42 @@ impl Sides {
     }
 }
 
+impl Sides {
+    /// Adds the gradients of rows that are copies of one row to the gradient of that row.
+    #[inline(always)]
+    fn add_columns<T: Element>(
+        self,
+        dims: Dims,
+        fill: impl Fn(usize, Outside) -> Option<usize>,
+        dx: &mut [T],
+        dy: &[T],
+        padded_len: usize,
+    ) {
+        let (width, channels) = (dims.size(1), dims.size(2));
+        let first_behind = self.left + width;
+        let (before, inside) = (0..self.left, self.left..first_behind);
+        let behind = first_behind..first_behind + self.right;
+
+        if dy.len() == padded_len {
+            add_to(dx, &dy[inside.start * channels..inside.end * channels]);
+        } else {
+            for (column, dx) in inside.zip(dx.chunks_exact_mut(channels)) {
+                add_pixels(dx, dy, padded_len, column..column + 1);
+            }
+        }
+        for side in [before, behind] {
+            for (run, column) in runs(side, |i| source(i, self.left, width, &fill)) {
+                add_pixels(
+                    &mut dx[column * channels..][..channels],
+                    dy,
+                    padded_len,
+                    run,
+                );
+            }
+        }
+    }
+}
+
 /// Implements a padding by its shape rule and the position that each of those outside reads.
 macro_rules! pad2d {
     ($name:ident, $infer:ident, $fill:path) => {
@@ -253,15 +289,14 @@ macro_rules! pad2d {
 
                 for (dy, dx) in gradients.zip(flatten_mut(dx).chunks_exact_mut(In::LEN)) {
                     dx.fill(T::zero());
-                    Self::SIDES.for_each_row(In::DIMS, $fill, |padded, row| {
-                        let dx = &mut dx[row * row_len..][..row_len];
-                        let dy = &dy[padded * padded_len..][..padded_len];
-                        add_to(dx, &dy[LEFT * channels..][..row_len]);
-                        Self::SIDES.for_each_outside(In::DIMS, $fill, |padded, column| {
-                            let pixel = &dy[padded * channels..][..channels];
-                            add_to(&mut dx[column * channels..][..channels], pixel);
-                        });
+                    let rows = runs(0..Out::DIMS.size(0), |i| {
+                        source(i, TOP, In::DIMS.size(0), $fill)
                     });
+                    for (rows, row) in rows {
+                        let dx = &mut dx[row * row_len..][..row_len];
+                        let dy = &dy[rows.start * padded_len..rows.end * padded_len];
+                        Self::SIDES.add_columns(In::DIMS, $fill, dx, dy, padded_len);
+                    }
                 }
             }
         }

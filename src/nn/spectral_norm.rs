@@ -17,7 +17,8 @@ use crate::network::{
     Layer, Needs, Reach, ShapeRule, Train,
 };
 use crate::params::{FeatureOrder, Parameters, copy_parameters};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::sum::Sum;
+use crate::tensor::{Element, Shape, Tensor, double};
 
 /// The number of power iterations with which the initial vector is found.
 #[cfg(feature = "alloc")]
@@ -33,7 +34,8 @@ const FIRST_ITERATIONS: usize = 15;
 ///
 /// PyTorch's `torch.nn.utils.spectral_norm` with its defaults. The largest singular value is
 /// approximated by one power iteration in each training step, which goes on from the vector of the
-/// step before, `weight_u`; the gradient flows through the singular value, but not through the
+/// step before, `weight_u`, also if the step is that of several accumulated gradients; the gradient
+/// flows through the singular value, but not through the
 /// vectors. The bias is not normalized. PyTorch's newer
 /// `torch.nn.utils.parametrizations.spectral_norm` goes on from the vector of the other side, and
 /// converges to the same value.
@@ -208,56 +210,95 @@ impl<'a, T: Element> Matrix<'a, T> {
         rows.map(move |row| (row, kernels.dot(row, u) / scale))
     }
 
-    /// Returns the length of the product of the weight and `u`.
-    fn length(&self) -> T {
-        let squares = self.rows().fold(T::zero(), |sum, (_, v)| sum + v * v);
-        squares.sqrt() * self.scale
+    /// Returns the length of the product of the weight and `u`, divided by the scale.
+    fn scaled_length(&self) -> T {
+        let mut squares = Sum::default();
+        for (_, v) in self.rows() {
+            squares.add(double(v) * double(v));
+        }
+        T::from_f64_lossy(crate::float::sqrt(squares.value()))
     }
 
-    /// Computes the next vector of the power iteration. Returns the largest singular value as the
-    /// two vectors give it.
-    fn iterate(&self, next: &mut [T]) -> T {
-        next.fill(T::zero());
-        let mut squares = T::zero();
+    /// Returns the length of the product of the weight and the direction of `u`, whose length is
+    /// not 1 if it is an average of several vectors.
+    fn length(&self) -> T {
+        self.scaled_length() / self.length_of_u() * self.scale
+    }
+
+    /// Returns the length of `u`, or 1 if that is 0.
+    fn length_of_u(&self) -> T {
+        let length = self.kernels.dot(self.u, self.u).sqrt();
+        if length == T::zero() {
+            T::one()
+        } else {
+            length
+        }
+    }
+
+    /// Computes the next vector of the power iteration, in the first half of the memory, which has
+    /// two numbers for each output. Returns the largest singular value as the two vectors give it.
+    fn iterate(&self, memory: &mut [T]) -> T {
+        // The sums over all rows keep what rounding takes from them (Kahan, 1965).
+        memory.fill(T::zero());
+        let (next, excess) = memory.split_at_mut(self.u.len());
         for (row, v) in self.rows() {
-            squares += v * v;
-            for (next, &w) in next.iter_mut().zip(row) {
-                *next += w / self.scale * v;
+            for ((next, excess), &w) in next.iter_mut().zip(&mut *excess).zip(row) {
+                let term = w / self.scale * v - *excess;
+                let sum = *next + term;
+                *excess = (sum - *next) - term;
+                *next = sum;
             }
         }
 
+        let before = self.scaled_length();
         let length = self.kernels.dot(next, next).sqrt();
-        if !(squares > T::zero() && length > T::zero()) {
+        if !(before > T::zero() && length > T::zero()) {
             next.copy_from_slice(self.u);
-            return T::zero();
+            // 0, or NaN.
+            return (before + length) * T::zero();
         }
         next.iter_mut().for_each(|u| *u /= length);
-        length / squares.sqrt() * self.scale
+        length / before * self.scale
     }
 }
 
-/// Returns the largest singular value of the weight, and the number that inputs are multiplied by: 0
-/// for a weight of zeros.
-fn spectrum<L: SpectrallyNormalizable<T>, T: Element>(
+/// The largest singular value of a weight.
+struct Spectrum<'m, T> {
+    sigma: T,
+    /// The number that inputs are multiplied by: 0 for a weight of zeros.
+    factor: T,
+    /// The next vector of the power iteration, or the direction of the same one where it is kept.
+    next: &'m [T],
+}
+
+/// Returns the largest singular value of the weight, from memory for two numbers for each output.
+fn spectrum<'m, L: SpectrallyNormalizable<T>, T: Element>(
     params: &L::Normalized,
-    next: &mut [T],
+    memory: &'m mut [T],
     cx: &Context<T>,
-) -> (T, T) {
+) -> Spectrum<'m, T> {
     let (layer, u) = params.parts();
     let matrix = Matrix::new(layer.weight(), u, cx.kernels);
     let sigma = if cx.keeps(u) {
-        next.copy_from_slice(u);
+        let length = matrix.length_of_u();
+        for (next, &u) in memory.iter_mut().zip(u) {
+            *next = u / length;
+        }
         matrix.length()
     } else {
-        matrix.iterate(next)
+        matrix.iterate(memory)
     };
-    (sigma, factor(sigma))
+    Spectrum {
+        sigma,
+        factor: factor(sigma),
+        next: &memory[..u.len()],
+    }
 }
 
-/// Returns the number that inputs are multiplied by: 0 for a weight of zeros.
+/// Returns the number that inputs are multiplied by: 0 for a weight of zeros. NaN stays.
 fn factor<T: Element>(sigma: T) -> T {
     let factor = T::one() / sigma;
-    if factor.is_finite() {
+    if !factor.is_infinite() {
         factor
     } else {
         T::zero()
@@ -296,10 +337,10 @@ impl<L: SpectrallyNormalizable<T>, T: Element> Layer<T> for SpectralNorm<L> {
 
         #[cfg(feature = "alloc")]
         {
-            let mut next = u.to_vec();
+            let mut memory = alloc::vec![T::zero(); 2 * u.len()];
             for _ in 0..FIRST_ITERATIONS {
-                Matrix::new(layer.weight(), u, T::kernels()).iterate(&mut next);
-                u.copy_from_slice(&next);
+                Matrix::new(layer.weight(), u, T::kernels()).iterate(&mut memory);
+                u.copy_from_slice(&memory[..u.len()]);
             }
         }
     }
@@ -351,7 +392,7 @@ where
     const OVERWRITES: bool = L::OVERWRITES;
     const TRAIN_NEEDS: Needs = L::TRAIN_NEEDS
         .and(Needs::NONE.per_sample::<T>(In::LEN))
-        .or(Needs::NONE.per_thread::<T>(outputs::<L, T>()));
+        .or(Needs::NONE.per_thread::<T>(2 * outputs::<L, T>()));
 
     fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
         let ForwardTrain {
@@ -363,8 +404,8 @@ where
             mut thread_memory,
             cx,
         } = call;
-        let next = thread_memory.reborrow().take(outputs::<L, T>());
-        let (_, factor) = spectrum::<L, T>(params, next, cx);
+        let memory = thread_memory.reborrow().take(2 * outputs::<L, T>());
+        let factor = spectrum::<L, T>(params, memory, cx).factor;
         let scaled = cache.take_tensors();
         scale(x, factor, scaled);
 
@@ -405,8 +446,8 @@ where
         });
 
         if let Some(dx) = dx {
-            let next = thread_memory.take(outputs::<L, T>());
-            let (_, factor) = spectrum::<L, T>(params, next, cx);
+            let memory = thread_memory.take(2 * outputs::<L, T>());
+            let factor = spectrum::<L, T>(params, memory, cx).factor;
             flatten_mut(dx).iter_mut().for_each(|dx| *dx *= factor);
         }
     }
@@ -447,28 +488,33 @@ where
         let along = cx.kernels.dot(gradient.weight(), weight) - before;
 
         // The singular value is `v W next`, whose gradient is the product of both vectors.
-        let next = thread_memory.take(outputs::<L, T>());
-        let (sigma, factor) = spectrum::<L, T>(params, next, cx);
+        let memory = thread_memory.take(2 * outputs::<L, T>());
+        let Spectrum {
+            sigma,
+            factor,
+            next,
+        } = spectrum::<L, T>(params, memory, cx);
         let matrix = Matrix::new(weight, u, cx.kernels);
-        let length = matrix.length() / matrix.scale;
+        let length = matrix.scaled_length();
         if factor > T::zero() {
             let rows = gradient.weight_mut().chunks_exact_mut(u.len());
             for (gradient, (_, v)) in rows.zip(matrix.rows()) {
                 let by = along / sigma * (v / length);
-                for (gradient, &u) in gradient.iter_mut().zip(&*next) {
+                for (gradient, &u) in gradient.iter_mut().zip(next) {
                     *gradient -= by * u;
                 }
             }
         }
 
-        // A vector that is kept changes by 0.
-        for ((change, &u), &next) in change.iter_mut().zip(u).zip(&*next) {
-            let less = u - next;
-            *change = if cx.accumulate() {
-                *change + less
-            } else {
-                less
-            };
+        // A vector that is kept changes by 0. Of several passes with the same weight, each would
+        // change it to the same one, so that there is one iteration for each step.
+        if !(cx.accumulate() && cx.keeps(u)) {
+            for ((change, &before), &next) in change.iter_mut().zip(u).zip(next) {
+                *change = match cx.keeps(u) {
+                    true => T::zero(),
+                    false => before - next,
+                };
+            }
         }
     }
 }

@@ -81,6 +81,10 @@ pub enum FeatureOrder {
     /// that the weights are in files as they are here. Otherwise it is as [`FeatureOrder::Depends`].
     #[doc(hidden)]
     Trailing,
+    /// A network runs over the first axis of the input, and its outputs have several axes: each
+    /// step has them in the order of that network.
+    #[doc(hidden)]
+    Steps,
     /// Its sources lie side by side along the last axis, or are the parts of a tuple.
     #[doc(hidden)]
     Joins,

@@ -358,18 +358,15 @@ impl Axis {
     /// axis can be worked out in `f64`.
     pub const MOST: f64 = 1e100;
 
-    /// Creates an axis that ends with the values, unless they are all equal.
+    /// Creates an axis that ends with the values, unless they are all equal or nearly so.
     pub fn tight(values: impl Iterator<Item = f64> + Clone) -> Axis {
         let axis = Axis::of(values.clone());
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
             (low.min(x), high.max(x))
         });
-        if low < high {
-            Axis {
-                low: low / axis.scale,
-                high: high / axis.scale,
-                ..axis
-            }
+        let [low, high] = [low, high].map(|x| x / axis.scale);
+        if high - low >= 1.0 / Self::MOST {
+            Axis { low, high, ..axis }
         } else {
             axis
         }

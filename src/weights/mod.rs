@@ -56,6 +56,9 @@
 //!   do, and may or may not have moved them back before it flattens. A layer that takes channels
 //!   has them first again, and behind an average over all positions there is nothing to ask; but
 //!   what has an entry for each flattened feature depends on it.
+//! - A [`Scan`](crate::nn::Scan) whose steps are images gives `[length, height, width, channels]`, where
+//!   a cell in PyTorch has `[length, channels, height, width]`. What flattens all steps is marked; a
+//!   state after the last step is an image as any other.
 //! - `Reshape` to other axes than an image's makes rows of flattened channels that have other
 //!   features in them there.
 //! - A [`LayerNorm`](struct@crate::nn::LayerNorm) or [`RmsNorm`](struct@crate::nn::RmsNorm) over all axes

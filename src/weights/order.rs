@@ -30,7 +30,7 @@ use crate::tensor::Dims;
 use block::{block, given};
 use layer::{through, whole};
 use merge::{either, merged, tuple_of_sources};
-use state::{Order, along_axis, begin, doubt_of_output, flat, made};
+use state::{Order, along_axis, begin, doubt_of_output, flat, made, of_steps};
 
 /// The reason for which a layer may compute another result in PyTorch.
 #[derive(Clone, Copy)]
@@ -215,7 +215,9 @@ const fn networks(tree: &ParamTree, sink: &mut Sink) {
                 i += 1;
             }
         }
-        ParamTree::Layers(layers) => network(layers, sink),
+        ParamTree::Layers(layers) => {
+            network(layers, sink);
+        }
         ParamTree::Fields(fields) | ParamTree::Block(_, fields) => {
             let mut i = 0;
             while i < fields.len() {
@@ -226,8 +228,8 @@ const fn networks(tree: &ParamTree, sink: &mut Sink) {
     }
 }
 
-/// Follows a network with features of its own.
-const fn network(layers: &[ParamField], sink: &mut Sink) {
+/// Follows a network with features of its own, and returns the order of its output.
+const fn network(layers: &[ParamField], sink: &mut Sink) -> Order {
     let input = input_of(layers);
     let output = output_of(layers);
 
@@ -246,6 +248,53 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
         sink.doubt(first, Doubt::Given);
     }
     end(layers, first, passed.order, sink);
+    passed.order
+}
+
+/// Returns the order of the output of a layer that runs a network over time; `order` is that of the
+/// network's output, and `came` that of the sequence.
+const fn over_steps(
+    cell: &[ParamField],
+    order: Order,
+    layer: &LayerInfo,
+    came: Order,
+    states_as_given: bool,
+) -> Passed {
+    let is_given = match came {
+        Order::Flat(flat) => flat.pieces.is_same(),
+        _ => true,
+    };
+    let step = flat(order, output_of(cell));
+    Passed {
+        order: if layer.output.is_tuple() {
+            Order::Steps(step)
+        } else {
+            of_steps(step, layer.output)
+        },
+        free: false,
+        doubt: if is_given && states_as_given {
+            None
+        } else {
+            Some(Doubt::Depends)
+        },
+    }
+}
+
+/// Returns whether the sources behind the first one, if there are some, have the order of a network's
+/// inputs.
+const fn are_as_given(layer: &LayerInfo, followed: &Followed) -> bool {
+    let mut i = 1;
+    while i < layer.sources.len() {
+        let dims = layer.source_shape(i);
+        let order = followed.output(layer.sources[i]).order;
+        let own = flat(order, dims);
+        let given = flat(begin(dims, None), dims);
+        if !(own.sure && own.pieces.equals(&given.pieces)) {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Requires the order of a network's outputs, which a caller sees.
@@ -357,6 +406,14 @@ const fn list(
                     doubt: either(came.doubt, passed.doubt),
                     ..passed
                 }
+            } else if let (FeatureOrder::Steps, ParamTree::Layers(cell)) = (layer.order, contents) {
+                let states = are_as_given(layer, &followed);
+                let sequence = match layer.sources {
+                    [first, ..] => followed.output(*first).order,
+                    [] => came.order,
+                };
+                let order = network(cell, sink);
+                over_steps(cell, order, layer, sequence, states)
             } else if layer.sources.len() > 1 {
                 let passed;
                 (read, passed) = merged(contents, layer, &followed);

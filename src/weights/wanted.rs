@@ -141,6 +141,7 @@ const fn passes_on(layer: &LayerInfo, input: Dims) -> bool {
         | FeatureOrder::Depends
         | FeatureOrder::Mixes
         | FeatureOrder::Trailing
+        | FeatureOrder::Steps
         | FeatureOrder::Joins
         | FeatureOrder::Part(_)
         | FeatureOrder::Layers => false,
@@ -302,7 +303,7 @@ impl Uses {
             FeatureOrder::Keeps => (Uses::NONE, true),
             FeatureOrder::Joins => (Uses::NONE, output.sizes().len() > 1),
             FeatureOrder::View => (Uses::NONE, keeps_last(input, output)),
-            FeatureOrder::Part(_) => (Uses::NONE, false),
+            FeatureOrder::Part(_) | FeatureOrder::Steps => (Uses::NONE, false),
             FeatureOrder::Layers => {
                 let own = if layer.sources.len() > 1 {
                     Uses::of_input(&field.contents, source)

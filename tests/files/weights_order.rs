@@ -1161,6 +1161,97 @@ network! { struct WithEncoder: [2, 1, 2] -> [3] { encoder: Encoder, Relu, Linear
 static IN_THE_PROGRAM: &WithEncoder =
     shapewright::include_weights!("../reference/weights.safetensors" as WithEncoder);
 
+/// A cell whose steps are images has their channels first in PyTorch.
+mod steps {
+    use super::*;
+
+    network! {
+        struct Frame: (x: [2, 1, 1], h: [2, 1, 3]) -> [2, 1, 3] {
+            from_x: Conv2d<_, 3, 1> <- x,
+            from_h: Conv2d<_, 3, 1, NoBias> <- h,
+            Add <- (from_x, from_h),
+            Tanh,
+        }
+    }
+    network! {
+        struct Apart: (x: [2, 1, 1], h: [2, 1, 3]) -> (y: [2, 1, 1], next: [2, 1, 3]) {
+            inner: Frame <- (x, h),
+            next: Tanh,
+            y: Conv2d<_, 1, 1>,
+        }
+    }
+
+    fn names<N: Trainable<Element = f32>>() -> Vec<String> {
+        read(&N::zeros().to_safetensors(&[]))
+            .into_keys()
+            .filter(|name| name.ends_with(".channels_last"))
+            .collect()
+    }
+
+    /// Checks that the input axis of the dense layer `head` of six features has channels first.
+    fn is_permuted<N: Trainable<Element = f32>>() {
+        assert_eq!(names::<N>(), [""; 0]);
+        let mut net = N::zeros();
+        net.for_each_param_mut(|name, _, values| {
+            if name == "head.weight" {
+                (0..6).for_each(|i| values[i] = i as f32);
+            }
+        });
+        let file = read(&net.to_safetensors(&[]));
+        assert_eq!(file["head.weight"].1, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn a_last_state_is_an_image_of_pytorchs() {
+        network! { struct Net: [4, 2, 1, 1] -> [1] {
+            rnn: Scan<Frame, FinalState>, SelectPart<1>, Flatten, head: Linear<_, 1>,
+        } }
+        network! { struct Behind: [4, 2, 1, 1] -> [1] {
+            rnn: Scan<Apart, FinalState>, SelectPart<1>, Relu, Flatten, head: Linear<_, 1>,
+        } }
+        network! { struct Given: (x: [4, 2, 1, 1], h: [2, 1, 3]) -> [1] {
+            rnn: Scan<Frame, FinalState, InitialState> <- (x, h),
+            SelectPart<1>,
+            Flatten,
+            head: Linear<_, 1>,
+        } }
+        is_permuted::<Net>();
+        is_permuted::<Behind>();
+        is_permuted::<Given>();
+    }
+
+    #[test]
+    fn flattened_steps_are_marked() {
+        network! { struct All: [4, 2, 1, 1] -> [1] {
+            rnn: Scan<Frame>, Flatten, head: Linear<_, 1>,
+        } }
+        network! { struct Rows: [4, 2, 1, 1] -> [4, 1] {
+            rnn: Scan<Frame>, Reshape<4, 6>, head: Linear<_, 1>,
+        } }
+        network! { struct First: [4, 2, 1, 1] -> [1] {
+            rnn: Scan<Apart, FinalState>, SelectPart<0>, Flatten, Linear<_, 1>,
+        } }
+        assert_eq!(names::<All>(), ["head.channels_last"]);
+        assert_eq!(names::<Rows>(), ["head.channels_last"]);
+        // With one channel, both orders are the same.
+        assert_eq!(names::<First>(), [""; 0]);
+    }
+
+    #[test]
+    fn what_depends_on_no_order_is_not_marked() {
+        network! { struct Returned: [4, 2, 1, 1] -> [4, 2, 1, 3] { rnn: Scan<Frame> } }
+        network! { struct Last: [4, 2, 1, 1] -> [2, 1, 5] {
+            rnn: Scan<Frame, FinalState>, SelectPart<1>, Conv2d<_, 5, 1>,
+        } }
+        network! { struct Twice: [4, 2, 1, 1] -> [4, 2, 1, 1] {
+            first: Scan<Apart>, second: Scan<Apart>,
+        } }
+        assert_eq!(names::<Returned>(), [""; 0]);
+        assert_eq!(names::<Last>(), [""; 0]);
+        assert_eq!(names::<Twice>(), [""; 0]);
+    }
+}
+
 #[test]
 fn weights_in_the_program_have_the_same_order() {
     let path = concat!(

@@ -207,6 +207,56 @@ fn optimizers_move_statistics_by_what_the_layer_says_and_nothing_else() {
     assert_eq!(net.center.running_mean, before.running_mean);
 }
 
+/// Accumulated gradients of many batches leave the statistics of PyTorch, which updates them after
+/// each: as they would be after steps that change nothing else.
+#[test]
+fn statistics_of_accumulated_gradients_are_updated_batch_by_batch() {
+    network! { struct Batch: [3] -> [3] as f64 { norm: BatchNorm1d<_> } }
+    network! { struct Spectral: [3] -> [2] as f64 { fc: SpectralNorm<Linear<_, 2>> } }
+    const BATCHES: usize = 50;
+
+    let x: Vec<Tensor1<3, f64>> = (0..2 * BATCHES)
+        .map(|i| Tensor1::from_position(|j| 5.0 + ((3 * i + j) as f64).sin()))
+        .collect();
+    let mut still = Sgd::new(0.0).state::<Batch>();
+    let mut one_by_one = Batch::init(&mut shapewright::rng(0));
+    let mut at_once = one_by_one.to_boxed();
+    let mut workspace = Batch::workspace();
+    let mut gradient = Batch::zeros();
+    for batch in x.chunks(2) {
+        one_by_one
+            .forward_train(batch, &mut workspace)
+            .backward(&mut gradient);
+        still.step(&mut one_by_one, &gradient);
+    }
+
+    gradient.params_mut().fill(0.0);
+    for batch in x.chunks(2) {
+        at_once
+            .forward_train(batch, &mut workspace)
+            .backward_accumulate(&mut gradient);
+    }
+    still.step(&mut at_once, &gradient);
+    for (a, b) in at_once.params().iter().zip(one_by_one.params()) {
+        assert!((a - b).abs() < 1e-12, "{a}, not {b}");
+    }
+    assert_eq!(at_once.norm.num_batches_tracked, BATCHES as f64);
+
+    // The weight is the same for all batches, and one iteration of it is enough.
+    let mut net = Spectral::init(&mut shapewright::rng(0));
+    net.fc.weight_u = [0.6, 0.8];
+    let mut workspace = Spectral::workspace();
+    let [mut once, mut often] = [Spectral::zeros(), Spectral::zeros()];
+    net.forward_train(&x[..2], &mut workspace)
+        .backward(&mut once);
+    for batch in x.chunks(2) {
+        net.forward_train(batch, &mut workspace)
+            .backward_accumulate(&mut often);
+    }
+    assert_ne!(once.fc.weight_u, [0.0; 2]);
+    assert_eq!(often.fc.weight_u, once.fc.weight_u);
+}
+
 #[test]
 fn inference_reads_the_statistics() {
     let mut net = Inner::zeros();

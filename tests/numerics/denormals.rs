@@ -148,6 +148,46 @@ fn running_statistics_do_not_become_denormal() {
     );
 }
 
+/// Products are not flushed, but a state that decays by products in each step would be denormal for
+/// ever: 0.9 of the smallest number is rounded to that number.
+#[test]
+fn states_of_a_scan_do_not_become_denormal() {
+    network! {
+        struct Cell: (x: [1], h: [2]) -> [2] {
+            gain: Linear<_, 2> <- x,
+            kept: Mul <- (gain, h),
+            new: Linear<_, 2, NoBias> <- x,
+            Add <- (kept, new),
+        }
+    }
+    network! { #[stream] struct Net: [400, 1] -> [400, 2] { scan: Scan<Cell> } }
+
+    let mut net = Net::zeros();
+    net.scan.gain.bias = [0.5, 0.9];
+    net.scan.new.weight = [[1.0, -1.0]];
+    let mut x = Tensor2::zeros();
+    x[[0, 0]] = 1.0;
+
+    let mut stream = Net::stream();
+    let mut y = Tensor2::zeros();
+    for call in 0..4 {
+        let silence = Tensor2::zeros();
+        stream.block(&net, if call == 0 { &x } else { &silence }, &mut y);
+        assert_normal("state", y.as_slice());
+    }
+    assert_eq!(y, Tensor2::zeros());
+
+    // Back through time, the gradient decays in the same way.
+    let mut workspace = Net::workspace();
+    let mut gradient = Net::zeros();
+    let inputs = [x];
+    let mut pass = net.forward_train(&inputs, &mut workspace);
+    assert_normal("output", pass.outputs()[0].as_slice());
+    pass.output_gradients_mut()[0][[399, 0]] = 1.0;
+    let input_gradients = pass.backward_with_input(&mut gradient);
+    assert_normal("input gradient", input_gradients[0].as_slice());
+}
+
 #[test]
 fn averages_of_weights_do_not_become_denormal() {
     for mut average in [

@@ -218,6 +218,122 @@ fn the_mean_of_a_row_whose_loss_overflows() {
     assert_eq!(loss, f64::INFINITY);
 }
 
+/// A singular value that is NaN makes all outputs NaN, as in PyTorch.
+#[test]
+fn a_spectral_norm_hides_no_nan() {
+    network! { struct Net: [2] -> [3] { fc: SpectralNorm<Linear<_, 3>> } }
+    let sound = Net::init(&mut shapewright::rng(0));
+    let [mut of_u, mut of_weight, mut of_infinity] = [(); 3].map(|()| sound.to_boxed());
+    of_u.fc.weight_u[1] = f32::NAN;
+    of_weight.fc.layer.weight[0][1] = f32::NAN;
+    of_infinity.fc.layer.weight[0][1] = f32::INFINITY;
+
+    let x = [Tensor1::from([1.0, 2.0])];
+    let mut workspace = Net::workspace();
+    for net in [of_u, of_weight, of_infinity] {
+        assert!(net.forward(&x[0]).iter().all(|y| y.is_nan()));
+        let pass = net.forward_train(&x, &mut workspace);
+        assert!(pass.outputs()[0].iter().all(|y| y.is_nan()));
+    }
+
+    // Zeros stay zeros.
+    let net = Net::zeros();
+    assert_eq!(net.forward(&x[0]), Tensor1::zeros());
+    assert_eq!(
+        net.forward_train(&x, &mut workspace).outputs()[0],
+        Tensor1::zeros()
+    );
+}
+
+/// The vector of an average of networks is shorter than 1, and its direction alone counts.
+#[test]
+fn a_spectral_norm_takes_vectors_of_any_length() {
+    network! { #[folded(Folded)] struct Net: [2] -> [3] { fc: SpectralNorm<Linear<_, 3>> } }
+    let net = Net::init(&mut shapewright::rng(0));
+    let mut short = net.to_boxed();
+    short.fc.weight_u.iter_mut().for_each(|u| *u *= 0.5);
+
+    fn gradient(net: &Net, x: &[Tensor1<2>], eval: bool) -> Box<Net> {
+        let mut workspace = Net::workspace();
+        if eval {
+            workspace.eval(layer!(Net));
+        }
+        let mut gradient = Net::zeros();
+        let mut pass = net.forward_train(x, &mut workspace);
+        pass.output_gradients_mut()[0] = Tensor1::from([1.0, -2.0, 3.0]);
+        pass.backward(&mut gradient);
+        gradient
+    }
+
+    let x = [Tensor1::from([1.0, 2.0])];
+    assert_eq!(short.forward(&x[0]), net.forward(&x[0]));
+    assert_eq!(short.folded().forward(&x[0]), net.folded().forward(&x[0]));
+    for eval in [false, true] {
+        let [short, whole] = [&short, &net].map(|net| gradient(net, &x, eval));
+        for (a, b) in short.fc.layer.weight.iter().zip(&whole.fc.layer.weight) {
+            assert!(
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{a:?} {b:?}"
+            );
+        }
+        assert!(!eval || short.fc.weight_u == [0.0; 3]);
+    }
+}
+
+/// The difference of an output from its target may be out of range where its share is not.
+#[test]
+fn quantiles_of_opposite_numbers() {
+    fn check<T: Element>(most: f64) {
+        let number = |x: f64| T::from_f64_lossy(x);
+        let outputs = [Tensor1::from([number(-most)])];
+        let mut gradients = [Tensor1::zeros()];
+        let targets = [Tensor0::from(number(most))];
+        let loss = Quantile([0.125]).loss(&outputs, &targets, &mut gradients);
+        assert_near("Quantile", loss.to_f64().expect("a float"), 0.25 * most);
+        assert_eq!(gradients[0][0], number(-0.125));
+    }
+    check::<f64>(1.5e308);
+    check::<f32>(3e38);
+}
+
+#[test]
+fn magnitudes_of_any_size() {
+    use num_traits::ToPrimitive;
+    network! { struct Single: [2] -> [1] { Magnitude } }
+    network! { struct Double: [2] -> [1] as f64 { Magnitude } }
+
+    fn check<N: Trainable>(scales: &[f64]) {
+        let net = N::zeros();
+        let mut workspace = N::workspace();
+        for &scale in scales {
+            let mut x = [Tensor::zeros()];
+            for (x, part) in x[0].as_mut_slice().iter_mut().zip([3.0, -4.0]) {
+                *x = N::Element::from_f64_lossy(part * scale);
+            }
+            let mut pass = net.forward_train(&x, &mut workspace);
+            let y = pass.outputs()[0].as_slice()[0];
+            assert_near("Magnitude", y.to_f64().expect("a float"), 5.0 * scale);
+
+            pass.output_gradients_mut()[0].as_mut_slice()[0] = num_traits::one();
+            let gradients = pass.input_gradients()[0];
+            for (gradient, expected) in gradients.as_slice().iter().zip([0.6, -0.8]) {
+                assert_near(
+                    "its gradient",
+                    gradient.to_f64().expect("a float"),
+                    expected,
+                );
+            }
+        }
+    }
+    check::<Double>(&SCALES);
+    check::<Single>(&[1e-37, 1e-25, 1e-21, 1.0, 1e20, 1e37]);
+
+    let y = Single::zeros().forward(&Tensor1::from([0.0, 0.0]));
+    assert_eq!(y[0], 0.0);
+    let y = Single::zeros().forward(&Tensor1::from([f32::NAN, 1.0]));
+    assert!(y[0].is_nan());
+}
+
 #[test]
 fn distances_and_angles() {
     fn check<T: Element>(scales: &[f64]) {

@@ -371,6 +371,75 @@ fn gradients_over_many_places() {
     });
 }
 
+#[test]
+fn singular_values_of_many_rows() {
+    network! { struct One: [MANY] -> [1] { fc: SpectralNorm<Linear<_, 1, NoBias>> } }
+    network! { struct Two: [MANY] -> [2] { fc: SpectralNorm<Linear<_, 2, NoBias>> } }
+
+    let mut net = One::zeros();
+    net.fc.layer.weight.fill([0.1]);
+    net.fc.layer.weight[0] = [0.7];
+    net.fc.weight_u = [1.0];
+    let squares: f64 = net
+        .fc
+        .layer
+        .weight
+        .iter()
+        .map(|w| f64::from(w[0]).powi(2))
+        .sum();
+    let mut x = Tensor1::<MANY>::zeros_vec(1);
+    x[0][0] = 1.0;
+    let expected = f64::from(0.7_f32) / squares.sqrt();
+    assert_exact("inference", net.forward(&x[0])[0], expected);
+    let mut workspace = One::workspace();
+    let pass = net.forward_train(&x, &mut workspace);
+    assert_exact("training", pass.outputs()[0][0], expected);
+
+    // The rows are equal, and of length 1: the singular value is the root of their number, and the
+    // next vector is that of a row.
+    let mut net = Two::zeros();
+    net.fc.layer.weight.fill([0.6, 0.8]);
+    net.fc.weight_u = [1.0, 0.0];
+    let mut workspace = Two::workspace();
+    let mut gradient = Two::zeros();
+    let pass = net.forward_train(&x, &mut workspace);
+    assert_exact(
+        "a product",
+        pass.outputs()[0][1],
+        f64::from(0.8_f32) / (MANY as f64).sqrt(),
+    );
+    pass.backward(&mut gradient);
+    for (change, next) in gradient.fc.weight_u.iter().zip([1.0 - 0.6, -0.8]) {
+        assert!((f64::from(*change) - next).abs() < 1e-6, "{change}");
+    }
+}
+
+#[test]
+fn gradients_of_positions_that_are_copied_often() {
+    const TIMES: usize = 1 << 20;
+    network! { struct Sequence: [2, 1] -> [{ TIMES + 2 }, 1] { ReplicationPad1d<(TIMES, 0)> } }
+    network! { struct Image: [2, 2, 1] -> [1026, 1026, 1] { ReplicationPad2d<(1024, 0, 0, 1024)> } }
+
+    fn gradient<N: Trainable<Element = f32>>(net: &N) -> Vec<f32> {
+        let mut workspace = N::workspace();
+        let x = [Tensor::zeros()];
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.output_gradients_mut()[0].as_mut_slice().fill(0.1);
+        pass.input_gradients()[0].as_slice().to_vec()
+    }
+
+    let tenth = f64::from(0.1_f32);
+    let found = gradient(&*Sequence::zeros());
+    assert_exact("a sequence", found[0], tenth * (TIMES + 1) as f64);
+    assert_eq!(found[1], 0.1);
+
+    let found = gradient(&*Image::zeros());
+    assert_exact("an edge", found[0], tenth * 1025.0);
+    assert_eq!(found[1], 0.1);
+    assert_exact("a corner", found[2], tenth * 1025.0 * 1025.0);
+    assert_exact("another edge", found[3], tenth * 1025.0);
+}
+
 /// Norms and penalties of a gradient of a million numbers.
 #[test]
 fn norms_of_gradients() {

@@ -405,6 +405,23 @@ fn a_chart_has_lines_over_bands_with_gaps() {
     assert!(matches!(nothing.draw(&path), Err(PlotError::Empty { .. })));
 }
 
+/// Numbers that are too near each other for an axis between them.
+#[test]
+fn a_chart_of_numbers_that_are_nearly_equal() {
+    let folder = folder("nearly-equal");
+    for [first, last] in [
+        [5e-324, 1e-323],
+        [-1e-120, 1e-120],
+        [1e-100, 1e-100],
+        [7.0, 7.0],
+    ] {
+        Chart::new("x", "y")
+            .line("line", [(first, 1.0), (last, 2.0)])
+            .draw(folder.join("chart.svg"))
+            .expect("a chart");
+    }
+}
+
 #[test]
 fn a_confusion_matrix_shows_shares_of_rows() {
     let folder = folder("plots-confusion");

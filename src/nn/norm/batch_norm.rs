@@ -35,7 +35,7 @@ use crate::tensor::{Dims, Element, Shape};
 ///   them, the variance of `n` values is divided by `n - 1`, as an estimate for all data; for the
 ///   normalization, it is divided by `n`. They are fields of the parameters, and are saved and
 ///   loaded but not trained: `backward` stores their negative change in place of a gradient, and an
-///   optimizer's step subtracts it. Accumulating gradients accumulates the changes.
+///   optimizer's step subtracts it. Accumulated gradients update them batch by batch.
 /// - **Frozen layers**, layers below all trained ones, and layers within
 ///   [`Workspace::eval`](crate::Workspace::eval) keep their running statistics and normalize with
 ///   them in training as well, as PyTorch's do after `eval()`.

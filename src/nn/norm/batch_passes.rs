@@ -59,7 +59,8 @@ impl<'a, T: Element> BatchCache<'a, T> {
     }
 
     /// Adds the changes that optimizers subtract from the running statistics, after a batch of
-    /// `rows` rows.
+    /// `rows` rows. If there are changes of earlier batches, these go first, so that the statistics
+    /// become what they would be if they had been updated after each batch.
     pub(super) fn add_changes(
         &self,
         config: &BatchNormArguments,
@@ -72,13 +73,14 @@ impl<'a, T: Element> BatchCache<'a, T> {
 
         for i in 0..features {
             let mean = self.near[i] + self.rest_and_inverse[i];
-            change[i] += part_of_difference(momentum, running[i], mean);
+            let earlier = running[i] - change[i];
+            change[i] += part_of_difference(momentum, earlier, mean);
 
             // A single row has no variance.
             if rows > 1 {
                 let variance = self.variance[i];
-                change[features + i] +=
-                    part_of_difference(momentum, running[features + i], variance);
+                let earlier = running[features + i] - change[features + i];
+                change[features + i] += part_of_difference(momentum, earlier, variance);
             }
         }
 

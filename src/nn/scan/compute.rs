@@ -1,6 +1,8 @@
 //! The passes of a scan: the cell's, step after step, on all samples at a time.
 
 use super::Scan;
+use super::shape::CellShapes;
+use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer,
@@ -170,7 +172,10 @@ where
     Out: Shape,
     T: Element,
 {
-    const ORDER: FeatureOrder = FeatureOrder::Makes;
+    const ORDER: FeatureOrder = match CellShapes::of::<Cell>().has_steps_of_axes() {
+        true => FeatureOrder::Steps,
+        false => FeatureOrder::Makes,
+    };
     const OUTPUT_KIND: OutputKind = <Cell as Infer<Cell::Input, Cell::Output, T>>::OUTPUT_KIND;
     const MULTIPLY_ADDS: usize = sizes::product(&[
         Spec::new::<Cell, In, Out>(INITIAL).steps,
@@ -234,6 +239,7 @@ where
                 state: None,
                 cx: &cx.layer(t),
             });
+            cx.kernels.flush_denormals(cell_outputs);
             copy_columns(cell_outputs, spec.y(), y, spec.output_of(t), spec.y);
             let (given, read) = (spec.states_given(), spec.states_read());
             copy_columns(cell_outputs, given, cell_inputs, read, spec.states);
@@ -348,7 +354,9 @@ where
                 cx: &cx.layer(t),
             });
 
-            let outputs = flatten(outputs);
+            let outputs = flatten_mut(outputs);
+            cx.kernels.flush_denormals(outputs);
+            let outputs = &*outputs;
             copy_columns(outputs, spec.y(), y, spec.output_of(t), spec.y);
             let (given, read) = (spec.states_given(), spec.states_read());
             copy_columns(outputs, given, next, read, spec.states);
@@ -406,6 +414,7 @@ where
                 // The output of the cell is its state as well.
                 add_columns(dy, spec.output_of(t), from_outputs, spec.y);
             }
+            cx.kernels.flush_denormals(from_outputs);
 
             <Cell as Train<Cell::Input, Cell::Output, T>>::backward_input(BackwardInput {
                 config: &(),

@@ -32,6 +32,9 @@ use shape::{CellShapes, Options};
 /// step, and adds up the gradient of the parameters over all steps. A `Dropout` in the cell draws
 /// anew in each step.
 ///
+/// Outputs and states are 0 where they would be denormal, as are their gradients: a state that decays
+/// would otherwise remain denormal, which is slow.
+///
 /// In a [stream](crate::State), each call goes on with the states that the call before it left, with
 /// the bits of the whole sequence. With `InitialState` each call begins with the states that it
 /// reads.

@@ -62,6 +62,18 @@ impl CellShapes {
         }
     }
 
+    /// Returns whether the output of a step or a state has several axes.
+    pub const fn has_steps_of_axes(&self) -> bool {
+        let parts = self.output.parts();
+        let mut several = self.output.sizes().len() > 1;
+        let mut i = 0;
+        while i < parts.len() {
+            several |= parts[i].sizes().len() > 1;
+            i += 1;
+        }
+        several
+    }
+
     /// Returns the number of states that the cell gives.
     const fn given_states(&self) -> usize {
         match self.output.parts() {

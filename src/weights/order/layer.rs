@@ -100,6 +100,7 @@ pub(super) const fn through(
         FeatureOrder::Depends
         | FeatureOrder::Mixes
         | FeatureOrder::Trailing
+        | FeatureOrder::Steps
         | FeatureOrder::Joins
         | FeatureOrder::Layers => Passed {
             doubt: if came.pieces.is_same() {
@@ -179,7 +180,7 @@ pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -
         Order::AsHere => (order, true, !behind.channels),
         Order::ChannelsFirst => (order, false, !behind.along_last),
         // Of several axes, which a tuple does not have.
-        Order::Inputs => (made(input), true, true),
+        Order::Inputs | Order::Steps(_) => (made(input), true, true),
         Order::Flat(Flat { pieces, sure: true }) if rows && pieces.is_same() => {
             (order, true, !behind.channels)
         }

@@ -1,6 +1,7 @@
 //! The order of a tensor's elements in PyTorch, as far as the layers before it determine it.
 
 use super::Doubt;
+use crate::sizes;
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 
@@ -24,6 +25,9 @@ pub(super) enum Order {
     Flat(Flat),
     /// That of a tuple that a network is given: each part has the order of a network's input.
     Inputs,
+    /// That of a tuple of the outputs of all steps and the states after the last one, from the order
+    /// of a step's output and states.
+    Steps(Flat),
 }
 
 /// The order of the elements in memory.
@@ -84,6 +88,10 @@ pub(super) const fn part(order: Order, dims: Dims, index: usize) -> Option<Order
         return Some(begin(parts[index], None));
     }
 
+    if let Order::Steps(step) = order {
+        return part_of_steps(step, parts, index);
+    }
+
     let Flat { pieces, sure } = flat(order, dims);
     let mut first = 0;
     let mut i = 0;
@@ -97,6 +105,48 @@ pub(super) const fn part(order: Order, dims: Dims, index: usize) -> Option<Order
     }
 }
 
+/// Returns the order of the outputs of all steps, from that of one of them. Which of its axes comes
+/// first is told by no tensor, so that whatever depends on it is marked.
+pub(super) const fn of_steps(step: Flat, all: Dims) -> Order {
+    if step.sure && step.pieces.is_same() {
+        made(all)
+    } else {
+        Order::Flat(Flat {
+            pieces: Pieces::same(all.len()),
+            sure: false,
+        })
+    }
+}
+
+/// Returns the order of the outputs of all steps, or of a state after the last one.
+const fn part_of_steps(step: Flat, parts: &[Dims], index: usize) -> Option<Order> {
+    let mut states = 0;
+    let mut before = 0;
+    let mut i = 1;
+    while i < parts.len() {
+        if i < index {
+            before += parts[i].len();
+        }
+        states += parts[i].len();
+        i += 1;
+    }
+    // A state may be the output as well.
+    let first_state = step.pieces.len().saturating_sub(states);
+    let (first, len) = match index {
+        0 => (0, parts[0].len() / sizes::larger(parts[0].size(0), 1)),
+        _ => (first_state + before, parts[index].len()),
+    };
+    let Some(pieces) = step.pieces.part(first, len) else {
+        return None;
+    };
+    let own = Flat { pieces, ..step };
+    Some(match index {
+        0 => of_steps(own, parts[0]),
+        _ if own.sure && own.pieces.is_same() => made(parts[index]),
+        _ => Order::Flat(own),
+    })
+}
+
 /// The order of all elements.
 pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     match order {
@@ -108,6 +158,10 @@ pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
             sure: channels_last(dims).is_same(),
         },
         Order::Flat(flat) => flat,
+        Order::Steps(step) => Flat {
+            pieces: Pieces::same(dims.len()),
+            sure: step.sure && step.pieces.is_same(),
+        },
         Order::Inputs => {
             let mut pieces = Pieces::same(0);
             let mut i = 0;
@@ -157,8 +211,8 @@ pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
                 None
             }
         }
-        Order::Flat(flat) if flat.pieces.is_same() => Some(Order::AsHere),
-        Order::Flat(_) | Order::Inputs => None,
+        Order::Flat(flat) if flat.sure && flat.pieces.is_same() => Some(Order::AsHere),
+        Order::Flat(_) | Order::Inputs | Order::Steps(_) => None,
     }
 }
 
