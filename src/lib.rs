@@ -81,9 +81,9 @@
 //! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
 //! thresholds). The outputs of activations, the gradients that pass through them and the gradients
 //! of losses are set to 0 where they would be denormal, except that `Relu` passes on a denormal input
-//! as it is. So are the states of recurrent layers and of [`Scan`](nn::Scan). Terms of a softmax are 0 where they are below 1.3e-29 (`2^-96`; `2^-992` in `f64`) of the
-//! largest one, as their products with other numbers would be denormal. All of this is the same on
-//! every processor.
+//! as it is. So are the states of recurrent layers and of [`Scan`](nn::Scan). Terms of a softmax are
+//! 0 where they are below 1.3e-29 (`2^-96`; `2^-992` in `f64`) of the largest one, as their products
+//! with other numbers would be denormal. All of this is the same on every processor.
 //!
 //! Products are not flushed: in dense layers, in convolutions and in their gradients, two numbers
 //! that are normal can have a product that is denormal. Training reaches such numbers where weights

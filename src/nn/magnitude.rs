@@ -39,18 +39,20 @@ impl<T: Element> Layer<T> for Magnitude {
     type Params = ();
 }
 
-/// Returns the magnitude of a complex number.
+/// Returns the magnitude of a complex number, whose parts were numbers of `T`.
 #[inline(always)]
-fn magnitude(re: f64, im: f64) -> f64 {
+fn magnitude<T: Element>(re: f64, im: f64) -> f64 {
     let squares = re * re + im * im;
-    if SAFE_SQUARES.contains(&squares) {
+    // In `f64`, the squares of all `f32` are in range.
+    let are_single = const { size_of::<T>() <= 4 };
+    if are_single || SAFE_SQUARES.contains(&squares) {
         float::sqrt(squares)
     } else {
         Float::hypot(re, im)
     }
 }
 
-/// The sums of squares that have lost nothing. Those of all `f32` are among them.
+/// The sums of squares that have lost nothing.
 const SAFE_SQUARES: RangeInclusive<f64> = 1e-280..=1e300;
 
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Magnitude {
@@ -66,7 +68,7 @@ impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Magnitude {
         for (x, y) in rows.zip(y.chunks_exact_mut(half)) {
             let (re, im) = x.split_at(half);
             for ((y, &re), &im) in y.iter_mut().zip(re).zip(im) {
-                *y = T::from_f64_lossy(magnitude(double(re), double(im)));
+                *y = T::from_f64_lossy(magnitude::<T>(double(re), double(im)));
             }
         }
         cx.kernels.flush_denormals(y);
@@ -89,7 +91,7 @@ impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Magnitude {
             let (d_re, d_im) = dx.split_at_mut(half);
             for (i, &dy) in dy.iter().enumerate() {
                 let (re, im, dy) = (double(re[i]), double(im[i]), double(dy));
-                let length = magnitude(re, im);
+                let length = magnitude::<T>(re, im);
                 let [a, b] = match length == 0.0 {
                     true => [0.0; 2],
                     false => [re / length * dy, im / length * dy],

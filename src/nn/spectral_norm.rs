@@ -35,10 +35,9 @@ const FIRST_ITERATIONS: usize = 15;
 /// PyTorch's `torch.nn.utils.spectral_norm` with its defaults. The largest singular value is
 /// approximated by one power iteration in each training step, which goes on from the vector of the
 /// step before, `weight_u`, also if the step is that of several accumulated gradients; the gradient
-/// flows through the singular value, but not through the
-/// vectors. The bias is not normalized. PyTorch's newer
-/// `torch.nn.utils.parametrizations.spectral_norm` goes on from the vector of the other side, and
-/// converges to the same value.
+/// flows through the singular value, but not through the vectors. The bias is not normalized.
+/// PyTorch's newer `torch.nn.utils.parametrizations.spectral_norm` goes on from the vector of the
+/// other side, and converges to the same value.
 ///
 /// - **Parameters** are those of the layer, in the field `layer`, and the vector `weight_u`, which
 ///   begins with 15 iterations. In files they are called `weight`, `bias` and `weight_u`. PyTorch's
