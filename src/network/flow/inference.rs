@@ -197,10 +197,7 @@ fn part_of<'s>(
     first: usize,
     len: usize,
 ) -> Option<StateMemory<'s>> {
-    match state {
-        Some(state) => Some(state.part(first, len)),
-        None => None,
-    }
+    state.as_mut().map(|state| state.part(first, len))
 }
 
 /// The outputs that a layer reads in inference: what lies before and after its own in the buffers, or
