@@ -120,6 +120,7 @@
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
 //! | `serde` | `Serialize` and `Deserialize` in the derives of a network, and for tensors, labels and indices |
+//! | `tokenizers` | `data::text::Tokenizer`: the tokenizers of pretrained models, from their `tokenizer.json` |
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

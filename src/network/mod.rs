@@ -27,6 +27,7 @@ pub(crate) mod report;
 mod segments;
 mod sentence;
 pub(crate) mod shape_rule;
+mod share;
 pub(crate) mod stand_in;
 mod state;
 mod stream;

@@ -16,6 +16,7 @@ use super::layer::Layer;
 use super::lines::Lines;
 use super::needs::Needs;
 use super::plan::OutputsAt;
+use super::share::share;
 use super::state::State;
 use super::stream::{Stream, Streaming};
 use super::summary::{LayerSummary, Summary};
@@ -193,6 +194,55 @@ pub trait Network:
         let mut y = Tensor::zeros();
         inference::one(self, x.expected(), &mut y, None);
         y
+    }
+
+    /// Returns the parameters of this network as those of another one, `N`, without a copy.
+    ///
+    /// It is for the same layers over another length. Both have tensors of the same names and sizes, in
+    /// the same order; otherwise it does not compile. A text of 10 tokens then takes the time of 16
+    /// rather than that of 128:
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     struct Reader<const LENGTH: usize>: (tokens: [LENGTH], mask: [LENGTH]) -> [8] {
+    ///         embed: Embedding<100, 8> <- tokens,
+    ///         attention: MultiHeadAttention<_, 2, KeyPaddingMask> <- (embed, mask),
+    ///         MeanOverTime <- (attention, mask),
+    ///     }
+    /// }
+    /// network! { struct Long = Reader<128>; }
+    /// network! { struct Short = Reader<16>; }
+    ///
+    /// let long = Long::init(&mut shapewright::rng(0));
+    /// let short: &Short = long.share();
+    /// assert_eq!(short.params(), long.params());
+    ///
+    /// let text = |i: usize| if i < 10 { (i * 7) as f32 } else { 0.0 };
+    /// let mask = |i: usize| if i < 10 { 1.0 } else { 0.0 };
+    /// let of_short = short.forward(&Tensor::from((
+    ///     Tensor1::from_position(text),
+    ///     Tensor1::from_position(mask),
+    /// )));
+    /// let of_long = long.forward(&Tensor::from((
+    ///     Tensor1::from_position(text),
+    ///     Tensor1::from_position(mask),
+    /// )));
+    /// assert!((of_short[0] - of_long[0]).abs() < 1e-6);
+    /// ```
+    ///
+    /// A layer whose parameters depend on the length is a compile error:
+    ///
+    /// ```compile_fail
+    /// use shapewright::prelude::*;
+    /// network! { struct Long: [8] -> [2] { Linear<_, 2> } }
+    /// network! { struct Short: [4] -> [2] { Linear<_, 2> } }
+    /// let long = Long::init(&mut shapewright::rng(0));
+    /// let short: &Short = long.share();
+    /// ```
+    #[inline]
+    fn share<N: Network<Element = Self::Element>>(&self) -> &N {
+        share(self)
     }
 
     /// Creates a stream at its beginning: the memory in which the network, which has `#[stream]` on

@@ -5,9 +5,9 @@ use core::slice;
 use super::inference;
 use super::inference_workspace::InferenceWorkspace;
 use super::network::Network;
+use super::share::share;
 use super::state::State;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::params::Parameters;
 use crate::tensor::{Shape, Tensor};
 
 /// A network with `#[stream]` on its definition: it can be given its input step by step.
@@ -76,14 +76,8 @@ pub struct Stream<N: Streaming> {
     workspace: InferenceWorkspace<N::Step>,
 }
 
-/// The same layers at both lengths have the same parameters and the same state.
-const fn assert_same<N: Streaming>() {
-    assert!(
-        <N as Parameters<N::Element>>::LEN == <N::Step as Parameters<N::Element>>::LEN
-            && size_of::<N>() == size_of::<N::Step>()
-            && align_of::<N>() == align_of::<N::Step>(),
-        "the parameters of a layer depend on the length of its input"
-    );
+/// The same layers at both lengths have the same state.
+const fn assert_same_state<N: Streaming>() {
     assert!(
         N::STATE_BYTES == <N::Step as Network>::STATE_BYTES,
         "the state of a layer depends on the length of its input"
@@ -93,10 +87,8 @@ const fn assert_same<N: Streaming>() {
 /// Returns a network as the network of its steps.
 #[inline(always)]
 fn as_step<N: Streaming>(network: &N) -> &N::Step {
-    const { assert_same::<N>() };
-    // SAFETY: both are `repr(C)` structs of numbers, as `Parameters` promises, which `network!` has
-    // made from the same layers; their sizes and alignments are the same.
-    unsafe { &*(network as *const N).cast() }
+    const { assert_same_state::<N>() };
+    share(network)
 }
 
 impl<N: Streaming> Stream<N> {
@@ -169,7 +161,7 @@ impl<N: Streaming> Stream<N> {
         x: &Tensor<N::Input, N::Element>,
         y: &mut Tensor<N::Output, N::Element>,
     ) {
-        const { assert_same::<N>() };
+        const { assert_same_state::<N>() };
         inference::one(network, x, y, Some(self.state.bytes_mut()));
     }
 

@@ -6,6 +6,7 @@ mod feature_order;
 mod heap;
 pub(crate) mod param_tree;
 mod parameters;
+mod same_tensors;
 mod views;
 
 pub use buffer::Buffer;
@@ -13,4 +14,5 @@ pub use feature_order::FeatureOrder;
 #[cfg(feature = "alloc")]
 pub(crate) use heap::*;
 pub use parameters::{Parameters, Visitor, VisitorMut};
+pub(crate) use same_tensors::same_tensors;
 pub(crate) use views::*;

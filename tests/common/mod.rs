@@ -148,6 +148,36 @@ pub fn shared_file(folder: &str, name: &str) -> Option<std::path::PathBuf> {
     Some(path)
 }
 
+/// Returns the path of a file of MiniLM, which `fetch.sh` of the shared data has put into a folder:
+/// that of the variable `MINILM`, or `target/minilm`. `None`, with a printed line, if it is not there.
+pub fn minilm_file(name: &str) -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("MINILM").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/minilm"),
+        Into::into,
+    );
+    let path = folder.join(name);
+    if !path.is_file() {
+        println!(
+            "skipped: needs {}, which the folder `minilm` of the shared data fetches",
+            path.display()
+        );
+        return None;
+    }
+    Some(path)
+}
+
+/// Reads the numbers of an `.npy` file of `i32`.
+pub fn npy_i32(path: &std::path::Path) -> Vec<i32> {
+    let bytes = std::fs::read(path).expect("a file");
+    let head = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let (numbers, rest) = bytes[head..].as_chunks();
+    assert!(rest.is_empty());
+    numbers
+        .iter()
+        .map(|&number| i32::from_le_bytes(number))
+        .collect()
+}
+
 /// Returns the bits of numbers, which differ for signed zeros and are equal for the same NaN.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers

@@ -18,6 +18,7 @@ mod interchange;
 mod preprocessing;
 mod rnnoise;
 mod saving;
+mod tokenizers;
 mod vad;
 mod weights;
 mod weights_order;

@@ -32,6 +32,13 @@ pub enum TextError {
         /// The number of positions.
         length: usize,
     },
+    /// The special tokens around a text take more positions than there are.
+    NoRoom {
+        /// The number of special tokens.
+        needed: usize,
+        /// The number of positions.
+        length: usize,
+    },
     /// The text has no window of this length with a token after it.
     TooShort {
         /// The number of tokens.
@@ -64,6 +71,11 @@ impl fmt::Display for TextError {
                 f,
                 "the text has {found} tokens, which leaves positions of {length} empty; build the \
                  vocabulary with `padding()`"
+            ),
+            TextError::NoRoom { needed, length } => write!(
+                f,
+                "the special tokens around a text take {needed} positions, but there are {length}; \
+                 take a longer sequence"
             ),
             TextError::TooShort { found, needed } => write!(
                 f,

@@ -31,11 +31,15 @@ mod builder;
 mod error;
 mod file;
 mod next_token;
+#[cfg(feature = "tokenizers")]
+mod tokenizer;
 mod unit;
 mod vocabulary;
 
 pub use builder::VocabularyBuilder;
 pub use error::TextError;
 pub use next_token::NextToken;
+#[cfg(feature = "tokenizers")]
+pub use tokenizer::{Encoding, Tokenizer};
 pub use unit::TextUnit;
 pub use vocabulary::Vocabulary;
