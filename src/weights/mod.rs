@@ -133,29 +133,48 @@ mod difference;
 mod error;
 #[cfg(feature = "std")]
 mod escape;
+#[cfg(feature = "std")]
+mod half;
 mod header;
 mod included;
+#[cfg(feature = "std")]
+mod index;
+mod json;
 mod layout;
 #[cfg(feature = "std")]
+mod load;
+#[cfg(feature = "std")]
 mod loader;
+#[cfg(feature = "std")]
+mod name_patterns;
 mod numbers;
 mod order;
 mod pieces;
 #[cfg(feature = "std")]
+mod report;
+#[cfg(feature = "std")]
 mod save;
 #[cfg(feature = "std")]
 mod save_load;
+#[cfg(feature = "std")]
+mod source;
 mod wanted;
 mod wiring;
 
 pub use crate::params::param_tree::Axes;
 pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
-pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
+pub use error::{Difference, LoadError, LoadErrorKind, SaveError, SaveErrorKind};
+#[cfg(feature = "std")]
+pub use half::Half;
 #[doc(hidden)]
 pub use included::{File, count, count_of, included, included_part};
 #[cfg(feature = "std")]
 pub use loader::Loader;
+#[cfg(feature = "std")]
+pub use name_patterns::PatternError;
+#[cfg(feature = "std")]
+pub use report::LoadReport;
 #[cfg(feature = "std")]
 pub use save::Saver;
 #[cfg(feature = "std")]

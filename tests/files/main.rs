@@ -20,4 +20,7 @@ mod rnnoise;
 mod saving;
 mod vad;
 mod weights;
+mod weights_half;
+mod weights_names;
 mod weights_order;
+mod weights_shards;

@@ -1053,7 +1053,7 @@ fn numbers_beyond_the_largest_f32_are_refused() {
     let load = |bytes: &[u8]| {
         let mut net = Narrow::zeros();
         let loaded = Loader::from_bytes(bytes).and_then(|loader| net.load_from(&loader));
-        loaded.map(|()| net)
+        loaded.map(|_| net)
     };
 
     let error = load(&with([1.0, -1e300], 3.4028235678e38))

@@ -660,7 +660,7 @@ mod refused {
         // PyTorch's files have the same tensors without the marks.
         let pytorchs = loader().rename(|name| (!is_mark(name)).then(|| name.to_owned()));
         match same.load_from(&pytorchs).map_err(|error| error.kind) {
-            Ok(()) => assert!(marks.is_empty()),
+            Ok(_) => assert!(marks.is_empty()),
             Err(LoadErrorKind::Differs(differences)) => {
                 assert!(
                     differences
