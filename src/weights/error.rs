@@ -25,7 +25,8 @@ use crate::network::Sentence;
 ///     "the weights do not fit the network, which stays as it was; in the shapes of files, which are PyTorch's:\n\
 ///      - `fc.bias` is missing; the network takes [3]\n\
 ///      - `fc.weight` has the shape [4, 2], but the network takes [3, 2]\n\
-///      Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+///      Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \
+///      `allow_missing` and `allow_unused`."
 /// );
 /// # Ok(())
 /// # }
@@ -150,7 +151,8 @@ impl fmt::Display for LoadError {
                     writeln!(f, "- {difference}")?;
                 }
                 f.write_str(
-                    "Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`.",
+                    "Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \
+                     `allow_missing` and `allow_unused`.",
                 )
             }
         }

@@ -141,19 +141,20 @@ impl<'p> Pattern<'p> {
             });
         }
 
-        if of_from.len()
-            < pattern
-                .from
-                .iter()
-                .filter(|piece| piece.is_placeholder())
-                .count()
-        {
-            return Err(PatternError::Malformed {
-                pattern: from.to_owned(),
-                what: "it has a placeholder twice",
-            });
-        }
-        Ok(pattern)
+        let is_repeated =
+            of_from.len() < pattern.from.iter().filter(|p| p.is_placeholder()).count();
+        let are_adjacent = |pair: &[Piece<'_>]| pair.iter().all(Piece::is_placeholder);
+        let what = if is_repeated {
+            "it has a placeholder twice"
+        } else if pattern.from.windows(2).any(are_adjacent) {
+            "two placeholders have no text between them, so that no name says where the first ends"
+        } else {
+            return Ok(pattern);
+        };
+        Err(PatternError::Malformed {
+            pattern: from.to_owned(),
+            what,
+        })
     }
 
     /// Returns the new name of a tensor; `None` if its name does not begin as the pattern says.
@@ -246,10 +247,6 @@ fn pieces(pattern: &str) -> Result<Vec<Piece<'_>>, PatternError> {
 
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
-        } else if pieces.last().is_some_and(Piece::is_placeholder) {
-            return Err(malformed(
-                "two placeholders have no text between them, so that no name says where the first ends",
-            ));
         }
         pieces.push(Piece::Placeholder(name));
         rest = &placeholder[end + 1..];

@@ -148,6 +148,24 @@ pub fn shared_file(folder: &str, name: &str) -> Option<std::path::PathBuf> {
     Some(path)
 }
 
+/// Returns the path of a file of MiniLM, which `fetch.sh` of the shared data has put into a folder:
+/// that of the variable `MINILM`, or `target/minilm`. `None`, with a printed line, if it is not there.
+pub fn minilm_file(name: &str) -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("MINILM").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/minilm"),
+        Into::into,
+    );
+    let path = folder.join(name);
+    if !path.is_file() {
+        println!(
+            "skipped: needs {}, which the folder `minilm` of the shared data fetches",
+            path.display()
+        );
+        return None;
+    }
+    Some(path)
+}
+
 /// Returns the bits of numbers, which differ for signed zeros and are equal for the same NaN.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers

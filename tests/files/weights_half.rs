@@ -7,7 +7,7 @@ use shapewright::weights::{Half, Loader, SaveErrorKind, Saver};
 
 use crate::common::{bits, folder};
 
-network! { struct Single: [2] -> [3] { fc: Linear<_, 3>, norm: BatchNorm1d } }
+network! { #[derive(Clone)] struct Single: [2] -> [3] { fc: Linear<_, 3>, norm: BatchNorm1d<_> } }
 network! { struct Double: [2] -> [3] as f64 { fc: Linear<_, 3> } }
 
 /// Returns the shape, type and bytes of each tensor of a file.
