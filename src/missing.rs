@@ -61,6 +61,13 @@ mod weight_files {
             Self::off()
         }
 
+        fn save_half<Half>(&self, _: impl AsRef<Path>, _: Half) -> Result<(), Infallible>
+        where
+            Self: NeedsSafetensors,
+        {
+            Self::off()
+        }
+
         fn to_safetensors(&self, _: &[(&str, &str)]) -> Vec<u8>
         where
             Self: NeedsSafetensors,

@@ -25,7 +25,7 @@ use shapewright::data::images::{self, Images, Size};
 use shapewright::data::npy::{self, Npz};
 use shapewright::data::{ReadError, ReadErrorKind, idx};
 use shapewright::prelude::*;
-use shapewright::weights::{LoadErrorKind, Loader};
+use shapewright::weights::{LoadErrorKind, Loader, Saver};
 use shapewright::{
     Limits,
     tensor::{Rank1, Rank2},
@@ -390,6 +390,33 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
         most_enough.within(again).expect("a training").epochs.len(),
         51
     );
+}
+
+/// Loading a part of a file takes the parameters, the header and a small buffer, whether numbers are
+/// copied, transposed or converted.
+#[test]
+fn weights_are_read_in_small_pieces() {
+    network! { struct Large: [1000] -> [1000] { a: Linear<_, 1000>, b: Linear<_, 1000> } }
+    network! { struct Double: [1000] -> [1000] as f64 { a: Linear<_, 1000>, b: Linear<_, 1000> } }
+    let folder = folder("limits-weights");
+    let path = folder.join("net.safetensors");
+    let net = Large::init(&mut shapewright::rng(0));
+    let saver = Saver::new().part("double", &*Double::init(&mut shapewright::rng(1)));
+    saver.part("net", &*net).save(&path).expect("a file");
+
+    let len = fs::metadata(&path).expect("the file").len() as isize;
+    let own = size_of::<Large>() as isize;
+    assert!(len > 3 * own);
+    for part in ["net", "double"] {
+        let (loaded, most) = most(|| Loader::open(&path)?.part(part).load::<f32, Large>());
+        assert!(loaded.is_ok());
+        assert!(
+            most < own + MIB / 4,
+            "{most} bytes for {own} bytes of weights"
+        );
+    }
+    let few = Limits::new().max_bytes(100_000);
+    assert!(few.within(|| Loader::open(&path)).is_ok());
 }
 
 #[cfg(unix)]

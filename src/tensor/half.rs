@@ -105,9 +105,27 @@ const fn nearest(bits: u32, removed: u32) -> u32 {
     (bits + (1 << (removed - 1)) - 1 + odd) >> removed
 }
 
+/// Returns an `f64` as an `f32` that is rounded once more: an inexact one has an odd fraction, so that
+/// it is never taken for the middle of two numbers (Boldo and Melquiond 2008, "Emulation of FMA and
+/// correctly rounded sums: proved algorithms using rounding to odd").
+const fn odd(x: f64) -> f32 {
+    let nearest = x as f32;
+    if x.is_nan() || nearest as f64 == x {
+        return nearest;
+    }
+
+    let away_from_zero = (nearest as f64).abs() > x.abs();
+    f32::from_bits((nearest.to_bits() - away_from_zero as u32) | 1)
+}
+
 macro_rules! halves {
     ($($t:ident),*) => { $(
         impl $t {
+            /// Like `from_f32`, for an `f64`, which is rounded once.
+            pub const fn from_f64(x: f64) -> Self {
+                Self::from_f32(odd(x))
+            }
+
             /// Returns the number with these bits.
             pub const fn from_bits(bits: u16) -> Self {
                 $t(bits)
@@ -217,6 +235,43 @@ mod tests {
             assert_eq!(from(middle.next_down()), low, "{low:#x}");
             assert_eq!(from(middle.next_up()), low + 1, "{low:#x}");
         }
+    }
+
+    /// The same with an `f64`, closer to the middle than any `f32` is.
+    fn check_one_rounding(infinite: u16, to: impl Fn(u16) -> f64, from: impl Fn(f64) -> u16) {
+        for low in 0..infinite - 1 {
+            let (below, above) = (to(low), to(low + 1));
+            let middle = (below + above) / 2.0;
+            let even = low + (low & 1);
+            assert_eq!(from(below), low, "{low:#x}");
+            assert_eq!(from(middle), even, "{low:#x}");
+            assert_eq!(from(-middle), even | 0x8000, "{low:#x}");
+            assert_eq!(from(middle.next_down()), low, "{low:#x}");
+            assert_eq!(from(middle.next_up()), low + 1, "{low:#x}");
+            assert_eq!(from(-middle.next_up()), (low + 1) | 0x8000, "{low:#x}");
+        }
+        assert_eq!(from(5e-324), 0);
+        assert_eq!(from(-5e-324), 0x8000);
+        assert_eq!(from(1e300), infinite);
+        assert_eq!(from(f64::NEG_INFINITY), infinite | 0x8000);
+        assert!(from(f64::NAN) & 0x7fff > infinite);
+    }
+
+    #[test]
+    fn doubles_are_rounded_once() {
+        check_one_rounding(
+            0x7c00,
+            |bits| F16::from_bits(bits).into(),
+            |x| F16::from_f64(x).to_bits(),
+        );
+        check_one_rounding(
+            0x7f80,
+            |bits| BF16::from_bits(bits).into(),
+            |x| BF16::from_f64(x).to_bits(),
+        );
+        let largest = 65520f64.next_down();
+        assert_eq!(F16::from_f64(largest).to_f32(), 65504.0);
+        assert_eq!(F16::from_f64(65520.0).to_f32(), f32::INFINITY);
     }
 
     #[test]

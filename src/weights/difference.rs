@@ -2,11 +2,10 @@
 
 use super::header::FORM;
 use super::layout::Named;
-use super::numbers::{Dtype, too_large};
+use super::numbers::Dtype;
 use super::order::Doubt;
 use crate::network::Sentence;
 use crate::params::param_tree::{Axes, TensorLayout};
-use crate::tensor::Element;
 
 /// The kind of a [`Difference`](super::Difference). Shapes are those in files.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,24 +69,11 @@ impl Named {
         }
     }
 
-    /// Returns the difference if the file has it, with this shape, type and bytes, for a network
-    /// whose numbers are `T`.
-    pub(super) const fn differs_from<T: Element>(
-        &self,
-        found: Axes,
-        dtype: Dtype,
-        bytes: &[u8],
-    ) -> Option<DifferenceKind> {
+    /// Returns the difference if the file has it, with this shape and type. The numbers may differ as
+    /// well: see [`TooLarge`](super::numbers::TooLarge).
+    pub(super) const fn differs_from(&self, found: Axes, dtype: Dtype) -> Option<DifferenceKind> {
         if self.differs.is_none() {
-            let layout = &self.tensor.layout;
-            let difference = DifferenceKind::between(layout, found, dtype);
-            if difference.is_some() {
-                return difference;
-            }
-            return match too_large::<T>(layout, dtype, bytes) {
-                Some((position, value)) => Some(DifferenceKind::TooLarge { position, value }),
-                None => None,
-            };
+            return DifferenceKind::between(&self.tensor.layout, found, dtype);
         }
 
         // A mark is an empty tensor.

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::difference::{DifferenceKind, other_form_of};
+use super::half::Half;
+use super::name_patterns::PatternError;
 use crate::limits::RAISE;
 use crate::network::Sentence;
 
@@ -23,7 +25,8 @@ use crate::network::Sentence;
 ///     "the weights do not fit the network, which stays as it was; in the shapes of files, which are PyTorch's:\n\
 ///      - `fc.bias` is missing; the network takes [3]\n\
 ///      - `fc.weight` has the shape [4, 2], but the network takes [3, 2]\n\
-///      Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+///      Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \
+///      `allow_missing` and `allow_unused`."
 /// );
 /// # Ok(())
 /// # }
@@ -42,15 +45,28 @@ pub struct LoadError {
 pub enum LoadErrorKind {
     /// The file can't be read.
     Read(io::Error),
-    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    /// Reading failed after some numbers had been set, because of the disk or because the file became
+    /// shorter at that moment: other than after all other errors, the network has numbers of both.
+    Interrupted {
+        /// The tensor's name in the network.
+        tensor: String,
+        /// The error.
+        error: io::Error,
+    },
+    /// The header of the file, or an index, has more bytes than the [`Limits`](crate::Limits) allow; so
+    /// has the whole content of something else than a file, as a device.
     TooLarge {
         /// The largest number of bytes.
         limit: u64,
-        /// The file's number of bytes; the number read so far if it has no size, as a device.
+        /// The number of bytes; the number read so far of something without a size.
         need: u64,
     },
     /// The file is damaged or no safetensors file, with the mistake and its byte.
     Damaged(String),
+    /// The index of several files is damaged, or does not fit the files, with the mistake.
+    Index(String),
+    /// The patterns of [`Loader::rename_patterns`](super::Loader::rename_patterns) have mistakes.
+    Patterns(Vec<PatternError>),
     /// Another version of this crate wrote the file, and its files have another form.
     Version {
         /// The form that this version of the crate reads and writes.
@@ -60,7 +76,8 @@ pub enum LoadErrorKind {
     },
     /// The tensors are not those of the network: all differences, sorted by name.
     Differs(Vec<Difference>),
-    /// [`Loader::only`](super::Loader::only) returned false for every tensor.
+    /// [`Loader::only`](super::Loader::only) returned false for every tensor, or all were missing that
+    /// [may be](super::Loader::allow_missing).
     Nothing,
 }
 
@@ -85,10 +102,22 @@ impl fmt::Display for LoadError {
 
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
+            LoadErrorKind::Interrupted { tensor, error } => write!(
+                f,
+                "the weights{of} can't be read from `{tensor}` on: {error}; the network has only some of them, so load \
+                 all of it again"
+            ),
+            LoadErrorKind::Index(what) => {
+                write!(f, "the index{of} does not lead to the weights: {what}")
+            }
+            LoadErrorKind::Patterns(errors) => {
+                write!(f, "the names of the weights{of} were not changed:")?;
+                errors.iter().try_for_each(|error| write!(f, "\n- {error}"))
+            }
             LoadErrorKind::TooLarge { limit, need } => {
                 write!(
                     f,
-                    "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}"
+                    "the weights{of} need {need} bytes, but at most {limit} are read; {RAISE}"
                 )
             }
             LoadErrorKind::Damaged(what) => {
@@ -108,7 +137,8 @@ impl fmt::Display for LoadError {
             LoadErrorKind::Nothing => {
                 write!(
                     f,
-                    "of the weights{of} nothing was loaded: `Loader::only` is false for every tensor of the network"
+                    "of the weights{of} nothing was loaded: none of the network's tensors for which `Loader::only` is \
+                     true is in the file"
                 )
             }
             LoadErrorKind::Differs(differences) => {
@@ -121,7 +151,8 @@ impl fmt::Display for LoadError {
                     writeln!(f, "- {difference}")?;
                 }
                 f.write_str(
-                    "Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`.",
+                    "Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \
+                     `allow_missing` and `allow_unused`.",
                 )
             }
         }
@@ -141,7 +172,7 @@ impl fmt::Display for Of<'_> {
 impl std::error::Error for LoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
-            LoadErrorKind::Read(error) => Some(error),
+            LoadErrorKind::Read(error) | LoadErrorKind::Interrupted { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -150,25 +181,71 @@ impl std::error::Error for LoadError {
 /// The error for weights that were not saved. An existing file is unchanged.
 #[derive(Debug)]
 pub struct SaveError {
-    /// The path of the file.
-    pub path: PathBuf,
+    /// The path of the file; `None` if the file was not to be written yet.
+    pub path: Option<PathBuf>,
     /// The reason.
-    pub error: io::Error,
+    pub kind: SaveErrorKind,
+}
+
+/// The reason of a [`SaveError`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SaveErrorKind {
+    /// The file can't be written.
+    Write(io::Error),
+    /// A finite number would become infinite in the type that was asked for.
+    TooLarge {
+        /// The tensor's name in the file.
+        tensor: String,
+        /// The position of the first such number in the tensor as the file has it, counted from 0.
+        position: usize,
+        /// The number.
+        value: f64,
+        /// The type of the numbers in the file.
+        half: Half,
+    },
 }
 
 impl fmt::Display for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the weights can't be written to `{}`: {}",
-            self.path.display(),
-            self.error
-        )
+        f.write_str("the weights ")?;
+        match &self.kind {
+            SaveErrorKind::Write(error) => {
+                f.write_str("can't be written")?;
+                if let Some(path) = &self.path {
+                    write!(f, " to `{}`", path.display())?;
+                }
+                write!(f, ": {error}")
+            }
+            SaveErrorKind::TooLarge {
+                tensor,
+                position,
+                value,
+                half,
+            } => {
+                f.write_str("were not saved")?;
+                if let Some(path) = &self.path {
+                    write!(f, " to `{}`", path.display())?;
+                }
+                write!(
+                    f,
+                    ": `{tensor}` has {value} at position {position}, which is beyond the largest {half:?}, {}; ",
+                    half.max()
+                )?;
+                f.write_str(match half {
+                    Half::F16 => "save them as BF16, or in the type of the network",
+                    Half::BF16 => "save them in the type of the network",
+                })
+            }
+        }
     }
 }
 
 impl std::error::Error for SaveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        match &self.kind {
+            SaveErrorKind::Write(error) => Some(error),
+            SaveErrorKind::TooLarge { .. } => None,
+        }
     }
 }

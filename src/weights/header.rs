@@ -3,33 +3,9 @@
 //! code, so that `include_weights!` reads at compile time with the same code as
 //! [`Loader`](super::Loader) at run time.
 
-use core::fmt;
-
+use super::json::{Damage, Json, pass};
 use super::numbers::Dtype;
 use crate::params::param_tree::Axes;
-
-/// Returns an error to the caller: `?` for constants.
-macro_rules! pass {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(error) => return Err(error),
-        }
-    };
-}
-
-/// A defect of a file, and the position of its byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Damage {
-    pub what: &'static str,
-    pub at: usize,
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (byte {})", self.what, self.at)
-    }
-}
 
 /// A tensor of a file. Its name is that in JSON, with escapes.
 #[derive(Clone, Copy)]
@@ -64,12 +40,11 @@ pub(super) enum Item<'a> {
 
 /// A reader of the items of a header.
 pub(super) struct Header<'a> {
-    /// The JSON.
-    text: &'a str,
-    /// The bytes after the header.
-    data: &'a [u8],
-    /// The position in the JSON.
-    at: usize,
+    json: Json<'a>,
+    /// The position in the file of the bytes after the header.
+    data: usize,
+    /// The number of these bytes.
+    data_len: usize,
     in_metadata: bool,
     /// True if the next item is the first in its braces.
     first: bool,
@@ -78,48 +53,60 @@ pub(super) struct Header<'a> {
 }
 
 /// The number of bytes of the header's length, which are before the JSON.
-const LENGTH: usize = 8;
+pub(super) const LENGTH: usize = 8;
+
+/// The largest length of a header, which is that of other readers of the format.
+const MAX_LENGTH: u64 = 100_000_000;
+
+/// Returns the length of a header from the first bytes of a file, which are followed by `rest` bytes.
+pub(super) const fn header_length(first: &[u8; LENGTH], rest: u64) -> Result<usize, Damage> {
+    let length = u64::from_le_bytes(*first);
+    let what = if length > rest {
+        "the header is longer than the file; is the file cut off, or no safetensors file?"
+    } else if length > MAX_LENGTH {
+        "the header is longer than 100 MB, which is the most that the format has"
+    } else {
+        return Ok(length as usize);
+    };
+    Err(Damage { what, at: 0 })
+}
 
 impl<'a> Header<'a> {
     /// Begins to read the bytes of a file.
     pub const fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
-        let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
-            return damage("the file is too short for a header", bytes.len());
+        let Some((first, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+            return Err(too_short(bytes.len()));
         };
-        let length = u64::from_le_bytes(*length);
-        if length > rest.len() as u64 {
-            return damage(
-                "the header is longer than the file; is the file cut off, or no safetensors file?",
-                0,
-            );
-        }
-        let (text, data) = rest.split_at(length as usize);
-        let text = match core::str::from_utf8(text) {
-            Ok(text) => text,
-            Err(error) => return damage("the header is not UTF-8", LENGTH + error.valid_up_to()),
-        };
+        let length = pass!(header_length(first, rest.len() as u64));
+        let (text, data) = rest.split_at(length);
+        Header::of_text(text, data.len())
+    }
 
-        let mut header = Header {
-            text,
-            data,
-            at: 0,
+    /// Begins to read a header, which is followed by `data_len` bytes.
+    pub const fn of_text(text: &'a [u8], data_len: usize) -> Result<Self, Damage> {
+        let mut json = pass!(Json::new(text, LENGTH));
+        // No space is before it.
+        if json.peek() != b'{' {
+            return json.damage("the header does not begin with `{`");
+        }
+        pass!(json.expect(b'{', ""));
+        Ok(Header {
+            json,
+            data: LENGTH + text.len(),
+            data_len,
             in_metadata: false,
             first: true,
             taken: 0,
-        };
-        if header.peek() != b'{' {
-            return header.damage("the header does not begin with `{`");
-        }
-        header.at = 1;
-        Ok(header)
+        })
     }
 
     /// Reads the next item.
     pub const fn next(&mut self) -> Result<Item<'a>, Damage> {
         loop {
-            self.space();
-            if self.peek() == b'}' {
-                self.at += 1;
+            if !pass!(
+                self.json
+                    .goes_on(b'}', &mut self.first, "expected `,` or `}`")
+            ) {
                 if !self.in_metadata {
                     return self.end();
                 }
@@ -128,15 +115,9 @@ impl<'a> Header<'a> {
                 continue;
             }
 
-            if !self.first {
-                pass!(self.expect(b',', "expected `,` or `}`"));
-            }
-            self.first = false;
-
-            let key = pass!(self.string());
-            pass!(self.expect(b':', "expected `:`"));
+            let key = pass!(self.json.key());
             if self.in_metadata {
-                let value = pass!(self.string());
+                let value = pass!(self.json.string());
                 if equal(key, FORM.0) {
                     if equal(value, FORM.1) {
                         continue;
@@ -147,7 +128,7 @@ impl<'a> Header<'a> {
             }
 
             if equal(key, "__metadata__") {
-                pass!(self.expect(b'{', "expected the metadata in `{`"));
+                pass!(self.json.expect(b'{', "expected the metadata in `{`"));
                 self.in_metadata = true;
                 self.first = true;
                 continue;
@@ -162,12 +143,13 @@ impl<'a> Header<'a> {
 
     /// Checks the end: only spaces follow the last `}`, and the tensors are as long as the data.
     const fn end(&mut self) -> Result<Item<'a>, Damage> {
-        self.space();
-        if self.at < self.text.len() {
-            return self.damage("something follows the end of the header");
+        self.json.space();
+        if !self.json.is_at_end() {
+            return self.json.damage("something follows the end of the header");
         }
-        if self.taken != self.data.len() {
+        if self.taken != self.data_len {
             return self
+                .json
                 .damage("the tensors do not take up the bytes after the header exactly once");
         }
         Ok(Item::End)
@@ -175,16 +157,17 @@ impl<'a> Header<'a> {
 
     /// Reads a tensor: `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`.
     const fn entry(&mut self, name: &'a str) -> Result<Entry<'a>, Damage> {
-        let at = LENGTH + self.at;
+        let at = self.json.position();
         let (dtype, sizes, offsets) = pass!(self.fields());
+        let json = &self.json;
         let &[begin, end] = offsets.sizes() else {
-            return self.damage("`data_offsets` are two numbers");
+            return json.damage("`data_offsets` are two numbers");
         };
         if begin > end {
-            return self.damage("a tensor ends before it begins");
+            return json.damage("a tensor ends before it begins");
         }
-        if end > self.data.len() {
-            return self.damage("the file ends before the data of a tensor; is it cut off?");
+        if end > self.data_len {
+            return json.damage("the file ends before the data of a tensor; is it cut off?");
         }
 
         // In u64, as a tensor that fits in 32-bit memory may have more bits than a `usize` counts.
@@ -196,22 +179,21 @@ impl<'a> Header<'a> {
         if dtype.bits() > 0
             && !matches!(bits, Some(bits) if bits.div_ceil(8) == (end - begin) as u64)
         {
-            return self
+            return json
                 .damage("`data_offsets` are not as far apart as type and shape of the tensor say");
         }
         match self.taken.checked_add(end - begin) {
             Some(taken) => self.taken = taken,
-            None => return self.damage("tensors overlap"),
+            None => return json.damage("tensors overlap"),
         }
 
         // The sums do not overflow, as they are at most the length of the file.
-        let data = LENGTH + self.text.len();
         Ok(Entry {
             name,
             dtype,
             sizes,
-            begin: data + begin,
-            end: data + end,
+            begin: self.data + begin,
+            end: self.data + end,
             at,
         })
     }
@@ -222,143 +204,57 @@ impl<'a> Header<'a> {
         let mut shape = None;
         let mut offsets = None;
 
-        pass!(self.expect(b'{', "expected a tensor in `{`"));
+        pass!(self.json.expect(b'{', "expected a tensor in `{`"));
         let mut first = true;
-        loop {
-            self.space();
-            if self.peek() == b'}' {
-                self.at += 1;
-                break;
-            }
-            if !first {
-                pass!(self.expect(b',', "expected `,` or `}`"));
-            }
-            first = false;
-
-            let key = pass!(self.string());
-            pass!(self.expect(b':', "expected `:`"));
+        while pass!(self.json.goes_on(b'}', &mut first, "expected `,` or `}`")) {
+            let key = pass!(self.json.key());
             if equal(key, "dtype") && dtype.is_none() {
-                dtype = Some(Dtype::named(pass!(self.string())));
+                dtype = Some(Dtype::named(pass!(self.json.string())));
             } else if equal(key, "shape") && shape.is_none() {
                 shape = Some(pass!(self.numbers()));
             } else if equal(key, "data_offsets") && offsets.is_none() {
                 offsets = Some(pass!(self.numbers()));
             } else {
-                return self.damage(
+                return self.json.damage(
                     "a tensor has `dtype`, `shape` and `data_offsets`, each once, and nothing else",
                 );
             }
         }
 
         let (Some(dtype), Some(sizes), Some(offsets)) = (dtype, shape, offsets) else {
-            return self.damage("a tensor lacks its `dtype`, `shape` or `data_offsets`");
+            return self
+                .json
+                .damage("a tensor lacks its `dtype`, `shape` or `data_offsets`");
         };
         Ok((dtype, sizes, offsets))
     }
 
     /// Reads a list of numbers: `[2, 3]`.
     const fn numbers(&mut self) -> Result<Axes, Damage> {
-        pass!(self.expect(b'[', "expected `[`"));
+        pass!(self.json.expect(b'[', "expected `[`"));
         let mut numbers = Axes::NONE;
         let mut first = true;
 
-        loop {
-            self.space();
-            if self.peek() == b']' {
-                self.at += 1;
-                return Ok(numbers);
-            }
-
-            if !first {
-                pass!(self.expect(b',', "expected `,` or `]`"));
-                self.space();
-            }
-            first = false;
-
-            match numbers.and(pass!(self.number())) {
+        while pass!(self.json.goes_on(b']', &mut first, "expected `,` or `]`")) {
+            match numbers.and(pass!(self.json.number())) {
                 Some(more) => numbers = more,
                 None => {
-                    return self.damage(
+                    return self.json.damage(
                         "a tensor has more than 8 axes; this reader knows no such tensors",
                     );
                 }
             }
         }
-    }
-
-    /// Reads a whole number.
-    const fn number(&mut self) -> Result<usize, Damage> {
-        let mut number = 0usize;
-        if !self.peek().is_ascii_digit() {
-            return self.damage("expected a whole number");
-        }
-        let begin = self.at;
-        while self.peek().is_ascii_digit() {
-            if number == 0 && self.at > begin {
-                return self.damage("a number begins with 0");
-            }
-            let digit = (self.peek() - b'0') as usize;
-            number = match number.checked_mul(10) {
-                Some(tens) if tens <= usize::MAX - digit => tens + digit,
-                _ => return self.damage("a number is too large"),
-            };
-            self.at += 1;
-        }
-        Ok(number)
-    }
-
-    /// Reads a text in quotes, and returns it with its escapes.
-    const fn string(&mut self) -> Result<&'a str, Damage> {
-        pass!(self.expect(b'"', "expected `\"`"));
-        let begin = self.at;
-        while self.at < self.text.len() && self.peek() != b'"' {
-            if self.peek() < b' ' {
-                return self.damage("a control character in a text");
-            }
-            self.at += if self.peek() == b'\\' { 2 } else { 1 };
-        }
-        if self.at >= self.text.len() {
-            return self.damage("a text has no end");
-        }
-        let string = self.text.split_at(self.at).0.split_at(begin).1;
-        self.at += 1;
-        Ok(string)
-    }
-
-    /// Skips spaces and one byte, which must be `byte`.
-    const fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Damage> {
-        self.space();
-        if self.peek() != byte {
-            return self.damage(what);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// Skips spaces.
-    const fn space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
-            self.at += 1;
-        }
-    }
-
-    /// Returns the next byte; 0, which no header has, at the end.
-    const fn peek(&self) -> u8 {
-        if self.at < self.text.len() {
-            self.text.as_bytes()[self.at]
-        } else {
-            0
-        }
-    }
-
-    /// Returns an error at the current position.
-    const fn damage<T>(&self, what: &'static str) -> Result<T, Damage> {
-        damage(what, LENGTH + self.at)
+        Ok(numbers)
     }
 }
 
-const fn damage<T>(what: &'static str, at: usize) -> Result<T, Damage> {
-    Err(Damage { what, at })
+/// Returns the defect of a file of `len` bytes, which are less than the length of a header.
+pub(super) const fn too_short(len: usize) -> Damage {
+    Damage {
+        what: "the file is too short for a header",
+        at: len,
+    }
 }
 
 /// Returns whether two texts are equal: `==` for constants.

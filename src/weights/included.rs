@@ -1,9 +1,10 @@
 //! Weights that are part of the program.
 
 use super::difference::{DifferenceKind, other_form_of};
-use super::header::{Damage, Entry, Header, Item, equal};
+use super::header::{Entry, Header, Item, equal};
+use super::json::Damage;
 use super::layout::Named;
-use super::numbers::read;
+use super::numbers::{TooLarge, read};
 use super::order::LayerOrder;
 use crate::memory;
 use crate::network::{Network, Sentence};
@@ -144,7 +145,7 @@ const fn find<'a, T: Element, const COUNT: usize>(
             found[i] = Some(entry);
             let (bytes, _) = bytes.split_at(entry.end);
             let (_, bytes) = bytes.split_at(entry.begin);
-            named[i].differs_from::<T>(entry.sizes, entry.dtype, bytes)
+            differs::<T>(&named[i], &entry, bytes)
         };
         if let Some(difference) = difference {
             differences.tell(&difference, entry.name);
@@ -161,6 +162,25 @@ const fn find<'a, T: Element, const COUNT: usize>(
     }
     differences.stop_if_any();
     found
+}
+
+/// Returns the difference between a tensor of the network and an entry of the file with these bytes.
+const fn differs<T: Element>(
+    named: &Named,
+    entry: &Entry<'_>,
+    bytes: &[u8],
+) -> Option<DifferenceKind> {
+    let difference = named.differs_from(entry.sizes, entry.dtype);
+    if difference.is_some() || named.differs.is_some() {
+        return difference;
+    }
+    match TooLarge::new::<T>(&named.tensor.layout, entry.dtype) {
+        Some(mut search) => {
+            search.read(bytes);
+            search.found()
+        }
+        None => None,
+    }
 }
 
 /// Returns the name of a tensor without the name of its part and the point behind that; `None` if it

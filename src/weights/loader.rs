@@ -1,21 +1,14 @@
 //! The loader of weights.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use super::difference::DifferenceKind;
-use super::error::{Difference, LoadError, LoadErrorKind};
-use super::escape::unescape;
-use super::header::{Damage, FORM, Header, Item};
-use super::layout::Named;
-use super::numbers::{Dtype, read};
-use crate::limits::{self, TooLarge, WholeError};
-use crate::memory;
-use crate::params::param_tree::{Axes, join};
-use crate::params::{self, Parameters};
-use crate::tensor::Element;
+use super::error::{LoadError, LoadErrorKind};
+use super::index::Shards;
+use super::name_patterns::renamed;
+use super::source::{Contents, Source, Stored};
+use crate::params::param_tree::Axes;
 
 /// A safetensors file to be loaded into networks, in parts and under other names.
 ///
@@ -49,47 +42,71 @@ use crate::tensor::Element;
 /// # }
 /// ```
 pub struct Loader<'a> {
-    bytes: Cow<'a, [u8]>,
-    path: Option<PathBuf>,
+    pub(super) files: Rc<[Source<'a>]>,
+    pub(super) path: Option<PathBuf>,
     metadata: BTreeMap<String, String>,
-    tensors: BTreeMap<String, Stored>,
+    /// The tensors by their names in the network, as far as these are known.
+    pub(super) tensors: BTreeMap<String, Stored>,
+    /// The names in the file of tensors that [`Loader::rename`] has omitted.
+    pub(super) omitted: Vec<String>,
     /// Names that several tensors have after [`Loader::rename`].
-    twice: Vec<String>,
-    only: Option<Only<'a>>,
+    pub(super) twice: Vec<String>,
+    pub(super) only: Option<Names<'a>>,
+    pub(super) may_be_missing: Option<Names<'a>>,
+    pub(super) may_be_unused: Option<Names<'a>>,
     /// The prefix of the names of all tensors, without the point.
-    part: String,
+    pub(super) part: String,
 }
 
-/// The predicate of [`Loader::only`], over names.
-type Only<'a> = Box<dyn Fn(&str) -> bool + 'a>;
-
-/// A tensor and the range of its bytes in the file.
-#[derive(Clone)]
-struct Stored {
-    dtype: Dtype,
-    sizes: Axes,
-    bytes: Range<usize>,
-}
+/// A predicate over names.
+type Names<'a> = Rc<dyn Fn(&str) -> bool + 'a>;
 
 impl Loader<'static> {
-    /// Reads a file.
+    /// Opens a file, or a model in several files. The header is read; the numbers of a tensor are
+    /// read when they are loaded, 64 KiB at a time and into their place, so that a large file needs
+    /// little memory besides the network's, and tensors that are not loaded are not read.
+    ///
+    /// A path that ends in `.json` is that of an index, such as Hugging Face's
+    /// `model.safetensors.index.json`, which says which tensor is in which file. The files are in
+    /// its folder, and all must be there. Tensors of these files that the index does not name are left
+    /// out.
+    ///
+    /// The files stay open as long as the loader lives. Programs that replace a file by another one,
+    /// as this crate does when it saves, do not disturb it. What a program writes into the file itself
+    /// is read as it is at that moment, or is an error if the file gets shorter.
     ///
     /// # Errors
-    /// Returns an error if it can't be read, is damaged or no safetensors file, or is larger than
-    /// the [`Limits`](crate::Limits) allow.
+    /// Returns an error if a file can't be read, is damaged or no safetensors file, or if its header,
+    /// or the index, is larger than the [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
-        let kind = match limits::read_whole(path) {
-            Ok(bytes) => return Loader::new(bytes.into(), Some(path.to_owned())),
-            Err(WholeError::Io(error)) => LoadErrorKind::Read(error),
-            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
-                LoadErrorKind::TooLarge { limit, need }
-            }
-        };
-        Err(LoadError {
-            path: Some(path.to_owned()),
-            kind,
-        })
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            let Shards {
+                sources,
+                tensors,
+                metadata,
+            } = Shards::open(path)?;
+            return Ok(Loader::new(
+                sources,
+                tensors,
+                metadata,
+                path.to_owned().into(),
+            ));
+        }
+
+        let (source, contents) = Source::open(path)?;
+        let Contents {
+            tensors, metadata, ..
+        } = contents;
+        Ok(Loader::new(
+            vec![source],
+            tensors,
+            metadata,
+            path.to_owned().into(),
+        ))
     }
 }
 
@@ -99,38 +116,36 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// Returns an error if they are damaged or no safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        Loader::new(bytes.into(), None)
+        let (source, contents) =
+            Source::in_memory(bytes.into()).map_err(|kind| LoadError { path: None, kind })?;
+        let Contents {
+            tensors, metadata, ..
+        } = contents;
+        Ok(Loader::new(vec![source], tensors, metadata, None))
     }
 
-    fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
-        let kind = match read_header(&bytes) {
-            Ok(HeaderContents {
-                form: Some(found), ..
-            }) => LoadErrorKind::Version {
-                expected: FORM.1,
-                found,
-            },
-            Ok(HeaderContents {
-                tensors, metadata, ..
-            }) => {
-                return Ok(Loader {
-                    bytes,
-                    path,
-                    metadata,
-                    tensors,
-                    twice: Vec::new(),
-                    only: None,
-                    part: String::new(),
-                });
-            }
-            Err(damage) => LoadErrorKind::Damaged(damage.to_string()),
-        };
-
-        Err(LoadError { path, kind })
+    fn new(
+        files: Vec<Source<'a>>,
+        tensors: BTreeMap<String, Stored>,
+        metadata: BTreeMap<String, String>,
+        path: Option<PathBuf>,
+    ) -> Self {
+        Loader {
+            files: files.into(),
+            path,
+            metadata,
+            tensors,
+            omitted: Vec::new(),
+            twice: Vec::new(),
+            only: None,
+            may_be_missing: None,
+            may_be_unused: None,
+            part: String::new(),
+        }
     }
 
     /// Returns the metadata of the file: keys and values, without the version number of this
-    /// crate's files.
+    /// crate's files. An index has its own, with numbers as texts and without lists and objects.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
@@ -147,13 +162,73 @@ impl<'a> Loader<'a> {
     /// tensor.
     pub fn rename<N: Into<Option<String>>>(mut self, mut name: impl FnMut(&str) -> N) -> Self {
         for (old, tensor) in std::mem::take(&mut self.tensors) {
-            if let Some(new) = name(&old).into()
-                && self.tensors.insert(new.clone(), tensor).is_some()
-            {
-                self.twice.push(new);
+            match name(&old).into() {
+                None => self.omitted.push(tensor.name),
+                Some(new) => {
+                    if self.tensors.insert(new.clone(), tensor).is_some() {
+                        self.twice.push(new);
+                    }
+                }
             }
         }
         self
+    }
+
+    /// Renames tensors by pairs of patterns: the first is the beginning of names in the file, the
+    /// second is put in its place. It is a whole name, or what is before a point: `fc` is the beginning
+    /// of `fc.weight` and of `fc.bias`, and not of `fc2.weight`. The first pair that fits a name counts;
+    /// a name that none fits stays. An empty pattern is the beginning of every name.
+    ///
+    /// A placeholder in braces, such as `{i}`, stands for any text without a point, mostly a number:
+    /// up to the next point, or to the text that follows it in the pattern. Both patterns of a pair
+    /// have the same placeholders.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::Loader;
+    ///
+    /// network! { struct Old: [4] -> [4] { layer: Repeat<2> { dense: Linear<_, 4>, Tanh } } }
+    /// network! { struct Block: [4] -> [4] { q: Linear<_, 4>, Tanh } }
+    /// network! { struct New: [4] -> [4] { first: Block, last: Block } }
+    /// let old = Old::init(&mut shapewright::rng(1));
+    /// let file = old.to_safetensors(&[]);
+    ///
+    /// let loader = Loader::from_bytes(&file)?.rename_patterns(&[
+    ///     ("layer.0.dense", "first.q"),
+    ///     ("layer.1.dense", "last.q"),
+    /// ])?;
+    /// let new: Box<New> = loader.load()?;
+    ///
+    /// let file = old.to_safetensors(&[]);
+    /// let loader = Loader::from_bytes(&file)?.rename_patterns(&[("layer.{i}.dense", "layers.{i}.q")])?;
+    /// let names: Vec<&str> = loader.tensors().map(|(name, ..)| name).collect();
+    /// assert_eq!(
+    ///     names,
+    ///     ["layers.0.q.bias", "layers.0.q.weight", "layers.1.q.bias", "layers.1.q.weight"]
+    /// );
+    ///
+    /// let error = loader.rename_patterns(&[("bert.layer.{i}", "layers.{i}")]).err();
+    /// # let error = error.ok_or("no error")?;
+    /// # assert!(error.to_string().contains("- `bert.layer.{i}` is the beginning of no name that is left for it"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error with all mistakes: a pattern that can't be read, or that fits no name for which
+    /// it is the first; placeholders that only one pattern of a pair has; and two tensors that get the
+    /// same name.
+    pub fn rename_patterns(mut self, patterns: &[(&str, &str)]) -> Result<Self, LoadError> {
+        let names = self.tensors.keys().map(String::as_str);
+        let names = renamed(names, patterns).map_err(|errors| LoadError {
+            path: self.path.clone(),
+            kind: LoadErrorKind::Patterns(errors),
+        })?;
+
+        let tensors = std::mem::take(&mut self.tensors).into_values();
+        self.tensors = names.into_iter().zip(tensors).collect();
+        Ok(self)
     }
 
     /// Gives tensors other sizes, with as many elements in the same order, as PyTorch's `view` does:
@@ -206,7 +281,48 @@ impl<'a> Loader<'a> {
     /// Restricts loading to the tensors for which `takes` returns true, both in the file and in the
     /// network: all others are unchanged in the network. The names are the network's.
     pub fn only(mut self, takes: impl Fn(&str) -> bool + 'a) -> Self {
-        self.only = Some(Box::new(takes));
+        self.only = Some(Rc::new(takes));
+        self
+    }
+
+    /// Lets parameters be missing in the file for which `may` returns true: those that are there are
+    /// loaded, and the others are unchanged in the network. The names are the network's.
+    ///
+    /// With [`Loader::allow_unused`], this is PyTorch's `load_state_dict(.., strict=False)`, but for
+    /// the names that the program says. The [report](super::LoadReport) tells which were missing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::Loader;
+    /// network! { struct Old: [4] -> [2] { body: Linear<_, 8>, Tanh, pooler: Linear<_, 2> } }
+    /// network! { struct New: [4] -> [3] { body: Linear<_, 8>, Tanh, head: Linear<_, 3> } }
+    /// let file = Old::init(&mut shapewright::rng(1)).to_safetensors(&[]);
+    ///
+    /// let mut new = New::init(&mut shapewright::rng(2));
+    /// let loader = Loader::from_bytes(&file)?
+    ///     .allow_missing(|name| name.starts_with("head."))
+    ///     .allow_unused(|name| name.starts_with("pooler."));
+    /// let report = new.load_from(&loader)?;
+    /// assert_eq!(report.missing(), ["head.bias", "head.weight"]);
+    /// assert_eq!(
+    ///     report.to_string(),
+    ///     "2 tensors of the network were loaded\n\
+    ///      - not loaded, and as they were: `head.bias`, `head.weight`\n\
+    ///      - in the file, and not used: `pooler.bias`, `pooler.weight`"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow_missing(mut self, may: impl Fn(&str) -> bool + 'a) -> Self {
+        self.may_be_missing = Some(Rc::new(may));
+        self
+    }
+
+    /// Lets tensors of the file be unknown to the network for which `may` returns true. The names are
+    /// those after [`Loader::rename`].
+    pub fn allow_unused(mut self, may: impl Fn(&str) -> bool + 'a) -> Self {
+        self.may_be_unused = Some(Rc::new(may));
         self
     }
 
@@ -229,172 +345,18 @@ impl<'a> Loader<'a> {
             .collect();
         let twice = self.twice.iter().filter(|name| inside(name));
         let twice = twice.cloned().collect();
-        let only = self.only.as_ref();
-        let only = only.map(|only| Box::new(move |name: &str| only(name)) as Only<'_>);
 
         Loader {
-            bytes: Cow::Borrowed(&self.bytes),
+            files: self.files.clone(),
             path: self.path.clone(),
             metadata: self.metadata.clone(),
             tensors,
+            omitted: Vec::new(),
             twice,
-            only,
+            only: self.only.clone(),
+            may_be_missing: self.may_be_missing.clone(),
+            may_be_unused: self.may_be_unused.clone(),
             part,
         }
     }
-
-    /// Returns a new network, scaler or other [`Parameters`], with the file's numbers; tensors that
-    /// [`Loader::only`] excludes are zero.
-    ///
-    /// # Errors
-    /// Returns an error if the file does not fit, with all differences.
-    pub fn load<T: Element, P: Parameters<T>>(&self) -> Result<Box<P>, LoadError> {
-        let mut loaded = params::zeroed_parameters();
-        self.load_into(&mut *loaded)?;
-        Ok(loaded)
-    }
-
-    /// Checks everything, then sets the parameters.
-    pub(crate) fn load_into<T: Element, P: Parameters<T>>(
-        &self,
-        params: &mut P,
-    ) -> Result<(), LoadError> {
-        let expected = P::PARAM_TREE.listed();
-        let matched = self.matches::<T>(&expected).map_err(|kind| LoadError {
-            path: self.path.clone(),
-            kind,
-        })?;
-
-        let size = size_of::<T>();
-        let numbers = memory::bytes_mut(params.as_mut_slice());
-        for (named, stored) in matched {
-            // A mark has no numbers.
-            if named.differs.is_none() {
-                let len = named.tensor.layout.bytes(size);
-                let numbers = &mut numbers[named.first * size..][..len];
-                let bytes = &self.bytes[stored.bytes.clone()];
-                read::<T>(numbers, &named.tensor, stored.dtype, bytes);
-            }
-        }
-        Ok(())
-    }
-
-    /// Finds the file's tensor for each of the network's, or all that differs.
-    fn matches<'n, T: Element>(
-        &self,
-        expected: &'n [Named],
-    ) -> Result<Vec<(&'n Named, &Stored)>, LoadErrorKind> {
-        let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
-        let mut remaining: BTreeMap<&str, &Stored> = self
-            .tensors
-            .iter()
-            .filter(|(name, _)| takes(name))
-            .map(|(name, stored)| (name.as_str(), stored))
-            .collect();
-        let mut matched = Vec::new();
-        let mut differences = Vec::new();
-
-        for named in expected {
-            let name = join(&self.part, named.name.as_str());
-            if !takes(&name) {
-                continue;
-            }
-            let kind = match remaining.remove(name.as_str()) {
-                None => Some(named.missing()),
-                Some(stored) => {
-                    matched.push((named, stored));
-                    let bytes = &self.bytes[stored.bytes.clone()];
-                    named.differs_from::<T>(stored.sizes, stored.dtype, bytes)
-                }
-            };
-            differences.extend(kind.map(|kind| Difference { name, kind }));
-        }
-
-        differences.extend(remaining.iter().map(|(name, stored)| Difference {
-            name: (*name).to_owned(),
-            kind: DifferenceKind::Unknown {
-                found: stored.sizes,
-            },
-        }));
-        let twice = self.twice.iter().filter(|name| takes(name));
-        differences.extend(twice.map(|name| Difference {
-            name: name.clone(),
-            kind: DifferenceKind::Twice,
-        }));
-        differences.sort_by(|a, b| a.name.cmp(&b.name));
-
-        if !differences.is_empty() {
-            Err(LoadErrorKind::Differs(differences))
-        } else if matched.is_empty() && self.only.is_some() {
-            Err(LoadErrorKind::Nothing)
-        } else {
-            Ok(matched)
-        }
-    }
-}
-
-/// The contents of a header.
-#[derive(Default)]
-struct HeaderContents {
-    tensors: BTreeMap<String, Stored>,
-    metadata: BTreeMap<String, String>,
-    /// The form of the file, if it is another version's.
-    form: Option<String>,
-}
-
-/// Reads the header, with the checks that are too expensive for constants: escapes in names,
-/// duplicate names, and tensors that overlap.
-fn read_header(bytes: &[u8]) -> Result<HeaderContents, Damage> {
-    let mut header = Header::new(bytes)?;
-    let mut contents = HeaderContents::default();
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut at = 0;
-    let plain = |json, at| {
-        unescape(json).ok_or(Damage {
-            what: "a text with a wrong escape",
-            at,
-        })
-    };
-
-    loop {
-        match header.next()? {
-            Item::End => break,
-            Item::Metadata(key, value) => {
-                let key = plain(key, at)?;
-                let value = plain(value, at)?;
-                contents.metadata.insert(key, value);
-            }
-            Item::Form(form) => contents.form = Some(plain(form, at)?),
-            Item::Tensor(entry) => {
-                at = entry.at;
-                let bytes = entry.begin..entry.end;
-                if !bytes.is_empty() {
-                    ranges.push(bytes.clone());
-                }
-
-                let name = plain(entry.name, at)?;
-                let stored = Stored {
-                    dtype: entry.dtype,
-                    sizes: entry.sizes,
-                    bytes,
-                };
-                if contents.tensors.insert(name, stored).is_some() {
-                    return Err(Damage {
-                        what: "two tensors have the same name",
-                        at,
-                    });
-                }
-            }
-        }
-    }
-
-    // The lengths add up to that of the data: without overlap there are no gaps.
-    ranges.sort_by_key(|range| range.start);
-    if ranges.windows(2).any(|pair| pair[0].end != pair[1].start) {
-        return Err(Damage {
-            what: "two tensors overlap",
-            at,
-        });
-    }
-    Ok(contents)
 }

@@ -112,7 +112,8 @@
 //! Files without a number are read as PyTorch's.
 //!
 //! # Number types
-//! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into
+//! Files are written in the network's number type, or with trained numbers of 16 bits by
+//! [`save_half`](SaveLoad::save_half) and [`Saver::part_half`]. `F32`, `F64`, `F16` and `BF16` are read into
 //! both, rounded to the nearest; so is `I64` for tensors that are not trained, such as PyTorch's
 //! `num_batches_tracked`. A [`Buffer`](crate::ext::Buffer) has its own type in files, such as `I8`,
 //! and is read from this type alone, bit by bit. In Python, `safetensors.torch` reads and writes
@@ -121,6 +122,43 @@
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))
 //! safetensors.torch.save_file(model.state_dict(), "mlp.safetensors")
+//! ```
+//!
+//! # Large files
+//! [`Loader::open`] reads the header of a file. The numbers of a tensor are read when they are loaded,
+//! 64 KiB at a time: besides the parameters, loading takes the memory of the header and of that
+//! buffer, whatever the size of the file. A file is not mapped into memory: that would need `unsafe`
+//! code, and a program that shortens the file would end this one by a signal. Here, it is an error.
+//!
+//! # Models in several files
+//! Large models are several files and an index, `model.safetensors.index.json`, which says which tensor
+//! is in which of them. Its path stands for the whole model, in [`Loader::open`] and
+//! [`load`](SaveLoad::load). The files are in the folder of the index, or in folders within; an index
+//! that names another place is refused.
+//!
+//! # Models with other names
+//! [`Loader::rename_patterns`] takes a table of patterns. What may be left out of the file or of the
+//! network is said by [`Loader::allow_unused`] and [`Loader::allow_missing`], and the [`LoadReport`]
+//! lists it:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use shapewright::prelude::*;
+//! use shapewright::weights::Loader;
+//! network! { struct Attention: [384] -> [384] { q: Linear<_, 384>, k: Linear<_, 384> } }
+//! network! { struct Encoder: [384] -> [384] { layers: Repeat<6> { attention: Attention } } }
+//!
+//! let loader = Loader::open("bert/model.safetensors.index.json")?
+//!     .rename_patterns(&[
+//!         ("bert.encoder.layer.{i}.attention.self.query", "layers.{i}.attention.q"),
+//!         ("bert.encoder.layer.{i}.attention.self.key", "layers.{i}.attention.k"),
+//!     ])?
+//!     .allow_unused(|name| name.starts_with("bert."));
+//! let mut encoder = Encoder::zeros();
+//! let report = encoder.load_from(&loader)?;
+//! println!("{report}");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Why this crate has its own reader
@@ -133,29 +171,48 @@ mod difference;
 mod error;
 #[cfg(feature = "std")]
 mod escape;
+#[cfg(feature = "std")]
+mod half;
 mod header;
 mod included;
+#[cfg(feature = "std")]
+mod index;
+mod json;
 mod layout;
 #[cfg(feature = "std")]
+mod load;
+#[cfg(feature = "std")]
 mod loader;
+#[cfg(feature = "std")]
+mod name_patterns;
 mod numbers;
 mod order;
 mod pieces;
 #[cfg(feature = "std")]
+mod report;
+#[cfg(feature = "std")]
 mod save;
 #[cfg(feature = "std")]
 mod save_load;
+#[cfg(feature = "std")]
+mod source;
 mod wanted;
 mod wiring;
 
 pub use crate::params::param_tree::Axes;
 pub use difference::DifferenceKind;
 #[cfg(feature = "std")]
-pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
+pub use error::{Difference, LoadError, LoadErrorKind, SaveError, SaveErrorKind};
+#[cfg(feature = "std")]
+pub use half::Half;
 #[doc(hidden)]
 pub use included::{File, count, count_of, included, included_part};
 #[cfg(feature = "std")]
 pub use loader::Loader;
+#[cfg(feature = "std")]
+pub use name_patterns::PatternError;
+#[cfg(feature = "std")]
+pub use report::LoadReport;
 #[cfg(feature = "std")]
 pub use save::Saver;
 #[cfg(feature = "std")]

@@ -1,6 +1,7 @@
 //! The numbers of a file: their types, and copies between the order in a file and that in memory.
 
-use super::layout::FileTensor;
+use super::difference::DifferenceKind;
+use super::layout::{FileTensor, Rows};
 use crate::params::param_tree::TensorLayout;
 use crate::tensor::{BF16, Element, F16};
 
@@ -36,8 +37,8 @@ const KNOWN: [(&str, usize); 21] = [
 impl Dtype {
     pub const F32: Dtype = Dtype(0);
     const F64: Dtype = Dtype(1);
-    const F16: Dtype = Dtype(2);
-    const BF16: Dtype = Dtype(3);
+    pub const F16: Dtype = Dtype(2);
+    pub const BF16: Dtype = Dtype(3);
     const I64: Dtype = Dtype(12);
 
     /// Returns the type with this name.
@@ -108,7 +109,7 @@ impl Dtype {
     }
 }
 
-/// Sets the bytes of a tensor's numbers, in a network whose numbers are `T`, from those of a file,
+/// Sets the bytes of a tensor's numbers, in a network whose numbers are `T`, from all those of a file,
 /// from whose type the tensor [is read](Dtype::is_read).
 pub(super) const fn read<T: Element>(
     numbers: &mut [u8],
@@ -116,97 +117,167 @@ pub(super) const fn read<T: Element>(
     dtype: Dtype,
     bytes: &[u8],
 ) {
-    let same = dtype.is(Dtype::of::<T>(&tensor.layout));
-    match (same, tensor.layout.number_bytes(size_of::<T>())) {
-        (true, 1) => copy::<1>(numbers.as_chunks_mut().0, tensor, bytes),
-        (true, 2) => copy::<2>(numbers.as_chunks_mut().0, tensor, bytes),
-        (true, 4) => copy::<4>(numbers.as_chunks_mut().0, tensor, bytes),
-        (true, _) => copy::<8>(numbers.as_chunks_mut().0, tensor, bytes),
-        (false, 4) => convert::<4>(numbers.as_chunks_mut().0, tensor, dtype, bytes),
-        (false, _) => convert::<8>(numbers.as_chunks_mut().0, tensor, dtype, bytes),
-    }
+    NumberReader::new(tensor).read::<T>(numbers, tensor, dtype, bytes);
 }
 
-/// Returns the first number of a tensor that is finite in a file and would be infinite in a network
-/// whose numbers are `T`, with its position in the file.
-pub(super) const fn too_large<T: Element>(
-    tensor: &TensorLayout,
-    dtype: Dtype,
-    bytes: &[u8],
-) -> Option<(usize, f64)> {
-    if !dtype.is(Dtype::F64) || !Dtype::of::<T>(tensor).is(Dtype::F32) {
-        return None;
-    }
-
-    let (numbers, _) = bytes.as_chunks();
-    let mut position = 0;
-    while position < numbers.len() {
-        let value = f64::from_le_bytes(numbers[position]);
-        if value.is_finite() && (value as f32).is_infinite() {
-            return Some((position, value));
-        }
-        position += 1;
-    }
-    None
+/// A reader of a tensor's numbers, which may come one piece after another.
+pub(super) struct NumberReader {
+    rows: Rows,
+    /// The position in memory of the next number.
+    position: usize,
+    /// The number of numbers that are missing in the current row.
+    missing: usize,
 }
 
-/// Converts a tensor's numbers, which have `N` bytes, from those of a file.
-///
-/// The compiler runs this function and [`copy`] as well, and takes half a microsecond for each
-/// step. The loops therefore have as few calls as possible.
-const fn convert<const N: usize>(
-    numbers: &mut [[u8; N]],
-    tensor: &FileTensor,
-    dtype: Dtype,
-    bytes: &[u8],
-) {
-    let mut rows = tensor.rows();
-    let mut bytes = bytes;
-    while let Some(first) = rows.next() {
-        let (mut row, rest) = bytes.split_at(rows.width * dtype.bits() / 8);
-        bytes = rest;
-
-        let mut position = first;
-        while let Some((value, rest)) = take(dtype, row) {
-            numbers[position] = to_bytes(value);
-            position += rows.stride;
-            row = rest;
+impl NumberReader {
+    pub const fn new(tensor: &FileTensor) -> Self {
+        NumberReader {
+            rows: tensor.rows(),
+            position: 0,
+            missing: 0,
         }
     }
-}
 
-/// Copies a tensor's numbers, which have `N` bytes, from a file with the same type.
-const fn copy<const N: usize>(numbers: &mut [[u8; N]], tensor: &FileTensor, bytes: &[u8]) {
-    let mut rows = tensor.rows();
-    let mut bytes = bytes;
-    while let Some(first) = rows.next() {
-        let (row, rest) = bytes.split_at(rows.width * N);
-        bytes = rest;
+    /// Sets the next of a tensor's numbers, as [`read`] does: `bytes` are those of whole numbers.
+    pub const fn read<T: Element>(
+        &mut self,
+        numbers: &mut [u8],
+        tensor: &FileTensor,
+        dtype: Dtype,
+        bytes: &[u8],
+    ) {
+        let same = dtype.is(Dtype::of::<T>(&tensor.layout));
+        match (same, tensor.layout.number_bytes(size_of::<T>())) {
+            (true, 1) => self.copy::<1>(numbers.as_chunks_mut().0, bytes),
+            (true, 2) => self.copy::<2>(numbers.as_chunks_mut().0, bytes),
+            (true, 4) => self.copy::<4>(numbers.as_chunks_mut().0, bytes),
+            (true, _) => self.copy::<8>(numbers.as_chunks_mut().0, bytes),
+            (false, 4) => self.convert::<4>(numbers.as_chunks_mut().0, dtype, bytes),
+            (false, _) => self.convert::<8>(numbers.as_chunks_mut().0, dtype, bytes),
+        }
+    }
 
-        if rows.stride == 1 {
-            numbers
-                .split_at_mut(first)
-                .1
-                .split_at_mut(rows.width)
-                .0
-                .copy_from_slice(row.as_chunks().0);
+    /// Returns the position in memory of the next number, and how many numbers of its row are next,
+    /// of which `available` are at hand.
+    const fn next(&mut self, available: usize) -> Option<(usize, usize)> {
+        if self.missing == 0 {
+            let Some(first) = self.rows.next() else {
+                return None;
+            };
+            self.position = first;
+            self.missing = self.rows.width;
+        }
+
+        let first = self.position;
+        let count = if self.missing < available {
+            self.missing
         } else {
-            let (row, _) = row.as_chunks();
+            available
+        };
+        self.position += count * self.rows.stride;
+        self.missing -= count;
+        Some((first, count))
+    }
+
+    /// Converts numbers, which have `N` bytes, from those of a file.
+    ///
+    /// The compiler runs this function and [`copy`](Self::copy) as well, and takes half a microsecond
+    /// for each step. The loops therefore have as few calls as possible.
+    const fn convert<const N: usize>(
+        &mut self,
+        numbers: &mut [[u8; N]],
+        dtype: Dtype,
+        bytes: &[u8],
+    ) {
+        let size = dtype.bits() / 8;
+        let mut bytes = bytes;
+        while let Some((first, count)) = self.next(bytes.len() / size)
+            && count > 0
+        {
+            let (mut row, rest) = bytes.split_at(count * size);
+            bytes = rest;
+
             let mut position = first;
-            let mut i = 0;
-            while i < row.len() {
-                numbers[position] = row[i];
-                position += rows.stride;
-                i += 1;
+            while let Some((value, rest)) = take(dtype, row) {
+                numbers[position] = to_bytes(value);
+                position += self.rows.stride;
+                row = rest;
             }
         }
     }
 
-    if cfg!(target_endian = "big") {
+    /// Copies numbers, which have `N` bytes, from a file with the same type.
+    const fn copy<const N: usize>(&mut self, numbers: &mut [[u8; N]], bytes: &[u8]) {
+        let mut bytes = bytes;
+        while let Some((first, count)) = self.next(bytes.len() / N)
+            && count > 0
+        {
+            let (row, rest) = bytes.split_at(count * N);
+            bytes = rest;
+
+            let (row, _) = row.as_chunks();
+            if self.rows.stride == 1 && cfg!(target_endian = "little") {
+                numbers
+                    .split_at_mut(first)
+                    .1
+                    .split_at_mut(count)
+                    .0
+                    .copy_from_slice(row);
+            } else {
+                let mut position = first;
+                let mut i = 0;
+                while i < row.len() {
+                    numbers[position] = row[i];
+                    if cfg!(target_endian = "big") {
+                        numbers[position].reverse();
+                    }
+                    position += self.rows.stride;
+                    i += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The search for the first number of a tensor that is finite in a file and would be infinite in the
+/// network. Its bytes may come one piece after another.
+pub(super) struct TooLarge {
+    position: usize,
+    found: Option<(usize, f64)>,
+}
+
+impl TooLarge {
+    /// Begins the search, in a network whose numbers are `T`; `None` if there is no such number of this
+    /// type.
+    pub const fn new<T: Element>(tensor: &TensorLayout, dtype: Dtype) -> Option<Self> {
+        if !dtype.is(Dtype::F64) || !Dtype::of::<T>(tensor).is(Dtype::F32) {
+            return None;
+        }
+        Some(TooLarge {
+            position: 0,
+            found: None,
+        })
+    }
+
+    /// Searches the next bytes, which are those of whole numbers.
+    pub const fn read(&mut self, bytes: &[u8]) {
+        let (numbers, _) = bytes.as_chunks();
         let mut i = 0;
-        while i < numbers.len() {
-            numbers[i].reverse();
+        while i < numbers.len() && self.found.is_none() {
+            let value = f64::from_le_bytes(numbers[i]);
+            if value.is_finite() && (value as f32).is_infinite() {
+                self.found = Some((self.position + i, value));
+            }
             i += 1;
+        }
+        self.position += numbers.len();
+    }
+
+    /// Returns the difference if there is such a number.
+    pub const fn found(&self) -> Option<DifferenceKind> {
+        match self.found {
+            Some((position, value)) => Some(DifferenceKind::TooLarge { position, value }),
+            None => None,
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Writing weights.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use super::error::SaveError;
+use super::error::{SaveError, SaveErrorKind};
 use super::escape::escape;
+use super::half::{Half, Numbers, value_of};
 use super::header::FORM;
-use super::layout::{FileTensor, Named};
 use super::numbers::Dtype;
-use crate::atomic_file;
+use crate::atomic_file::AtomicFile;
+use crate::params::Parameters;
 use crate::params::param_tree::{Axes, join};
-use crate::params::{self, Parameters};
 use crate::tensor::Element;
 
 /// A writer of safetensors files with several parts, such as a network and the scaler of its
@@ -84,45 +85,109 @@ impl Saver {
     /// Panics if there is already a part with this name, or a tensor with one of the resulting
     /// names: next to a network with an empty name and a layer `a`, a part named `a` can't have the
     /// same tensors.
-    pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
+    pub fn part<T: Element, P: Parameters<T>>(self, name: &str, part: &P) -> Self {
+        self.add(name, part, None)
+    }
+
+    /// Adds a part as [`Saver::part`] does, with its trained numbers rounded to 16 bits: to the
+    /// nearest number, and of two to the one with an even fraction. Infinities and NaN stay what they
+    /// are. Statistics, such as running means, and [buffers](crate::ext::Buffer) keep their type:
+    /// they are few, and may be out of the range of 16 bits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::{Half, Loader, Saver};
+    /// network! { struct Net: [2] -> [3] { fc: Linear<_, 3> } }
+    /// let mut net = Net::zeros();
+    /// net.fc.bias = [0.1, 1.0, -2.5];
+    ///
+    /// let file = Saver::new().part_half("", &*net, Half::F16)?.to_bytes();
+    /// let read: Box<Net> = Loader::from_bytes(&file)?.load()?;
+    /// assert_eq!(read.fc.bias, [0.099_975_586, 1.0, -2.5]);
+    ///
+    /// net.fc.bias[2] = 1e6;
+    /// let error = Saver::new().part_half("", &*net, Half::F16).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the weights were not saved: `fc.bias` has 1000000 at position 2, which is beyond the largest \
+    ///      F16, 65504; save them as BF16, or in the type of the network"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if a number would become infinite.
+    ///
+    /// # Panics
+    /// Panics where [`Saver::part`] does.
+    pub fn part_half<T: Element, P: Parameters<T>>(
+        self,
+        name: &str,
+        part: &P,
+        half: Half,
+    ) -> Result<Self, SaveError> {
+        for named in P::PARAM_TREE.listed() {
+            if let Some((position, value)) = half.too_large_in(&named, part) {
+                let kind = SaveErrorKind::TooLarge {
+                    tensor: join(name, named.name.as_str()),
+                    position,
+                    value,
+                    half,
+                };
+                return Err(SaveError { path: None, kind });
+            }
+        }
+        Ok(self.add(name, part, Some(half)))
+    }
+
+    /// Adds a part, with its trained numbers in the type `half` if there is one.
+    fn add<T: Element, P: Parameters<T>>(
+        mut self,
+        name: &str,
+        part: &P,
+        half: Option<Half>,
+    ) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
             "two parts of one file are called `{name}`; give each a name of its own"
         );
         self.parts.push(name.to_owned());
 
-        for Named {
-            name: own,
-            first,
-            tensor,
-            differs,
-        } in P::PARAM_TREE.listed()
-        {
-            let name = &join(name, own.as_str());
+        for named in P::PARAM_TREE.listed() {
+            let name = &join(name, named.name.as_str());
             // No reader would accept the file.
             assert!(
                 self.names.insert(name.to_owned()),
                 "two tensors of one file are called `{name}`; give the parts names that keep them apart"
             );
 
-            let size = tensor.layout.number_bytes(size_of::<T>());
-            let class = 3 - size.ilog2() as usize;
+            let layout = &named.tensor.layout;
+            let half = half.filter(|_| named.is_trained());
+            let dtype = half.map_or(Dtype::of::<T>(layout), Half::dtype);
+            let class = 3 - (dtype.bits() / 8).ilog2() as usize;
             let data = &mut self.data[class];
             let begin = data.len();
-            let sizes = if differs.is_some() {
+
+            let sizes = if named.differs.is_some() {
                 Axes::EMPTY
             } else {
-                let len = tensor.layout.bytes(size_of::<T>());
-                let numbers = params::parameter_bytes(part, first, len);
-                write(numbers, size, &tensor, data);
-                tensor.file_sizes()
+                let numbers = Numbers::new(&named, part);
+                data.reserve(numbers.len() * dtype.bits() / 8);
+                match half {
+                    Some(half) => {
+                        numbers.each(|x| data.extend(half.round(value_of(x)).to_le_bytes()))
+                    }
+                    None => numbers.each(|x| little_endian(x, data)),
+                }
+                named.tensor.file_sizes()
             };
             let bytes = begin..data.len();
 
-            let dtype = Dtype::of::<T>(&tensor.layout).name();
             let mut text = String::new();
             escape(name, &mut text);
-            text.push_str(&format!(r#":{{"dtype":"{dtype}","shape":{sizes}"#));
+            text.push_str(&format!(r#":{{"dtype":"{}","shape":{sizes}"#, dtype.name()));
             self.tensors.push(Written { text, class, bytes });
         }
         self
@@ -147,6 +212,14 @@ impl Saver {
 
     /// Returns the bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut file = self.header();
+        file.reserve_exact(self.data.iter().map(Vec::len).sum());
+        self.data.iter().for_each(|data| file.extend(data));
+        file
+    }
+
+    /// Returns the header of the file, with its length.
+    fn header(&self) -> Vec<u8> {
         let (key, form) = FORM;
         let mut header = format!(r#"{{"__metadata__":{{"{key}":"{form}"{}}}"#, self.metadata);
         for Written { text, class, bytes } in &self.tensors {
@@ -161,12 +234,8 @@ impl Saver {
             header.push(' ');
         }
 
-        let numbers: usize = self.data.iter().map(Vec::len).sum();
-        let mut file = Vec::with_capacity(8 + header.len() + numbers);
-        file.extend_from_slice(&(header.len() as u64).to_le_bytes());
-        file.extend_from_slice(header.as_bytes());
-        self.data.iter().for_each(|data| file.extend(data));
-        file
+        let length = (header.len() as u64).to_le_bytes();
+        [&length, header.as_bytes()].concat()
     }
 
     /// Writes the file atomically; see [files](crate#files).
@@ -174,42 +243,28 @@ impl Saver {
     /// # Errors
     /// Returns an error if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
-        save(path.as_ref(), &self.to_bytes())
+        let path = path.as_ref();
+        self.write(path).map_err(|error| SaveError {
+            path: Some(path.to_owned()),
+            kind: SaveErrorKind::Write(error),
+        })
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(&self.header())?;
+        for data in &self.data {
+            file.write_all(data)?;
+        }
+        file.finish()
     }
 }
 
-/// Returns the bytes of a safetensors file.
-pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(
-    params: &P,
-    metadata: &[(&str, &str)],
-) -> Vec<u8> {
-    let saver = Saver::new().part("", params);
-    metadata
-        .iter()
-        .fold(saver, |saver, (key, value)| saver.metadata(key, value))
-        .to_bytes()
-}
-
-/// Writes a file atomically.
-pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
-    atomic_file::write(path, bytes).map_err(|error| SaveError {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-/// Appends a tensor's numbers, which have `size` bytes each, to a file, in the file's order and
-/// little-endian.
-fn write(numbers: &[u8], size: usize, tensor: &FileTensor, file: &mut Vec<u8>) {
-    let mut rows = tensor.rows();
-    while let Some(first) = rows.next() {
-        for i in 0..rows.width {
-            let position = (first + i * rows.stride) * size;
-            let begin = file.len();
-            file.extend_from_slice(&numbers[position..][..size]);
-            if cfg!(target_endian = "big") {
-                file[begin..][..size].reverse();
-            }
-        }
+/// Appends a number to a file, little-endian.
+fn little_endian(number: &[u8], file: &mut Vec<u8>) {
+    let begin = file.len();
+    file.extend_from_slice(number);
+    if cfg!(target_endian = "big") {
+        file[begin..].reverse();
     }
 }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::save::{save, to_bytes};
-use super::{LoadError, Loader, SaveError};
+use super::{Half, LoadError, LoadReport, Loader, SaveError, Saver};
 use crate::network::Network;
 
 /// Methods of every network for weight files.
@@ -31,7 +30,41 @@ pub trait SaveLoad: Network {
         path: impl AsRef<Path>,
         metadata: &[(&str, &str)],
     ) -> Result<(), SaveError> {
-        save(path.as_ref(), &self.to_safetensors(metadata))
+        saver(self, metadata).save(path)
+    }
+
+    /// Writes the parameters to a safetensors file with numbers of 16 bits, which takes half of the
+    /// space; see [`Saver::part_half`]. [`load`](SaveLoad::load) reads it as any other.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::Half;
+    /// network! { struct Net: [2] -> [3] { fc: Linear<_, 3> } }
+    ///
+    /// let path = std::env::temp_dir().join(format!("half-{}.safetensors", std::process::id()));
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// net.save_half(&path, Half::BF16)?;
+    ///
+    /// let mut read = Net::zeros();
+    /// read.load(&path)?;
+    /// assert!((read.fc.bias[0] - net.fc.bias[0]).abs() <= net.fc.bias[0].abs() / 256.0);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if a number would become infinite, with the name of its tensor, or if the file
+    /// can't be written.
+    fn save_half(&self, path: impl AsRef<Path>, half: Half) -> Result<(), SaveError> {
+        let path = path.as_ref();
+        let saver = Saver::new().part_half("", self, half);
+        let saver = saver.map_err(|error| SaveError {
+            path: Some(path.to_owned()),
+            ..error
+        })?;
+        saver.save(path)
     }
 
     /// Returns the bytes of a safetensors file with the parameters and metadata.
@@ -39,26 +72,37 @@ pub trait SaveLoad: Network {
     /// # Panics
     /// Panics if a key is `shapewright`, under which each file has the version of its format.
     fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
-        to_bytes(self, metadata)
+        saver(self, metadata).to_bytes()
     }
 
-    /// Sets the parameters from a safetensors file that has all of them and nothing else.
+    /// Sets the parameters from a safetensors file that has all of them and nothing else; a path that
+    /// ends in `.json` is that of an index of several files, as for [`Loader::open`].
     ///
     /// # Errors
     /// Returns an error if the file can't be read, is damaged, or does not fit; the error lists all
-    /// differences. The network then stays as it was.
+    /// differences. The network then stays as it was, except after a
+    /// [`LoadErrorKind::Interrupted`](super::LoadErrorKind::Interrupted).
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
-        self.load_from(&Loader::open(path)?)
+        self.load_from(&Loader::open(path)?).map(drop)
     }
 
-    /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
+    /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`]. The report says
+    /// which were loaded and what is left.
     ///
     /// # Errors
     /// Returns an error if the file does not fit; the error lists all differences. The network then
-    /// stays as it was.
-    fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
+    /// stays as it was, except after a [`LoadErrorKind::Interrupted`](super::LoadErrorKind::Interrupted).
+    fn load_from(&mut self, loader: &Loader<'_>) -> Result<LoadReport, LoadError> {
         loader.load_into(self)
     }
 }
 
 impl<N: Network> SaveLoad for N {}
+
+/// Returns the writer of a network's file.
+fn saver<N: Network + ?Sized>(network: &N, metadata: &[(&str, &str)]) -> Saver {
+    let saver = Saver::new().part("", network);
+    metadata
+        .iter()
+        .fold(saver, |saver, (key, value)| saver.metadata(key, value))
+}

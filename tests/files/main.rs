@@ -21,4 +21,7 @@ mod saving;
 mod tokenizers;
 mod vad;
 mod weights;
+mod weights_half;
+mod weights_names;
 mod weights_order;
+mod weights_shards;

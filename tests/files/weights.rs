@@ -488,7 +488,7 @@ the weights do not fit the network, which stays as it was; in the shapes of file
 - `2.weight` is missing; the network takes [3, 8]
 - `head.bias`, [5], is none of the network's
 - `head.weight`, [5, 8], is none of the network's
-Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`.";
+Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, `allow_missing` and `allow_unused`.";
     assert_eq!(error.to_string(), wanted);
     let LoadErrorKind::Differs(differences) = error.kind else {
         panic!("{error:?}")
@@ -1053,7 +1053,7 @@ fn numbers_beyond_the_largest_f32_are_refused() {
     let load = |bytes: &[u8]| {
         let mut net = Narrow::zeros();
         let loaded = Loader::from_bytes(bytes).and_then(|loader| net.load_from(&loader));
-        loaded.map(|()| net)
+        loaded.map(|_| net)
     };
 
     let error = load(&with([1.0, -1e300], 3.4028235678e38))

@@ -660,7 +660,7 @@ mod refused {
         // PyTorch's files have the same tensors without the marks.
         let pytorchs = loader().rename(|name| (!is_mark(name)).then(|| name.to_owned()));
         match same.load_from(&pytorchs).map_err(|error| error.kind) {
-            Ok(()) => assert!(marks.is_empty()),
+            Ok(_) => assert!(marks.is_empty()),
             Err(LoadErrorKind::Differs(differences)) => {
                 assert!(
                     differences
@@ -996,7 +996,8 @@ mod refused {
              - `1.channels_last` is missing, which is in files of this crate alone: the result of `Glu` depends on the \
              order of its inputs, which is another one in PyTorch, where images have their channels first; put it before \
              `Flatten`, or a `Linear` before it\n\
-             Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+             Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \
+             `allow_missing` and `allow_unused`."
         );
     }
 
