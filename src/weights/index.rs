@@ -59,15 +59,14 @@ impl Shards {
             let stored = files
                 .get_mut(&**file)
                 .and_then(|(contents, number)| Some((contents.tensors.remove(name)?, *number)));
-            let Some((stored, file)) = stored else {
+            let Some((mut stored, file)) = stored else {
                 let what = format!(
                     "it names the tensor `{name}` in `{file}`, which has none of that name"
                 );
                 return Err(wrong(what));
             };
-            shards
-                .tensors
-                .insert(name.clone(), Stored { file, ..stored });
+            stored.places.iter_mut().for_each(|place| place.file = file);
+            shards.tensors.insert(name.clone(), stored);
         }
         Ok(shards)
     }

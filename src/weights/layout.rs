@@ -92,6 +92,15 @@ impl FileTensor {
         self.layout.file_sizes()
     }
 
+    /// Returns the tensor for a file that has its two axes in the other order.
+    #[cfg(feature = "std")]
+    pub const fn transposed(mut self) -> Self {
+        let [first, second, ..] = self.layout.in_file;
+        self.layout.in_file[0] = second;
+        self.layout.in_file[1] = first;
+        self
+    }
+
     /// Returns the order of an axis of the file, if it is not that in memory.
     const fn order(&self, axis: usize) -> Option<Pieces> {
         let here = self.layout.in_file[axis];

@@ -1,6 +1,7 @@
 //! Loading: the tensors of a file that belong to the tensors of a network, and their numbers.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::difference::DifferenceKind;
 use super::error::{Difference, LoadError, LoadErrorKind};
@@ -8,7 +9,7 @@ use super::layout::Named;
 use super::loader::Loader;
 use super::numbers::{NumberReader, TooLarge};
 use super::report::LoadReport;
-use super::source::Stored;
+use super::source::{Place, Stored};
 use crate::memory;
 use crate::params::param_tree::join;
 use crate::params::{self, Parameters};
@@ -41,7 +42,10 @@ impl Loader<'_> {
         let expected = P::PARAM_TREE.listed();
         let Matches { mut pairs, report } = self.matches::<T>(&expected)?;
         // A disk is fastest in the order of the file.
-        pairs.sort_by_key(|(_, stored)| (stored.file, stored.bytes.start));
+        pairs.sort_by_key(|(_, stored)| {
+            let first = stored.places.first();
+            first.map(|place| (place.file, place.bytes.start))
+        });
 
         let size = size_of::<T>();
         let numbers = memory::bytes_mut(params.as_mut_slice());
@@ -52,14 +56,17 @@ impl Loader<'_> {
             }
             let len = named.tensor.layout.bytes(size);
             let numbers = &mut numbers[named.first * size..][..len];
-            let mut reader = NumberReader::new(&named.tensor);
-            let file = &self.files[stored.file];
-            let read = file.read(stored.bytes.clone(), |bytes| {
-                reader.read::<T>(numbers, &named.tensor, stored.dtype, bytes);
+            let tensor = match stored.transposed {
+                true => named.tensor.transposed(),
+                false => named.tensor,
+            };
+            let mut reader = NumberReader::new(&tensor);
+            let read = self.read(stored, |bytes| {
+                reader.read::<T>(numbers, &tensor, stored.dtype, bytes);
             });
-            read.map_err(|error| {
+            read.map_err(|(file, error)| {
                 let tensor = join(&self.part, named.name.as_str());
-                self.error(stored, LoadErrorKind::Interrupted { tensor, error })
+                self.error(file, LoadErrorKind::Interrupted { tensor, error })
             })?;
         }
         Ok(report)
@@ -157,21 +164,33 @@ impl Loader<'_> {
             return Ok(difference);
         }
 
-        let file = &self.files[stored.file];
         let too_large = || {
-            file.check_len()?;
+            for place in &stored.places {
+                let checked = self.files[place.file].check_len();
+                checked.map_err(|error| (place.file, error))?;
+            }
             let Some(mut search) = TooLarge::new::<T>(&named.tensor.layout, stored.dtype) else {
                 return Ok(None);
             };
-            file.read(stored.bytes.clone(), |bytes| search.read(bytes))?;
+            self.read(stored, |bytes| search.read(bytes))?;
             Ok(search.found())
         };
-        too_large().map_err(|error| self.error(stored, LoadErrorKind::Read(error)))
+        too_large().map_err(|(file, error)| self.error(file, LoadErrorKind::Read(error)))
     }
 
-    /// Returns an error in the file of a tensor.
-    fn error(&self, stored: &Stored, kind: LoadErrorKind) -> LoadError {
-        let path = self.files[stored.file].path();
+    /// Calls `f` with the bytes of a tensor, one piece after another. An error comes with the index of
+    /// its file.
+    fn read(&self, stored: &Stored, mut f: impl FnMut(&[u8])) -> Result<(), (usize, io::Error)> {
+        for Place { file, bytes } in &stored.places {
+            let read = self.files[*file].read(bytes.clone(), &mut f);
+            read.map_err(|error| (*file, error))?;
+        }
+        Ok(())
+    }
+
+    /// Returns an error in a file.
+    fn error(&self, file: usize, kind: LoadErrorKind) -> LoadError {
+        let path = self.files[file].path();
         LoadError {
             path: path.map_or_else(|| self.path.clone(), |path| Some(path.to_owned())),
             kind,

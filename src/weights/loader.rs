@@ -237,7 +237,8 @@ impl<'a> Loader<'a> {
     ///
     /// A layer may have the numbers of another one under another shape, such as a [`Linear`] those of
     /// a convolution over one position, or a [`Conv2d`] with a kernel 1 high those of a `Conv1d`. Sizes
-    /// with another number of elements change nothing, so that loading says what does not fit.
+    /// with another number of elements change nothing, so that loading says what does not fit; nor do
+    /// sizes of a tensor that is [transposed](Loader::transpose).
     ///
     /// [`Linear`]: crate::nn::Linear
     /// [`Conv2d`]: crate::nn::Conv2d
@@ -263,7 +264,7 @@ impl<'a> Loader<'a> {
     /// ```
     pub fn reshape(mut self, mut sizes: impl FnMut(&str, &[usize]) -> Option<Vec<usize>>) -> Self {
         for (name, tensor) in &mut self.tensors {
-            let Some(new) = sizes(name, tensor.sizes.sizes()) else {
+            let Some(new) = sizes(name, tensor.sizes.sizes()).filter(|_| !tensor.transposed) else {
                 continue;
             };
             let axes = new
@@ -273,6 +274,37 @@ impl<'a> Loader<'a> {
                 && axes.len() == tensor.sizes.len()
             {
                 tensor.sizes = axes;
+            }
+        }
+        self
+    }
+
+    /// Swaps the axes of the tensors with two axes for which `takes` returns true. The names are those
+    /// after [`Loader::rename`].
+    ///
+    /// GPT-2's dense layers, for example, are `[in_features, out_features]` in the files of Hugging Face's
+    /// models (`Conv1D` there), where those of PyTorch's `nn.Linear` are `[out_features, in_features]`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// use shapewright::weights::Loader;
+    ///
+    /// network! { struct Gpt: [768] -> [3072] { c_fc: Linear<_, 3072> } }
+    /// # fn load(path: &str) -> Result<Box<Gpt>, Box<dyn std::error::Error>> {
+    /// let loader = Loader::open(path)?.transpose(|name| name.ends_with("c_fc.weight"));
+    /// let net: Box<Gpt> = loader.load()?;
+    /// # Ok(net)
+    /// # }
+    /// # assert!(load("no-such-file").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transpose(mut self, takes: impl Fn(&str) -> bool) -> Self {
+        for (name, tensor) in &mut self.tensors {
+            if tensor.sizes.sizes().len() == 2 && takes(name) {
+                tensor.sizes = tensor.sizes.reversed();
+                tensor.transposed = !tensor.transposed;
             }
         }
         self

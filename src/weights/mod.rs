@@ -166,6 +166,8 @@
 //! dependencies, reports only the first difference, and can't read in constants, which the check at
 //! compile time needs.
 
+#[cfg(feature = "std")]
+mod concat;
 mod difference;
 #[cfg(feature = "std")]
 mod error;

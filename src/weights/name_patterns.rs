@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::params::param_tree::join;
 
-/// A mistake in the patterns of [`Loader::rename_patterns`](super::Loader::rename_patterns).
+/// A mistake in the patterns of [`Loader::rename_patterns`](super::Loader::rename_patterns) or of
+/// [`Loader::concat`](super::Loader::concat).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PatternError {
@@ -30,6 +31,22 @@ pub enum PatternError {
         /// The pattern of names in the file.
         from: String,
     },
+    /// A tensor that is concatenated of several has no part of this name.
+    MissingPart {
+        /// The name in the network.
+        name: String,
+        /// The pattern of the missing part.
+        of: String,
+    },
+    /// Two parts of a tensor can't be concatenated.
+    Unequal {
+        /// The name in the network.
+        name: String,
+        /// The names of the parts.
+        of: [String; 2],
+        /// The types of their numbers and their sizes; for the first part, with those between them.
+        found: [String; 2],
+    },
     /// Two tensors get the same name.
     Twice {
         /// The name.
@@ -53,6 +70,21 @@ impl fmt::Display for PatternError {
                 f,
                 "`{from}` is the beginning of no name that is left for it"
             ),
+            PatternError::MissingPart { name, of } => {
+                write!(
+                    f,
+                    "`{name}` is concatenated of parts, and has none for `{of}`"
+                )
+            }
+            PatternError::Unequal {
+                name,
+                of: [a, b],
+                found: [a_found, b_found],
+            } => write!(
+                f,
+                "`{a}`, {a_found}, and `{b}`, {b_found}, can't be concatenated to `{name}`: parts have \
+                 numbers of one type, and equal sizes behind the first axis"
+            ),
             PatternError::Twice { name, of: [a, b] } => {
                 write!(f, "`{a}` and `{b}` both become `{name}`")
             }
@@ -69,7 +101,7 @@ enum Piece<'p> {
 }
 
 /// A pattern of names in the file, and that of the names in the network.
-struct Pattern<'p> {
+pub(super) struct Pattern<'p> {
     from: Vec<Piece<'p>>,
     to: Vec<Piece<'p>>,
 }
@@ -126,7 +158,7 @@ pub(super) fn renamed<'n>(
 }
 
 impl<'p> Pattern<'p> {
-    fn new(from: &'p str, to: &'p str) -> Result<Self, PatternError> {
+    pub(super) fn new(from: &'p str, to: &'p str) -> Result<Self, PatternError> {
         let pattern = Pattern {
             from: pieces(from)?,
             to: pieces(to)?,
@@ -158,7 +190,7 @@ impl<'p> Pattern<'p> {
     }
 
     /// Returns the new name of a tensor; `None` if its name does not begin as the pattern says.
-    fn rename(&self, name: &str) -> Option<String> {
+    pub(super) fn rename(&self, name: &str) -> Option<String> {
         let mut rest = name;
         let mut values: BTreeMap<&str, &str> = BTreeMap::new();
         for (i, piece) in self.from.iter().enumerate() {

@@ -29,15 +29,25 @@ pub(super) enum Source<'a> {
     },
 }
 
-/// A tensor and the range of its bytes in its file.
+/// A tensor of a file, or several one behind another.
 #[derive(Clone)]
 pub(super) struct Stored {
-    /// The index of the file.
-    pub file: usize,
     /// The name in the file.
     pub name: String,
     pub dtype: Dtype,
+    /// The sizes, as [`Loader`](super::Loader) gives them.
     pub sizes: Axes,
+    /// True if the file has the two axes in the other order.
+    pub transposed: bool,
+    /// The places of its bytes, in order.
+    pub places: Vec<Place>,
+}
+
+/// A range of bytes in a file.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// The index of the file.
+    pub file: usize,
     pub bytes: Range<usize>,
 }
 
@@ -207,11 +217,11 @@ impl Contents {
 
                     let name = plain(entry.name, at)?;
                     let stored = Stored {
-                        file: 0,
                         name: name.clone(),
                         dtype: entry.dtype,
                         sizes: entry.sizes,
-                        bytes,
+                        transposed: false,
+                        places: vec![Place { file: 0, bytes }],
                     };
                     if contents.tensors.insert(name, stored).is_some() {
                         return Err(Damage {

@@ -7,7 +7,7 @@ use shapewright::weights::{LoadErrorKind, LoadReport, Loader, PatternError};
 use crate::common::bits;
 
 /// Returns a file of empty tensors with these names.
-fn file(names: &[&str]) -> Vec<u8> {
+fn file_of(names: &[&str]) -> Vec<u8> {
     let tensors: Vec<String> = names
         .iter()
         .map(|name| format!(r#""{name}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#))
@@ -18,7 +18,7 @@ fn file(names: &[&str]) -> Vec<u8> {
 
 /// Returns the names of a file after they are renamed, in the order of the new ones.
 fn renamed(names: &[&str], patterns: &[(&str, &str)]) -> Result<Vec<String>, Vec<PatternError>> {
-    let file = file(names);
+    let file = file_of(names);
     let loader = Loader::from_bytes(&file).expect("a file");
     match loader.rename_patterns(patterns) {
         Ok(loader) => Ok(loader.tensors().map(|(name, ..)| name.to_owned()).collect()),
@@ -348,4 +348,89 @@ fn marks_may_not_be_missing() {
         .allow_missing(|_| true);
     let error = other.load_from(&loader).expect_err("no mark").to_string();
     assert!(error.contains("channels_last` is missing"), "{error}");
+}
+
+network! {
+    struct Parts: [3] -> [7] {
+        q: Linear<_, 2>,
+        k: Linear<_, 4> <- input,
+        v: Linear<_, 1> <- input,
+        Concat <- (q, k, v),
+    }
+}
+network! { struct Whole: [3] -> [7] { qkv: Linear<_, 7> } }
+
+/// Parts of a dense layer make one layer with the same outputs, from memory and from a file, in any
+/// order of the names.
+#[test]
+fn parts_are_concatenated() {
+    let parts = Parts::init(&mut shapewright::rng(3));
+    let file = parts.to_safetensors(&[]);
+    let x = Tensor1::from([0.5, -1.0, 2.0]);
+    let expected = parts.forward(&x);
+
+    let concat = |loader: Loader<'_>| -> Box<Whole> {
+        let loader = loader.concat(&["q", "k", "v"], "qkv").expect("parts");
+        loader.load().expect("the network")
+    };
+    let whole = concat(Loader::from_bytes(&file).expect("a file"));
+    let close = |y: &Tensor1<7>| {
+        y.iter()
+            .zip(expected.iter())
+            .all(|(a, b)| (a - b).abs() < 1e-6)
+    };
+    assert!(close(&whole.forward(&x)));
+
+    let path = crate::common::folder("weights-concat").join("parts.safetensors");
+    parts.save(&path).expect("a file");
+    let from_file = concat(Loader::open(&path).expect("a file"));
+    assert_eq!(bits(from_file.params()), bits(whole.params()));
+
+    // A report names all of them.
+    let mut net = Whole::zeros();
+    let loader = Loader::from_bytes(&file).expect("a file");
+    let loader = loader.concat(&["q", "k", "v"], "qkv").expect("parts");
+    let report = net.load_from(&loader).expect("the network");
+    assert!(report.missing().is_empty() && report.unused().is_empty());
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_errors() {
+    let file = Parts::init(&mut shapewright::rng(3)).to_safetensors(&[]);
+    let errors = |parts: &[&str], to: &str| {
+        let loader = Loader::from_bytes(&file).expect("a file");
+        let error = loader.concat(parts, to).err().expect("an error");
+        let LoadErrorKind::Patterns(errors) = error.kind else {
+            panic!("{error}")
+        };
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+
+    assert_eq!(
+        errors(&["q", "x"], "qx"),
+        ["`x` is the beginning of no name that is left for it"]
+    );
+    assert_eq!(
+        errors(&["q.weight", "k.bias"], "w"),
+        [
+            "`q.weight`, F32 [2, 3], and `k.bias`, F32 [4], can't be concatenated to `w`: parts have \
+             numbers of one type, and equal sizes behind the first axis"
+        ]
+    );
+    assert_eq!(errors(&["q", "k"], "v").len(), 2);
+    assert_eq!(
+        errors(&["{a}.weight", "{a}.scale"], "{a}.both"),
+        ["`{a}.scale` is the beginning of no name that is left for it"]
+    );
+    assert_eq!(errors(&["{a}.weight", "k"], "k").len(), 1);
+
+    // One layer of several has no second part.
+    let file = file_of(&["0.q", "0.k", "1.q"]);
+    let loader = Loader::from_bytes(&file).expect("a file");
+    let error = loader.concat(&["{i}.q", "{i}.k"], "{i}.qk").err();
+    let error = error.expect("an error").to_string();
+    assert!(
+        error.ends_with("- `1.qk` is concatenated of parts, and has none for `{i}.k`"),
+        "{error}"
+    );
 }
