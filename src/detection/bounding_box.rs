@@ -98,7 +98,7 @@ impl<T: Element> BoundingBox<T> {
     ///
     /// NaN coordinates and infinite sides give NaN.
     pub fn iou(&self, other: &Self) -> T {
-        T::from_f64_lossy(Overlap::of(self, other).iou())
+        T::from_f64_lossy(self.iou_f64(other))
     }
 
     /// Returns the generalized intersection over union of two boxes, from -1 to 1: the
@@ -133,6 +133,12 @@ impl<T: Element> BoundingBox<T> {
             x2: clamped(self.x2, width),
             y2: clamped(self.y2, height),
         }
+    }
+
+    /// Returns the intersection over union before it is rounded to `T`, which would bring it from
+    /// one side of a threshold to the other.
+    pub(crate) fn iou_f64(&self, other: &Self) -> f64 {
+        Overlap::of(self, other).iou()
     }
 
     /// Returns whether a coordinate is NaN.

@@ -248,7 +248,8 @@ impl Axis {
         };
         let overlaps = common > 0.0;
         Axis {
-            length,
+            // From the ends, so that NaN in the centre is not lost.
+            length: last - first,
             common: common.max(0.0),
             hull,
             common_in: slopes(

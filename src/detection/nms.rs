@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::{Detection, DetectionError};
-use crate::tensor::{Element, double};
+use crate::tensor::Element;
 
 /// Returns the positions of the detections that remain after greedy non-maximum suppression, the
 /// best first: a detection is dropped if its [`iou`](super::BoundingBox::iou) with one of a better
@@ -70,7 +70,7 @@ fn suppress<const CLASSES: usize, T: Element>(
         let found = &detections[at];
         let is_suppressed = kept.iter().any(|&better: &usize| {
             let better = &detections[better];
-            compete(better, found) && double(better.bbox.iou(&found.bbox)) > iou_threshold
+            compete(better, found) && better.bbox.iou_f64(&found.bbox) > iou_threshold
         });
         if !is_suppressed {
             kept.push(at);

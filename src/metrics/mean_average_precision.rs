@@ -163,7 +163,7 @@ impl<const CLASSES: usize> MeanAveragePrecision<CLASSES> {
         let mut is_taken = vec![[false; THRESHOLDS]; objects.len()];
         for detection in found {
             let ious: Vec<f64> = (objects.iter())
-                .map(|object| double(detection.bbox.iou(&object.bbox)))
+                .map(|object| detection.bbox.iou_f64(&object.bbox))
                 .collect();
             let is_right = core::array::from_fn(|threshold| {
                 let taken = best_match(iou_threshold(threshold), &ious, |object: usize| {

@@ -74,12 +74,12 @@ fn the_least_loss_is_zero() {
     }
     output[number(5 + 2)] = f64::INFINITY;
 
+    // The loss of the box has a kink at its minimum, so that its slopes are not 0.
     let (loss, gradient) = loss_of(&output, &target(&[object([2.0, 1.0, 3.0, 2.0], 2)]));
     assert!(loss.abs() < 1e-14, "{loss}");
-    assert!(
-        gradient.iter().all(|slope| slope.abs() < 1e-14),
-        "{gradient:?}"
-    );
+    for (at, slope) in gradient.iter().enumerate() {
+        assert!(*slope == 0.0 || (1..5).contains(&(at % 9)), "{gradient:?}");
+    }
 }
 
 #[test]
