@@ -13,6 +13,7 @@
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::slice::from_ref;
 use std::time::Instant;
 
 use rand::{Rng, RngExt};
@@ -105,7 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for scene in &scenes {
         // For the metric, also what the network is not sure of.
         let detections = detect(&net, &scene.picture, 0.01)?;
-        map.update(&[detections.clone()], &[scene.objects.clone()]);
+        map.update(from_ref(&detections), from_ref(&scene.objects));
         found.push(detections);
     }
     found

@@ -28,15 +28,17 @@
 //! // Boxes are in pixels here. Any other unit does as well.
 //! let grid = Grid::<4, 4, 3>::new(32.0, 32.0);
 //! let object = GroundTruth::new([4.0, 4.0, 16.0, 20.0].into(), Label::new(2)?);
-//! let images = vec![Tensor3::zeros(); 8];
-//! let targets = vec![grid.assign(&[object])?; 8];
+//! let image = Tensor3::from_fn(|[y, x, _]| {
+//!     if (4..16).contains(&x) && (4..20).contains(&y) { 1.0 } else { 0.0 }
+//! });
+//! let targets = [grid.assign(&[object])?];
 //!
 //! let mut net = Detector::init(&mut shapewright::rng(0));
 //! Detector::trainer(Adam::new(1e-2), GridLoss::<3>::new())
-//!     .epochs(60)
-//!     .fit(&mut net, &images, &targets)?;
+//!     .epochs(200)
+//!     .fit(&mut net, &[image], &targets)?;
 //!
-//! let found = grid.decode(&net.forward(&images[0]), 0.5)?;
+//! let found = grid.decode(&net.forward(&image), 0.5)?;
 //! let kept = batched_nms(&found, 0.5)?;
 //! let best = found[kept[0]];
 //! assert_eq!(best.label.index(), 2);

@@ -7,7 +7,7 @@
 //! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
 //! | quantiles of numbers | [`struct@Quantile`] |
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
-//! | boxes in a grid of cells | `detection::GridLoss` |
+//! | boxes in a grid of cells | [`GridLoss`](crate::detection::GridLoss) |
 //! | variational autoencoders | [`struct@NegativeElbo`], [`struct@KlStandardNormal`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
 //!

@@ -1,6 +1,8 @@
 //! Boxes, suppression and the grid loss beyond what the reference values show: gradients against
 //! central differences, limits, boxes without area, and what is refused.
 
+use core::slice::from_ref;
+
 use crate::common::gradient::{check_loss, check_loss_at};
 use crate::common::random;
 use shapewright::detection::{
@@ -220,7 +222,7 @@ fn decoded_boxes_are_those_of_the_loss() {
             assert_eq!(alone.cell(row, column), Some(found.label));
             let of_box = |weight| {
                 let loss = GridLoss::<4>::new().box_weight(weight);
-                loss.loss(&[output], &[alone.clone()], &mut [Numbers::zeros()])
+                loss.loss(&[output], from_ref(&alone), &mut [Numbers::zeros()])
             };
             assert!((of_box(1.0) - of_box(0.0)).abs() < 1e-12);
 
