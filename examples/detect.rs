@@ -112,6 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     found
         .iter_mut()
         .for_each(|found| found.retain(|found| found.score > 0.5));
+
     let digits: usize = scenes.iter().map(|scene| scene.objects.len()).sum();
     let read = scenes
         .iter()
@@ -288,7 +289,9 @@ fn draw(scenes: &[Scene], found: &[Vec<Detection<10>>], path: &Path) -> Result<(
         }
 
         let [reading, truth] = [reading(found), truth(scene)];
-        let caption = if reading == truth {
+        let caption = if found.is_empty() {
+            Caption::wrong(format!("nothing, not {truth}"))
+        } else if reading == truth {
             Caption::right(reading)
         } else {
             Caption::wrong(format!("{reading}, not {truth}"))
