@@ -49,7 +49,8 @@
 //! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
 //! | [`data`], [`augment`] | readers of data files, text, splits, scalers; random changes to images |
 //! | [`generate`] | the next token from logits: temperature, top-k, top-p; beam search |
-//! | [`metrics`] | accuracy, F1, ROC AUC, R2 and others |
+//! | [`metrics`] | accuracy, F1, ROC AUC, R2, mAP and others |
+//! | [`detection`] | boxes and their overlaps, non-maximum suppression, a loss over a grid |
 //! | `weights` | safetensors files in PyTorch's form, and weights inside the program |
 //! | [`search`] | grid and random search for hyperparameters on all processors, with pruning |
 //! | `plots` | learning curves, confusion matrices, charts and grids of images |
@@ -143,6 +144,8 @@ mod denormals;
 #[cfg(not(feature = "std"))]
 #[path = "denormals/without_std.rs"]
 mod denormals;
+#[cfg(feature = "alloc")]
+pub mod detection;
 #[doc(hidden)]
 pub mod emitted;
 pub mod ext;

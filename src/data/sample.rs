@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::detection::{Detection, GridTarget, GroundTruth};
 use crate::loss::{Label, Padded};
 pub use crate::memory::Cloning;
 use crate::tensor::{Scalar, Shape, Tensor};
@@ -133,6 +134,8 @@ copied! {
     (S: Shape, T: Scalar) Tensor<S, T>;
     (const CLASSES: usize) Label<CLASSES>;
     (X: ?Sized) &X;
+    (const CLASSES: usize, T: Copy) GroundTruth<CLASSES, T>;
+    (const CLASSES: usize, T: Copy) Detection<CLASSES, T>;
 }
 
 macro_rules! cloned {
@@ -148,6 +151,7 @@ cloned! {
     (X: Clone) Box<[X]>;
     (X: ?Sized) Rc<X>;
     (X: ?Sized) Arc<X>;
+    (const H: usize, const W: usize, const CLASSES: usize) GridTarget<H, W, CLASSES>;
 }
 
 impl<X: Sample> Sample for Option<X> {

@@ -5,7 +5,7 @@
 //! | [`first_network`] | a network that is defined, trained and used |
 //! | [`training`] | the trainer: validation, schedules, checkpoints, errors |
 //! | [`data`] | samples in memory, readers of files, batches |
-//! | [`images`] | convolutions, augmentation, labels of pixels, folding |
+//! | [`images`] | convolutions, augmentation, labels of pixels, boxes, folding |
 //! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
 //! | [`own_layers`] | layers and losses of your own |

@@ -7,6 +7,7 @@
 //! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
 //! | quantiles of numbers | [`struct@Quantile`] |
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
+//! | boxes in a grid of cells | [`GridLoss`](crate::detection::GridLoss) |
 //! | variational autoencoders | [`struct@NegativeElbo`], [`struct@KlStandardNormal`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
 //!
@@ -334,7 +335,7 @@ use loss;
 const TINY: f64 = 1e-12_f32 as f64;
 
 /// Panics unless a loss has as many targets and gradients as outputs.
-fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
+pub(crate) fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
     assert!(
         outputs == targets && outputs == gradients,
         "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as \
@@ -343,7 +344,7 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
 }
 
 /// Checks that the weights of classes or features are finite and not negative.
-fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
+pub(crate) fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
     weights.iter().try_for_each(|&weight| {
         not_negative(&[(setting, weight)]).map_err(|error| error.of("the loss"))
     })

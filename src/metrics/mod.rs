@@ -37,6 +37,7 @@
 //! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::loss::CrossEntropy)) | [`Label<N>`](crate::loss::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`Perplexity`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
 //! | one [`Score`] each | [`Positive`] or not | [`RocAuc`], [`AveragePrecision`] |
 //! | tensors of scores | tensors of 0 and 1 | those of the first row up to `MatthewsCorrelation`, but for `TopKAccuracy`, through [`AtThreshold`] |
+//! | the [`Detection`](crate::detection::Detection)s of an image | its [`GroundTruth`](crate::detection::GroundTruth)s | [`MeanAveragePrecision`] |
 //! | tensors | tensors of the same shape | [`MeanSquaredError`], [`RootMeanSquaredError`], [`MeanAbsoluteError`], [`R2Score`] |
 //!
 //! Labels may be of `Option<Label<N>>`, as for a loss with
@@ -57,6 +58,7 @@ mod confusion_table;
 mod counts;
 mod evaluate;
 mod log_loss;
+mod mean_average_precision;
 mod named;
 mod padding;
 mod ranking;
@@ -74,6 +76,7 @@ pub use confusion::{ConfusionMatrix, Normalize};
 pub use confusion_table::NamedConfusionMatrix;
 pub use evaluate::{CountError, Evaluate};
 pub use log_loss::{LogLoss, Perplexity};
+pub use mean_average_precision::MeanAveragePrecision;
 pub use named::Named;
 pub use ranking::{AveragePrecision, RocAuc, RocAucOneVsRest};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError};
@@ -164,6 +167,11 @@ pub enum MetricError {
         /// The number of samples.
         samples: usize,
     },
+    /// No image has an object to be found.
+    NoObjects {
+        /// The number of images.
+        images: usize,
+    },
     /// A score is NaN, so that the samples have no order.
     NotANumber {
         /// The sample, counted from 0 since the last reset.
@@ -196,6 +204,11 @@ impl fmt::Display for MetricError {
                 f,
                 "this compares each class with the others, but none of {samples} samples is of class {class}; \
                  measure on samples of every class"
+            ),
+            MetricError::NoObjects { images } => write!(
+                f,
+                "this compares detections with objects, but none of {images} images has one; measure on \
+                 images with objects"
             ),
             MetricError::NotANumber { sample } => write!(
                 f,

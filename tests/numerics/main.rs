@@ -6,6 +6,7 @@ mod common;
 mod activations;
 mod attention;
 mod denormals;
+mod detection;
 mod embedding;
 mod generation;
 mod gradients;

@@ -6,6 +6,7 @@ mod common;
 mod activations;
 mod attention;
 mod conv;
+mod detection;
 mod layers;
 mod losses;
 mod metrics;
