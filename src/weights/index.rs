@@ -1,6 +1,7 @@
 //! The index of a model in several files: which tensor is in which of them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::path::{Component, Path};
 
@@ -20,56 +21,48 @@ struct Index {
     files: BTreeMap<String, String>,
 }
 
-/// The files that an index names, and their tensors.
-pub(super) struct Shards {
-    pub sources: Vec<Source<'static>>,
-    pub tensors: BTreeMap<String, Stored>,
-    pub metadata: BTreeMap<String, String>,
-}
+/// Reads an index and the headers of the files that it names, which are in its folder. Tensors that it
+/// does not name are left out.
+pub(super) fn open(path: &Path) -> Result<(Vec<Source<'static>>, Contents), LoadError> {
+    let error = |kind| LoadError {
+        path: Some(path.to_owned()),
+        kind,
+    };
+    let wrong = |what: String| error(LoadErrorKind::Index(what));
+    let text = read_whole(path).map_err(|kind| error(kind.into()))?;
+    let index = Index::read(&text).map_err(|damage| wrong(damage.to_string()))?;
 
-impl Shards {
-    /// Reads an index and the headers of the files that it names, which are in its folder. Tensors
-    /// that it does not name are left out.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let error = |kind| LoadError {
-            path: Some(path.to_owned()),
-            kind,
-        };
-        let wrong = |what: String| error(LoadErrorKind::Index(what));
-        let text = read_whole(path).map_err(|kind| error(kind.into()))?;
-        let index = Index::read(&text).map_err(|damage| wrong(damage.to_string()))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut sources = Vec::new();
+    let mut contents = Contents {
+        metadata: index.metadata,
+        tensors: BTreeMap::new(),
+    };
+    // The number of each file, and those of its tensors that are not taken yet.
+    let mut files: BTreeMap<&str, (usize, BTreeMap<String, Stored>)> = BTreeMap::new();
 
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let mut shards = Shards {
-            sources: Vec::new(),
-            tensors: BTreeMap::new(),
-            metadata: index.metadata,
-        };
-        // The contents of each file, and its number.
-        let mut files: BTreeMap<&str, (Contents, usize)> = BTreeMap::new();
-
-        for (name, file) in &index.files {
-            if !files.contains_key(&**file) {
+    for (name, file) in &index.files {
+        let (number, tensors) = match files.entry(file) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
                 check_file(folder, file).map_err(wrong)?;
-                let (source, contents) = Source::open(&folder.join(file))?;
-                files.insert(file, (contents, shards.sources.len()));
-                shards.sources.push(source);
+                let (source, Contents { tensors, .. }) = Source::open(&folder.join(file))?;
+                sources.push(source);
+                entry.insert((sources.len() - 1, tensors))
             }
-
-            let stored = files
-                .get_mut(&**file)
-                .and_then(|(contents, number)| Some((contents.tensors.remove(name)?, *number)));
-            let Some((mut stored, file)) = stored else {
-                let what = format!(
-                    "it names the tensor `{name}` in `{file}`, which has none of that name"
-                );
-                return Err(wrong(what));
-            };
-            stored.places.iter_mut().for_each(|place| place.file = file);
-            shards.tensors.insert(name.clone(), stored);
-        }
-        Ok(shards)
+        };
+        let Some(mut stored) = tensors.remove(name) else {
+            return Err(wrong(format!(
+                "it names the tensor `{name}` in `{file}`, which has none of that name"
+            )));
+        };
+        stored
+            .places
+            .iter_mut()
+            .for_each(|place| place.file = *number);
+        contents.tensors.insert(name.clone(), stored);
     }
+    Ok((sources, contents))
 }
 
 /// Checks that a file of an index is in its folder, or in a folder within; returns what is wrong

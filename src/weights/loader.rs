@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::{LoadError, LoadErrorKind};
-use super::index::Shards;
+use super::index;
 use super::name_patterns::renamed;
 use super::source::{Contents, Source, Stored};
 use crate::params::param_tree::Axes;
@@ -80,33 +80,16 @@ impl Loader<'static> {
     /// or the index, is larger than the [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
-        if path
+        let is_index = path
             .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            let Shards {
-                sources,
-                tensors,
-                metadata,
-            } = Shards::open(path)?;
-            return Ok(Loader::new(
-                sources,
-                tensors,
-                metadata,
-                path.to_owned().into(),
-            ));
-        }
-
-        let (source, contents) = Source::open(path)?;
-        let Contents {
-            tensors, metadata, ..
-        } = contents;
-        Ok(Loader::new(
-            vec![source],
-            tensors,
-            metadata,
-            path.to_owned().into(),
-        ))
+            .is_some_and(|extension| extension == "json");
+        let (files, contents) = if is_index {
+            index::open(path)?
+        } else {
+            let (file, contents) = Source::open(path)?;
+            (vec![file], contents)
+        };
+        Ok(Loader::new(files, contents, Some(path.to_owned())))
     }
 }
 
@@ -116,25 +99,18 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// Returns an error if they are damaged or no safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let (source, contents) =
-            Source::in_memory(bytes.into()).map_err(|kind| LoadError { path: None, kind })?;
-        let Contents {
-            tensors, metadata, ..
-        } = contents;
-        Ok(Loader::new(vec![source], tensors, metadata, None))
+        match Source::in_memory(bytes.into()) {
+            Ok((file, contents)) => Ok(Loader::new(vec![file], contents, None)),
+            Err(kind) => Err(LoadError { path: None, kind }),
+        }
     }
 
-    fn new(
-        files: Vec<Source<'a>>,
-        tensors: BTreeMap<String, Stored>,
-        metadata: BTreeMap<String, String>,
-        path: Option<PathBuf>,
-    ) -> Self {
+    fn new(files: Vec<Source<'a>>, contents: Contents, path: Option<PathBuf>) -> Self {
         Loader {
             files: files.into(),
             path,
-            metadata,
-            tensors,
+            metadata: contents.metadata,
+            tensors: contents.tensors,
             omitted: Vec::new(),
             twice: Vec::new(),
             only: None,
@@ -189,28 +165,22 @@ impl<'a> Loader<'a> {
     /// use shapewright::weights::Loader;
     ///
     /// network! { struct Old: [4] -> [4] { layer: Repeat<2> { dense: Linear<_, 4>, Tanh } } }
-    /// network! { struct Block: [4] -> [4] { q: Linear<_, 4>, Tanh } }
-    /// network! { struct New: [4] -> [4] { first: Block, last: Block } }
+    /// network! { struct Attention: [4] -> [4] { q: Linear<_, 4>, Tanh } }
+    /// network! { struct New: [4] -> [4] { layers: Repeat<2> { attention: Attention } } }
     /// let old = Old::init(&mut shapewright::rng(1));
     /// let file = old.to_safetensors(&[]);
     ///
-    /// let loader = Loader::from_bytes(&file)?.rename_patterns(&[
-    ///     ("layer.0.dense", "first.q"),
-    ///     ("layer.1.dense", "last.q"),
-    /// ])?;
-    /// let new: Box<New> = loader.load()?;
+    /// let names = [("layer.{i}.dense", "layers.{i}.attention.q")];
+    /// let new: Box<New> = Loader::from_bytes(&file)?.rename_patterns(&names)?.load()?;
+    /// assert_eq!(new.layers[1].attention.q.weight, old.layer[1].dense.weight);
     ///
-    /// let file = old.to_safetensors(&[]);
-    /// let loader = Loader::from_bytes(&file)?.rename_patterns(&[("layer.{i}.dense", "layers.{i}.q")])?;
-    /// let names: Vec<&str> = loader.tensors().map(|(name, ..)| name).collect();
+    /// let names = [("bert.layer.{i}", "layers.{i}"), ("layer.{i}.dense", "layers.q")];
+    /// let error = Loader::from_bytes(&file)?.rename_patterns(&names).err().expect("mistakes");
     /// assert_eq!(
-    ///     names,
-    ///     ["layers.0.q.bias", "layers.0.q.weight", "layers.1.q.bias", "layers.1.q.weight"]
+    ///     error.to_string(),
+    ///     "the names of the weights were not changed:\n\
+    ///      - `layer.{i}.dense` and `layers.q` do not have the same placeholders: only one of them has `{i}`"
     /// );
-    ///
-    /// let error = loader.rename_patterns(&[("bert.layer.{i}", "layers.{i}")]).err();
-    /// # let error = error.ok_or("no error")?;
-    /// # assert!(error.to_string().contains("- `bert.layer.{i}` is the beginning of no name that is left for it"));
     /// # Ok(())
     /// # }
     /// ```

@@ -108,7 +108,7 @@ pub(super) struct Pattern<'p> {
 
 /// Returns the new names of these names, in their order, or all mistakes.
 pub(super) fn renamed<'n>(
-    names: impl Iterator<Item = &'n str> + Clone,
+    names: impl Iterator<Item = &'n str>,
     patterns: &[(&str, &str)],
 ) -> Result<Vec<String>, Vec<PatternError>> {
     let mut errors = Vec::new();

@@ -197,10 +197,11 @@ impl NumberReader {
             let (mut row, rest) = bytes.split_at(count * size);
             bytes = rest;
 
+            let stride = self.rows.stride;
             let mut position = first;
             while let Some((value, rest)) = take(dtype, row) {
                 numbers[position] = to_bytes(value);
-                position += self.rows.stride;
+                position += stride;
                 row = rest;
             }
         }
@@ -216,7 +217,8 @@ impl NumberReader {
             bytes = rest;
 
             let (row, _) = row.as_chunks();
-            if self.rows.stride == 1 && cfg!(target_endian = "little") {
+            let stride = self.rows.stride;
+            if stride == 1 && cfg!(target_endian = "little") {
                 numbers
                     .split_at_mut(first)
                     .1
@@ -228,10 +230,9 @@ impl NumberReader {
                 let mut i = 0;
                 while i < row.len() {
                     numbers[position] = row[i];
-                    if cfg!(target_endian = "big") {
-                        numbers[position].reverse();
-                    }
-                    position += self.rows.stride;
+                    #[cfg(target_endian = "big")]
+                    numbers[position].reverse();
+                    position += stride;
                     i += 1;
                 }
             }

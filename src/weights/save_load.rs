@@ -100,7 +100,7 @@ pub trait SaveLoad: Network {
 impl<N: Network> SaveLoad for N {}
 
 /// Returns the writer of a network's file.
-fn saver<N: Network + ?Sized>(network: &N, metadata: &[(&str, &str)]) -> Saver {
+fn saver<N: Network>(network: &N, metadata: &[(&str, &str)]) -> Saver {
     let saver = Saver::new().part("", network);
     metadata
         .iter()

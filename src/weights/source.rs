@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -56,8 +56,6 @@ pub(super) struct Place {
 pub(super) struct Contents {
     pub tensors: BTreeMap<String, Stored>,
     pub metadata: BTreeMap<String, String>,
-    /// The form of the file, if it is another version's.
-    form: Option<String>,
 }
 
 impl From<WholeError> for LoadErrorKind {
@@ -98,14 +96,13 @@ impl Source<'static> {
     }
 
     fn try_open(path: &Path) -> Result<(Self, Contents), LoadErrorKind> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            drop(file);
+        // A pipe can be opened once.
+        if !fs::metadata(path)?.is_file() {
             return Source::in_memory(read_whole(path)?.into());
         }
 
-        let len = metadata.len();
+        let mut file = File::open(path)?;
+        let len = file.metadata()?.len();
         let budget = Budget::of_size(len);
         let Some(rest) = len.checked_sub(LENGTH as u64) else {
             return Err(too_short(len as usize).into());
@@ -182,20 +179,21 @@ impl<'a> Source<'a> {
 impl Contents {
     /// Reads a header. A file of another form is an error.
     fn of(header: Header<'_>) -> Result<Self, LoadErrorKind> {
-        let contents = Contents::read(header)?;
-        match contents.form {
-            Some(found) => Err(LoadErrorKind::Version {
+        match Contents::read(header)? {
+            (_, Some(found)) => Err(LoadErrorKind::Version {
                 expected: FORM.1,
                 found,
             }),
-            None => Ok(contents),
+            (contents, None) => Ok(contents),
         }
     }
 
     /// Reads a header, with the checks that are too expensive for constants: escapes in names,
-    /// duplicate names, and tensors that overlap.
-    fn read(mut header: Header<'_>) -> Result<Self, Damage> {
+    /// duplicate names, and tensors that overlap. Returns the form of the file, too, if it is another
+    /// version's.
+    fn read(mut header: Header<'_>) -> Result<(Self, Option<String>), Damage> {
         let mut contents = Contents::default();
+        let mut other_form = None;
         let mut ranges: Vec<Range<usize>> = Vec::new();
         let mut at = 0;
 
@@ -207,7 +205,7 @@ impl Contents {
                     let value = plain(value, at)?;
                     contents.metadata.insert(key, value);
                 }
-                Item::Form(form) => contents.form = Some(plain(form, at)?),
+                Item::Form(form) => other_form = Some(plain(form, at)?),
                 Item::Tensor(entry) => {
                     at = entry.at;
                     let bytes = entry.begin..entry.end;
@@ -241,7 +239,7 @@ impl Contents {
                 at,
             });
         }
-        Ok(contents)
+        Ok((contents, other_form))
     }
 }
 

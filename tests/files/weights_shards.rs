@@ -323,6 +323,43 @@ fn files_that_change_while_they_are_open_are_errors_or_read_as_they_were() {
     assert_eq!(bits(kept.params()), before);
 }
 
+/// A file that becomes shorter behind the last check is an error that says that some numbers are set.
+#[test]
+fn loading_that_is_interrupted_says_so() {
+    let folder = folder("weights-interrupted");
+    let path = folder.join("net.safetensors");
+    let net = Wide::init(&mut shapewright::rng(1));
+    let attention = Attention::zeros();
+    let saver = Saver::new().part("", &*net).part("extra", &*attention);
+    saver.save(&path).expect("a file");
+
+    let shorten = |_: &str| {
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        let len = fs::metadata(&path).expect("the file").len().min(300_000);
+        file.and_then(|file| file.set_len(len))
+            .expect("a shorter file");
+        true
+    };
+    let loader = Loader::open(&path).expect("a file").allow_unused(shorten);
+    let mut kept = Wide::zeros();
+    let error = kept.load_from(&loader).expect_err("a shorter file");
+    assert!(
+        matches!(&error.kind, LoadErrorKind::Interrupted { tensor, .. } if tensor == "out.weight"),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains("can't be read from `out.weight` on: "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("the network has only some of them, so load all of it again"),
+        "{text}"
+    );
+    assert_eq!(kept.fc.weight, net.fc.weight);
+    assert_eq!(kept.out.weight[150][150], 0.0);
+}
+
 #[test]
 fn headers_that_promise_much_are_refused() {
     let folder = folder("weights-promises");
