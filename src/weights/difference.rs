@@ -115,7 +115,8 @@ impl Doubt {
             }
             Doubt::Viewed => {
                 "depends on which features are along its last axis, and flattened images, with their channels first \
-                 in PyTorch, have others there; leave the `Flatten` before `Reshape` away, or put a `Linear` between"
+                 in PyTorch, have others there; leave a `Flatten` before `Reshape` away, put a `Linear` between or, if the \
+                 axes were moved in PyTorch as they are here, leave this name out with `Loader::only`"
             }
             Doubt::Given => {
                 "depends on the order of the network's inputs, of which it makes an image or a sequence: channels \
