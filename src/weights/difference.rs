@@ -111,7 +111,8 @@ impl Doubt {
             Doubt::Moved => {
                 "depends on the order in which its inputs were flattened: before, a layer worked along the last \
                  axis, which is the first one in PyTorch, so that it was moved there, and no file says whether it was \
-                 moved back; if it was, leave this name out with `Loader::only`"
+                 moved back; if it was, leave this name out with `Loader::only`; a `Permute` that only brings the channels \
+                 first is not needed before a `Flatten`: files have this order anyway"
             }
             Doubt::Viewed => {
                 "depends on which features are along its last axis, and flattened images, with their channels first \
