@@ -110,7 +110,7 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     /// is everything whose name begins with a dot.
     ///
     /// # Errors
-    /// Returns an error if there are not `N` folders, and for each file that cannot be read, is no
+    /// Returns an error if there are not `N` folders or one of them is empty, and for each file that cannot be read, is no
     /// regular file (a pipe), is no PNG or JPEG, was cut off, has another size without
     /// [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it; reading
     /// stops after 20 of them.
@@ -121,6 +121,16 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
         let mut labels = Vec::new();
         for (class, folder) in folders.iter().enumerate() {
             let files = entries(folder)?;
+            if files.is_empty() {
+                return Err(ReadErrors::from(ReadError::new(
+                    folder,
+                    ReadErrorKind::Length,
+                    Place::File,
+                    "pictures of a class",
+                    "none",
+                    "put some into the folder, or remove it and change the number of classes",
+                )));
+            }
             labels.extend(
                 files
                     .iter()

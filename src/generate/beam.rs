@@ -75,6 +75,10 @@ struct Candidate {
 impl BeamSearch {
     /// Creates a search with this number of beams for sequences of at most `max_length` tokens.
     /// One beam always takes the most likely next token.
+    ///
+    /// With a length penalty above 0, an unlikely sequence can become the best by its length alone.
+    /// The search may then go on up to `max_length`, so that this must be a length that can be
+    /// waited for.
     pub const fn new(num_beams: usize, max_length: usize) -> Self {
         BeamSearch {
             num_beams,

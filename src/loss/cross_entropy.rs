@@ -142,8 +142,9 @@ macro_rules! options {
             /// as with PyTorch's `ignore_index`.
             ///
             /// The mean is over the labels that are not `None`; if there are none, it is NaN, and
-            /// the gradient is 0. A [trainer](crate::train::Trainer) stops at such a batch: make
-            /// batches so large that each has a label.
+            /// the gradient is 0. A [trainer](crate::train::Trainer) stops at a step without a
+            /// label: make batches so large, or [accumulate](crate::train::Trainer::accumulate) so
+            /// many, that each step has one.
             #[doc(alias = "ignore_index")]
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
                 $name {
@@ -306,6 +307,13 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         check_weights("class_weights", self.weights.as_slice())
     }
 
+    fn weight(&self, targets: &[Self::Target]) -> f64 {
+        let labels = Out::flatten(targets);
+        let total = total_weight::<Y, Out::Label>(labels, self.weights.as_slice());
+        self.reduction
+            .batch_weight(targets.len(), labels.len(), total)
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -407,6 +415,13 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
 
     fn check(&self) -> Result<(), SettingError> {
         check_weights("class_weights", self.weights.as_slice())
+    }
+
+    fn weight(&self, targets: &[Self::Target]) -> f64 {
+        let labels = Out::flatten(targets);
+        let total = total_weight::<Y, Out::Label>(labels, self.weights.as_slice());
+        self.reduction
+            .batch_weight(targets.len(), labels.len(), total)
     }
 
     fn loss(

@@ -61,9 +61,9 @@ pub enum Reduction {
     /// [`TripletMargin`](struct@TripletMargin), over all elements otherwise.
     #[default]
     Mean,
-    /// The sum. A [trainer](crate::train::Trainer) treats every loss as a mean: it weights
-    /// accumulated batches, and the batches of an epoch in its history, by their numbers of
-    /// samples, and does not add them up.
+    /// The sum. A [trainer](crate::train::Trainer) treats every loss as a mean: it
+    /// [weights](Loss::weight) accumulated batches, and the batches of an epoch in its history, by
+    /// their numbers of samples, and does not add them up.
     Sum,
     /// The sum over the elements of a sample, and the mean over the samples: the usual form of the
     /// reconstruction loss of a variational autoencoder, and of a loss over all actions or pixels
@@ -110,6 +110,16 @@ pub trait Loss<Out: Shape, T: Element> {
     /// Returns an error for the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
+    }
+
+    /// Returns the weight of a batch with these targets in a mean over several batches: the number
+    /// of its samples, which is the default.
+    ///
+    /// Losses that are a mean over the labels count a sample by the weights of its labels, and not
+    /// at all if it has none. A [trainer](crate::train::Trainer) averages the losses of batches by
+    /// these weights, so that they are those of one large batch.
+    fn weight(&self, targets: &[Self::Target]) -> f64 {
+        targets.len() as f64
     }
 
     /// Returns the loss of a batch, and sets `gradients` to its gradient with respect to the
@@ -267,6 +277,16 @@ impl Reduction {
             Reduction::Mean => T::one() / T::from_f64_lossy(total),
             Reduction::Sum => T::one(),
             Reduction::SampleMean => T::one() / T::from_f64_lossy(samples as f64),
+        }
+    }
+
+    /// Returns the weight of a batch among others, in samples, if `places` labels or positions have
+    /// the weight `total` together.
+    fn batch_weight(self, samples: usize, places: usize, total: f64) -> f64 {
+        let samples = samples as f64;
+        match self {
+            Reduction::Mean if places > 0 => samples * (total / places as f64),
+            _ => samples,
         }
     }
 }

@@ -107,6 +107,13 @@ macro_rules! sequences {
                 self.0.check()
             }
 
+            fn weight(&self, targets: &[Self::Target]) -> f64 {
+                let positions: usize = targets.iter().map(|padded| padded.length.min(L)).sum();
+                self.0
+                    .used_reduction()
+                    .batch_weight(targets.len(), targets.len() * L, positions as f64)
+            }
+
             fn loss(
                 &self,
                 outputs: &[Tensor<$shape<L, $($size),*>, T>],

@@ -14,7 +14,9 @@ pub struct NamedConfusionMatrix<'a, const N: usize> {
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_matrix(f, self.matrix, |class| self.names[class].to_owned())
+        // A name that has several lines, as a class of a table may have, takes one.
+        let in_line = |name: &str| name.replace(char::is_control, " ");
+        write_matrix(f, self.matrix, |class| in_line(self.names[class]))
     }
 }
 

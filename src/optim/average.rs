@@ -57,6 +57,10 @@ impl<N: Network> WeightAverage<N> {
     /// begins with the parameters of the first update. PyTorch's `get_ema_multi_avg_fn`, where the
     /// decay is 0.999 by default.
     ///
+    /// In `f32`, the change of one update is rounded away once it is below 3e-8 of the average, as
+    /// PyTorch's is: with a decay of 0.9999, an average may stay 3e-4 away from parameters that no
+    /// longer change.
+    ///
     /// # Panics
     /// Panics if the decay is not from 0 to 1.
     pub fn ema(decay: f64) -> Self {

@@ -60,6 +60,12 @@ fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
     });
 }
 
+/// Multiplies a gradient by a number.
+pub(crate) fn multiply<N: Network>(gradient: &mut N, factor: f64) {
+    let factor = N::Element::from_f64_lossy(factor);
+    for_each_number(gradient, |g| *g = flush(*g * factor));
+}
+
 /// The error of a gradient whose norm is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use = "settings do nothing by themselves"]

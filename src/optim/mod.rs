@@ -26,6 +26,7 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use average::WeightAverage;
+pub(crate) use gradient::multiply;
 pub use gradient::{NonFiniteNorm, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty};
 pub use lion::Lion;
 pub use nadam::NAdam;

@@ -301,7 +301,7 @@ impl ImageGrid {
             });
         }
         if let Range::Given(low, high) = self.range
-            && !(low < high && (high - low).is_finite())
+            && !(low < high && low.is_finite() && high.is_finite())
         {
             return Err(PlotError::Range { low, high });
         }

@@ -6,6 +6,7 @@ use std::thread::Scope;
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
 use crate::data::{self, Batches, Changing, Gathered, Gathering, Sample};
+use crate::loss::{Loss, TargetOf};
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -71,6 +72,21 @@ pub(super) struct Batch<'b, N: Network, G> {
     /// For mixed inputs, the share of themselves that they keep, and the targets of the samples
     /// that make up the rest.
     pub mixed: Option<(f64, &'b [G])>,
+}
+
+impl<N: Network, G> Batch<'_, N, G> {
+    /// Returns the batch's weight in a mean over batches.
+    pub fn weight<L>(&self, loss: &L) -> f64
+    where
+        L: Loss<N::Output, N::Element>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let of = |targets| loss.weight(G::expected(targets));
+        match self.mixed {
+            Some((kept, others)) => kept * of(self.samples.targets) + (1.0 - kept) * of(others),
+            None => of(self.samples.targets),
+        }
+    }
 }
 
 /// The augmented batches of a training, which a thread makes for as long as the training takes.

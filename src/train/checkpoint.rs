@@ -23,10 +23,12 @@ use crate::schedule::SchedulePolicy;
 /// The first bytes of a file.
 const MAGIC: &[u8; 24] = b"shapewright checkpoint\n\0";
 /// The format of files. Any change of their content is a new format.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// The format whose current epoch has the sum of the losses of its samples, instead of their share
 /// in the mean of the epoch.
 const VERSION_OF_SUMS: u64 = 1;
+/// The last format whose current epoch has no weight, as each sample had the weight 1.
+const VERSION_OF_SAMPLES: u64 = 2;
 /// The position of the settings, after magic bytes, version, length and checksum.
 const HEAD: usize = MAGIC.len() + 3 * 8;
 
@@ -117,10 +119,14 @@ impl Checkpoints {
         };
 
         let (version, content) = content(&bytes).map_err(|kind| self.error(kind))?;
-        self.restore(content, run)
+        self.restore(version, content, run)
             .map_err(|kind| self.error(kind))?;
         if version == VERSION_OF_SUMS {
             run.epoch.loss /= self.samples as f64;
+        }
+        if version <= VERSION_OF_SAMPLES {
+            let used = run.epoch.batches.saturating_mul(run.settings.batch_size);
+            run.epoch.weight = used.min(self.samples) as f64;
         }
         Ok(())
     }
@@ -129,6 +135,7 @@ impl Checkpoints {
     /// first change.
     fn restore<N: Network, O: Optimizer, L, G>(
         &self,
+        version: u64,
         content: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointErrorKind> {
@@ -140,7 +147,7 @@ impl Checkpoints {
         let found = read_settings(&mut reader).ok_or_else(unfit)?;
         self.compare(&found)?;
         let saved: Saved<'_, N> =
-            read_state(reader, run.settings.state.states().count()).ok_or_else(unfit)?;
+            read_state(version, reader, run.settings.state.states().count()).ok_or_else(unfit)?;
         if !saved.follows(&run.settings, self.samples) {
             return Err(unfit());
         }
@@ -275,7 +282,7 @@ fn content(bytes: &[u8]) -> Result<(u64, &[u8]), CheckpointErrorKind> {
         return damaged("it is cut off in its head");
     };
 
-    if !matches!(version, VERSION_OF_SUMS | VERSION) {
+    if !(VERSION_OF_SUMS..=VERSION).contains(&version) {
         return Err(CheckpointErrorKind::Version {
             expected: VERSION,
             found: version,
@@ -437,11 +444,13 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     let EpochProgress {
         batches,
         loss,
+        weight,
         time,
         waiting,
     } = *epoch;
     file.number(batches as u64);
     file.float(loss);
+    file.float(weight);
     file.float(time.as_secs_f64());
     file.float(waiting.as_secs_f64());
 
@@ -477,7 +486,11 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
 }
 
 /// Reads the state of a training with an optimizer that keeps `states` values per parameter.
-fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
+fn read_state<N: Network>(
+    version: u64,
+    mut file: Reader<'_>,
+    states: usize,
+) -> Option<Saved<'_, N>> {
     let network = file.network()?.into_box();
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
@@ -513,6 +526,11 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
     let epoch = EpochProgress {
         batches: file.count()?,
         loss: file.float()?,
+        weight: if version > VERSION_OF_SAMPLES {
+            file.float()?
+        } else {
+            0.0
+        },
         time: file.seconds()?,
         waiting: file.seconds()?,
     };

@@ -288,8 +288,8 @@ impl fmt::Display for NonFinite {
             NonFinite::Loss => write!(
                 f,
                 "the loss is not finite, though the network's outputs are; look at the targets: \
-                 some may not be finite or too large, or no sample of the batch has a label; if \
-                 the loss grew before, {SLOWER}"
+                 some may not be finite or too large, or no sample of the step has a label of a \
+                 class with a weight; if the loss grew before, {SLOWER}"
             ),
             NonFinite::LossGradient => f.write_str(
                 "the loss is finite, but not its gradient with respect to the outputs; look at the \
@@ -332,7 +332,7 @@ impl fmt::Display for NonFinite {
             NonFinite::ValidationLoss { inputs: false } => write!(
                 f,
                 "the loss of the validation samples is not finite; look at their targets: some may \
-                 not be finite, or no sample of a batch has a label; {SLOWER}"
+                 not be finite, or none has a label of a class with a weight; {SLOWER}"
             ),
         }
     }

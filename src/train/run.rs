@@ -19,7 +19,9 @@ use super::{Input, TrainSet};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::network::Network;
-use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
+use crate::optim::{
+    Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, multiply, not_negative,
+};
 use crate::params;
 
 /// A training in progress. Checkpoints contain everything in it that is neither a setting nor a
@@ -43,8 +45,11 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
 pub(super) struct EpochProgress {
     /// The number of batches that were used.
     pub batches: usize,
-    /// The sum of the losses of their samples, divided by the number of all samples of the epoch.
+    /// The sum of their losses times their weights, divided by the number of all samples of the
+    /// epoch.
     pub loss: f64,
+    /// The sum of their weights.
+    pub weight: f64,
     /// The time that they took.
     pub time: Duration,
     /// The time for which the training waited for data.
@@ -297,7 +302,7 @@ where
         Ok(*optimizer.lr_mut())
     }
 
-    /// Computes the gradient of the batches of a step, and returns the mean loss of their samples.
+    /// Computes the gradient of the batches of a step, and returns their mean loss.
     fn accumulate_gradient(
         &mut self,
         source: &mut BatchSource<'_, '_, '_, N, G>,
@@ -321,6 +326,7 @@ where
             .min(train.epoch_len() - first_sample);
 
         let mut loss = 0.0;
+        let mut weight = 0.0;
         for index in 0..count {
             let begin = Instant::now();
             let Some(batch) = source.next_batch() else {
@@ -329,8 +335,16 @@ where
             epoch.waiting += begin.elapsed();
 
             // The losses are multiplied by shares, as their sum may be infinite where their mean is not.
-            let share = batch.samples.inputs.len() as f64 / samples as f64;
-            let value = model.backward(&settings.loss, batch, share, index > 0, lr);
+            let own = batch.weight(&settings.loss);
+            weight += own;
+            let share = if count == 1 {
+                1.0
+            } else {
+                own / samples as f64
+            };
+            // A batch without a weight, whose loss is NaN, is no mistake if a later one has some.
+            let is_needed = own > 0.0 || index + 1 == count && weight == 0.0;
+            let value = model.backward(&settings.loss, batch, share, is_needed, index > 0, lr);
             let value = value.map_err(|cause| {
                 // The parameters may have become infinite or NaN in the step before.
                 let before = check_network(settings, model, at);
@@ -342,8 +356,16 @@ where
             settings.state.measure(model.network, &mut model.gradient);
         }
 
+        // The shares are those of equal weights until all weights are known.
+        if count > 1 && weight != samples as f64 {
+            let factor = samples as f64 / weight;
+            multiply(&mut *model.gradient, factor);
+            loss *= factor;
+        }
+
         epoch.batches += count;
-        epoch.loss += loss * (samples as f64 / train.epoch_len() as f64);
+        epoch.loss += loss * (weight / train.epoch_len() as f64);
+        epoch.weight += weight;
         Ok(loss)
     }
 
@@ -408,7 +430,7 @@ where
         let epoch = Epoch {
             epoch: at.epoch,
             steps: at.step,
-            loss: self.epoch.loss,
+            loss: self.epoch.loss * (self.train.epoch_len() as f64 / self.epoch.weight),
             validation_loss,
             metrics: metrics
                 .map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN)))

@@ -72,13 +72,14 @@ impl<'n, N: Network> Model<'n, N> {
     /// Sets the gradient to that of a batch, or adds it to that of the batches before it, and
     /// returns the loss of the batch.
     ///
-    /// `share` is the batch's share of the step's samples. The learning rate `lr` appears in the
-    /// error.
+    /// The gradient is multiplied by `share`, the batch's share of the step. A loss that is not
+    /// finite counts as 0 unless it `is_needed`. The learning rate `lr` appears in the error.
     pub fn backward<L, G>(
         &mut self,
         loss: &L,
         batch: Batch<'_, N, G>,
         share: f64,
+        is_needed: bool,
         add: bool,
         lr: f64,
     ) -> Result<f64, NonFinite>
@@ -110,6 +111,9 @@ impl<'n, N: Network> Model<'n, N> {
             }
         }
 
+        if !value.is_finite() && !is_needed {
+            value = num_traits::zero();
+        }
         if !value.is_finite() {
             return Err(finite::of_loss(&pass, self.network, inputs, lr));
         }
@@ -117,7 +121,7 @@ impl<'n, N: Network> Model<'n, N> {
             return Err(NonFinite::LossGradient);
         }
 
-        if share < 1.0 {
+        if share != 1.0 {
             let share = N::Element::from_f64_lossy(share);
             flatten_mut(pass.output_gradients_mut())
                 .iter_mut()
@@ -150,6 +154,7 @@ impl<'n, N: Network> Model<'n, N> {
         metrics.iter_mut().for_each(|metric| metric.reset());
 
         let mut mean = 0.0;
+        let mut weight = 0.0;
         for (inputs, targets) in samples
             .inputs
             .chunks(batch_size)
@@ -162,14 +167,18 @@ impl<'n, N: Network> Model<'n, N> {
                 tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
 
             network.forward_batch(inputs, outputs);
+            let own = loss.weight(G::expected(targets));
             let value = loss.loss(outputs, G::expected(targets), gradients);
-            let share = count as f64 / samples.inputs.len() as f64;
-            mean += value.to_f64().unwrap_or(f64::NAN) * share;
+            if own > 0.0 {
+                let share = own / samples.inputs.len() as f64;
+                mean += value.to_f64().unwrap_or(f64::NAN) * share;
+            }
+            weight += own;
             metrics
                 .iter_mut()
                 .for_each(|metric| metric.update(outputs, targets));
         }
-        Ok(mean)
+        Ok(mean * (samples.inputs.len() as f64 / weight))
     }
 }
 

@@ -206,11 +206,11 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     }
 
     /// Sets the number of batches whose gradients are accumulated for one step; 1 by default. A
-    /// step is then that of one large batch, in the memory of a small one. With class weights it is
-    /// nearly that, as each batch is divided by the sum of its own weights.
+    /// step is then that of one large batch, in the memory of a small one.
     ///
-    /// The gradient of the step is the mean of the batches' gradients, weighted by their numbers of
-    /// samples. The last step of an epoch may have fewer batches.
+    /// The gradient of the step is the mean of the batches' gradients by their
+    /// [weights](Loss::weight): their numbers of samples or, for a mean over labels, the weights of
+    /// their labels. The last step of an epoch may have fewer batches.
     pub fn accumulate(self, batches: usize) -> Self {
         Trainer {
             accumulate: batches,

@@ -97,11 +97,13 @@ impl Doubt {
             Doubt::Moved => {
                 "depends on the order in which its inputs were flattened: before, a layer worked along the last \
                  axis, which is the first one in PyTorch, so that it was moved there, and no file says whether it was \
-                 moved back; if it was, leave this name out with `Loader::only`"
+                 moved back; if it was, leave this name out with `Loader::only`; a `Permute` that only brings the channels \
+                 first is not needed before a `Flatten`: files have this order anyway"
             }
             Doubt::Viewed => {
                 "depends on which features are along its last axis, and flattened images, with their channels first \
-                 in PyTorch, have others there; leave the `Flatten` before `Reshape` away, or put a `Linear` between"
+                 in PyTorch, have others there; leave a `Flatten` before `Reshape` away, put a `Linear` between or, if the \
+                 axes were moved in PyTorch as they are here, leave this name out with `Loader::only`"
             }
             Doubt::Given => {
                 "depends on the order of the network's inputs, of which it makes an image or a sequence: channels \

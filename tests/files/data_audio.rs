@@ -99,7 +99,7 @@ fn malformed_files_are_refused() {
     says(
         b"OggS, and more bytes than a head has",
         Format,
-        "a WAV file, but found no RIFF tag found; copy or download the file again",
+        "a WAV file, but found an Ogg file; convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`",
     );
     says(
         &whole[..46],
@@ -117,6 +117,20 @@ fn malformed_files_are_refused() {
         "a WAV file of whole numbers or of `f32`, but found another encoding; convert it, as with \
          `ffmpeg -i in.wav -c:a pcm_s16le out.wav`",
     );
+    // What `scipy.io.wavfile.write` makes of NumPy's default type, and large files.
+    let convert = "convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`";
+    for (file, found) in [
+        (wav(3, 1, 8000, 64, &[0; 8]), "floating-point numbers of 64"),
+        (wav(1, 1, 8000, 12, &[0; 8]), "whole numbers of 12"),
+        (wav(1, 1, 8000, 64, &[0; 8]), "whole numbers of 64"),
+    ] {
+        let numbers = "whole numbers of 8, 16, 24 or 32 bits, or numbers of `f32`";
+        let text = format!("{numbers}, but found {found} bits; {convert}");
+        says(&file, Format, &text);
+    }
+    let rf64 = [b"RF64", &whole[4..]].concat();
+    let text = format!("a WAV file, but found an RF64 file; {convert}");
+    says(&rf64, Format, &text);
     says(
         &wav(3, 1, 8000, 32, &f32::NAN.to_le_bytes()),
         Format,
@@ -185,7 +199,8 @@ fn other_chunks_are_passed_over() {
 fn samples_of_unknown_size_are_no_empty_sound() {
     let format = &wav(1, 1, 8000, 16, &[])[20..36];
     let read_data = |size, data| read(&of_chunks(&[(b"fmt ", 16, format), (b"data", size, data)]));
-    for size in [0, u32::MAX] {
+    // The last one is SoX'; a file may have this size, so that it is known by its end.
+    for size in [0, u32::MAX, i32::MAX as u32, 0x7fff_f000] {
         for data in [&[0, 0x40][..], &[0; 64], &[200; 64]] {
             let error = read_data(size, data).expect_err("an unknown size");
             assert_eq!(

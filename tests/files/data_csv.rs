@@ -88,6 +88,26 @@ fn classes_that_are_numbers_are_sorted_as_numbers() {
 }
 
 #[test]
+fn classes_that_are_long_numbers_are_sorted_as_numbers() {
+    let names = [
+        "-200000000000000000000",
+        "-99999999999999999999",
+        "-8",
+        "-007",
+        "0",
+        "+5",
+        "12",
+        "99999999999999999999",
+        "100000000000000000000",
+    ];
+    let text = format!("kind,a\n{},0\n", names.join(",0\n"));
+    let sorted: CsvClasses<1, 9> = Csv::new()
+        .read_classes_from("", text.as_bytes(), "kind")
+        .expect("a table");
+    assert_eq!(sorted.classes, names);
+}
+
+#[test]
 fn names_of_one_number_have_one_order() {
     for text in ["kind,a,b\n1,0,0\n01,0,0\n", "kind,a,b\n01,0,0\n1,0,0\n"] {
         let table: CsvClasses<2, 2> = Csv::new()

@@ -172,6 +172,16 @@ fn another_number_of_classes_is_refused() {
     );
     let error = two_classes(&folder.join("a"), Size::Exact).expect_err("no folders");
     assert_eq!(&*error.errors[0].found, "none");
+    fs::create_dir(folder.join("empty")).expect("a folder");
+    fs::write(folder.join("empty/.hidden"), "").expect("a file");
+    let error = Images::<3, 2, 3, 3>::read(&folder, Size::Exact).expect_err("an empty folder");
+    assert!(
+        error.to_string().ends_with(
+            "empty: expected pictures of a class, but found none; put some into the folder, or \
+             remove it and change the number of classes"
+        ),
+        "{error}"
+    );
     let error = two_classes(&folder.join("none"), Size::Exact).expect_err("no folder");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Io);
     let error =

@@ -230,6 +230,18 @@ fn archives_are_read_and_written() {
         [Tensor1::from([1]), Tensor1::from([2])]
     );
 
+    // A file that is no array is none of the names.
+    let mut other = fs::read(&path).expect("bytes");
+    for at in 0..other.len() - 5 {
+        if other[at..].starts_with(b"y.npy") {
+            other[at..at + 5].copy_from_slice(b"y.txt");
+        }
+    }
+    let mut npz = Npz::from_reader("o.npz", Cursor::new(other)).expect("an archive");
+    assert_eq!(npz.names(), ["x"]);
+    let error = npz.read::<Rank1<2>, f32>("y.txt").expect_err("a text");
+    assert_eq!(&*error.found, "`x`");
+
     // A writer that is dropped unfinished leaves the file before, and no other one.
     let mut writer = NpzWriter::create(&path).expect("a file");
     writer.add("z", &Tensor1::from([1.5f32])).expect("an array");

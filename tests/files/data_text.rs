@@ -202,6 +202,7 @@ fn files_are_checked_line_by_line() {
         ["<pad>", "<unk>", "a", "b"]
     );
     assert_eq!(read::<4>(FILE.replace('\n', "\r\n")).ok(), read(FILE).ok());
+    assert_eq!(read::<4>(format!("\u{feff}{FILE}")).ok(), read(FILE).ok());
 
     says(
         "a\nb\n",

@@ -1024,7 +1024,7 @@ mod refused {
             ),
             (
                 sentence::<Viewed>(),
-                "leave the `Flatten` before `Reshape` away",
+                "leave a `Flatten` before `Reshape` away",
             ),
             (sentence::<Given>(), "let it take the image itself"),
             (sentence::<First>(), "they are read with channels first"),

@@ -308,6 +308,12 @@ fn confusion_matrices_add_up_and_print() {
          nö                    0                    1\n\
          a name that is long   0                  120\n"
     );
+    assert_eq!(
+        matrix.named(&["two\nlines", "a\ttab"]).to_string(),
+        "label \\ predicted  two lines  a tab\n\
+         two lines                  0      1\n\
+         a tab                      0    120\n"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Normalizations apart from their values.
 
 use crate::common::{bits, random, settings};
+use num_traits::ToPrimitive;
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
 
@@ -424,4 +425,60 @@ gradients_are_those_of_f64! {
 }
 gradients_are_those_of_f64! {
     gradients_of_group_norm_without_eps, [2, 2, 6], SIZES_WITHOUT_EPS, GroupNorm<3, _>(0.0)
+}
+
+network! { struct EqualRows: [63] -> [63] { LayerNorm } }
+network! { struct EqualGroups: [9, 7, 3] -> [9, 7, 3] { GroupNorm<1, _> } }
+network! { struct EqualFeatures: [64] -> [64] { GroupNorm<1, _> } }
+network! { struct EqualPixels: [9, 7, 1] -> [9, 7, 1] { InstanceNorm2d<_, Affine> } }
+network! { struct EqualPositions: [9, 7] -> [9, 7] { BatchNorm1d<_> } }
+network! { struct EqualColumns: [9, 7, 1] -> [9, 7, 1] { BatchNorm2d<_> } }
+network! { struct EqualRows64: [63] -> [63] as f64 { LayerNorm } }
+network! { struct EqualPixels64: [9, 7, 1] -> [9, 7, 1] as f64 { InstanceNorm2d<_, Affine> } }
+
+/// Normalizes numbers that are all equal, or of which one is a little larger.
+fn check_equal<N: Trainable>(number: f64) {
+    let number = N::Element::from_f64_lossy(number);
+    let net = N::init(&mut shapewright::rng(0));
+    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+
+    for odd in [false, true] {
+        let mut x = vec![Tensor::<N::Input, N::Element>::full(number); 3];
+        if odd {
+            let ulp = <N::Element as num_traits::Float>::epsilon();
+            x[1].as_mut_slice()[5] = number * (N::Element::from_f64_lossy(1.0) + ulp);
+        }
+        let mut pass = net.forward_train(&x, &mut workspace);
+        let most = Tensor::flatten(pass.outputs())
+            .iter()
+            .map(|y| num_traits::Float::abs(y.to_f64().unwrap()))
+            .fold(0.0, |most: f64, y| if y.is_nan() { y } else { most.max(y) });
+        let limit = if odd { 16.0 } else { 0.0 };
+        assert!(most <= limit, "{} of {number}: {most}", N::NAME);
+
+        pass.output_gradients_mut()
+            .iter_mut()
+            .for_each(|dy| *dy = Tensor::from_position(|i| N::Element::from_f64_lossy(i as f64)));
+        let dx = pass.backward_with_input(&mut gradient);
+        let finite = |x: &[N::Element]| x.iter().all(|x| x.to_f64().unwrap().is_finite());
+        assert!(finite(Tensor::flatten(dx)), "{} of {number}", N::NAME);
+        // The variance itself may be out of range if it is not 0.
+        assert!(odd || finite(gradient.params()), "{} of {number}", N::NAME);
+    }
+}
+
+#[test]
+fn equal_numbers_of_any_size_have_no_variance() {
+    for number in [1e-30, 0.1, -1e4, 3.3e10, 1e20, 1.1e30, -1.7e38, 3.4e38] {
+        check_equal::<EqualRows>(number);
+        check_equal::<EqualGroups>(number);
+        check_equal::<EqualFeatures>(number);
+        check_equal::<EqualPixels>(number);
+        check_equal::<EqualPositions>(number);
+        check_equal::<EqualColumns>(number);
+    }
+    for number in [1.1e30, 1.1e200, -1.7e307] {
+        check_equal::<EqualRows64>(number);
+        check_equal::<EqualPixels64>(number);
+    }
 }

@@ -608,6 +608,10 @@ fn ranges_of_a_grid() {
     );
     assert_eq!(second, grey(0), "an image of one value is black");
 
+    // A range whose width is out of range itself.
+    let (first, _) = draw(ImageGrid::new().range(f32::MIN, f32::MAX));
+    assert_eq!(first[..4], [grey(128); 4]);
+
     let (first, _) = draw(ImageGrid::new());
     assert_eq!(first[..4], [grey(0), grey(0), grey(255), grey(255)]);
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
+use shapewright::loss::{Accepts, IgnorePadding, Padded};
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
@@ -763,4 +764,83 @@ fn losses_near_the_largest_number_have_a_mean() {
     for loss in losses {
         assert!((loss / most - 1.0).abs() < 1e-12, "{loss:e}");
     }
+}
+
+network! {
+    struct Tagger: [4, 2] -> [4, 3] { Linear<_, 8>, Tanh, Linear<_, 3> }
+}
+
+/// Sequences, of which some have few labels and some have none.
+fn tagged() -> (Vec<Tensor2<4, 2>>, Vec<[Option<Label<3>>; 4]>) {
+    let label = |class: usize| Label::new(class % 3).unwrap();
+    (0..12)
+        .map(|sample| {
+            let x = Tensor::from_position(|i| ((3 * i + 5 * sample) % 7) as f32 - 3.0);
+            let labels = std::array::from_fn(|i| (i < sample % 5).then(|| label(i + sample)));
+            (x, labels)
+        })
+        .unzip()
+}
+
+/// Trains for two epochs at most, with batches of every size: alone, and accumulated to one step
+/// for all samples.
+fn check_mean<N, L, G>(init: impl Fn() -> Box<N>, loss: L, x: &[Tensor<N::Input>], targets: &[G])
+where
+    N: Trainable<Element = f32>,
+    L: Loss<N::Output, f32, Target = G> + Copy,
+    L::Accepts: Accepts<N::Ends, L, N>,
+    G: shapewright::data::Sample + Send + Sync,
+{
+    let train = |lr, batch_size, accumulate| {
+        let mut net = init();
+        let history = N::trainer(Sgd::new(lr), loss)
+            .batch_size(batch_size)
+            .accumulate(accumulate)
+            .validate(x, targets)
+            .fit(&mut net, x, targets)
+            .unwrap();
+        let epoch = history.epochs[0].clone();
+        (net, epoch.loss, epoch.validation_loss.unwrap())
+    };
+
+    let (whole, loss, validation_loss) = train(0.1, x.len(), 1);
+    for batch_size in 1..x.len() {
+        let (net, of_batches, of_validation) = train(0.1, batch_size, x.len());
+        assert!((of_batches - loss).abs() < 1e-6, "{of_batches}, {loss}");
+        assert!((of_validation - validation_loss).abs() < 1e-6);
+        for (a, b) in net.params().iter().zip(whole.params()) {
+            assert!((a - b).abs() < 1e-6, "{batch_size}: {a}, {b}");
+        }
+    }
+
+    // Without accumulation, each batch must have labels.
+    for batch_size in [6, 7, 11] {
+        let (_, of_batches, of_validation) = train(0.0, batch_size, 1);
+        let (_, loss, validation_loss) = train(0.0, x.len(), 1);
+        assert!((of_batches - loss).abs() < 1e-6, "{of_batches}, {loss}");
+        assert!((of_validation - validation_loss).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn losses_of_batches_have_the_weights_of_their_labels() {
+    let (x, labels) = tagged();
+    let init = || Tagger::init(&mut shapewright::rng(3));
+    let loss = CrossEntropy.optional_labels();
+    check_mean(init, loss, &x, &labels);
+    check_mean(init, loss.label_smoothing(0.1), &x, &labels);
+    check_mean(init, loss.class_weights([1.0, 20.0, 0.1]), &x, &labels);
+    check_mean(init, loss.reduction(Reduction::SampleMean), &x, &labels);
+
+    let all: Vec<[Label<3>; 4]> = labels
+        .iter()
+        .map(|labels| labels.map(Option::unwrap_or_default))
+        .collect();
+    check_mean(init, CrossEntropy, &x, &all);
+    check_mean(init, CrossEntropy.class_weights([1.0, 20.0, 0.0]), &x, &all);
+
+    let padded: Vec<_> = (0..12)
+        .map(|sample| Padded::new(Tensor2::<4, 3>::full(sample as f32 / 12.0), sample % 5))
+        .collect();
+    check_mean(init, IgnorePadding(Mse), &x, &padded);
 }

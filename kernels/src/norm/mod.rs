@@ -104,10 +104,16 @@ impl<T: Real> Statistics<T> {
             T::zero()
         };
         let variance = variance(rest, squares, count) + eps * factor * factor;
+        // If `eps` has vanished next to large distances, no element can be told from the mean.
+        let inverse = if variance > T::zero() || eps == T::zero() || variance.is_nan() {
+            factor / variance.sqrt()
+        } else {
+            T::zero()
+        };
         Statistics {
             near,
             rest: rest / factor,
-            inverse: factor / variance.sqrt(),
+            inverse,
         }
     }
 
@@ -163,11 +169,20 @@ impl<T: Real> Statistics<T> {
 const ORDINARY: core::ops::Range<f64> = 1e-9..1e9;
 
 /// Returns a number near the mean of numbers with this sum: the mean itself or, if the sum is out of
-/// range, one of the numbers.
+/// range or the mean is as good as equal to it, one of the numbers.
+///
+/// Equal numbers thus have a distance of exactly 0, whichever way their sum is rounded: the
+/// distances of large ones would otherwise be so large that their squares are out of range.
 #[inline(always)]
 fn near_mean<T: Real>(sum: T, count: T, one: T) -> T {
     let mean = sum / count;
-    if mean.is_finite() { mean } else { one }
+    let rounding = T::of(power_of_two(if size_of::<T>() == 4 { -18 } else { -46 }));
+    let is_one = (mean - one).abs() <= one.abs() * rounding;
+    if mean.is_finite() && !is_one {
+        mean
+    } else {
+        one
+    }
 }
 
 /// Returns 2 to the power of `exponent`, which must be the exponent of a normal number.

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::super::{Place, ReadError, ReadErrorKind};
+use super::read::{CONVERT, NUMBERS, wrong};
 
 /// The length of the name and the size of a chunk.
 const CHUNK_HEAD: u64 = 8;
@@ -11,8 +12,26 @@ const CHUNK_HEAD: u64 = 8;
 const LARGEST_FORMAT: u32 = 1024;
 /// The code of the format whose samples may have fewer valid bits than they take.
 const EXTENSIBLE: [u8; 2] = 0xfffe_u16.to_le_bytes();
-/// The size of samples in the head of a file whose writer could not go back to it, besides 0.
-const UNKNOWN_SIZE: u32 = u32::MAX;
+/// The codes of whole numbers and of floating point.
+const WHOLE: u16 = 1;
+const FLOAT: u16 = 3;
+/// The sizes of samples in the head of a file whose writer could not go back to it, besides 0 and
+/// those from [`STREAMED`] on.
+const UNKNOWN_SIZES: [u32; 2] = [u32::MAX, i32::MAX as u32];
+/// The least size that programs write in front of samples whose number they do not know, as SoX
+/// does with `0x7fff_f000`. A file of this size may be complete.
+const STREAMED: u32 = 0x7fff_0000;
+/// The beginnings of files that are taken for WAV files, and what they are.
+const OTHERS: [(&[u8], &str); 8] = [
+    (b"RF64", "an RF64 file"),
+    (b"BW64", "a BW64 file"),
+    (b"RIFX", "a RIFX file, whose numbers are big-endian"),
+    (b"FORM", "an AIFF file"),
+    (b"fLaC", "a FLAC file"),
+    (b"OggS", "an Ogg file"),
+    (b"ID3", "an MP3 file"),
+    (b"\xff\xfb", "an MP3 file"),
+];
 
 /// Reads up to the first sample, and returns the head without the chunks that are of no use.
 ///
@@ -23,6 +42,11 @@ pub(super) fn read(path: &Path, source: &mut impl Read) -> Result<Vec<u8>, ReadE
     let io_error = |error| ReadError::io(path, error);
     let mut head = Vec::new();
     append(&mut head, source, 12).map_err(io_error)?;
+    for (beginning, found) in OTHERS {
+        if head.starts_with(beginning) {
+            return Err(wrong(path, "a WAV file", found.into(), CONVERT));
+        }
+    }
     if !head.starts_with(b"RIFF") || !head.ends_with(b"WAVE") {
         return Ok(head);
     }
@@ -41,7 +65,9 @@ pub(super) fn read(path: &Path, source: &mut impl Read) -> Result<Vec<u8>, ReadE
             }
             b"fmt " if size <= LARGEST_FORMAT => {
                 append(&mut head, source, size.into()).map_err(io_error)?;
-                make_all_bits_valid(&mut head[at + CHUNK_HEAD as usize..]);
+                let format = &mut head[at + CHUNK_HEAD as usize..];
+                make_all_bits_valid(format);
+                check_encoding(path, format)?;
                 skip(source, (size % 2).into()).map_err(io_error)?;
             }
             [_, _, _, _] if name != b"fmt " => {
@@ -69,8 +95,35 @@ fn make_all_bits_valid(format: &mut [u8]) {
     }
 }
 
+/// Checks that numbers have one of the widths that are read.
+fn check_encoding(path: &Path, format: &[u8]) -> Result<(), ReadError> {
+    let number = |at: usize| {
+        let bytes = format.get(at..at + 2)?;
+        Some(u16::from_le_bytes([bytes[0], bytes[1]]))
+    };
+    let is_extensible = format.starts_with(&EXTENSIBLE);
+    let (Some(code), Some(bits)) = (number(if is_extensible { 24 } else { 0 }), number(14)) else {
+        return Ok(());
+    };
+
+    let found = match (code, bits) {
+        (WHOLE, 8 | 16 | 24 | 32) | (FLOAT, 32) => return Ok(()),
+        (WHOLE, _) => format!("whole numbers of {bits} bits"),
+        (FLOAT, _) => format!("floating-point numbers of {bits} bits"),
+        _ => return Ok(()),
+    };
+    Err(wrong(path, NUMBERS, found, CONVERT))
+}
+
+/// Returns whether a program may have written the size of the samples, which end the head, before
+/// it knew it.
+pub(super) fn may_be_streamed(head: &[u8]) -> bool {
+    head.last_chunk()
+        .is_some_and(|size| u32::from_le_bytes(*size) >= STREAMED)
+}
+
 /// Checks that the size of the samples is known. A program that writes to a pipe, or was
-/// interrupted, leaves 0 or the largest number there.
+/// interrupted, leaves 0 or one of the largest numbers there.
 fn check_size(
     path: &Path,
     head: &mut Vec<u8>,
@@ -78,7 +131,7 @@ fn check_size(
     size: u32,
 ) -> Result<(), ReadError> {
     let is_unknown = match size {
-        UNKNOWN_SIZE => true,
+        size if UNKNOWN_SIZES.contains(&size) => true,
         0 => {
             let behind = head.len();
             append(head, source, CHUNK_HEAD).map_err(|error| ReadError::io(path, error))?;
@@ -92,12 +145,17 @@ fn check_size(
     if !is_unknown {
         return Ok(());
     }
-    Err(ReadError::new(
+    Err(unknown_size(path, size))
+}
+
+/// Returns the error for samples whose number the head does not have.
+pub(super) fn unknown_size(path: &Path, size: u32) -> ReadError {
+    ReadError::new(
         path,
         ReadErrorKind::Length,
         Place::File,
         "the size of the samples in the head",
         format!("{size}, as programs leave it that are interrupted or write to a pipe"),
         "write the file again, as with `ffmpeg -i in.wav out.wav`",
-    ))
+    )
 }

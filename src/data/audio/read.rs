@@ -13,7 +13,7 @@ use crate::limits::Budget;
 /// The number of samples that are read before the memory is checked again.
 const CHUNK: usize = 4096;
 /// The advice for a file in another encoding.
-const CONVERT: &str = "convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`";
+pub(super) const CONVERT: &str = "convert it, as with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`";
 
 impl Wav {
     /// Reads a WAV file with whole numbers of 8, 16, 24 or 32 bits, or with numbers of `f32`. Of
@@ -43,6 +43,7 @@ impl Wav {
 fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadError> {
     let mut source = BufReader::new(source);
     let head = head::read(path, &mut source)?;
+    let streamed = head::may_be_streamed(&head);
     let source = Cursor::new(head).chain(source);
     let mut reader = WavReader::new(source).map_err(|error| no_wav(path, error))?;
     let spec = reader.spec();
@@ -55,6 +56,7 @@ fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadE
         path,
         budget,
         expected: reader.len() as usize,
+        streamed: streamed.then(|| reader.len() * u32::from(spec.bits_per_sample / 8)),
         samples: Vec::new(),
     };
     match (spec.sample_format, spec.bits_per_sample) {
@@ -66,8 +68,7 @@ fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadE
             })?;
         }
         (_, bits) => {
-            let expected = "whole numbers of 8, 16, 24 or 32 bits, or numbers of `f32`";
-            return Err(wrong(path, expected, format!("{bits} bits"), CONVERT));
+            return Err(wrong(path, NUMBERS, format!("{bits} bits"), CONVERT));
         }
     }
 
@@ -75,12 +76,17 @@ fn read_in(path: &Path, source: impl Read, budget: &Budget) -> Result<Wav, ReadE
     Ok(Wav::new(spec.sample_rate, channels, samples.samples).of_file(path))
 }
 
+/// The numbers that are read.
+pub(super) const NUMBERS: &str = "whole numbers of 8, 16, 24 or 32 bits, or numbers of `f32`";
+
 /// The samples that have been read.
 struct Samples<'a> {
     path: &'a Path,
     budget: &'a Budget,
     /// The number of samples that the file declares.
     expected: usize,
+    /// Their size in bytes, if a program may have written it before it knew it.
+    streamed: Option<u32>,
     samples: Vec<f32>,
 }
 
@@ -121,8 +127,11 @@ impl Samples<'_> {
 
     /// Returns the error for a sample that could not be read.
     fn cut(&self, error: hound::Error) -> ReadError {
-        match error {
-            hound::Error::IoError(error) if is_end(&error) => ReadError::new(
+        match (error, self.streamed) {
+            (hound::Error::IoError(error), Some(size)) if is_end(&error) => {
+                head::unknown_size(self.path, size)
+            }
+            (hound::Error::IoError(error), None) if is_end(&error) => ReadError::new(
                 self.path,
                 ReadErrorKind::Length,
                 Place::File,
@@ -130,7 +139,7 @@ impl Samples<'_> {
                 format!("the end of the file after {} of them", self.samples.len()),
                 COPY_AGAIN,
             ),
-            error => no_wav(self.path, error),
+            (error, _) => no_wav(self.path, error),
         }
     }
 }
@@ -163,7 +172,7 @@ fn is_end(error: &io::Error) -> bool {
     is_hounds || error.kind() == io::ErrorKind::UnexpectedEof
 }
 
-fn wrong(path: &Path, expected: &str, found: String, advice: &str) -> ReadError {
+pub(super) fn wrong(path: &Path, expected: &str, found: String, advice: &str) -> ReadError {
     ReadError::new(
         path,
         ReadErrorKind::Format,

@@ -442,13 +442,31 @@ fn number<T: Element + FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.is_finite())
 }
 
+/// Returns a key that sorts whole numbers of any length by value: their length, below zero for
+/// negative ones, and their digits. `None` if the name is no whole number.
+fn whole_number(name: &str) -> Option<(isize, Vec<u8>)> {
+    let digits = name.strip_prefix(['+', '-']).unwrap_or(name);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.trim_start_matches('0');
+    let length = digits.len().cast_signed();
+
+    Some(if name.starts_with('-') {
+        // Of negative numbers, the one with the larger digits comes first.
+        (-length, digits.bytes().map(|digit| !digit).collect())
+    } else {
+        (length, digits.into())
+    })
+}
+
 /// Sorts names, by value if all are whole numbers, and returns the new position of each old one.
 fn sort(names: &mut Vec<String>) -> Vec<usize> {
-    let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+    let numbers: Option<Vec<_>> = names.iter().map(|name| whole_number(name)).collect();
     let mut old: Vec<usize> = (0..names.len()).collect();
     match numbers {
         // Two names of one number, such as `1` and `01`, keep no order of the file.
-        Some(numbers) => old.sort_by_key(|&i| (numbers[i], &names[i])),
+        Some(numbers) => old.sort_by_key(|&i| (&numbers[i], &names[i])),
         None => old.sort_by(|&i, &j| names[i].cmp(&names[j])),
     }
 

@@ -57,11 +57,12 @@ impl<R: Read + Seek> Npz<R> {
         })
     }
 
-    /// Returns the names of the arrays, without `.npy`, in the order of the file.
+    /// Returns the names of the arrays, without `.npy`, in the order of the file. Other files of the
+    /// archive are omitted.
     pub fn names(&self) -> Vec<String> {
         let names = self.archive.file_names_raw().map(String::from_utf8_lossy);
         names
-            .map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned())
+            .filter_map(|name| name.strip_suffix(".npy").map(str::to_owned))
             .collect()
     }
 

@@ -170,7 +170,8 @@ fn read_in<const N: usize>(
 
     let mut file = TextFile {
         path,
-        lines: text.lines(),
+        // Editors may put a byte order mark before the text.
+        lines: text.strip_prefix('\u{feff}').unwrap_or(text).lines(),
         line: 0,
     };
     let (builder, count) = file.settings()?;
