@@ -188,7 +188,7 @@ network! { #[derive(Clone)] struct Body: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
 network! { struct Old: [4] -> [2] { body: Body, pooler: Linear<_, 2> } }
 network! { #[derive(Clone)] struct New: [4] -> [3] { body: Body, head: Linear<_, 3> } }
 
-fn names<'a>(report: &'a LoadReport) -> [Vec<&'a str>; 3] {
+fn names(report: &LoadReport) -> [Vec<&str>; 3] {
     fn list(names: &[String]) -> Vec<&str> {
         names.iter().map(String::as_str).collect()
     }

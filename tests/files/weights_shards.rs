@@ -74,10 +74,10 @@ fn models_of_several_files_are_loaded_by_their_index() {
     let check = |name: &str, weight: &[[f32; 4]; 4], bias: &[f32; 4]| {
         let of_weight = numbers(&format!("{name}.weight"));
         let of_bias = numbers(&format!("{name}.bias"));
-        for i in 0..4 {
+        for (i, row) in weight.iter().enumerate() {
             assert_eq!(bias[i], of_bias(i), "{name}");
-            for o in 0..4 {
-                assert_eq!(weight[i][o], of_weight(4 * o + i), "{name}");
+            for (o, &x) in row.iter().enumerate() {
+                assert_eq!(x, of_weight(4 * o + i), "{name}");
             }
         }
     };
@@ -99,7 +99,7 @@ fn models_of_several_files_are_loaded_by_their_index() {
     }
 
     // A path without a folder, and the path of an index for `SaveLoad::load`.
-    let error = Bert::zeros().load(&path).err().expect("other names");
+    let error = Bert::zeros().load(&path).expect_err("other names");
     assert_eq!(error.path.as_deref(), Some(&*path));
     assert!(matches!(error.kind, LoadErrorKind::Differs(_)), "{error}");
 }
@@ -282,7 +282,7 @@ fn large_tensors_are_read_in_pieces() {
     large.out.weight[150][150] = 1e300;
     large.save(&path).expect("a file");
     let mut kept = net.clone();
-    let error = kept.load(&path).err().expect("too large").to_string();
+    let error = kept.load(&path).expect_err("too large").to_string();
     let line = format!("- `out.weight` has 1e300 at position {}, ", 150 * 200 + 150);
     assert!(error.contains(&line), "{error}");
     assert_eq!(bits(kept.params()), bits(net.params()));
