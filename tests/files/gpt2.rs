@@ -27,16 +27,18 @@ network! {
 fn weights() -> Box<Gpt2> {
     let loader = Loader::from_bytes(WEIGHTS).expect("a file");
     let loader = loader.rename_patterns(&[
+        ("transformer.h.{i}.ln_1", "h.{i}.0.ln_1"),
         (
             "transformer.h.{i}.attn.c_attn.weight",
-            "h.{i}.attn.in_proj_weight",
+            "h.{i}.0.attn.in_proj_weight",
         ),
         (
             "transformer.h.{i}.attn.c_attn.bias",
-            "h.{i}.attn.in_proj_bias",
+            "h.{i}.0.attn.in_proj_bias",
         ),
-        ("transformer.h.{i}.attn.c_proj", "h.{i}.attn.out_proj"),
-        ("transformer.h.{i}.mlp", "h.{i}"),
+        ("transformer.h.{i}.attn.c_proj", "h.{i}.0.attn.out_proj"),
+        ("transformer.h.{i}.ln_2", "h.{i}.1.ln_2"),
+        ("transformer.h.{i}.mlp", "h.{i}.1"),
         ("transformer", ""),
     ]);
     let dense = |name: &str| name.starts_with("h.") && !name.contains("ln_");

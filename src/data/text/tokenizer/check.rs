@@ -12,6 +12,8 @@ pub(super) struct Contents {
     pub single: Template,
     pub pair: Template,
     pub padding: Option<usize>,
+    /// The indices of the special tokens, which are no text.
+    pub specials: Vec<usize>,
     /// The largest index of a token, and 1.
     pub len: usize,
 }
@@ -65,6 +67,7 @@ impl Contents {
             single,
             pair,
             padding,
+            specials: tokens.specials(),
             len,
         })
     }
@@ -123,6 +126,17 @@ impl<'a> Tokens<'a> {
         let id = id.ok_or_else(|| format!("the token {token:?} without an index"))?;
         self.len = self.len.max(id as usize + 1);
         Ok(())
+    }
+
+    /// Returns the indices of the special tokens.
+    fn specials(&self) -> Vec<usize> {
+        let special = |token: &&Value| token.get("special").and_then(Value::as_bool) == Some(true);
+        let ids = self
+            .added
+            .iter()
+            .filter(special)
+            .filter_map(|token| token.get("id")?.as_u64());
+        ids.map(|id| id as usize).collect()
     }
 
     /// Returns the index of a token.

@@ -57,6 +57,8 @@ pub struct Tokenizer<const N: usize> {
     single: Template,
     pair: Template,
     padding: Option<Index<N>>,
+    /// The indices of the special tokens, which are no text.
+    specials: Vec<usize>,
     len: usize,
 }
 
@@ -130,7 +132,7 @@ impl<const N: usize> Tokenizer<N> {
                 position: 0,
             },
         })?;
-        tokens.into_iter().map(|token| index(token)).collect()
+        tokens.into_iter().map(index).collect()
     }
 
     /// Returns a text with the special tokens that the model was trained with around it, such as
@@ -202,7 +204,7 @@ impl<const N: usize> Tokenizer<N> {
     pub fn decode(&self, indices: &[Index<N>]) -> String {
         let known = indices.iter().map(|index| index.index());
         let known: Vec<u32> = known
-            .filter(|&index| index < self.len)
+            .filter(|index| *index < self.len && !self.specials.contains(index))
             .map(|index| index as u32)
             .collect();
         let bytes = self.model.decode(&known, false).unwrap_or_default();
@@ -280,6 +282,7 @@ fn read_in<const N: usize>(
         single: contents.single,
         pair: contents.pair,
         padding: contents.padding.and_then(|token| Index::new(token).ok()),
+        specials: contents.specials,
         len: contents.len,
     })
 }
