@@ -32,6 +32,12 @@ pub enum TextError {
         /// The number of positions.
         length: usize,
     },
+    /// A part of the text has no token in the tokenizer of a pretrained model, which has none for
+    /// unknown text.
+    NoToken {
+        /// The part of the text.
+        text: String,
+    },
     /// The special tokens around a text take more positions than there are.
     NoRoom {
         /// The number of special tokens.
@@ -71,6 +77,12 @@ impl fmt::Display for TextError {
                 f,
                 "the text has {found} tokens, which leaves positions of {length} empty; build the \
                  vocabulary with `padding()`"
+            ),
+            TextError::NoToken { text } => write!(
+                f,
+                "the tokenizer has no token for {}, and none for unknown text; remove it from the \
+                 text",
+                super::super::read_error::quoted(text)
             ),
             TextError::NoRoom { needed, length } => write!(
                 f,

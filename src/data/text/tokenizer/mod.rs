@@ -14,7 +14,7 @@ use crate::data::bytes::{self, Bytes};
 use crate::data::{Place, ReadError, ReadErrorKind};
 use crate::limits::Budget;
 use crate::nn::Index;
-use crate::tensor::{Element, Tensor1};
+use crate::tensor::Tensor1;
 use check::Contents;
 use template::{Part, Template};
 
@@ -64,16 +64,17 @@ pub struct Tokenizer<const N: usize> {
 
 /// A text of at most `L` tokens, as a network takes it.
 ///
-/// Behind the text's tokens come those for padding, whose mask is 0.
+/// Behind the text's tokens come those for padding, whose mask is 0. A network of `f64` takes them
+/// after [`map(f64::from)`](crate::tensor::Tensor::map).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Encoding<const L: usize, T: Element = f32> {
+pub struct Encoding<const L: usize> {
     /// The indices of the tokens.
-    pub tokens: Tensor1<L, T>,
+    pub tokens: Tensor1<L>,
     /// The segment of each token: 1 in the second text of a pair, otherwise 0. The
     /// `token_type_ids` of Hugging Face's models.
-    pub segments: Tensor1<L, T>,
+    pub segments: Tensor1<L>,
     /// 1 for tokens, and 0 for padding. The `attention_mask` of Hugging Face's models.
-    pub mask: Tensor1<L, T>,
+    pub mask: Tensor1<L>,
     /// The number of tokens, with the special ones.
     pub len: usize,
     /// The number of tokens that were cut off, as there was no room.
@@ -123,13 +124,11 @@ impl<const N: usize> Tokenizer<N> {
     /// Returns an error if a part of the text has no token and none stands for unknown ones.
     pub fn encode(&self, text: &str) -> Result<Vec<Index<N>>, TextError> {
         let tokens = self.model.encode(text, true).map_err(|error| match error {
-            EncodeError::InvalidPiece(piece) => TextError::Unknown {
-                token: String::from_utf8_lossy(&piece).into_owned(),
-                position: 0,
+            EncodeError::InvalidPiece(piece) => TextError::NoToken {
+                text: String::from_utf8_lossy(&piece).into_owned(),
             },
-            other => TextError::Unknown {
-                token: other.to_string(),
-                position: 0,
+            _ => TextError::NoToken {
+                text: text.to_owned(),
             },
         })?;
         tokens.into_iter().map(index).collect()
