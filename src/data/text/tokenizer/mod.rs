@@ -39,8 +39,8 @@ const WEIGHT: u64 = 16;
 ///     struct Reader: (tokens: [64], segments: [64], mask: [64]) -> [384] {
 ///         words: Embedding<30522, 384> <- tokens,
 ///         segment: Embedding<2, 384> <- segments,
-///         Add <- (words, segment),
-///         MeanOverTime <- (Add, mask),
+///         both: Add <- (words, segment),
+///         MeanOverTime <- (both, mask),
 ///     }
 /// }
 ///
