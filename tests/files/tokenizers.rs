@@ -190,6 +190,18 @@ fn parts_that_are_missing_are_errors() {
     }
 }
 
+/// A character that is in no token, where none stands for unknown text.
+#[test]
+fn text_without_a_token_is_an_error() {
+    let mut file: Value = serde_json::from_str(UNIGRAM).expect("JSON");
+    file["model"]["unk_id"] = Value::Null;
+    let tokenizer: Tokenizer<84> = read(&file.to_string()).expect("a tokenizer");
+    assert!(tokenizer.encode("it was").is_ok());
+    let error = tokenizer.encode("it \u{65e5} was").expect_err("no token");
+    assert!(matches!(error, TextError::NoToken { .. }), "{error:?}");
+    assert!(error.to_string().contains('\u{65e5}'), "{error}");
+}
+
 #[test]
 fn special_tokens_need_room() {
     let tokenizer: Tokenizer<160> = read(WORD_PIECE).expect("a tokenizer");

@@ -7,7 +7,7 @@ use core::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use kitoken::{Definition, EncodeError, Kitoken, Processing};
+use kitoken::{Definition, EncodeError, Fallback, Kitoken, Processing};
 
 use super::TextError;
 use crate::data::bytes::{self, Bytes};
@@ -274,6 +274,9 @@ fn read_in<const N: usize>(
     let length =
         |step: &Processing| matches!(step, Processing::Pad { .. } | Processing::Truncate { .. });
     definition.config.processing.retain(|step| !length(step));
+    // What has no token is an error, and not left out without a word.
+    let fallback = &mut definition.config.fallback;
+    fallback.retain(|fallback| !matches!(fallback, Fallback::Skip));
     let model = Kitoken::try_from(definition).map_err(|error| unsupported(error.to_string()))?;
 
     Ok(Tokenizer {
