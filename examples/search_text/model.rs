@@ -78,12 +78,13 @@ impl Encoder {
     /// Returns the vectors of texts. What is behind the first 62 tokens of a text is not read.
     pub fn embed(&self, texts: &[&str]) -> Result<Vec<Tensor1<WIDTH>>, Box<dyn Error>> {
         // Short texts take less time in a short network.
-        let (mut short, mut long) = (Vec::new(), Vec::new());
+        let mut short: Vec<Input<SHORT>> = Vec::new();
+        let mut long: Vec<Input<LONG>> = Vec::new();
         let mut places = [Vec::new(), Vec::new()];
         for (i, text) in texts.iter().enumerate() {
             let encoding = self.tokenizer.encode_padded::<LONG>(text)?;
             if encoding.len <= SHORT {
-                short.push(input(&self.tokenizer.encode_padded::<SHORT>(text)?));
+                short.push(input(&encoding));
                 places[0].push(i);
             } else {
                 long.push(input(&encoding));
@@ -106,16 +107,23 @@ impl Encoder {
 /// The input of a network over texts of `L` tokens: tokens, segments and mask.
 type Input<const L: usize> = Tensor<(Rank1<L>, Rank1<L>, Rank1<L>)>;
 
-/// Returns an encoded text as a network takes it.
-fn input<const L: usize>(text: &Encoding<L>) -> Input<L> {
-    Tensor::from((text.tokens, text.segments, text.mask))
+/// Returns the first `L` tokens of a text, as a network takes them.
+fn input<const L: usize>(text: &Encoding<LONG>) -> Input<L> {
+    let first = |x: &Tensor1<LONG>| Tensor1::from_position(|i| x[i]);
+    Tensor::from((
+        first(&text.tokens),
+        first(&text.segments),
+        first(&text.mask),
+    ))
 }
 
 /// Reads the weights by the names that Hugging Face's library has for them.
 pub fn weights(path: &Path) -> Result<Box<MiniLm>, LoadError> {
-    let attention = "encoder.layer.{i}.attention.self";
-    let attend = |what: &str| format!("{attention}.{what}");
-    let of = |kind: &str| ["query", "key", "value"].map(|part| attend(&format!("{part}.{kind}")));
+    let of = |kind: &str| {
+        ["query", "key", "value"]
+            .map(|part| ["encoder.layer.{i}.attention.self", part, kind].join("."))
+    };
+
     Loader::open(path)?
         .concat(&of("weight"), "layer{i}.attention.in_proj_weight")?
         .concat(&of("bias"), "layer{i}.attention.in_proj_bias")?

@@ -66,7 +66,7 @@ struct Class {
 #[derive(Clone, Copy, Debug)]
 struct Scored {
     score: f64,
-    /// Whether it is right, for each threshold.
+    /// True where it is right, for each threshold.
     is_right: [bool; THRESHOLDS],
 }
 

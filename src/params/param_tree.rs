@@ -52,6 +52,15 @@ impl Axes {
         self.sizes.split_at(self.count).0
     }
 
+    /// Returns whether both are equal: `==` for constants.
+    pub(crate) const fn same(&self, other: &Axes) -> bool {
+        let mut axis = 0;
+        while axis < self.count && axis < other.count && self.sizes[axis] == other.sizes[axis] {
+            axis += 1;
+        }
+        axis == self.count && axis == other.count
+    }
+
     /// The number of elements; `None` if it is larger than a `usize`. A size of 0 gives 0, whatever
     /// the others are.
     pub(crate) const fn len(&self) -> Option<usize> {
@@ -329,6 +338,17 @@ pub struct LayerInfo {
     pub input: Dims,
     /// The shape of the output.
     pub output: Dims,
+}
+
+/// Returns whether two texts are equal: `==` for constants.
+pub(crate) const fn equal(a: &str, b: &str) -> bool {
+    let a = a.as_bytes();
+    let b = b.as_bytes();
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
 }
 
 impl ParamField {

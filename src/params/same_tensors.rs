@@ -1,6 +1,6 @@
 //! The comparison of two networks' tensors, in constants.
 
-use super::param_tree::{ParamField, ParamTree, TensorLayout};
+use super::param_tree::{ParamField, ParamTree, TensorLayout, equal};
 
 /// Returns whether two trees have tensors of the same names and layouts, at the same places.
 pub(crate) const fn same_tensors(a: &ParamTree, b: &ParamTree) -> bool {
@@ -45,7 +45,7 @@ const fn same_members(a: &[ParamField], b: &[ParamField]) -> bool {
             return i == a.len() && j == b.len();
         }
 
-        let same = same_text(a[i].name, b[j].name)
+        let same = equal(a[i].name, b[j].name)
             && a[i].first == b[j].first
             && same_tensors(&a[i].contents, &b[j].contents);
         if !same {
@@ -75,25 +75,8 @@ const fn is_empty(tree: &ParamTree) -> bool {
 const fn same_layout(a: &TensorLayout, b: &TensorLayout) -> bool {
     let same_numbers = match (&a.buffer, &b.buffer) {
         (None, None) => true,
-        (Some(a), Some(b)) => {
-            same_text(a.number, b.number) && a.len == b.len && a.padding == b.padding
-        }
+        (Some(a), Some(b)) => equal(a.number, b.number) && a.len == b.len && a.padding == b.padding,
         _ => false,
     };
-    let (a_sizes, b_sizes) = (a.sizes(), b.sizes());
-    let mut axis = 0;
-    while axis < a_sizes.len() && axis < b_sizes.len() && a_sizes[axis] == b_sizes[axis] {
-        axis += 1;
-    }
-    same_numbers && a.statistic == b.statistic && axis == a_sizes.len() && axis == b_sizes.len()
-}
-
-/// Returns whether two texts are equal: `==` for constants.
-const fn same_text(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut i = 0;
-    while i < a.len() && i < b.len() && a[i] == b[i] {
-        i += 1;
-    }
-    i == a.len() && i == b.len()
+    same_numbers && a.statistic == b.statistic && a.sizes.same(&b.sizes)
 }

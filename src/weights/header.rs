@@ -5,7 +5,7 @@
 
 use super::json::{Damage, Json, pass};
 use super::numbers::Dtype;
-use crate::params::param_tree::Axes;
+use crate::params::param_tree::{Axes, equal};
 
 /// A tensor of a file. Its name is that in JSON, with escapes.
 #[derive(Clone, Copy)]
@@ -255,15 +255,4 @@ pub(super) const fn too_short(len: usize) -> Damage {
         what: "the file is too short for a header",
         at: len,
     }
-}
-
-/// Returns whether two texts are equal: `==` for constants.
-pub(super) const fn equal(a: &str, b: &str) -> bool {
-    let a = a.as_bytes();
-    let b = b.as_bytes();
-    let mut i = 0;
-    while i < a.len() && i < b.len() && a[i] == b[i] {
-        i += 1;
-    }
-    i == a.len() && i == b.len()
 }

@@ -1,13 +1,14 @@
 //! Weights that are part of the program.
 
 use super::difference::{DifferenceKind, other_form_of};
-use super::header::{Entry, Header, Item, equal};
+use super::header::{Entry, Header, Item};
 use super::json::Damage;
 use super::layout::Named;
 use super::numbers::{TooLarge, read};
 use super::order::LayerOrder;
 use crate::memory;
 use crate::network::{Network, Sentence};
+use crate::params::param_tree::equal;
 use crate::params::{self, Parameters};
 use crate::tensor::Element;
 

@@ -10,7 +10,7 @@ use super::json::{Damage, Json};
 use super::source::{Contents, Source, Stored, plain};
 use crate::limits::read_whole;
 
-/// How deep lists and objects may be nested in the metadata of an index.
+/// The largest depth of lists and objects in the metadata of an index.
 const MAX_DEPTH: usize = 16;
 
 /// The contents of an index.

@@ -7,15 +7,6 @@ use crate::params::param_tree::{Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffi
 use crate::sizes;
 
 impl Axes {
-    /// Returns whether both are equal: `==` for constants.
-    pub(super) const fn same(&self, other: &Axes) -> bool {
-        let mut axis = 0;
-        while axis < self.count && axis < other.count && self.sizes[axis] == other.sizes[axis] {
-            axis += 1;
-        }
-        axis == self.count && axis == other.count
-    }
-
     /// Returns the axes in reverse order.
     pub(super) const fn reversed(&self) -> Axes {
         let mut reversed = *self;

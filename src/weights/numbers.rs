@@ -2,7 +2,7 @@
 
 use super::difference::DifferenceKind;
 use super::layout::{FileTensor, Rows};
-use crate::params::param_tree::TensorLayout;
+use crate::params::param_tree::{TensorLayout, equal};
 use crate::tensor::{BF16, Element, F16};
 
 /// The type of a file's numbers: an index into [`KNOWN`]; beyond it, an unknown type.
@@ -44,7 +44,7 @@ impl Dtype {
     /// Returns the type with this name.
     pub const fn named(name: &str) -> Self {
         let mut i = 0;
-        while i < KNOWN.len() && !super::header::equal(KNOWN[i].0, name) {
+        while i < KNOWN.len() && !equal(KNOWN[i].0, name) {
             i += 1;
         }
         Dtype(i)

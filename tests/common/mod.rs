@@ -166,18 +166,6 @@ pub fn minilm_file(name: &str) -> Option<std::path::PathBuf> {
     Some(path)
 }
 
-/// Reads the numbers of an `.npy` file of `i32`.
-pub fn npy_i32(path: &std::path::Path) -> Vec<i32> {
-    let bytes = std::fs::read(path).expect("a file");
-    let head = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let (numbers, rest) = bytes[head..].as_chunks();
-    assert!(rest.is_empty());
-    numbers
-        .iter()
-        .map(|&number| i32::from_le_bytes(number))
-        .collect()
-}
-
 /// Returns the bits of numbers, which differ for signed zeros and are equal for the same NaN.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers

@@ -268,13 +268,15 @@ fn read_in<const N: usize>(
         let advice = "take another model, or convert the texts in Python";
         wrong(ReadErrorKind::Format, expected, error, advice)
     };
+
     let mut definition = Definition::from_tokenizers_slice(&bytes)
         .map_err(|error| unsupported(error.to_string()))?;
     // Lengths are static here.
     let length =
         |step: &Processing| matches!(step, Processing::Pad { .. } | Processing::Truncate { .. });
     definition.config.processing.retain(|step| !length(step));
-    // What has no token is an error, and not left out without a word.
+
+    // Text without a token is an error, and not left out without a word.
     let fallback = &mut definition.config.fallback;
     fallback.retain(|fallback| !matches!(fallback, Fallback::Skip));
     let model = Kitoken::try_from(definition).map_err(|error| unsupported(error.to_string()))?;
