@@ -6,7 +6,7 @@ use super::infer::Infer;
 use super::layer::{Flow, OutputKind, ReluFusion};
 use super::layer_input::{LayerInput, MAX_SOURCES};
 use super::needs::{Batching, Needs};
-use super::segments::Segments;
+use super::segments::{Segments, has_many_weights};
 use super::train::Train;
 use super::wiring::{Reads, Wiring};
 use crate::memory::sample_bytes;
@@ -36,7 +36,7 @@ pub struct Stage {
     pub(super) param_bytes: usize,
     multiply_adds: usize,
     pub(super) batching: Batching,
-    needs: Needs,
+    pub(super) needs: Needs,
     reads_output: bool,
     pub(super) train_needs: Needs,
 }
@@ -267,7 +267,7 @@ pub struct Plan<const N: usize> {
     /// The meaning of the network's outputs.
     pub gives: OutputKind,
     /// The batching of the layers as one: whether one of them needs the whole batch in training, or
-    /// wants all samples of a thread.
+    /// wants all samples of a thread. Those that want few cut the samples themselves.
     pub batching: Batching,
 }
 
@@ -328,11 +328,7 @@ impl<const N: usize> Plan<N> {
         let mut i = 0;
         while i < N {
             plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
-            match (stages[i].batching, plan.batching) {
-                (Batching::WholeBatch, _) => plan.batching = Batching::WholeBatch,
-                (Batching::All, Batching::Auto) => plan.batching = Batching::All,
-                _ => {}
-            }
+            plan.batching = batching_with(plan.batching, &stages[i]);
 
             plan.inference[i].state = plan.needs.state;
             plan.needs = plan.needs.or(stages[i].needs);
@@ -497,6 +493,16 @@ const fn connect<const N: usize>(layers: &mut [LayerPlan; N], wiring: &Wiring<N>
             source += 1;
         }
         i += 1;
+    }
+}
+
+/// Returns the batching of some layers and one more as one layer.
+const fn batching_with(others: Batching, stage: &Stage) -> Batching {
+    match (others, stage.batching) {
+        (Batching::WholeBatch, _) | (_, Batching::WholeBatch) => Batching::WholeBatch,
+        (Batching::All, _) | (_, Batching::All) => Batching::All,
+        (_, Batching::Auto) if has_many_weights(stage, false) => Batching::All,
+        _ => Batching::Auto,
     }
 }
 

@@ -16,7 +16,7 @@ const CHUNK_BYTES: usize = 512 * 1024;
 /// The number of samples from which a chunk is as good as the whole batch.
 const MANY_SAMPLES: usize = 64;
 /// A layer runs over all samples at once if its weights take more than this many times as many bytes
-/// as its input, output and cache for one sample.
+/// as its input, its output and its own memory for one sample.
 const MANY_WEIGHTS: usize = 8;
 
 /// The layers from `first` to `last`.
@@ -64,7 +64,7 @@ impl<const N: usize> Segments<N> {
     pub(super) const fn new(stages: &[Stage; N], layers: &[LayerPlan; N], training: bool) -> Self {
         let mut segments = Self::NONE;
         // The extent of the segment so far, and its bytes per sample: its input, the outputs of its
-        // layers, and their caches.
+        // layers, and their own memory.
         let mut extent = Extent::Undecided;
         let mut bytes = 0;
         // Whether a layer of the segment so far computes anything.
@@ -105,7 +105,7 @@ impl<const N: usize> Segments<N> {
 
             let segment = &mut segments.list[segments.count - 1];
             segment.last = i;
-            bytes = sizes::sum(&[bytes, stage.train_needs.per_sample]);
+            bytes = sizes::sum(&[bytes, own_bytes(stage, training)]);
             if !shares {
                 bytes = sizes::sum(&[bytes, stage.out_bytes]);
                 extent = own;
@@ -148,23 +148,42 @@ const fn extent_of(stage: &Stage, training: bool) -> Extent {
         Batching::WholeBatch | Batching::Auto => {}
     }
 
-    let bytes = sizes::sum(&[
-        stage.in_bytes,
-        stage.out_bytes,
-        stage.train_needs.per_sample,
-    ]);
-    let many = sizes::product(&[bytes, MANY_SAMPLES]);
-    if many <= CHUNK_BYTES || stage.param_bytes / MANY_WEIGHTS > bytes {
+    let many = sizes::product(&[all_bytes(stage, training), MANY_SAMPLES]);
+    if many <= CHUNK_BYTES || has_many_weights(stage, training) {
         Extent::All
     } else {
         Extent::Few
     }
 }
 
+/// Returns whether a layer should read its weights once for all samples.
+pub(super) const fn has_many_weights(stage: &Stage, training: bool) -> bool {
+    stage.param_bytes / MANY_WEIGHTS > all_bytes(stage, training)
+}
+
+/// Returns the number of bytes per sample that a layer reads, writes and has for itself.
+const fn all_bytes(stage: &Stage, training: bool) -> usize {
+    sizes::sum(&[
+        stage.in_bytes,
+        stage.out_bytes,
+        own_bytes(stage, training),
+    ])
+}
+
+/// Returns the number of bytes per sample that a layer has for itself.
+const fn own_bytes(stage: &Stage, training: bool) -> usize {
+    if training {
+        stage.train_needs.per_sample
+    } else {
+        stage.needs.per_sample
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Plan, Stage};
-    use crate::nn::{Dropout, Flatten, Linear, Relu, Sigmoid};
+    use crate::network;
+    use crate::nn::{Dropout, Flatten, Gelu, Linear, Relu, Sigmoid};
     use crate::tensor::{Rank1, Rank2};
 
     /// Returns the first layer, the last layer and the chunk length of each segment.
@@ -207,5 +226,30 @@ mod tests {
         // 4096 + 4096 + 2048 numbers of 4 bytes are 40 KiB a sample.
         assert_eq!(list(stages, true), [(0, 4, 12), (5, 6, 0)]);
         assert_eq!(list(stages, false), [(0, 4, 12), (5, 6, 0)]);
+    }
+
+    #[test]
+    fn a_network_with_large_weights_inside_is_given_all_samples() {
+        network! {
+            struct Dense: [16, 384] -> [16, 384] { Linear<_, 1536>, Gelu, Linear<_, 384> }
+        }
+        network! {
+            struct Light: [64, 64] -> [64, 64] { Linear<_, 64>, Gelu, Linear<_, 64> }
+        }
+        type In = Rank2<16, 384>;
+        type LightIn = Rank2<64, 64>;
+        let stages = [
+            Stage::of::<Sigmoid, In, In, f32>(),
+            Stage::of::<Dense, In, In, f32>(),
+            Stage::of::<Gelu, In, In, f32>(),
+        ];
+        for training in [true, false] {
+            assert_eq!(list(stages, training)[1], (1, 1, 0), "{training}");
+        }
+
+        let stages = [Stage::of::<Light, LightIn, LightIn, f32>()];
+        for training in [true, false] {
+            assert_ne!(list(stages, training)[0].2, 0, "{training}");
+        }
     }
 }
