@@ -105,6 +105,8 @@ const fn factors(min: f64, max: f64) -> Range {
 
 /// `factor * image + (1 - factor) * other`, cut to 0 to 1.
 fn blend<T: Element>(image: &mut [T], other: f64, factor: f64) {
+    // Larger factors give the same, 0 or 1, as long as they are finite in `T`.
+    let factor = factor.min(1e30);
     let rest = T::from_f64_lossy((1.0 - factor) * other);
     let factor = T::from_f64_lossy(factor);
     for x in image {

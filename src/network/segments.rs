@@ -163,11 +163,7 @@ pub(super) const fn has_many_weights(stage: &Stage, training: bool) -> bool {
 
 /// Returns the number of bytes per sample that a layer reads, writes and has for itself.
 const fn all_bytes(stage: &Stage, training: bool) -> usize {
-    sizes::sum(&[
-        stage.in_bytes,
-        stage.out_bytes,
-        own_bytes(stage, training),
-    ])
+    sizes::sum(&[stage.in_bytes, stage.out_bytes, own_bytes(stage, training)])
 }
 
 /// Returns the number of bytes per sample that a layer has for itself.

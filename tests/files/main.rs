@@ -12,6 +12,7 @@ mod data_idx;
 mod data_images;
 mod data_npy;
 mod data_text;
+mod efficientnet;
 mod g2p;
 mod gpt2;
 mod inference_only;

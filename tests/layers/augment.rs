@@ -237,6 +237,17 @@ fn crops_are_parts_of_the_image() {
 
 /// What is cut to 0 to 1 does not hide a NaN, which a training reports.
 #[test]
+fn the_largest_factors_give_black_and_white() {
+    let x = Tensor3::from([[[0.0_f32], [0.5], [0.9]]]);
+    for factor in [1e30, 1e39, 1e300, f64::MAX] {
+        let bright = augmented(ColorJitter::new().brightness_between(factor, factor), 1, &x);
+        assert_eq!(bright.as_slice(), [0.0, 1.0, 1.0], "{factor}");
+        let sharp = augmented(ColorJitter::new().contrast_between(factor, factor), 1, &x);
+        assert_eq!(sharp.as_slice(), [0.0, 1.0, 1.0], "{factor}");
+    }
+}
+
+#[test]
 fn nan_stays_in_images_that_are_cut() {
     let x = Tensor3::from([[[0.5_f32], [f32::NAN], [0.9]]]);
     for y in [

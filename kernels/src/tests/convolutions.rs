@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, F32Kernels, F64Kernels, Kernels,
 };
-use super::{CASES, Guarded, all_tiers, bits, numbers, widen};
+use super::{Guarded, all_tiers, bits, cases, numbers, widen};
 use crate::tier::Tier;
 
 #[derive(Clone, Debug)]
@@ -435,7 +435,7 @@ fn close<T: Copy + Into<f64>>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     #[test]
     fn convolutions_are_right_in_every_tier(case in any_case()) {

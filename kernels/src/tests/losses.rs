@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{Bend, F64Kernels, Kernels};
 use super::{
-    CASES, Guarded, LENGTHS, all_tiers, assert_close, assert_rounded, magnitudes, numbers, widen,
+    Guarded, LENGTHS, all_tiers, assert_close, assert_rounded, cases, magnitudes, numbers, widen,
 };
 
 /// Rows and widths: narrow ones, wide ones, and rows beyond a block of 16.
@@ -26,7 +26,7 @@ fn logits(seed: u32, len: usize) -> Guarded {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     #[test]
     fn column_sums((rows, cols) in shape(), accumulate: bool, seed: u32) {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::{
     Axis, Conv, ConvInputGrad, ConvSizes, Divisor, Kernels, Plane, Reach, product_memory, sizes,
 };
-use super::{CASES, Guarded, all_tiers, bits, numbers};
+use super::{Guarded, all_tiers, bits, cases, numbers};
 use crate::memory::{PartMemory, TIERS};
 
 /// The layers of LeNet.
@@ -106,7 +106,7 @@ fn any_sizes() -> impl Strategy<Value = ConvSizes> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     /// Memory for a large batch is enough for its parts and for smaller batches.
     #[test]

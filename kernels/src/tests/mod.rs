@@ -46,12 +46,24 @@ mod updates;
 
 use std::ops::{Deref, DerefMut};
 
+use proptest::test_runner::Config as ProptestConfig;
+
 use super::kernels_f32::Level;
 use super::{Divisor, F32Kernels, Kernels, MeanPool, Plane};
 use crate::tier::{self, Tier};
 
-/// The number of cases on which a property is tried.
-pub(super) const CASES: u32 = if cfg!(miri) { 2 } else { 256 };
+/// Returns how a property is tried: on 256 cases, or on as many as the variable `PROPTEST_CASES` of
+/// the environment says. Miri has time for two.
+pub(super) fn cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: if cfg!(miri) {
+            2
+        } else {
+            ProptestConfig::default().cases
+        },
+        ..ProptestConfig::default()
+    }
+}
 /// The bits of a guard cell.
 const GUARD: u32 = 0x7fc0_1234;
 /// Guard cells on each side: more than a vector.

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::super::{Axis, Divisor, F32Kernels, F64Kernels, Kernels, Plane, Reach};
-use super::{CASES, Guarded, all_tiers, assert_rounded, bits, magnitudes, numbers, widen};
+use super::{Guarded, all_tiers, assert_rounded, bits, cases, magnitudes, numbers, widen};
 
 /// Generates an axis of windows that fits, of a few positions.
 fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
@@ -213,7 +213,7 @@ fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     #[test]
     fn maxima_match_the_reference(

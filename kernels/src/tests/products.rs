@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{F32Kernels, Kernels, Matrix, Product, Start, product_memory};
 use super::Level;
-use super::{CASES, GUARD, Guarded, all_tiers, bits, is_guard, numbers};
+use super::{GUARD, Guarded, all_tiers, bits, cases, is_guard, numbers};
 use crate::product::DEPTH;
 use crate::tier::Tier;
 
@@ -248,7 +248,7 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     #[test]
     fn products_are_right_in_every_tier(case in case()) {
