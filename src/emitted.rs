@@ -44,7 +44,13 @@ pub use shapewright_macros::network as define;
 // The code that `network!` emits finds them before a user's types with these names.
 pub use core::convert::Infallible;
 pub use core::marker::{PhantomData, Sized};
-pub use core::primitive::{bool, f32, f64, str, usize};
+pub use core::primitive::{bool, f32, f64, str, u64, usize};
+
+#[cfg(feature = "std")]
+pub mod export_c {
+    //! What `#[export_c]` writes calls of.
+    pub use crate::export_c::*;
+}
 
 use crate::network::stand_in::no_computation;
 use crate::sizes;

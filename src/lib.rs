@@ -148,6 +148,8 @@ mod denormals;
 pub mod detection;
 #[doc(hidden)]
 pub mod emitted;
+#[cfg(feature = "std")]
+mod export_c;
 pub mod ext;
 mod float;
 #[cfg(feature = "alloc")]
@@ -201,6 +203,8 @@ mod written;
 
 #[cfg(feature = "std")]
 pub use denormals::with_flushed_denormals;
+#[cfg(feature = "std")]
+pub use export_c::ExportC;
 #[cfg(feature = "std")]
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
@@ -384,6 +388,8 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// The names of programs that define and train networks: `use shapewright::prelude::*;`
 pub mod prelude {
+    #[cfg(feature = "std")]
+    pub use crate::ExportC;
     #[cfg(feature = "alloc")]
     pub use crate::loss::Classify;
     pub use crate::loss::{

@@ -34,6 +34,8 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// True if it has `#[stream]`.
     pub streams: bool,
+    /// The beginning of the names in C, with `#[export_c]`.
+    pub export_c: Option<Ident>,
     /// True if it computes one step of a stream.
     pub is_step: bool,
 }
@@ -149,6 +151,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         element,
         layers: checked,
         streams: false,
+        export_c: None,
         is_step: false,
     }
 }

@@ -14,6 +14,7 @@ mod builtin;
 mod check;
 mod derive;
 mod expand;
+mod export_c;
 mod fold;
 mod generics;
 mod habits;
@@ -51,6 +52,9 @@ pub fn network(input: TokenStream) -> TokenStream {
     };
 
     let mut tokens = expand::expand(&network, &emitted);
+    if let Some(prefix) = &network.export_c {
+        tokens.extend(export_c::expand(&network, prefix, &emitted));
+    }
     if network.streams {
         // The definition is read again, as its parts can't be copied.
         if let Ok((network, _)) = understand(definition.clone(), &mut Vec::new()) {
@@ -78,9 +82,11 @@ fn understand(
     errors.append(&mut definition.errors);
     let folded = fold::take(&mut definition, errors);
     let streams = stream::take(&mut definition, errors);
+    let export_c = export_c::take(&mut definition, errors);
 
     let mut network = check::check(definition, errors);
     network.streams = streams;
+    network.export_c = export_c;
     Ok((network, folded))
 }
 

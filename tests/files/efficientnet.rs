@@ -44,7 +44,13 @@ fn photos_have_the_logits_of_pytorch() {
         classes.sort_by(|&a, &b| y[b].total_cmp(&y[a]));
         let rows = top5.lines().filter_map(|line| line.strip_prefix(photo));
         let best: Vec<usize> = rows
-            .map(|row| row.split('\t').nth(2).expect("a class").parse().expect("a number"))
+            .map(|row| {
+                row.split('\t')
+                    .nth(2)
+                    .expect("a class")
+                    .parse()
+                    .expect("a number")
+            })
             .collect();
         assert_eq!(classes[..5], best, "{photo}");
     }
