@@ -350,6 +350,8 @@ pub use shapewright_macros::Parameters;
 ///   [`Foldable`](nn::Foldable).
 /// - **Streams.** `#[stream]` on a network whose first axis is time gives it a
 ///   [`stream()`](Network::stream), which computes one step at a time.
+/// - **Other languages.** `#[export_c]` writes functions for programs in C; see [`ExportC`].
+///   `#[export_python]` writes a class for Python, with the crate `shapewright-python`.
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.

@@ -103,6 +103,15 @@ pub(crate) fn tensor_over<X: FromFlat>(elements: &[X::Item]) -> Option<&X> {
     }
 }
 
+/// Views `LEN` elements as a mutable tensor; `None` if the slice has another length.
+pub(crate) fn tensor_over_mut<X: FromFlat>(elements: &mut [X::Item]) -> Option<&mut X> {
+    if elements.len() == X::LEN {
+        tensors_mut(elements, 1).first_mut()
+    } else {
+        None
+    }
+}
+
 /// Views a tensor as one of another shape with the same number of elements. Another number of
 /// elements is a compile error.
 pub(crate) fn reshape<X: Flat, Y: FromFlat<Item = X::Item>>(tensor: &X) -> &Y {

@@ -36,6 +36,8 @@ pub struct Network {
     pub streams: bool,
     /// The beginning of the names in C, with `#[export_c]`.
     pub export_c: Option<Ident>,
+    /// True if it has `#[export_python]`.
+    pub export_python: bool,
     /// True if it computes one step of a stream.
     pub is_step: bool,
 }
@@ -152,6 +154,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers: checked,
         streams: false,
         export_c: None,
+        export_python: false,
         is_step: false,
     }
 }

@@ -15,6 +15,7 @@ mod check;
 mod derive;
 mod expand;
 mod export_c;
+mod export_python;
 mod fold;
 mod generics;
 mod habits;
@@ -55,6 +56,9 @@ pub fn network(input: TokenStream) -> TokenStream {
     if let Some(prefix) = &network.export_c {
         tokens.extend(export_c::expand(&network, prefix, &emitted));
     }
+    if network.export_python {
+        tokens.extend(export_python::expand(&network));
+    }
     if network.streams {
         // The definition is read again, as its parts can't be copied.
         if let Ok((network, _)) = understand(definition.clone(), &mut Vec::new()) {
@@ -83,10 +87,12 @@ fn understand(
     let folded = fold::take(&mut definition, errors);
     let streams = stream::take(&mut definition, errors);
     let export_c = export_c::take(&mut definition, errors);
+    let export_python = export_python::take(&mut definition, errors);
 
     let mut network = check::check(definition, errors);
     network.streams = streams;
     network.export_c = export_c;
+    network.export_python = export_python;
     Ok((network, folded))
 }
 

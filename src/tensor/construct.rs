@@ -92,6 +92,64 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         })
     }
 
+    /// Views a slice as a tensor that can be changed, without a copy.
+    ///
+    /// # Errors
+    /// Returns an error if the slice does not have exactly `LEN` elements.
+    pub fn over_mut(elements: &mut [T]) -> Result<&mut Self, LengthError> {
+        let error = LengthError {
+            dims: S::DIMS,
+            found: elements.len(),
+            row: None,
+        };
+        memory::tensor_over_mut(elements).ok_or(error)
+    }
+
+    /// Views a slice as tensors one after the other, without a copy: a buffer of samples as a batch.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [3] -> [2] { Linear<_, 2> } }
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let (samples, mut outputs) = ([0.5; 4 * 3], [0.0; 4 * 2]);
+    /// net.forward_batch(Tensor1::batch_over(&samples)?, Tensor1::batch_over_mut(&mut outputs)?);
+    /// assert_eq!(outputs[..2], outputs[6..]);
+    /// # Ok::<(), shapewright::tensor::LengthError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if elements are left over: the slice must have a multiple of `LEN`. For a
+    /// shape without elements, it must be empty.
+    pub fn batch_over(elements: &[T]) -> Result<&[Self], LengthError> {
+        let count = Self::count_in(elements.len())?;
+        Ok(memory::tensors(elements, count))
+    }
+
+    /// Views a slice as tensors that can be changed; see [`batch_over`](Tensor::batch_over).
+    ///
+    /// # Errors
+    /// Returns an error if elements are left over.
+    pub fn batch_over_mut(elements: &mut [T]) -> Result<&mut [Self], LengthError> {
+        let count = Self::count_in(elements.len())?;
+        Ok(memory::tensors_mut(elements, count))
+    }
+
+    /// Returns the number of tensors that `elements` elements are.
+    fn count_in(elements: usize) -> Result<usize, LengthError> {
+        let (count, rest) = match S::LEN {
+            0 => (0, elements),
+            len => (elements / len, elements % len),
+        };
+        if rest == 0 {
+            return Ok(count);
+        }
+        Err(LengthError {
+            dims: S::DIMS,
+            found: rest,
+            row: Some(count),
+        })
+    }
+
     /// Copies the values of an iterator, row after row.
     ///
     /// ```

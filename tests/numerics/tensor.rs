@@ -434,3 +434,29 @@ fn softmax_is_over_the_last_axis() {
         Tensor2::<2, 0>::zeros().log_softmax()
     );
 }
+
+#[test]
+fn slices_are_viewed_as_tensors() {
+    let mut numbers: Vec<f32> = (0..6_u8).map(f32::from).collect();
+    let first = numbers.as_ptr();
+    let pairs = Tensor1::<2>::batch_over(&numbers).expect("three pairs");
+    assert_eq!(pairs.as_ptr().cast(), first);
+    assert_eq!(pairs[2], Tensor1::from([4.0, 5.0]));
+
+    Tensor1::<2>::batch_over_mut(&mut numbers).expect("three pairs")[1][0] = 7.0;
+    Tensor2::<2, 3>::over_mut(&mut numbers).expect("a matrix")[[1, 2]] = 8.0;
+    assert_eq!(numbers, [0.0, 1.0, 7.0, 3.0, 4.0, 8.0]);
+
+    let error = Tensor1::<4>::batch_over(&numbers).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a tensor of shape [4] takes 4 elements, but row 1 has 2"
+    );
+    assert!(Tensor1::<4>::batch_over_mut(&mut numbers).is_err());
+    assert!(Tensor1::<4>::over_mut(&mut numbers).is_err());
+
+    // Shapes without elements have none in any number of them.
+    assert_eq!(Tensor1::<0, f32>::batch_over(&[]).expect("none").len(), 0);
+    assert!(Tensor1::<0>::batch_over(&numbers).is_err());
+    assert_eq!(Tensor1::<4, f32>::batch_over(&[]).expect("none").len(), 0);
+}

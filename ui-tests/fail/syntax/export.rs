@@ -9,5 +9,9 @@ network! {
     #[export_c(other)]
     struct Twice: [2] -> [1] { Linear<_, 1> }
 }
+network! {
+    #[export_python(Net)]
+    struct Named: [2] -> [1] { Linear<_, 1> }
+}
 
 fn main() {}
