@@ -440,7 +440,7 @@ fn slices_are_viewed_as_tensors() {
     let mut numbers: Vec<f32> = (0..6_u8).map(f32::from).collect();
     let first = numbers.as_ptr();
     let pairs = Tensor1::<2>::batch_over(&numbers).expect("three pairs");
-    assert_eq!(pairs.as_ptr().cast(), first);
+    assert_eq!(pairs.as_ptr().cast::<f32>(), first);
     assert_eq!(pairs[2], Tensor1::from([4.0, 5.0]));
 
     Tensor1::<2>::batch_over_mut(&mut numbers).expect("three pairs")[1][0] = 7.0;
