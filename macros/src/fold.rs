@@ -10,7 +10,7 @@ use crate::blocks::{Block, BlockKind};
 use crate::builtin;
 use crate::check::{Argument, Layer, Network};
 use crate::expand;
-use crate::parse::Definition;
+use crate::parse::{Definition, SizesKind};
 
 /// The layers that are folded into the one before them.
 const NORMS: &[&str] = &["BatchNorm1d", "BatchNorm2d"];
@@ -81,8 +81,10 @@ impl Folded {
         errors: &mut Vec<Error>,
     ) -> TokenStream {
         let original = network.name.clone();
+        // A mistake in a template was reported there.
+        let is_known = !matches!(network.output.sizes.kind, SizesKind::Unknown);
         let (code, is_worthwhile) = self.fold(&mut network);
-        if !is_worthwhile && errors.is_empty() {
+        if is_known && !is_worthwhile && errors.is_empty() {
             let message = format!(
                 "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` \
                  stands directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; \

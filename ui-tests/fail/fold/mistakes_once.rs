@@ -32,6 +32,15 @@ network! {
     struct Own: [4] -> [3] { Linear<_, 3>, BatchNorm1d<_>, self::NoLayer }
 }
 
+// A mistake in a template is reported there alone.
+network! {
+    struct Block<const N: usize>: [N] -> [N] { Linear<_, N, NoBias>, BatchNorm1d<_>(1e-3) }
+}
+network! {
+    #[folded(FoldedFour)]
+    struct Four = Block<4>;
+}
+
 fn main() {
     let _: Box<ShapeFolded> = Shape1::zeros().folded();
     let _: Box<InputFolded> = Input1::zeros().folded();
