@@ -44,6 +44,55 @@ pub use pyo3;
 #[doc(hidden)]
 pub use shapewright::Network;
 
+/// Writes the class of a network; `#[export_python]` calls it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! class {
+    (#[doc = $doc:literal] $vis:vis $class:ident $net:ident $name:literal) => {
+        #[doc = $doc]
+        #[$crate::pyo3::pyclass(name = $name, frozen, crate = "::shapewright_python::pyo3")]
+        $vis struct $class($crate::Class<$net>);
+
+        #[$crate::pyo3::pymethods]
+        #[pyo3(crate = "::shapewright_python::pyo3")]
+        impl $class {
+            #[classattr]
+            const PARAMS: usize = <$net as $crate::Network>::PARAMS;
+
+            #[new]
+            #[pyo3(signature = (seed = 0))]
+            fn new(seed: u64) -> Self {
+                $class($crate::Class::init(seed))
+            }
+
+            #[staticmethod]
+            fn load(path: ::std::path::PathBuf) -> $crate::pyo3::PyResult<Self> {
+                $crate::Class::load(path).map($class)
+            }
+
+            fn save(&self, path: ::std::path::PathBuf) -> $crate::pyo3::PyResult<()> {
+                self.0.save(path)
+            }
+
+            #[pyo3(signature = (*x))]
+            fn forward<'py>(
+                &self,
+                x: &$crate::pyo3::Bound<'py, $crate::pyo3::types::PyTuple>,
+            ) -> $crate::pyo3::PyResult<$crate::pyo3::Bound<'py, $crate::pyo3::PyAny>> {
+                self.0.forward(x)
+            }
+
+            #[pyo3(signature = (*x))]
+            fn forward_batch<'py>(
+                &self,
+                x: &$crate::pyo3::Bound<'py, $crate::pyo3::types::PyTuple>,
+            ) -> $crate::pyo3::PyResult<$crate::pyo3::Bound<'py, $crate::pyo3::PyAny>> {
+                self.0.forward_batch(x)
+            }
+        }
+    };
+}
+
 /// A network that Python calls; `#[export_python]` writes a class with these methods.
 #[derive(Debug)]
 pub struct Class<N> {

@@ -14,4 +14,10 @@ network! {
     struct Named: [2] -> [1] { Linear<_, 1> }
 }
 
+// Its crate is no dependency here.
+network! {
+    #[export_python]
+    struct NoCrate: [2] -> [1] { Linear<_, 1> }
+}
+
 fn main() {}
