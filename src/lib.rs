@@ -47,6 +47,8 @@
 //! | [`loss`] | losses and labels |
 //! | [`optim`], [`schedule`] | optimizers, clipping, weight averages; learning rate schedules |
 //! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
+//! | [`explain`] | which inputs an output depends on: saliency, integrated gradients, attention maps |
+//! | [`privacy`] | differentially private training (DP-SGD), and the accountant of epsilon |
 //! | [`data`], [`augment`] | readers of data files, text, splits, scalers; random changes to images |
 //! | [`generate`] | the next token from logits: temperature, top-k, top-p; beam search |
 //! | [`metrics`] | accuracy, F1, ROC AUC, R2, mAP and others |
@@ -148,6 +150,8 @@ mod denormals;
 pub mod detection;
 #[doc(hidden)]
 pub mod emitted;
+#[cfg(feature = "std")]
+pub mod explain;
 pub mod ext;
 mod float;
 #[cfg(feature = "alloc")]
@@ -174,6 +178,8 @@ pub mod optim;
 mod params;
 #[cfg(feature = "plots")]
 pub mod plots;
+#[cfg(feature = "std")]
+pub mod privacy;
 #[cfg(feature = "std")]
 pub mod schedule;
 #[cfg(feature = "std")]

@@ -14,6 +14,7 @@ mod norms;
 mod optimizers;
 mod pixels;
 mod pool;
+mod privacy;
 mod recurrent;
 mod schedules;
 mod spectral_norm;
