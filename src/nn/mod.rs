@@ -29,7 +29,7 @@
 
 mod activation;
 mod activation_with_arguments;
-mod attention;
+pub(crate) mod attention;
 mod avg_pool;
 pub(crate) mod blocks;
 mod conv;

@@ -7,6 +7,7 @@ mod activations;
 mod attention;
 mod conv;
 mod detection;
+mod explain;
 mod layers;
 mod losses;
 mod metrics;

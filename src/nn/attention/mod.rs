@@ -1,6 +1,8 @@
 //! Attention, and the positions of sequences.
 
 mod compute;
+#[cfg(feature = "std")]
+pub(crate) mod maps;
 mod params;
 mod positions;
 mod rotary;
