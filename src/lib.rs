@@ -119,6 +119,7 @@
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and conversions from and to those of the crate `image` |
 //! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `onnx-export` | `to_onnx` of a network: ONNX files |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
@@ -152,6 +153,8 @@ pub mod detection;
 pub mod emitted;
 #[cfg(feature = "std")]
 pub mod explain;
+#[cfg(feature = "onnx-export")]
+pub mod export;
 pub mod ext;
 mod float;
 #[cfg(feature = "alloc")]

@@ -4,6 +4,22 @@
 //! Types and functions need none: for a path that exists with a feature, the compiler names the
 //! feature itself.
 
+/// Keeps the items of networks that write themselves as ONNX graphs.
+#[cfg(feature = "onnx-export")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_export {
+    ($($item:tt)*) => { $($item)* };
+}
+
+/// Drops the items of networks that write themselves as ONNX graphs.
+#[cfg(not(feature = "onnx-export"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_export {
+    ($($item:tt)*) => {};
+}
+
 /// Declares for each feature a trait that nothing implements.
 macro_rules! features {
     ($($feature:literal $needed:ident $message:literal)*) => { $(

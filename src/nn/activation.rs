@@ -1,5 +1,7 @@
 //! Activations without arguments, element by element.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
@@ -30,6 +32,11 @@ impl InPlace for Relu {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = true;
     const RELU_FUSION: ReluFusion = ReluFusion::IsRelu;
+
+    #[cfg(feature = "onnx-export")]
+    fn export_in_place(_: &(), call: Export<'_>) -> Exported {
+        export::simple::operator(call, "Relu")
+    }
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {

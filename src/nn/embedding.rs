@@ -2,6 +2,8 @@
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::index::exact;
 use super::rule::zero_size;
 use crate::derive::Parameters;
@@ -231,6 +233,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
 {
     /// The row of each index keeps its position, so the order of the input matters.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::embedding::<T, _>(params, call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

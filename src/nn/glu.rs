@@ -1,5 +1,7 @@
 //! The gated linear unit.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::rule::{halved, last_size};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
@@ -33,6 +35,11 @@ impl<T: Element> Layer<T> for Glu {
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Glu {
     /// The order decides which features are the first half.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::glu(call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -2,6 +2,8 @@
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
@@ -458,6 +460,11 @@ macro_rules! linear {
             const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
             const NEEDS: Needs = product_needs::<T>(rows_of::<In, I>(), O, I, false);
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+                export::simple::linear::<T, _>(params, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -4,6 +4,8 @@ use core::ops::RangeInclusive;
 
 use num_traits::Float;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::rule::{halved, last_size};
 use crate::float;
 use crate::kernels::Kernels;
@@ -58,6 +60,11 @@ const SAFE_SQUARES: RangeInclusive<f64> = 1e-280..=1e300;
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Magnitude {
     /// The order decides which features are real parts.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::magnitude(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, cx, .. } = call;

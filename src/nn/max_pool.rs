@@ -1,5 +1,7 @@
 //! Max pooling.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
@@ -137,6 +139,11 @@ macro_rules! max_pool {
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const RELU_FUSION: ReluFusion = ReluFusion::Maxima;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::images::pool(call, &Self::plane(In::DIMS), export::images::Pool::Max)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -36,6 +36,8 @@ mod conv;
 mod dropout;
 mod elementwise;
 mod embedding;
+#[cfg(feature = "onnx-export")]
+mod export;
 pub(crate) mod fold;
 mod glu;
 mod index;

@@ -1,5 +1,7 @@
 //! Positions of a signal that overlap.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -117,6 +119,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for Ov
         _ => FeatureOrder::Depends,
     };
     const NEEDS: Needs = Needs::NONE.state::<T>(Widths::of::<In>(N).earlier);
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::sequence::overlap(call, N)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, state, .. } = call;

@@ -1,5 +1,7 @@
 //! The axes of a tensor in another order.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
@@ -194,6 +196,11 @@ impl<
 {
     /// As for `Transpose`: PyTorch's program permutes the axes as well.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::permute(call, [A, B, C, D].split_at(RANK).0)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

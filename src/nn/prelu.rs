@@ -2,6 +2,8 @@
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
@@ -88,6 +90,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for PR
     } else {
         FeatureOrder::Channels
     };
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::prelu::<T, _>(params, call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

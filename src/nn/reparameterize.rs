@@ -1,5 +1,7 @@
 //! Samples of normal distributions whose parameters a network computes.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::init::standard_normal;
 use crate::memory::flatten_mut;
 use crate::network::{
@@ -101,6 +103,11 @@ impl<T: Element> Layer<T> for Reparameterize {
 
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for Reparameterize {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::first_source(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

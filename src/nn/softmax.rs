@@ -1,5 +1,7 @@
 //! The softmax over the last axis, and its logarithm.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
@@ -56,6 +58,11 @@ macro_rules! over_last_axis {
             const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
             const OUTPUT_KIND: OutputKind = $kind;
+
+            #[cfg(feature = "onnx-export")]
+            fn export_in_place(_: &(), call: Export<'_>) -> Exported {
+                export::simple::over_last_axis(call, stringify!($name))
+            }
 
             #[inline(always)]
             fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {

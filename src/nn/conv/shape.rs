@@ -1,5 +1,13 @@
 //! The shape rule of convolutions.
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::images::{self, Convolution};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{Export, Exported};
+#[cfg(feature = "onnx-export")]
+use crate::params::Parameters;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::Element;
 use crate::kernels::ConvSizes;
 use crate::network::{INFER, Inferred, Reach, Sentence, Windows};
 use crate::nn::rule::zero_size;
@@ -25,6 +33,24 @@ pub(super) struct ConvRule {
     pub causal: bool,
     /// The output padding, which makes the convolution a transposed one.
     pub output_pad: Option<[usize; 2]>,
+}
+
+#[cfg(feature = "onnx-export")]
+impl ConvRule {
+    /// Writes the convolution into an ONNX graph.
+    pub fn export<T: Element, P: Parameters<T>>(&self, params: &P, call: Export<'_>) -> Exported {
+        let convolution = Convolution {
+            axes: self.axes,
+            kernel: self.kernel,
+            stride: self.stride,
+            pad: self.pad,
+            dilation: self.dilation,
+            groups: self.groups,
+            causal: self.causal,
+            output_pad: self.output_pad,
+        };
+        images::convolution(&convolution, params, call)
+    }
 }
 
 impl ConvRule {

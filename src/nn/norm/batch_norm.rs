@@ -4,6 +4,8 @@ use core::ops::Range;
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::batch_passes::{
     BatchCache, CACHE_PER_FEATURE, Input, backward_input, forward_frozen, forward_train,
 };
@@ -267,6 +269,11 @@ macro_rules! batch_norm {
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const BATCHING: Batching = Batching::WholeBatch;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(config: &BatchNormArguments, params: &Self::Params, call: Export<'_>) -> Exported {
+                export::norm::batch_norm::<T, _>(params, config.eps, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -2,6 +2,8 @@
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use super::{
     EPS, NormEps, NormParams, NormParams2, NormParams3, NormWeightParams, NormWeightParams2,
     NormWeightParams3, initialize, weight_and_bias, weight_and_bias_mut,
@@ -15,6 +17,8 @@ use crate::network::{
 use crate::nn::rule::zero_size;
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::double;
 use crate::tensor::{Dims, Element, Shape};
 use crate::threads;
 
@@ -277,6 +281,12 @@ macro_rules! over_last_axes {
                 (true, _) => FeatureOrder::Keeps,
                 (false, _) => FeatureOrder::Trailing,
             };
+
+            #[cfg(feature = "onnx-export")]
+            fn export(config: &NormEps, params: &Self::Params, call: Export<'_>) -> Exported {
+                let eps = double(config.or($eps));
+                export::norm::over_last_axes::<T, _>(params, RANK, $centered, eps, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
