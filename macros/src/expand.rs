@@ -443,8 +443,16 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let element: syn::Type = parse_quote!(#element);
     let train_conditions = steps.iter().flat_map(Step::train_conditions);
     let is_stream = network.streams || network.is_step;
-    let inputs = network.input.names.iter().map(|name| name.unraw().to_string());
-    let outputs = network.output.names.iter().map(|name| name.unraw().to_string());
+    let inputs = network
+        .input
+        .names
+        .iter()
+        .map(|name| name.unraw().to_string());
+    let outputs = network
+        .output
+        .names
+        .iter()
+        .map(|name| name.unraw().to_string());
 
     quote! {
         impl __sw::Network for #name {

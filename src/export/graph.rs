@@ -365,13 +365,17 @@ impl Graph {
     pub fn transpose(&mut self, x: &str, axes: &[usize]) -> String {
         // Two that cancel out are none.
         if let Some((before, own)) = self.transposed.get(x)
-            && axes.iter().enumerate().all(|(index, &axis)| own[axis] == index)
+            && axes
+                .iter()
+                .enumerate()
+                .all(|(index, &axis)| own[axis] == index)
         {
             return before.clone();
         }
         let perm = axes.iter().map(|&axis| axis as i64).collect();
         let y = self.node("Transpose", &[x], &[Attribute::Ints("perm", perm)]);
-        self.transposed.insert(y.clone(), (x.to_owned(), axes.to_vec()));
+        self.transposed
+            .insert(y.clone(), (x.to_owned(), axes.to_vec()));
         y
     }
 

@@ -143,7 +143,8 @@ impl<'a> Export<'a> {
             "" => key.to_owned(),
             name => format!("{name}.{key}"),
         };
-        self.graph.initializer(&name, &tensor.sizes, &tensor.numbers);
+        self.graph
+            .initializer(&name, &tensor.sizes, &tensor.numbers);
         Some(name)
     }
 

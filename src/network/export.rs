@@ -115,10 +115,15 @@ pub(super) fn to_bytes<N: Network>(
 ) -> Result<Vec<u8>, ExportError> {
     let mut graph = Graph::new(N::NAME, size_of::<N::Element>() == 8);
     let mut inputs = Vec::new();
-    each_part(&<N::Input as Shape>::DIMS, N::INPUT_NAMES, "input", |_, name, dims| {
-        graph.input(name, dims);
-        inputs.push(name.to_owned());
-    });
+    each_part(
+        &<N::Input as Shape>::DIMS,
+        N::INPUT_NAMES,
+        "input",
+        |_, name, dims| {
+            graph.input(name, dims);
+            inputs.push(name.to_owned());
+        },
+    );
     for (key, value) in metadata {
         graph.metadata(key, value);
     }
@@ -135,15 +140,20 @@ pub(super) fn to_bytes<N: Network>(
             graph: &mut graph,
         },
     )?;
-    each_part(&<N::Output as Shape>::DIMS, N::OUTPUT_NAMES, "output", |index, name, dims| {
-        // An output may have the name of an input.
-        let name = if N::INPUT_NAMES.contains(&name) {
-            format!("{name}_output")
-        } else {
-            name.to_owned()
-        };
-        graph.output(&name, &output.tensors()[index], dims);
-    });
+    each_part(
+        &<N::Output as Shape>::DIMS,
+        N::OUTPUT_NAMES,
+        "output",
+        |index, name, dims| {
+            // An output may have the name of an input.
+            let name = if N::INPUT_NAMES.contains(&name) {
+                format!("{name}_output")
+            } else {
+                name.to_owned()
+            };
+            graph.output(&name, &output.tensors()[index], dims);
+        },
+    );
 
     let bytes = graph.into_bytes();
     if bytes.len() > MOST_BYTES {

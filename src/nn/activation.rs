@@ -1,7 +1,5 @@
 //! Activations without arguments, element by element.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
@@ -9,6 +7,8 @@ use crate::network::{
     BackwardInPlace, BackwardInput, Flow, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer,
     OutputKind, Reach, ReluFusion, ShapeRule, Train, relu, relu_grad,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 

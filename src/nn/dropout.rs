@@ -2,13 +2,13 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind, Reach,
     Sentence, ShapeRule,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 

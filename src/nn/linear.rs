@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
@@ -14,6 +12,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
     ReluFusion, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};

@@ -1,7 +1,5 @@
 //! Max pooling.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
@@ -9,6 +7,8 @@ use crate::network::{
     BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};

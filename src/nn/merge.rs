@@ -2,8 +2,6 @@
 
 use core::marker::PhantomData;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::joined_rows::JoinedRows;
 use super::rule::{joined, tuple_of};
 use crate::memory::flatten_mut;
@@ -11,6 +9,8 @@ use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Reach,
     Sentence, ShapeRule, Sources, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 

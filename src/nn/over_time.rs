@@ -2,14 +2,14 @@
 
 use core::ops::Range;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::avg_pool::infer_global;
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, LayerInput, Needs, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 

@@ -1,12 +1,12 @@
 //! Positions of a signal that overlap.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};

@@ -2,12 +2,12 @@
 
 use core::ops::Range;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::add_to;
 use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::sum::Sum;

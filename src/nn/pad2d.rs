@@ -1,7 +1,5 @@
 //! Padding of images by their own pixels.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::add_to;
 use super::pad1d::{Outside, add_pixels, reflected, replicated, runs, source};
 use super::window::{Namesake, of_sizes, reject_rank};
@@ -9,6 +7,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};

@@ -1,11 +1,11 @@
 //! The axes of a tensor in another order.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 

@@ -1,13 +1,13 @@
 //! Samples of normal distributions whose parameters a network computes.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use crate::init::standard_normal;
 use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, Context, Forward, ForwardTrain, Infer, Inferred, Layer, LayerInput, Reach,
     Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 

@@ -1,12 +1,12 @@
 //! Layers that only change the shape.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape};

@@ -1,12 +1,12 @@
 //! Layers that choose or swap the axes of sequences.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::last_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape, transpose};
 

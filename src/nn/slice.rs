@@ -1,10 +1,10 @@
 //! Some positions of a sequence.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};

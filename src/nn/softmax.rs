@@ -1,13 +1,13 @@
 //! The softmax over the last axis, and its logarithm.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInPlace, ForwardInPlace, InPlace, Inferred, OutputKind, Reach, Sentence, ShapeRule,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 

@@ -8,9 +8,9 @@ use super::{
     Conv1d, Conv1dNoBiasParams, Conv1dParams, Conv2d, Conv2dNoBiasParams, Conv2dParams, Linear,
     LinearNoBiasParams, LinearParams,
 };
+use crate::derive::Parameters;
 #[cfg(feature = "onnx-export")]
 use crate::export::{Export, Exported};
-use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut, tensors_mut};

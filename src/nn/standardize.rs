@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
@@ -11,6 +9,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 

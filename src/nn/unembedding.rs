@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::embedding::EmbeddingParams;
 use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::linear::rows_of;
@@ -15,6 +13,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};

@@ -1,10 +1,10 @@
 //! Zeros around images.
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::pad2d::Sides;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 

@@ -17,6 +17,8 @@ mod gpt2;
 mod inference_only;
 mod interchange;
 mod minilm;
+mod onnx;
+mod onnx_wiring;
 mod preprocessing;
 mod rnnoise;
 mod saving;

@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use crate::derive::Parameters;
 use crate::float;
 use crate::init;
@@ -13,6 +11,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::zero_size;
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};

@@ -6,9 +6,9 @@ use rand::Rng;
 
 #[cfg(feature = "onnx-export")]
 use crate::export::{Export, Exported};
+use crate::network::branch::{Branch, TrainBranch};
 #[cfg(feature = "onnx-export")]
 use crate::network::export::ListExport;
-use crate::network::branch::{Branch, TrainBranch};
 use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
 use crate::network::layer_at::LayerAt;
 use crate::network::plan::{Plan, Stage};

@@ -1,18 +1,18 @@
 //! The shape rule of convolutions.
 
+use crate::kernels::ConvSizes;
+use crate::network::{INFER, Inferred, Reach, Sentence, Windows};
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::images::{self, Convolution};
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{Export, Exported};
+use crate::nn::rule::zero_size;
 #[cfg(feature = "onnx-export")]
 use crate::params::Parameters;
-#[cfg(feature = "onnx-export")]
-use crate::tensor::Element;
-use crate::kernels::ConvSizes;
-use crate::network::{INFER, Inferred, Reach, Sentence, Windows};
-use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::Dims;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::Element;
 
 /// A convolution as the network's definition states it. Pairs are vertical and horizontal; a
 /// convolution of sequences uses the second of each.

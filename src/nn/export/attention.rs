@@ -50,7 +50,9 @@ impl AttentionExport {
                     call.param(params, names[index])?
                 }
             };
-            let bias = bias.as_ref().map(|bias| call.graph.slice(bias, 0, start, end));
+            let bias = bias
+                .as_ref()
+                .map(|bias| call.graph.slice(bias, 0, start, end));
             *projection = (weight, bias);
         }
         Ok(projections)
@@ -121,9 +123,7 @@ impl AttentionExport {
         let least = graph.scalar(f64::NEG_INFINITY);
         let mut scores = scores;
         if self.causal {
-            let sees = |query: usize, key: usize| {
-                key <= query && query - key < self.window
-            };
+            let sees = |query: usize, key: usize| key <= query && query - key < self.window;
             let sees: Vec<f64> = (0..self.queries * self.keys)
                 .map(|i| f64::from(u8::from(sees(i / self.keys, i % self.keys))))
                 .collect();

@@ -97,12 +97,16 @@ pub(in crate::nn) fn pool(call: Export<'_>, plane: &Plane, pool: Pool) -> Export
 
     let all = [plane.rows, plane.cols];
     let own = &all[2 - axes..];
-    let y = match own.iter().copied().map(Window::of).collect::<Option<Vec<_>>>() {
+    let y = match own
+        .iter()
+        .copied()
+        .map(Window::of)
+        .collect::<Option<Vec<_>>>()
+    {
         Some(windows) => by_windows(graph, &x, &windows, pool),
         None => {
-            let over = |x: String, (axis, own): (usize, &Axis)| {
-                evenly(graph, &x, axis + 2, own, pool)
-            };
+            let over =
+                |x: String, (axis, own): (usize, &Axis)| evenly(graph, &x, axis + 2, own, pool);
             own.iter().enumerate().fold(x, over)
         }
     };

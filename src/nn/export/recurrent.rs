@@ -110,7 +110,11 @@ impl Recurrent {
     /// Returns the attributes of the operator.
     fn attributes(&self) -> Vec<Attribute<'static>> {
         let bidirectional = self.directions == 2;
-        let direction = if bidirectional { "bidirectional" } else { "forward" };
+        let direction = if bidirectional {
+            "bidirectional"
+        } else {
+            "forward"
+        };
         let mut attributes = vec![
             Attribute::Int("hidden_size", self.hidden as i64),
             Attribute::Text("direction", direction),
@@ -125,7 +129,10 @@ impl Recurrent {
             } else {
                 &["Relu"]
             };
-            attributes.push(Attribute::Texts("activations", each.repeat(self.directions)));
+            attributes.push(Attribute::Texts(
+                "activations",
+                each.repeat(self.directions),
+            ));
         }
         attributes
     }

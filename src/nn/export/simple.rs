@@ -149,7 +149,10 @@ pub(in crate::nn) fn prelu<T: Element, P: Parameters<T>>(
 
 /// Writes a layer that combines its sources one after another.
 pub(in crate::nn) fn fold(call: Export<'_>, operator: &str) -> Exported {
-    let parts = call.sources.first().map_or(0, |first| first.tensors().len());
+    let parts = call
+        .sources
+        .first()
+        .map_or(0, |first| first.tensors().len());
     let fits = |source: &Value| source.tensors().len() == parts;
     if !call.sources.iter().all(fits) {
         return Err(call.unsupported());

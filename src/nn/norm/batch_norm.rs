@@ -4,8 +4,6 @@ use core::ops::Range;
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::batch_passes::{
     BatchCache, CACHE_PER_FEATURE, Input, backward_input, forward_frozen, forward_train,
 };
@@ -17,6 +15,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Layer, Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::{last_size, zero_size};
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
@@ -271,7 +271,11 @@ macro_rules! batch_norm {
             const BATCHING: Batching = Batching::WholeBatch;
 
             #[cfg(feature = "onnx-export")]
-            fn export(config: &BatchNormArguments, params: &Self::Params, call: Export<'_>) -> Exported {
+            fn export(
+                config: &BatchNormArguments,
+                params: &Self::Params,
+                call: Export<'_>,
+            ) -> Exported {
                 export::norm::batch_norm::<T, _>(params, config.eps, call)
             }
 

@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::{
     EPS, NormEps, NormParams, initialize, weight_and_bias, weight_and_bias_mut, with_channels,
 };
@@ -13,6 +11,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, ForwardTrain, INFER, Infer, Inferred, Layer, Needs,
     Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::{last_size, zero_size};
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;

@@ -2,8 +2,6 @@
 
 use rand::Rng;
 
-#[cfg(feature = "onnx-export")]
-use crate::nn::export::{self, Export, Exported};
 use super::{
     EPS, NormEps, NormParams, NormParams2, NormParams3, NormWeightParams, NormWeightParams2,
     NormWeightParams3, initialize, weight_and_bias, weight_and_bias_mut,
@@ -14,6 +12,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, ForwardTrain, INFER, Infer, Inferred, Layer,
     Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::zero_size;
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;

@@ -1,17 +1,17 @@
 //! The sizes and the shape rule of recurrent layers.
 
+use crate::network::{INFER, Inferred, LayerInput, Reach, Sentence};
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::recurrent::Recurrent;
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{Export, Exported};
+use crate::nn::rule::zero_size;
 #[cfg(feature = "onnx-export")]
 use crate::params::Parameters;
-#[cfg(feature = "onnx-export")]
-use crate::tensor::Element;
-use crate::network::{INFER, Inferred, LayerInput, Reach, Sentence};
-use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::Dims;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::Element;
 
 /// A recurrent layer as the network's definition states it.
 #[derive(Clone, Copy)]
