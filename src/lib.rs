@@ -405,6 +405,9 @@ pub mod prelude {
     #[cfg(all(not(feature = "safetensors"), feature = "std"))]
     #[doc(hidden)]
     pub use crate::missing::SaveLoad;
+    #[cfg(all(not(feature = "onnx-export"), feature = "std"))]
+    #[doc(hidden)]
+    pub use crate::missing::ToOnnx;
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,

@@ -640,6 +640,8 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
             }
 
             __sw::with_export! {
+                // No code where nobody calls it.
+                #[inline]
                 fn export(
                     _: &(),
                     __params: &Self::Params,

@@ -7,6 +7,7 @@ use serde_json::json;
 use shapewright::export::ExportError;
 use shapewright::prelude::*;
 
+use crate::common::layers::Scale;
 use crate::common::{In, Out, folder, random};
 
 /// The number of samples of each file.
@@ -74,18 +75,11 @@ fn parts<'a>(
 network! { struct Mlp: [5] -> [3] { fc: Linear<_, 8>, Relu, Dropout(0.5), head: Linear<_, 3, NoBias>, Softmax } }
 network! { struct Rows: [4, 5] -> [4, 3] { fc: Linear<_, 8>, Tanh, head: Linear<_, 3>, LogSoftmax } }
 network! {
-    struct Functions: [24] -> [24] {
-        a: Relu6, b: Sigmoid, c: LogSigmoid, d: HardSigmoid, e: Softsign, f: Selu, g: Gelu,
-        h: GeluTanh, i: Silu, j: Mish, k: HardSwish, l: LeakyRelu(0.2), m: Elu(0.7), n: Celu(0.6),
-        o: Softplus(2.0, 1.0), p: HardTanh(-0.3, 0.2), Identity,
-    }
-}
-network! {
-    struct EachFunction: [6] -> [90] {
+    struct EachFunction: [6] -> [96] {
         Concat {
             a: { Concat { a: Relu6, b: Sigmoid, c: LogSigmoid, d: HardSigmoid, e: Softsign } },
             b: { Concat { a: Selu, b: Gelu, c: GeluTanh, d: Silu, e: Mish } },
-            c: { Concat { a: HardSwish, b: LeakyRelu(0.2), c: Elu(0.7), d: Celu(0.6), e: Softplus(2.0, 1.0) } },
+            c: { Concat { a: HardSwish, b: LeakyRelu(0.2), c: Elu(0.7), d: Celu(0.6), e: Softplus(2.0, 1.0), f: HardTanh(-0.3, 0.2) } },
         },
     }
 }
@@ -169,8 +163,11 @@ network! {
     struct Deep: [5] -> [6] {
         blocks: Repeat<3> { Residual { norm: LayerNorm, fc: Linear<_, 8>, Gelu, out: Linear<_, 5> } },
         Residual { Linear<_, 6>, Relu, shortcut: { Linear<_, 6, NoBias> } },
-        wired: Fan,
-        SelectPart<1>,
+        fan: Fan,
+        a: SelectPart<0>,
+        b: SelectPart<1> <- fan,
+        Concat <- (a, b),
+        Linear<_, 6>,
     }
 }
 network! { struct Fan: [6] -> ([2], [6]) { Split { a: { Linear<_, 2>, Tanh }, b: Linear<_, 6> } } }
@@ -233,8 +230,24 @@ network! {
     }
 }
 network! {
-    struct Latent: [6] -> [4] {
-        mean: Linear<_, 4>, spread: Linear<_, 4> <- input, Reparameterize <- (mean, spread),
+    struct Latent: [6] -> (z: [4], spread: [4]) {
+        mean: Linear<_, 4>, spread: Linear<_, 4> <- input, z: Reparameterize <- (mean, spread),
+    }
+}
+
+network! { struct Elman: (x: [3], h: [4]) -> [4] { both: Concat <- (x, h), fc: Linear<_, 4>, Tanh } }
+network! {
+    struct Minimal: (x: [3], h: [4], c: [2]) -> (y: [5], h_next: [4], c_next: [2]) {
+        both: Concat <- (x, h, c),
+        y: Linear<_, 5>,
+        h_next: Linear<_, 4> <- both,
+        c_next: Linear<_, 2> <- both,
+    }
+}
+network! { struct Scanned: [5, 3] -> [5, 4] { scan: Scan<Elman> } }
+network! {
+    struct ScannedStates: (x: [5, 3], h0: [4], c0: [2]) -> ([5, 5], [4], [2]) {
+        scan: Scan<Minimal, InitialState, FinalState> <- (x, h0, c0),
     }
 }
 
@@ -259,7 +272,6 @@ fn files_compute_the_same_in_onnx_runtime() {
     let folder = &folder("onnx");
     save::<Mlp>(folder, 1e-5);
     save::<Rows>(folder, 1e-5);
-    save::<Functions>(folder, 1e-5);
     save::<EachFunction>(folder, 1e-5);
     save::<Images>(folder, 1e-5);
     save::<Upsampled>(folder, 1e-5);
@@ -286,6 +298,8 @@ fn files_compute_the_same_in_onnx_runtime() {
     save::<OtherGru>(folder, 1e-5);
     save::<OneRnn>(folder, 1e-5);
     save::<PlainRnn>(folder, 1e-5);
+    save::<Scanned>(folder, 1e-5);
+    save::<ScannedStates>(folder, 1e-5);
     save::<Spectral>(folder, 1e-5);
     save::<Latent>(folder, 1e-5);
     super::onnx_wiring::save(folder);
@@ -349,7 +363,9 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>, u64)> {
 /// Returns the texts of a field.
 fn texts(message: &[u8], number: u64) -> Vec<String> {
     let found = fields(message).into_iter().filter(|f| f.0 == number);
-    found.map(|f| String::from_utf8(f.1).expect("a text")).collect()
+    found
+        .map(|f| String::from_utf8(f.1).expect("a text"))
+        .collect()
 }
 
 /// Returns the messages of a field.
@@ -362,7 +378,9 @@ fn messages(message: &[u8], number: u64) -> Vec<Vec<u8>> {
 fn a_file_has_names_shapes_and_metadata() {
     let mut net = Wired::zeros();
     net.fc.weight[0] = [1.0, 2.0, 3.0, 4.0];
-    let model = net.to_onnx_bytes_with(&[("vocabulary", "a b")]).expect("a file");
+    let model = net
+        .to_onnx_bytes_with(&[("vocabulary", "a b")])
+        .expect("a file");
 
     let metadata = messages(&model, 14);
     assert_eq!(texts(&metadata[0], 1), ["vocabulary"]);
@@ -385,7 +403,10 @@ fn a_file_has_names_shapes_and_metadata() {
 
     let names = |number| -> Vec<String> {
         let messages = messages(graph, number);
-        messages.iter().flat_map(|message| texts(message, 1)).collect()
+        messages
+            .iter()
+            .flat_map(|message| texts(message, 1))
+            .collect()
     };
     assert_eq!(names(11), ["state", "goal", "unit"]);
     assert_eq!(names(12), ["value", "policy"]);
@@ -408,17 +429,21 @@ fn a_file_has_names_shapes_and_metadata() {
     assert_eq!(fields(&axes[1])[0].2, 4);
 }
 
-network! { struct Counter: [5, 2] -> [5, 2] { Linear<_, 2>, count: Scan<Cell> } }
-network! { struct Cell: (x: [2], h: [2]) -> [2] { Add <- (x, h) } }
+network! { struct Scaled: [5] -> [5] { Linear<_, 5>, body: Own } }
+network! { struct Own: [5] -> [5] { factors: Scale<_>, Relu } }
 
 #[test]
 fn a_layer_that_cannot_be_written_is_named() {
-    let error = Counter::zeros().to_onnx_bytes().expect_err("a scan");
-    assert!(matches!(&error, ExportError::Unsupported { layer, .. } if layer == "Scan<Cell>"));
+    let error = Scaled::zeros()
+        .to_onnx_bytes()
+        .expect_err("a layer without `export`");
+    assert!(
+        matches!(&error, ExportError::Unsupported { layer, .. } if layer == "factors: Scale<_>")
+    );
     assert_eq!(
         error.to_string(),
-        "`Scan<Cell>`, whose name is `count`, can't be written as ONNX with these options; leave it \
-         out, or, if it is your own, implement `export` in its `Infer` (`export_in_place` in its \
+        "`factors: Scale<_>`, whose name is `body.factors`, can't be written as ONNX with these options; leave \
+         it out, or, if it is your own, implement `export` in its `Infer` (`export_in_place` in its \
          `InPlace`)"
     );
 }

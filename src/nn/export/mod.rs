@@ -6,6 +6,7 @@ pub(super) mod elementwise;
 pub(super) mod images;
 pub(super) mod norm;
 pub(super) mod recurrent;
+pub(super) mod scan;
 pub(super) mod sequence;
 pub(super) mod simple;
 
