@@ -12,7 +12,7 @@ use crate::init::standard_normal;
 use crate::kernels::flush;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::network::{Batching, Infer, InputOf, Network, Trainable, Workspace};
-use crate::optim::{NonFiniteNorm, gradient};
+use crate::optim::{NonFiniteNorm, ParamGroup, gradient};
 use crate::params::Parameters;
 use crate::setting_error::{SettingError, assert_setting, fraction, not_negative, positive};
 use crate::tensor::{Element, Tensor, double};
@@ -126,6 +126,7 @@ impl DpSgd {
             drawn: 0,
             slots: Vec::new(),
             places,
+            frozen: Vec::new(),
         }
     }
 }
@@ -150,6 +151,8 @@ pub struct DpSgdState<N: Network> {
     slots: Vec<Slot<N>>,
     /// The places of the trained parameters.
     places: Vec<Range<usize>>,
+    /// The parameters that are frozen.
+    frozen: Vec<Range<usize>>,
 }
 
 /// The memory of one sample, and its result.
@@ -172,6 +175,40 @@ pub struct PrivateBatch {
 }
 
 impl<N: Trainable> DpSgdState<N> {
+    /// Freezes a part of the network: its gradient is 0, has no noise, and does not count in the norm
+    /// of a sample's gradient. It is for a pretrained body under a new head.
+    ///
+    /// An optimizer that also moves parameters without a gradient, for example by weight decay, must
+    /// [freeze](crate::optim::OptimizerState::freeze) the part as well.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// use shapewright::privacy::DpSgd;
+    /// network! { struct Net: [4] -> [2] { body: Linear<_, 8>, Relu, head: Linear<_, 2> } }
+    /// let mut private = DpSgd::new(0.5).state::<Net>(2);
+    /// private.freeze(layer!(Net, body));
+    ///
+    /// let mut rng = shapewright::rng(0);
+    /// let net = Net::init(&mut rng);
+    /// let mut gradient = Net::zeros();
+    /// let x = [Tensor1::ones()];
+    /// let labels = [Label::new(1)?];
+    /// private.gradient(&net, &CrossEntropy, &x, &labels, &mut gradient, &mut rng)?;
+    /// assert_eq!(gradient.body.bias, [0.0; 8]);
+    /// assert_ne!(gradient.head.bias, [0.0; 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn freeze(&mut self, part: ParamGroup<N>) {
+        let frozen = part.range(&N::zeros());
+        let rest = self.places.iter().flat_map(|place| {
+            let before = place.start..place.end.min(frozen.start);
+            let behind = place.start.max(frozen.end)..place.end;
+            [before, behind]
+        });
+        self.places = rest.filter(|place| !place.is_empty()).collect();
+        self.frozen.push(frozen);
+    }
+
     /// Returns the positions of the next batch, by [Poisson sampling](poisson_sample).
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<usize> {
         poisson_sample(self.samples, self.settings.sample_rate, rng)
@@ -230,7 +267,7 @@ impl<N: Trainable> DpSgdState<N> {
         } = self.settings;
         self.accountant.step(noise_multiplier, sample_rate);
 
-        for place in &self.places {
+        for place in self.places.iter().chain(&self.frozen) {
             gradient.params_mut()[place.clone()].fill(num_traits::zero());
         }
         let mut batch = PrivateBatch {
@@ -286,6 +323,7 @@ impl<N: Trainable> DpSgdState<N> {
             });
         }
 
+        let frozen = &self.frozen;
         let first = self.drawn;
         self.drawn += inputs.len() as u64;
         threads::split_mut(
@@ -300,6 +338,9 @@ impl<N: Trainable> DpSgdState<N> {
                     let value = pass.loss(loss, &targets[one]);
                     slot.loss = value.to_f64().unwrap_or(f64::NAN);
                     pass.backward(&mut slot.gradient);
+                    for part in frozen {
+                        slot.gradient.params_mut()[part.clone()].fill(num_traits::zero());
+                    }
                     slot.norm = gradient::norm(&*slot.gradient);
                 });
             },

@@ -181,6 +181,36 @@ fn a_sample_has_a_bounded_effect_and_noise_its_deviation() {
     assert!((distance(&empty, &Digits::zeros()) / distance(&noised, &with) - 1.0).abs() < 1e-4);
 }
 
+/// The clipped gradient of what is left has the whole norm.
+#[test]
+fn frozen_parts_do_not_count() {
+    let net = Digits::init(&mut shapewright::rng(0));
+    let x: Vec<Tensor3<8, 8, 1>> = random(1, 2);
+    let labels = [Label::new(2).expect("a label")];
+    let dp_sgd = DpSgd::new(1.0).max_grad_norm(1e-3).noise_multiplier(0.0);
+    let mut private = dp_sgd.state::<Digits>(1);
+    private.freeze(layer!(Digits, layer_0));
+    private.freeze(layer!(Digits, layer_5));
+
+    let mut gradient = Digits::zeros();
+    gradient.params_mut().fill(f32::NAN);
+    let mut rng = shapewright::rng(0);
+    private
+        .gradient(&net, &CrossEntropy, &x, &labels, &mut gradient, &mut rng)
+        .expect("finite gradients");
+    let mut squares = 0.0;
+    gradient.for_each_param(|name, _, values| {
+        let own: f64 = values.iter().map(|&g| f64::from(g).powi(2)).sum();
+        squares += own;
+        assert_eq!(
+            own == 0.0,
+            name.starts_with("0.") || name.starts_with("5."),
+            "{name}"
+        );
+    });
+    assert!((squares.sqrt() / 1e-3 - 1.0).abs() < 2e-3);
+}
+
 #[test]
 fn a_gradient_that_is_not_finite_is_an_error() {
     let net = Digits::init(&mut shapewright::rng(0));
