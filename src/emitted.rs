@@ -2,9 +2,13 @@
 
 use core::any::Any;
 
+#[cfg(feature = "onnx-export")]
+pub use crate::export::{Export, Exported};
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::memory::sample_bytes;
 pub use crate::network::branch::{Branch, Ends};
+#[cfg(feature = "onnx-export")]
+pub use crate::network::export::ListExport;
 pub use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
 pub use crate::network::layer::Field;
 pub use crate::network::layer_at::LayerAt;
@@ -37,7 +41,9 @@ pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
 pub use crate::weights::{File, count, count_of, included, included_part};
-pub use crate::{__deserialize as deserialize, __serialize as serialize};
+pub use crate::{
+    __deserialize as deserialize, __serialize as serialize, __with_export as with_export,
+};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
 

@@ -47,6 +47,8 @@
 //! | [`loss`] | losses and labels |
 //! | [`optim`], [`schedule`] | optimizers, clipping, weight averages; learning rate schedules |
 //! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
+//! | [`explain`] | which inputs an output depends on: saliency, integrated gradients, attention maps |
+//! | [`privacy`] | differentially private training (DP-SGD), and the accountant of epsilon |
 //! | [`data`], [`augment`] | readers of data files, text, splits, scalers; random changes to images |
 //! | [`generate`] | the next token from logits: temperature, top-k, top-p; beam search |
 //! | [`metrics`] | accuracy, F1, ROC AUC, R2, mAP and others |
@@ -117,6 +119,7 @@
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and conversions from and to those of the crate `image` |
 //! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `onnx-export` | `to_onnx` of a network: ONNX files |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
@@ -149,6 +152,10 @@ pub mod detection;
 #[doc(hidden)]
 pub mod emitted;
 #[cfg(feature = "std")]
+pub mod explain;
+#[cfg(feature = "onnx-export")]
+pub mod export;
+#[cfg(feature = "std")]
 mod export_c;
 pub mod ext;
 mod float;
@@ -176,6 +183,8 @@ pub mod optim;
 mod params;
 #[cfg(feature = "plots")]
 pub mod plots;
+#[cfg(feature = "std")]
+pub mod privacy;
 #[cfg(feature = "std")]
 pub mod schedule;
 #[cfg(feature = "std")]
@@ -404,6 +413,9 @@ pub mod prelude {
     #[cfg(all(not(feature = "safetensors"), feature = "std"))]
     #[doc(hidden)]
     pub use crate::missing::SaveLoad;
+    #[cfg(all(not(feature = "onnx-export"), feature = "std"))]
+    #[doc(hidden)]
+    pub use crate::missing::ToOnnx;
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,

@@ -4,6 +4,22 @@
 //! Types and functions need none: for a path that exists with a feature, the compiler names the
 //! feature itself.
 
+/// Keeps the items of networks that write themselves as ONNX graphs.
+#[cfg(feature = "onnx-export")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_export {
+    ($($item:tt)*) => { $($item)* };
+}
+
+/// Drops the items of networks that write themselves as ONNX graphs.
+#[cfg(not(feature = "onnx-export"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_export {
+    ($($item:tt)*) => {};
+}
+
 /// Declares for each feature a trait that nothing implements.
 macro_rules! features {
     ($($feature:literal $needed:ident $message:literal)*) => { $(
@@ -23,6 +39,8 @@ features! {
         "`stop_on_ctrl_c` needs the feature `ctrlc`: `cargo add shapewright --features ctrlc`"
     "ndarray" NeedsNdarray
         "arrays of `ndarray` need the feature `ndarray`: `cargo add shapewright --features ndarray`"
+    "onnx-export" NeedsOnnxExport
+        "ONNX files need the feature `onnx-export`: `cargo add shapewright --features onnx-export`"
     "plots" NeedsPlots
         "`draw` needs the feature `plots`: `cargo add shapewright --features plots`"
     "progress" NeedsProgress
@@ -91,6 +109,45 @@ mod weight_files {
     }
 
     impl<N: Network> SaveLoad for N {}
+}
+
+#[cfg(all(feature = "std", not(feature = "onnx-export")))]
+pub use onnx_files::ToOnnx;
+
+#[cfg(all(feature = "std", not(feature = "onnx-export")))]
+mod onnx_files {
+    use core::convert::Infallible;
+    use std::path::Path;
+
+    use super::NeedsOnnxExport;
+    use crate::network::Network;
+
+    /// The stand-in for the methods for ONNX files.
+    #[doc(hidden)]
+    pub trait ToOnnx: Network {
+        fn to_onnx(&self, _: impl AsRef<Path>) -> Result<(), Infallible>
+        where
+            Self: NeedsOnnxExport,
+        {
+            Self::off()
+        }
+
+        fn to_onnx_bytes(&self) -> Result<Vec<u8>, Infallible>
+        where
+            Self: NeedsOnnxExport,
+        {
+            Self::off()
+        }
+
+        fn to_onnx_bytes_with(&self, _: &[(&str, &str)]) -> Result<Vec<u8>, Infallible>
+        where
+            Self: NeedsOnnxExport,
+        {
+            Self::off()
+        }
+    }
+
+    impl<N: Network> ToOnnx for N {}
 }
 
 /// The stand-in for the macro that puts weights into the program.

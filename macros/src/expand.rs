@@ -443,6 +443,16 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let element: syn::Type = parse_quote!(#element);
     let train_conditions = steps.iter().flat_map(Step::train_conditions);
     let is_stream = network.streams || network.is_step;
+    let inputs = network
+        .input
+        .names
+        .iter()
+        .map(|name| name.unraw().to_string());
+    let outputs = network
+        .output
+        .names
+        .iter()
+        .map(|name| name.unraw().to_string());
 
     quote! {
         impl __sw::Network for #name {
@@ -454,6 +464,8 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type InferenceLines = __sw::CacheLines<{ __PLAN.needs.sample_lines() }>;
             const NAME: &'static str = #title;
             const IS_STREAM: bool = #is_stream;
+            const INPUT_NAMES: &'static [&'static str] = &[#(#inputs),*];
+            const OUTPUT_NAMES: &'static [&'static str] = &[#(#outputs),*];
             const TRAINING: __sw::Needs = __PLAN.train_needs;
             const LAYERS: &'static [__sw::LayerSummary] = &[#layers];
             const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();

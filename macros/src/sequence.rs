@@ -537,6 +537,8 @@ struct Calls {
     forward: TokenStream,
     backward: TokenStream,
     gradients: TokenStream,
+    /// The calls that write the layers into an ONNX graph.
+    exports: TokenStream,
 }
 
 impl Calls {
@@ -567,6 +569,22 @@ impl Calls {
                 .map(|step| call(step, quote!()))
                 .collect(),
             gradients: with_params.map(gradient_call).collect(),
+            exports: steps
+                .iter()
+                .map(|step| {
+                    let Step { at, layer, .. } = step;
+                    let params = step.params(&quote!(__params), &quote!(&));
+                    let arguments = step.arguments();
+                    // A layer with the parameters of another one has their names.
+                    let key = match step.tied {
+                        Some((base, _)) => &steps[base].layer.key,
+                        None => &layer.key,
+                    };
+                    let text = &layer.text;
+                    let sources = &layer.sources;
+                    quote!(__run.call(#at, #arguments, #params, [#key, #text], &[#(#sources),*])?;)
+                })
+                .collect(),
         }
     }
 }
@@ -590,6 +608,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         forward,
         backward,
         gradients,
+        exports,
     } = Calls::new(steps);
 
     quote! {
@@ -618,6 +637,21 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                     #forward
                 });
                 let _ = __params;
+            }
+
+            __sw::with_export! {
+                // No code where nobody calls it.
+                #[inline]
+                fn export(
+                    _: &(),
+                    __params: &Self::Params,
+                    __call: __sw::Export<'_>,
+                ) -> __sw::Exported {
+                    let mut __run = __sw::ListExport::new(__call)?;
+                    #exports
+                    let _ = __params;
+                    __run.finish()
+                }
             }
         }
 

@@ -20,6 +20,8 @@ pub struct Context<'a, T: Element> {
     accumulate: bool,
     /// The index of the first layer that is trained.
     first_trained: usize,
+    /// True if backward stops behind that layer, with the gradient of its outputs.
+    stops_behind: bool,
     /// True if the samples are one thread's share of the batch.
     in_worker: bool,
     /// The number of parts of work for which there is memory.
@@ -43,6 +45,7 @@ impl<'a, T: Element> Context<'a, T> {
             batch,
             accumulate: false,
             first_trained: 0,
+            stops_behind: false,
             in_worker: false,
             most_parts: usize::MAX,
             in_stream: false,
@@ -170,6 +173,22 @@ impl<'a, T: Element> Context<'a, T> {
         self.first_trained
     }
 
+    /// Returns the context of a backward pass that ends with the gradient of a layer's outputs.
+    #[cfg(feature = "std")]
+    pub(super) fn stopping_behind(self, layer: usize) -> Self {
+        Context {
+            first_trained: layer,
+            stops_behind: true,
+            ..self
+        }
+    }
+
+    /// Returns whether backward stops behind the [first layer that is
+    /// trained](Context::first_trained), and not behind its own backward.
+    pub(super) fn stops_behind(&self) -> bool {
+        self.stops_behind
+    }
+
     /// Returns the context of the layer at an index. It has a seed of its own, and all layers
     /// inside it are trained.
     #[doc(hidden)]
@@ -179,6 +198,7 @@ impl<'a, T: Element> Context<'a, T> {
             .wrapping_mul(6_364_136_223_846_793_005)
             .rotate_left(29);
         self.first_trained = 0;
+        self.stops_behind = false;
         self.relu_epilogue = false;
         self
     }

@@ -5,6 +5,8 @@ use super::infer::Infer;
 use super::layer::{Configuration, Flow, Layer, OutputKind, ReluFusion};
 use super::shape_rule::ShapeRule;
 use super::train::Train;
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported};
 use crate::memory::{flatten, flatten_mut};
 use crate::params::FeatureOrder;
 use crate::sizes;
@@ -74,6 +76,16 @@ pub trait InPlace: 'static {
     /// Replaces `dy`, the gradient with respect to the outputs `y`, by the gradient with respect to
     /// the inputs.
     fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, Self::Config, S, T>);
+
+    /// Writes the layer into an ONNX graph; see [`Infer::export`](super::Infer::export).
+    ///
+    /// # Errors
+    /// Returns an error if the layer can't be written.
+    #[cfg(feature = "onnx-export")]
+    fn export_in_place(config: &Self::Config, call: Export<'_>) -> Exported {
+        let _ = config;
+        Err(call.unsupported())
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -101,6 +113,11 @@ impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Infer<S, S, T> for L {
     #[inline(always)]
     fn infer_in_place(call: ForwardInPlace<'_, L::Config, S, T>) {
         L::forward_in_place(call);
+    }
+
+    #[cfg(feature = "onnx-export")]
+    fn export(config: &L::Config, _: &(), call: Export<'_>) -> Exported {
+        L::export_in_place(config, call)
     }
 }
 

@@ -5,6 +5,8 @@ use super::layer::{Flow, Layer, OutputKind, ReluFusion};
 use super::layer_input::LayerInput;
 use super::needs::{Batching, Needs};
 use super::shape_rule::ShapeRule;
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -45,6 +47,17 @@ pub trait Infer<In: LayerInput, Out: Shape, T: Element>: Layer<T> + ShapeRule<In
 
     /// Computes the outputs for inference.
     fn forward(call: Forward<'_, Self, In, Out, T>);
+
+    /// Writes the layer into an ONNX graph, and returns its output there. The default returns the
+    /// error of a layer that can't be written. See [`export`](crate::export).
+    ///
+    /// # Errors
+    /// Returns an error if the layer, or one inside it, can't be written.
+    #[cfg(feature = "onnx-export")]
+    fn export(config: &Self::Config, params: &Self::Params, call: Export<'_>) -> Exported {
+        let _ = (config, params);
+        Err(call.unsupported())
+    }
 
     /// Calls [`InPlace::forward_in_place`](super::InPlace::forward_in_place) if the layer has
     /// `Flow::InPlace`.

@@ -4,6 +4,8 @@ mod activation_store;
 pub(crate) mod branch;
 mod call;
 mod context;
+#[cfg(feature = "onnx-export")]
+pub(crate) mod export;
 pub(crate) mod flow;
 mod in_place;
 mod infer;

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 #[cfg(feature = "alloc")]
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use super::export;
 use super::infer::Infer;
 use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::inference_workspace::InferenceWorkspace;
@@ -23,6 +25,8 @@ use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
+#[cfg(feature = "onnx-export")]
+use crate::export::ExportError;
 use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
@@ -109,6 +113,11 @@ pub trait Network:
     /// True if the network has `#[stream]`.
     #[doc(hidden)]
     const IS_STREAM: bool = false;
+    /// The names of the inputs and outputs, if they have some.
+    #[doc(hidden)]
+    const INPUT_NAMES: &'static [&'static str] = &[];
+    #[doc(hidden)]
+    const OUTPUT_NAMES: &'static [&'static str] = &[];
     /// The memory of training, as the layers need it.
     #[doc(hidden)]
     const TRAINING: Needs;
@@ -495,6 +504,51 @@ pub trait Network:
         workspace: &'w mut Workspace<Self>,
     ) -> Pass<'a, 'w, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
+    }
+
+    /// Writes the network as an ONNX file, for [ONNX Runtime](https://onnxruntime.ai) and other
+    /// programs, also on GPUs. The axis of the batch is open.
+    ///
+    /// Inputs and outputs have the shapes that they have here, such as `[batch, 28, 28, 1]` for
+    /// images, and the names that the definition gives them, or else `input` and `output`. Tensors of
+    /// parameters have their names, such as `encoder.fc.weight`. [The guide](crate::guide::weights#onnx)
+    /// says which layers can be written.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [3] { fc: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+    /// # let folder = std::env::temp_dir().join(format!("shapewright-onnx-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// net.to_onnx(folder.join("net.onnx"))?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if a layer can't be written, if the file would have more than 2 GiB, or if it
+    /// can't be written.
+    #[cfg(feature = "onnx-export")]
+    fn to_onnx(&self, path: impl AsRef<std::path::Path>) -> Result<(), ExportError> {
+        export::write(path.as_ref(), &self.to_onnx_bytes()?)
+    }
+
+    /// Returns the bytes of the file that [`to_onnx`](Network::to_onnx) writes.
+    ///
+    /// # Errors
+    /// Returns an error if a layer can't be written, or if the file would have more than 2 GiB.
+    #[cfg(feature = "onnx-export")]
+    fn to_onnx_bytes(&self) -> Result<Vec<u8>, ExportError> {
+        self.to_onnx_bytes_with(&[])
+    }
+
+    /// Returns the bytes of an ONNX file with these keys and texts in its metadata.
+    ///
+    /// # Errors
+    /// As [`to_onnx_bytes`](Network::to_onnx_bytes).
+    #[cfg(feature = "onnx-export")]
+    fn to_onnx_bytes_with(&self, metadata: &[(&str, &str)]) -> Result<Vec<u8>, ExportError> {
+        export::to_bytes(self, metadata)
     }
 
     /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.

@@ -1,5 +1,7 @@
 //! The memory of training, and one training step: forward, loss, backward.
 
+mod layer_gradients;
+
 use core::ops::Range;
 use std::sync::Arc;
 

@@ -7,6 +7,8 @@ use crate::network::{
     BackwardInPlace, BackwardInput, Flow, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer,
     OutputKind, Reach, ReluFusion, ShapeRule, Train, relu, relu_grad,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -30,6 +32,11 @@ impl InPlace for Relu {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = true;
     const RELU_FUSION: ReluFusion = ReluFusion::IsRelu;
+
+    #[cfg(feature = "onnx-export")]
+    fn export_in_place(_: &(), call: Export<'_>) -> Exported {
+        export::simple::operator(call, "Relu")
+    }
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {

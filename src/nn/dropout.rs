@@ -7,6 +7,8 @@ use crate::network::{
     BackwardInPlace, Configuration, Context, ForwardInPlace, InPlace, Inferred, OutputKind, Reach,
     Sentence, ShapeRule,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -109,6 +111,11 @@ impl InPlace for Dropout {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
+
+    #[cfg(feature = "onnx-export")]
+    fn export_in_place(_: &Dropout, call: Export<'_>) -> Exported {
+        export::simple::identity(call)
+    }
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, Dropout, S, T>) {}
@@ -231,6 +238,11 @@ impl InPlace for Dropout2d {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
     const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
     const READS_OUTPUT: bool = false;
+
+    #[cfg(feature = "onnx-export")]
+    fn export_in_place(_: &Dropout2d, call: Export<'_>) -> Exported {
+        export::simple::identity(call)
+    }
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, Dropout2d, S, T>) {}

@@ -23,6 +23,16 @@ macro_rules! elementwise {
             };
             const OUTPUT_KIND: OutputKind = $kind;
 
+            #[cfg(feature = "onnx-export")]
+            fn export(
+                $arguments: &$config,
+                _: &(),
+                call: crate::export::Export<'_>,
+            ) -> crate::export::Exported {
+                use crate::nn::export::elementwise::WriteFunction;
+                call.map(|graph, x| $make.write(graph, x))
+            }
+
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward {

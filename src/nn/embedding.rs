@@ -11,6 +11,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 use crate::{sizes, threads};
@@ -231,6 +233,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
 {
     /// The row of each index keeps its position, so the order of the input matters.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::embedding::<T, _>(params, call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -4,6 +4,8 @@ use super::rule::{halved, last_size};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -33,6 +35,11 @@ impl<T: Element> Layer<T> for Glu {
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Glu {
     /// The order decides which features are the first half.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::glu(call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

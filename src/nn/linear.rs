@@ -12,6 +12,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
     ReluFusion, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
@@ -458,6 +460,11 @@ macro_rules! linear {
             const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
             const NEEDS: Needs = product_needs::<T>(rows_of::<In, I>(), O, I, false);
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+                export::simple::linear::<T, _>(params, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

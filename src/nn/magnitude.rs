@@ -9,6 +9,8 @@ use crate::float;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, double};
 
@@ -58,6 +60,11 @@ const SAFE_SQUARES: RangeInclusive<f64> = 1e-280..=1e300;
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Magnitude {
     /// The order decides which features are real parts.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::magnitude(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, cx, .. } = call;

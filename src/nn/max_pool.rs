@@ -7,6 +7,8 @@ use crate::network::{
     BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
@@ -137,6 +139,11 @@ macro_rules! max_pool {
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const RELU_FUSION: ReluFusion = ReluFusion::Maxima;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::images::pool(call, &Self::plane(In::DIMS), export::images::Pool::Max)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -68,6 +68,19 @@ macro_rules! mean_pool {
             const NEEDS: Needs =
                 mean_needs::<T>(&Self::plane(In::DIMS), $divisor, $transposed);
 
+            #[cfg(feature = "onnx-export")]
+            fn export(
+                _: &(),
+                _: &(),
+                call: crate::export::Export<'_>,
+            ) -> crate::export::Exported {
+                use crate::nn::export::images::{Pool, pool, upsample};
+                match $divisor {
+                    crate::kernels::Divisor::One => upsample(call, !$transposed),
+                    divisor => pool(call, &Self::plane(In::DIMS), Pool::Mean(divisor)),
+                }
+            }
+
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { x, y, mut thread_memory, cx, .. } = call;

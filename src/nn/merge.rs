@@ -9,6 +9,8 @@ use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, OutputKind, Reach,
     Sentence, ShapeRule, Sources, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -142,6 +144,11 @@ fn combine<T: Element>(sources: &[&[T]], y: &mut [T], combine: impl Fn(T, T) -> 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Add {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::fold(call, "Add")
+    }
+
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         combine(call.x.elements(), flatten_mut(call.y), |a, b| a + b);
@@ -162,6 +169,11 @@ impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Add {
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Mul {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::fold(call, "Mul")
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
@@ -220,6 +232,11 @@ impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
     const OUTPUT_KIND: OutputKind = OutputKind::Inputs;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::concat(call)
+    }
+
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(
             call.x.elements(),
@@ -262,6 +279,11 @@ impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
 
 impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
     const ORDER: FeatureOrder = FeatureOrder::Joins;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::pack(call)
+    }
 
     fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
         join::<X, T>(
@@ -339,6 +361,11 @@ impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T>
     for SelectPart<INDEX>
 {
     const ORDER: FeatureOrder = FeatureOrder::Part(INDEX);
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::select_part(call, INDEX)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let range = range_of(In::DIMS, INDEX);

@@ -29,13 +29,15 @@
 
 mod activation;
 mod activation_with_arguments;
-mod attention;
+pub(crate) mod attention;
 mod avg_pool;
 pub(crate) mod blocks;
 mod conv;
 mod dropout;
 mod elementwise;
 mod embedding;
+#[cfg(feature = "onnx-export")]
+mod export;
 pub(crate) mod fold;
 mod glu;
 mod index;

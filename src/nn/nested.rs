@@ -2,6 +2,8 @@
 
 use super::joined_rows::JoinedRows;
 use super::merge::{join, part};
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported, Value};
 use crate::memory::{flatten_mut, tensors_mut};
 use crate::network::{
     ActivationStore, BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inputs,
@@ -65,6 +67,13 @@ where
             state,
             cx,
         });
+    }
+
+    #[cfg(feature = "onnx-export")]
+    fn export(config: &(), params: &N, mut call: Export<'_>) -> Exported {
+        let tensors = call.sources.iter().flat_map(Value::tensors);
+        call.sources = vec![Value::tuple(tensors.cloned().collect())];
+        <N as Infer<X, Out, T>>::export(config, params, call)
     }
 }
 

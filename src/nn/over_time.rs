@@ -8,6 +8,8 @@ use crate::network::{
     BackwardInput, Forward, ForwardTrain, Infer, Inferred, Layer, LayerInput, Needs, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -206,6 +208,11 @@ fn add_positions<T: Element>(
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for MeanOverTime {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::sequence::mean_over_time(call)
+    }
+
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;
         let sources = In::elements(x);
@@ -275,6 +282,11 @@ fn maxima<T: Element>(x: &[T], mask: Mask<T>, y: &mut [T], mut found: impl FnMut
 
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for MaxOverTime {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::sequence::max_over_time(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

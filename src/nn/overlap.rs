@@ -5,6 +5,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
@@ -117,6 +119,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for Ov
         _ => FeatureOrder::Depends,
     };
     const NEEDS: Needs = Needs::NONE.state::<T>(Widths::of::<In>(N).earlier);
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::sequence::overlap(call, N)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, state, .. } = call;

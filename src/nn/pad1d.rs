@@ -6,6 +6,8 @@ use super::add_to;
 use super::window::{Namesake, of_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::sum::Sum;
@@ -187,7 +189,7 @@ pub(super) fn add_pixels<T: Element>(
 
 /// Implements a padding by its shape rule and the position that each of those outside reads.
 macro_rules! pad1d {
-    ($name:ident, $infer:path, $fill:path) => {
+    ($name:ident, $infer:path, $fill:path, $mode:literal) => {
         impl<In: Shape, const LEFT: usize, const RIGHT: usize> ShapeRule<In>
             for $name<LEFT, RIGHT>
         {
@@ -203,6 +205,11 @@ macro_rules! pad1d {
             Infer<In, Out, T> for $name<LEFT, RIGHT>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::images::pad(call, &[LEFT, 0], &[RIGHT, 0], $mode)
+            }
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { x, y, .. } = call;
@@ -247,6 +254,6 @@ macro_rules! pad1d {
         }
     };
 }
-pad1d!(ZeroPad1d, infer, zero);
-pad1d!(ReflectionPad1d, infer_reflected, reflected);
-pad1d!(ReplicationPad1d, infer, replicated);
+pad1d!(ZeroPad1d, infer, zero, "constant");
+pad1d!(ReflectionPad1d, infer_reflected, reflected, "reflect");
+pad1d!(ReplicationPad1d, infer, replicated, "edge");

@@ -7,6 +7,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
@@ -198,7 +200,7 @@ impl Sides {
 
 /// Implements a padding by its shape rule and the position that each of those outside reads.
 macro_rules! pad2d {
-    ($name:ident, $infer:ident, $fill:path) => {
+    ($name:ident, $infer:ident, $fill:path, $mode:literal) => {
         impl<const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
             $name<LEFT, RIGHT, TOP, BOTTOM>
         {
@@ -245,6 +247,11 @@ macro_rules! pad2d {
         > Infer<In, Out, T> for $name<LEFT, RIGHT, TOP, BOTTOM>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::images::pad(call, &[TOP, LEFT, 0], &[BOTTOM, RIGHT, 0], $mode)
+            }
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { x, y, .. } = call;
@@ -302,5 +309,5 @@ macro_rules! pad2d {
         }
     };
 }
-pad2d!(ReflectionPad2d, infer_reflected, reflected);
-pad2d!(ReplicationPad2d, infer, replicated);
+pad2d!(ReflectionPad2d, infer_reflected, reflected, "reflect");
+pad2d!(ReplicationPad2d, infer, replicated, "edge");

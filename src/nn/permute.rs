@@ -4,6 +4,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 
@@ -194,6 +196,11 @@ impl<
 {
     /// As for `Transpose`: PyTorch's program permutes the axes as well.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::permute(call, [A, B, C, D].split_at(RANK).0)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

@@ -10,6 +10,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -88,6 +90,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for PR
     } else {
         FeatureOrder::Channels
     };
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::prelu::<T, _>(params, call)
+    }
 
     #[inline(always)]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -6,6 +6,8 @@ use crate::network::{
     BackwardInput, Context, Forward, ForwardTrain, Infer, Inferred, Layer, LayerInput, Reach,
     Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -101,6 +103,11 @@ impl<T: Element> Layer<T> for Reparameterize {
 
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for Reparameterize {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::first_source(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

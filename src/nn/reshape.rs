@@ -5,6 +5,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape};
@@ -151,12 +153,17 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
 
 /// Implements a layer whose output is its input under another shape of the same length.
 macro_rules! view {
-    ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
+    ([$(const $size:ident: usize),*] $layer:ty, $order:ident, $export:ident) => {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Infer<In, Out, T>
             for $layer
         {
             const ORDER: FeatureOrder = FeatureOrder::$order;
             const FLOW: Flow = Flow::View;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::simple::$export(call)
+            }
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { x, y, .. } = call;
@@ -178,10 +185,11 @@ macro_rules! view {
         }
     };
 }
-view!([] Flatten, View);
-view!([] Identity, Keeps);
+view!([] Flatten, View, view);
+view!([] Identity, Keeps, identity);
 view!(
     [const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize]
     Reshape<RANK, A, B, C, D>,
-    View
+    View,
+    view
 );

@@ -5,6 +5,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape, transpose};
 
@@ -97,6 +99,12 @@ impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for SelectLast {
     /// As in pooling: the last axis is the channels, and each output belongs to one of them.
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        let length = call.input().size(0);
+        export::simple::positions(call, length - 1, length)
+    }
+
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;
         let sequences = flatten(x).chunks_exact(In::LEN);
@@ -129,6 +137,11 @@ impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Transpose {
     /// PyTorch's program swaps the axes as well, or, if its channels were first, has them as they
     /// are wanted here already. This is what files assume behind a layer along the last axis.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::permute(call, &[1, 0])
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

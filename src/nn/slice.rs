@@ -3,6 +3,8 @@
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
@@ -82,6 +84,11 @@ impl<In: Shape, Out: Shape, T: Element, const START: usize, const LENGTH: usize>
         1 => FeatureOrder::Depends,
         _ => FeatureOrder::Channels,
     };
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::positions(call, START, START + LENGTH)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

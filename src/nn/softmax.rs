@@ -6,6 +6,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInPlace, ForwardInPlace, InPlace, Inferred, OutputKind, Reach, Sentence, ShapeRule,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -56,6 +58,11 @@ macro_rules! over_last_axis {
             const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
             const OUTPUT_KIND: OutputKind = $kind;
+
+            #[cfg(feature = "onnx-export")]
+            fn export_in_place(_: &(), call: Export<'_>) -> Exported {
+                export::simple::over_last_axis(call, stringify!($name))
+            }
 
             #[inline(always)]
             fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {

@@ -9,6 +9,8 @@ use super::{
     LinearNoBiasParams, LinearParams,
 };
 use crate::derive::Parameters;
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported};
 use crate::init;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut, tensors_mut};
@@ -353,6 +355,16 @@ where
     const MULTIPLY_ADDS: usize = L::MULTIPLY_ADDS + <L::Params as Parameters<T>>::LEN;
     const BATCHING: Batching = L::BATCHING;
     const NEEDS: Needs = L::NEEDS.and(Needs::NONE.per_sample::<T>(In::LEN));
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, mut call: Export<'_>) -> Exported {
+        let (layer, u) = params.parts();
+        let sigma = Matrix::new(layer.weight(), u, T::kernels()).length();
+        let factor = call.graph.scalar(double(factor(sigma)));
+        let x = call.one()?;
+        call.sources = vec![call.graph.node("Mul", &[&x, &factor], &[]).into()];
+        L::export(&(), layer, call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward {

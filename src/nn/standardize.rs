@@ -9,6 +9,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -84,6 +86,11 @@ impl<T: Element, const N: usize> Layer<T> for Standardize<N> {
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for Standardize<N> {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::standardize::<T, _>(params, call)
+    }
+
     #[inline]
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { params, x, y, .. } = call;
@@ -153,6 +160,11 @@ impl<T: Element> Layer<T> for IsMissing {
 
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for IsMissing {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::is_missing(call)
+    }
 
     #[inline]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

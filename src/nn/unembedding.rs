@@ -13,6 +13,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
@@ -88,6 +90,11 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Infer<In
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, N]);
     const NEEDS: Needs = product_needs::<T>(rows_of::<In, D>(), N, D, true);
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::unembedding::<T, _>(params, call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward {

@@ -3,6 +3,8 @@
 use super::pad2d::Sides;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -90,6 +92,11 @@ impl<
 > Infer<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::images::pad(call, &[TOP, LEFT, 0], &[BOTTOM, RIGHT, 0], "constant")
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

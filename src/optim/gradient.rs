@@ -16,7 +16,7 @@ use crate::tensor::{Element, double};
 
 /// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics and
 /// buffers are omitted, because they have no gradient.
-fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
+pub(crate) fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
     if !has_untrained::<N>() {
         return f(range);
     }
@@ -51,6 +51,11 @@ fn squares_trained<N: Network>(network: &N, range: Range<usize>) -> Squares {
         });
         squares
     })
+}
+
+/// Returns the norm of a gradient: the root of the sum of the squares of all trained parameters.
+pub(crate) fn norm<N: Network>(gradient: &N) -> f64 {
+    squares_trained(gradient, 0..<N as Parameters<N::Element>>::LEN).root()
 }
 
 /// Calls `f` with all elements of a gradient whose parameters are trained.
@@ -113,8 +118,7 @@ impl core::error::Error for NonFiniteNorm {}
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
     assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
-    let all = 0..<N as Parameters<N::Element>>::LEN;
-    let norm = squares_trained(gradient, all).root();
+    let norm = norm(gradient);
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
     }

@@ -9,7 +9,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod average;
-mod gradient;
+pub(crate) mod gradient;
 mod lion;
 mod nadam;
 mod param_group;

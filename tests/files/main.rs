@@ -18,6 +18,8 @@ mod gpt2;
 mod inference_only;
 mod interchange;
 mod minilm;
+mod onnx_export;
+mod onnx_export_wiring;
 mod preprocessing;
 mod rnnoise;
 mod saving;

@@ -332,6 +332,20 @@ def main():
     text = HEADER + "".join(texts) + "\ntests! {\n" + "".join(tests) + "}\n"
     here = pathlib.Path(__file__).parent
     (here / "../layers/random_wiring.rs").write_text(text)
+    (here / "../files/onnx_wiring.rs").write_text(onnx())
+
+
+def onnx():
+    """Networks of `f32` that are written as ONNX files."""
+    text = "//! Random networks that are written as ONNX files, by `tests/reference/make_wiring.py`.\n\n"
+    text += "use shapewright::prelude::*;\n\n"
+    gates = HEADER[HEADER.index("network! {\n    /// Two inputs.") :]
+    names = ["Wired%d" % number for number in range(8)]
+    nets = [Net(name, 2000 + number, number % 3 == 2).text() for number, name in enumerate(names)]
+    text += "".join([gates] + nets).replace(" as f64", "").replace("struct ", "pub struct ")
+    text += "\npub fn save(folder: &std::path::Path) {\n"
+    text += "".join("    super::onnx::save::<%s>(folder, 1e-5);\n" % name for name in names)
+    return text + "}\n"
 
 
 main()

@@ -30,6 +30,8 @@ pub struct Backward<'a, T: Element, P, const N: usize> {
     input_gradient: Option<&'a mut [T]>,
     /// The index of the layer at which backward stops.
     stop_at: usize,
+    /// The index of the first layer whose backward runs: that layer, or the one behind it.
+    first: usize,
 }
 
 impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
@@ -66,6 +68,7 @@ where
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
         let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
+        let first_layer = stop_at + usize::from(cx.stops_behind());
         let dx = match dx {
             Some(dx) => Some(SharedTensors::new(dx)),
             None => None,
@@ -106,6 +109,7 @@ where
                         output_gradient: flatten_mut(unsafe { dy.part(first, count) }),
                         input_gradient,
                         stop_at,
+                        first: first_layer,
                     });
                 },
             );
@@ -126,7 +130,7 @@ where
         if const { At::<P, N, INDEX>::is_idle_in_training() } {
             return;
         }
-        if INDEX < self.stop_at || !At::<P, N, INDEX>::is_in_training(self.chunk) {
+        if INDEX < self.first || !At::<P, N, INDEX>::is_in_training(self.chunk) {
             return;
         }
 

@@ -4,6 +4,8 @@ use core::ops::Range;
 
 use rand::Rng;
 
+#[cfg(feature = "std")]
+use super::maps;
 use super::rotary::Rotary;
 use super::shape::AttentionSizes;
 use crate::kernels::{
@@ -506,6 +508,8 @@ impl<T: Element> Attention<'_, T> {
     ) {
         let sizes = self.sizes;
         let mut draws = self.draws(index, !statistics.is_empty());
+        #[cfg(feature = "std")]
+        let mut map = maps::begin(sizes.heads, sizes.queries, sizes.keys);
 
         for head in 0..sizes.heads {
             self.load_columns(head, keys_values, 0, memory.columns);
@@ -533,6 +537,12 @@ impl<T: Element> Attention<'_, T> {
                     (memory.scores, kept, false),
                     memory.panel,
                 );
+                #[cfg(feature = "std")]
+                if let Some(map) = &mut map {
+                    let span = self.span(queries);
+                    let scores = &memory.scores[..count * span.len()];
+                    map.set(head, first, span.base, scores, span.len());
+                }
                 if let Some(draws) = &mut draws {
                     self.drop_scores(draws, visible, count, memory.scores);
                 }
@@ -540,6 +550,8 @@ impl<T: Element> Attention<'_, T> {
             }
             memory.columns = columns;
         }
+        #[cfg(feature = "std")]
+        maps::end(map);
     }
 
     /// Appends the keys and values of the next positions of a stream to the cache, and computes what

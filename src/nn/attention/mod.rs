@@ -1,6 +1,8 @@
 //! Attention, and the positions of sequences.
 
 mod compute;
+#[cfg(feature = "std")]
+pub(crate) mod maps;
 mod params;
 mod positions;
 mod rotary;
@@ -386,6 +388,32 @@ implement! {
             &Self::RULE.sizes(shapes::<In>()),
             rotary_of(&Self::RULE).base > 0,
         );
+
+        #[cfg(feature = "onnx-export")]
+        fn export(
+            _: &AttentionDropout,
+            params: &Self::Params,
+            call: crate::export::Export<'_>,
+        ) -> crate::export::Exported {
+            let sizes = Self::sizes::<In>();
+            let rule = &Self::RULE;
+            let rotary = rotary_of(rule);
+            let attention = crate::nn::export::attention::AttentionExport {
+                queries: sizes.queries,
+                keys: sizes.keys,
+                heads: sizes.heads,
+                kv_heads: sizes.kv_heads,
+                head_dim: sizes.head_dim,
+                window: sizes.window,
+                causal: rule.causal,
+                memory: rule.cross as usize,
+                mask: rule.key_padding.then(|| rule.mask_source()),
+                bias: rule.attention_bias.then(|| rule.bias_source()),
+                rotary: rotary.base,
+                interleaved: rotary.interleaved,
+            };
+            attention.export::<T, _>(params, call)
+        }
 
         fn forward(call: Forward<'_, Self, In, Out, T>) {
             let Forward { config, params, x, y, mut scratch, thread_memory, state, cx } = call;

@@ -11,6 +11,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::zero_size;
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
@@ -158,6 +160,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const E: usize> Infer<In
     const ORDER: FeatureOrder = FeatureOrder::Makes;
     const NEEDS: Needs = Needs::NONE.state::<u64>(1);
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::sequence::positional_embedding::<T, _>(params, call)
+    }
+
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward {
             params,
@@ -209,6 +216,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const E: usize> Train<In
 impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for PositionalEncoding {
     const ORDER: FeatureOrder = FeatureOrder::Makes;
     const NEEDS: Needs = Needs::NONE.state::<u64>(1);
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::sequence::positional_encoding(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, state, .. } = call;

@@ -4,7 +4,11 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported};
 use crate::network::branch::{Branch, TrainBranch};
+#[cfg(feature = "onnx-export")]
+use crate::network::export::ListExport;
 use crate::network::flow::{Backward, Gradients, Inference, Planned, Training};
 use crate::network::layer_at::LayerAt;
 use crate::network::plan::{Plan, Stage};
@@ -130,6 +134,25 @@ macro_rules! blocks {
                     );)*
                     run.call(LayerAt::<M, Inputs<$inputs>, Out, T, $merge>::HERE, None, &());
                 });
+            }
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), params: &P, call: Export<'_>) -> Exported {
+                let keys = P::PARAM_TREE.members();
+                let key = |branch: usize| keys.get(branch).map_or("", |field| field.name);
+                let layer = call.layer;
+                let mut run = ListExport::new(call)?;
+                $(run.call(
+                    LayerAt::<$name, $name::From, $name::To, T, $index>::HERE,
+                    None,
+                    $name::params(params),
+                    [key($index), layer],
+                    &[0],
+                )?;)*
+                run.call(
+                    LayerAt::<M, Inputs<$inputs>, Out, T, $merge>::HERE, None, &(), ["", layer], $reads,
+                )?;
+                run.finish()
             }
         }
 

@@ -4,6 +4,8 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
+#[cfg(feature = "onnx-export")]
+use crate::export::{Export, Exported, Value};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
@@ -158,6 +160,26 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
             });
             core::mem::swap(&mut previous, &mut next);
         }
+    }
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &[P; N], call: Export<'_>) -> Exported {
+        let mut sources = call.sources;
+        for (i, params) in params.iter().enumerate() {
+            let name = crate::network::export::join(call.name, &i.to_string());
+            let repetition = Export {
+                layer: call.layer,
+                name: &name,
+                sources,
+                inputs: call.inputs,
+                output: call.output,
+                graph: &mut *call.graph,
+            };
+            sources = vec![B::export(&(), B::params(params), repetition)?];
+        }
+        Ok(Value::tuple(
+            sources.iter().flat_map(Value::tensors).cloned().collect(),
+        ))
     }
 }
 

@@ -87,6 +87,15 @@ macro_rules! convolution {
                 }
             };
 
+            #[cfg(feature = "onnx-export")]
+            fn export(
+                _: &(),
+                params: &Self::Params,
+                call: crate::export::Export<'_>,
+            ) -> crate::export::Exported {
+                Self::RULE.export::<T, _>(params, call)
+            }
+
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { params: $p, x, y, thread_memory, state, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };

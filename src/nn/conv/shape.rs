@@ -2,9 +2,17 @@
 
 use crate::kernels::ConvSizes;
 use crate::network::{INFER, Inferred, Reach, Sentence, Windows};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::images::{self, Convolution};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{Export, Exported};
 use crate::nn::rule::zero_size;
+#[cfg(feature = "onnx-export")]
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::Dims;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::Element;
 
 /// A convolution as the network's definition states it. Pairs are vertical and horizontal; a
 /// convolution of sequences uses the second of each.
@@ -25,6 +33,24 @@ pub(super) struct ConvRule {
     pub causal: bool,
     /// The output padding, which makes the convolution a transposed one.
     pub output_pad: Option<[usize; 2]>,
+}
+
+#[cfg(feature = "onnx-export")]
+impl ConvRule {
+    /// Writes the convolution into an ONNX graph.
+    pub fn export<T: Element, P: Parameters<T>>(&self, params: &P, call: Export<'_>) -> Exported {
+        let convolution = Convolution {
+            axes: self.axes,
+            kernel: self.kernel,
+            stride: self.stride,
+            pad: self.pad,
+            dilation: self.dilation,
+            groups: self.groups,
+            causal: self.causal,
+            output_pad: self.output_pad,
+        };
+        images::convolution(&convolution, params, call)
+    }
 }
 
 impl ConvRule {

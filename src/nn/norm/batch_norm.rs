@@ -15,6 +15,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Layer, Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::{last_size, zero_size};
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
@@ -267,6 +269,15 @@ macro_rules! batch_norm {
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const BATCHING: Batching = Batching::WholeBatch;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(
+                config: &BatchNormArguments,
+                params: &Self::Params,
+                call: Export<'_>,
+            ) -> Exported {
+                export::norm::batch_norm::<T, _>(params, config.eps, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -11,9 +11,13 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, ForwardTrain, INFER, Infer, Inferred, Layer, Needs,
     Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::{last_size, zero_size};
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::double;
 use crate::tensor::{Dims, Element, Shape};
 
 /// Group normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance are
@@ -210,6 +214,12 @@ macro_rules! over_groups {
                 } else {
                     FeatureOrder::Depends
                 };
+
+            #[cfg(feature = "onnx-export")]
+            fn export(config: &NormEps, params: &Self::Params, call: Export<'_>) -> Exported {
+                let eps = double(config.or(T::from_f64_lossy(EPS)));
+                export::norm::over_groups::<T, _>(params, $groups, eps, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

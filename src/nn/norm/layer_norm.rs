@@ -12,9 +12,13 @@ use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, ForwardTrain, INFER, Infer, Inferred, Layer,
     Needs, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::nn::rule::zero_size;
 use crate::params::{FeatureOrder, Parameters};
 use crate::sizes;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::double;
 use crate::tensor::{Dims, Element, Shape};
 use crate::threads;
 
@@ -277,6 +281,12 @@ macro_rules! over_last_axes {
                 (true, _) => FeatureOrder::Keeps,
                 (false, _) => FeatureOrder::Trailing,
             };
+
+            #[cfg(feature = "onnx-export")]
+            fn export(config: &NormEps, params: &Self::Params, call: Export<'_>) -> Exported {
+                let eps = double(config.or($eps));
+                export::norm::over_last_axes::<T, _>(params, RANK, $centered, eps, call)
+            }
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {

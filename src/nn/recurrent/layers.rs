@@ -363,6 +363,15 @@ macro_rules! recurrent {
             const NEEDS: Needs =
                 Spec::new::<In>(Parts::<Self, In>::OPTIONS, BIAS).needs::<T, $cell>($halves);
 
+            #[cfg(feature = "onnx-export")]
+            fn export(
+                _: &RecurrentDropout,
+                params: &Self::Params,
+                call: crate::export::Export<'_>,
+            ) -> crate::export::Exported {
+                const { &Parts::<Self, In>::OPTIONS }.export::<T, _>(&[$($extra),*], params, call)
+            }
+
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { params, x, y, scratch, state, cx, .. } = call;

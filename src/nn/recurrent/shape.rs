@@ -1,9 +1,17 @@
 //! The sizes and the shape rule of recurrent layers.
 
 use crate::network::{INFER, Inferred, LayerInput, Reach, Sentence};
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::recurrent::Recurrent;
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{Export, Exported};
 use crate::nn::rule::zero_size;
+#[cfg(feature = "onnx-export")]
+use crate::params::Parameters;
 use crate::sizes;
 use crate::tensor::Dims;
+#[cfg(feature = "onnx-export")]
+use crate::tensor::Element;
 
 /// A recurrent layer as the network's definition states it.
 #[derive(Clone, Copy)]
@@ -20,6 +28,30 @@ pub(super) struct Options {
     /// The number of gates, and whether there is a cell state.
     pub gates: usize,
     pub has_cells: bool,
+}
+
+#[cfg(feature = "onnx-export")]
+impl Options {
+    /// Writes the layer into an ONNX graph. `extra` are the options that only this cell has.
+    pub fn export<T: Element, P: Parameters<T>>(
+        &self,
+        extra: &[bool],
+        params: &P,
+        call: Export<'_>,
+    ) -> Exported {
+        let recurrent = Recurrent {
+            name: self.name,
+            hidden: self.hidden,
+            layers: self.layers,
+            directions: self.directions(),
+            masked: self.masked,
+            initial: self.initial,
+            last: self.last,
+            reset_before: extra.len() > 1 && extra[0],
+            relu: extra.last().is_some_and(|&relu| relu),
+        };
+        recurrent.export(params, call)
+    }
 }
 
 impl Options {

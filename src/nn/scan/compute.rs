@@ -10,6 +10,8 @@ use crate::network::{
     Train,
 };
 use crate::nn::add_to;
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{Export, Exported, scan::unroll};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -252,6 +254,23 @@ where
         if let Some(kept) = &mut kept {
             kept.copy_from_slice(&cell_inputs[spec.x..]);
         }
+    }
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Cell, call: Export<'_>) -> Exported {
+        let read = <Cell::Input as Shape>::DIMS;
+        let given = <Cell::Output as Shape>::DIMS;
+        unroll(call, read, INITIAL, FINAL, |step| {
+            let cell = Export {
+                layer: step.layer,
+                name: step.name,
+                sources: step.sources,
+                inputs: &[read],
+                output: given,
+                graph: step.graph,
+            };
+            <Cell as Infer<Cell::Input, Cell::Output, T>>::export(&(), params, cell)
+        })
     }
 }
 
