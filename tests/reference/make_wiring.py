@@ -332,7 +332,7 @@ def main():
     text = HEADER + "".join(texts) + "\ntests! {\n" + "".join(tests) + "}\n"
     here = pathlib.Path(__file__).parent
     (here / "../layers/random_wiring.rs").write_text(text)
-    (here / "../files/onnx_wiring.rs").write_text(onnx())
+    (here / "../files/onnx_export_wiring.rs").write_text(onnx())
 
 
 def onnx():
@@ -344,7 +344,7 @@ def onnx():
     nets = [Net(name, 2000 + number, number % 3 == 2).text() for number, name in enumerate(names)]
     text += "".join([gates] + nets).replace(" as f64", "").replace("struct ", "pub struct ")
     text += "\npub fn save(folder: &std::path::Path) {\n"
-    text += "".join("    super::onnx::save::<%s>(folder, 1e-5);\n" % name for name in names)
+    text += "".join("    super::onnx_export::save::<%s>(folder, 1e-5);\n" % name for name in names)
     return text + "}\n"
 
 
