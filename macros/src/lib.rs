@@ -18,6 +18,7 @@ mod fold;
 mod generics;
 mod habits;
 mod hoisted;
+mod merge;
 mod mistake;
 mod options;
 mod parse;
@@ -77,10 +78,12 @@ fn understand(
     let mut definition: parse::Definition = syn::parse2(definition)?;
     errors.append(&mut definition.errors);
     let folded = fold::take(&mut definition, errors);
+    let base = merge::take(&mut definition, errors);
     let streams = stream::take(&mut definition, errors);
 
     let mut network = check::check(definition, errors);
     network.streams = streams;
+    network.base = base;
     Ok((network, folded))
 }
 

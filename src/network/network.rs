@@ -84,9 +84,11 @@ pub trait Network:
     const NAME: &'static str;
     /// The number of parameters, among them the numbers of [buffers](crate::ext::Buffer).
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
-    /// The number of parameters that can be trained: those outside buffers.
-    const TRAINABLE_PARAMS: usize =
-        Self::PARAMS - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS;
+    /// The number of parameters that can be trained: those that are neither in buffers nor frozen by
+    /// their types, as the layer inside a [`Lora`](struct@crate::nn::Lora) is.
+    const TRAINABLE_PARAMS: usize = Self::PARAMS
+        - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS
+        - <Self as Parameters<Self::Element>>::PARAM_TREE.frozen_numbers(false, false);
     /// The number of multiply-adds of a forward pass of one sample.
     const MACS: usize = <Self as Infer<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
     /// The number of bytes that inference needs for one sample on one thread, in addition to input

@@ -38,6 +38,7 @@ pub(crate) use setters::setters;
 use setters::shared_settings;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
+pub(crate) use state::state_len;
 
 use core::fmt::Debug;
 

@@ -11,6 +11,7 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachGradient, LayerInput, MAX_SOURCES};
+use crate::network::modes::ListModes;
 use crate::network::plan::{Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
@@ -30,6 +31,8 @@ pub struct Backward<'a, T: Element, P, const N: usize> {
     input_gradient: Option<&'a mut [T]>,
     /// The index of the layer at which backward stops.
     stop_at: usize,
+    /// Whether each layer computes as in inference.
+    eval: &'a [bool; N],
 }
 
 impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
@@ -65,7 +68,15 @@ where
         };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
-        let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
+        let ListModes {
+            eval,
+            first_trained,
+            ..
+        } = &cx.modes_of_list::<_, N>(params);
+        let stop_at = match dx {
+            Some(_) => 0,
+            None => cx.first_trained().max(*first_trained),
+        };
         let dx = match dx {
             Some(dx) => Some(SharedTensors::new(dx)),
             None => None,
@@ -106,6 +117,7 @@ where
                         output_gradient: flatten_mut(unsafe { dy.part(first, count) }),
                         input_gradient,
                         stop_at,
+                        eval,
                     });
                 },
             );
@@ -140,13 +152,14 @@ where
             output_gradient,
             input_gradient,
             stop_at,
+            eval,
             ..
         } = self;
         let default = L::Config::DEFAULT;
         let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
-        let cx = &cx.layer(INDEX);
+        let cx = &cx.layer(INDEX).evaluating(eval[INDEX]);
 
         let (y, dy) = if const { At::<P, N, INDEX>::is_slot() } {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
