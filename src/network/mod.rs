@@ -37,6 +37,8 @@ pub(crate) mod trains;
 mod windows;
 mod wiring;
 #[cfg(feature = "std")]
+mod training_memory;
+#[cfg(feature = "std")]
 mod workspace;
 
 pub use activation_store::ActivationStore;
@@ -67,5 +69,7 @@ pub use stream::{Stream, Streaming};
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
 pub(crate) use windows::Windows;
+#[cfg(feature = "std")]
+pub use training_memory::TrainingMemory;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

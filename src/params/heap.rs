@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::{ptr, slice};
+use core::ptr;
 
 use super::{Parameters, parameters_as_mut_slice};
 use crate::memory::{OutOfMemory, zeroed_box};
@@ -51,34 +51,9 @@ impl<P> ParameterBox<P> {
         ParameterBox(zeroed_parameters())
     }
 
-    /// Returns a copy.
-    pub fn copy<T: Element>(&self) -> Self
-    where
-        P: Parameters<T>,
-    {
-        let mut copy = ParameterBox::zeros();
-        copy.as_mut_slice().copy_from_slice(self.as_slice());
-        copy
-    }
-
-    /// Returns the parameters.
-    pub fn get(&self) -> &P {
-        &self.0
-    }
-
     /// Returns the parameters, which may be moved from here on.
     pub fn into_box(self) -> Box<P> {
         self.0
-    }
-
-    /// Returns all elements.
-    pub fn as_slice<T: Element>(&self) -> &[T]
-    where
-        P: Parameters<T>,
-    {
-        // SAFETY: `Parameters` promises LEN elements of T. The memory was allocated with zeros, and
-        // afterwards only values of T were written to it.
-        unsafe { slice::from_raw_parts((&raw const *self.0).cast(), P::LEN) }
     }
 
     /// Returns all elements as a mutable slice.
