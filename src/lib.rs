@@ -211,7 +211,7 @@ pub use network::{
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
 #[cfg(feature = "std")]
-pub use network::{Pass, TrainingMemory, Workspace};
+pub use network::{Gradient, Pass, TrainingMemory, Workspace};
 pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///

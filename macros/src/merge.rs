@@ -123,7 +123,7 @@ impl Copy<'_> {
                     Direction::Merge => quote!(merge),
                     Direction::Set => quote!(set),
                 };
-                quote!((&mut __sw::Pair::<#element, _, _>::new(&#from, &mut #to)).#method();)
+                quote!(__sw::Pair::<#element, _, _>::new(&#from, &mut #to).#method();)
             }
             None => quote!(__sw::copy_same::<#element, _>(&#from, &mut #to);),
         }

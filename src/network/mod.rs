@@ -5,6 +5,8 @@ pub(crate) mod branch;
 mod call;
 mod context;
 pub(crate) mod flow;
+#[cfg(feature = "std")]
+mod gradient;
 mod in_place;
 mod infer;
 mod inference;
@@ -47,6 +49,8 @@ pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
 pub use context::Context;
+#[cfg(feature = "std")]
+pub use gradient::Gradient;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};

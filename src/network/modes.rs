@@ -92,25 +92,26 @@ impl<const N: usize> ListModes<N> {
         let first = core::ptr::from_ref(params).addr().wrapping_sub(modes.base) / size_of::<T>();
         list.first_trained = N;
         // From the last layer to the first, so that the next one with parameters is known.
-        let mut next: Option<bool> = None;
+        let mut next_eval: Option<bool> = None;
         let mut last_with_params = N;
         for (index, field) in fields.iter().enumerate().rev() {
-            match modes.is_trained(first, field) {
-                Some(trained) => {
-                    list.frozen[index] = !trained;
-                    if trained {
-                        list.first_trained = index;
-                    }
-                    if next.is_none() {
-                        last_with_params = index;
-                    }
-                    next = Some(!trained);
-                }
-                None => list.eval[index] = next == Some(true),
+            let frozen_by_type = field.freezing == Freezing::Frozen;
+            let Some(trained) = modes.is_trained(first, field) else {
+                list.eval[index] = frozen_by_type || next_eval == Some(true);
+                continue;
+            };
+
+            list.frozen[index] = !trained;
+            list.eval[index] = !trained || frozen_by_type;
+            if trained {
+                list.first_trained = index;
             }
-            list.eval[index] |= list.frozen[index] || field.freezing == Freezing::Frozen;
+            if next_eval.is_none() {
+                last_with_params = index;
+            }
+            next_eval = Some(list.eval[index]);
         }
-        if last_with_params < N && list.frozen[last_with_params] {
+        if last_with_params < N && list.eval[last_with_params] {
             list.eval[last_with_params..].fill(true);
         }
         list

@@ -22,6 +22,8 @@ use super::stream::{Stream, Streaming};
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
+use super::gradient::Gradient;
+#[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
 use crate::params::Parameters;
 use crate::sizes;
@@ -455,6 +457,17 @@ pub trait Network:
         let mut y = memory::zeroed_tensors(x.len());
         inference::batch(self, X::expected_batch(x), &mut y);
         y
+    }
+
+    /// Creates the gradient of a network, of zeros: as [`zeros`](Network::zeros), without memory for
+    /// what is never written, such as the gradient of frozen layers.
+    ///
+    /// # Panics
+    /// Panics if there is not enough memory.
+    #[cfg(feature = "std")]
+    #[must_use]
+    fn gradient() -> Gradient<Self> {
+        Gradient::try_new().unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.

@@ -159,7 +159,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
 
     /// Changes the settings of a group.
     fn change(mut self, group: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
-        self.change_range(group.range(&N::zeros()), change);
+        self.change_range(group.range(&N::gradient()), change);
         self
     }
 

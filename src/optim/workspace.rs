@@ -31,7 +31,7 @@ impl<N: Network> Workspace<N> {
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn train_from(&mut self, layer: ParamGroup<N>) {
-        self.train_from_position(layer.range(&N::zeros()).start);
+        self.train_from_position(layer.range(&N::gradient()).start);
     }
 
     /// Computes a part of the network as in inference while the rest trains, like PyTorch's
@@ -54,7 +54,7 @@ impl<N: Network> Workspace<N> {
     /// );
     /// ```
     pub fn eval(&mut self, part: ParamGroup<N>) {
-        self.eval_range(part.range(&N::zeros()));
+        self.eval_range(part.range(&N::gradient()));
     }
 
     /// Freezes the parameters that an optimizer's state has frozen.

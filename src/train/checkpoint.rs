@@ -323,7 +323,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     for (index, layer) in summary.layers.iter().enumerate() {
         set(&format!("layer {index}"), layer.layer.to_owned());
     }
-    let network = N::zeros();
+    let network = N::gradient();
     N::PARAM_TREE.for_each("", 0, &mut |name, _, tensor| {
         let number = tensor.buffer.map_or("", |buffer| buffer.number);
         let text = format!("{:?} {number}", tensor.sizes());

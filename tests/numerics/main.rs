@@ -11,6 +11,7 @@ mod embedding;
 mod generation;
 mod gradients;
 mod inference_workspace;
+mod lora;
 mod losses;
 mod magnitudes;
 mod metrics;
