@@ -17,7 +17,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use rand::RngExt;
 use shapewright::TrainingMemory;
+use shapewright::augment::SampleRng;
 use shapewright::data::text::Tokenizer;
 use shapewright::metrics::Accuracy;
 use shapewright::prelude::*;
@@ -34,7 +36,12 @@ use model::{TOKENS, WIDTH};
 const LENGTH: usize = 40;
 const BATCH: usize = 16;
 const EPOCHS: usize = 3;
-const LR: f64 = 1e-3;
+const LR: f64 = 5e-4;
+/// The share of words that are hidden in training.
+const HIDDEN: f64 = 0.1;
+/// The token for a hidden word, `[MASK]`, which is the last of those that stand for no word.
+const HIDDEN_WORD: f32 = 103.0;
+const LAST_SPECIAL: f32 = 103.0;
 
 network! {
     /// A layer of BERT, around whose weights are small matrices of rank 8.
@@ -113,13 +120,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test = read("sst2_test.tsv")?;
     drop(tokenizer);
 
+    let var = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let (lr, epochs, hidden) = (var("LR", LR), var("EPOCHS", EPOCHS as f64) as usize, var("HIDDEN", HIDDEN));
     let start = Instant::now();
-    let steps = EPOCHS * train.0.len().div_ceil(BATCH);
-    Classifier::trainer(AdamW::new(LR).weight_decay(0.01), CrossEntropy)
-        .epochs(EPOCHS)
+    let steps = epochs * train.0.len().div_ceil(BATCH);
+    Classifier::trainer(AdamW::new(lr).weight_decay(0.01), CrossEntropy)
+        .epochs(epochs)
         .batch_size(BATCH)
-        .schedule(LinearLr::new(LR, steps as u64).start_factor(1.0).end_factor(0.0))
+        .schedule(LinearLr::new(lr, steps as u64).start_factor(1.0).end_factor(0.0))
         .clip_grad_norm(1.0)
+        .augment(|sentence: &mut Sentence, rng: &mut SampleRng| hide_words(sentence, hidden, rng))
         .validate(&dev.0, &dev.1)
         .metric(Accuracy::new())
         .on_epoch(|epoch, _| {
@@ -145,6 +155,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("memory of the process at most: {:.1} MB", peak as f64 / 1e6);
     }
     Ok(())
+}
+
+/// Replaces words at random by the token for a hidden word, so that no single one decides.
+fn hide_words(sentence: &mut Sentence, share: f64, rng: &mut SampleRng) {
+    let (tokens, ..) = sentence.parts_mut();
+    for token in tokens.as_mut_slice() {
+        if *token > LAST_SPECIAL && rng.random_bool(share) {
+            *token = HIDDEN_WORD;
+        }
+    }
 }
 
 /// Reads sentences and their labels.

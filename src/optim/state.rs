@@ -136,11 +136,50 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         self.change(group, |segment| segment.scale = factor)
     }
 
+    /// Gives later layers larger learning rates than earlier ones: of the groups, from the first layer
+    /// to the last, the last one keeps the learning rate of the optimizer, and each one before it has
+    /// that of the next times `decay`.
+    ///
+    /// The early layers of a pretrained network are of use for many tasks, and change less in this way.
+    /// Howard and Ruder, 2018 ("discriminative fine-tuning") divide by 2.6 from layer to layer; ELECTRA
+    /// (Clark et al., 2020) multiplies by 0.8 or 0.9. Layers in no group keep their factor.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     struct Net: [4] -> [3] {
+    ///         fc1: Linear<_, 8>, Relu,
+    ///         fc2: Linear<_, 8>, Relu,
+    ///         head: Linear<_, 3>,
+    ///     }
+    /// }
+    /// let layers = [layer!(Net, fc1), layer!(Net, fc2), layer!(Net, head)];
+    /// // Learning rates of 0.25e-3, 0.5e-3 and 1e-3.
+    /// let state = AdamW::new(1e-3).state::<Net>().layer_decay(layers, 0.5);
+    /// ```
+    ///
+    /// # Panics
+    /// [`step`](OptimizerState::step) panics if `decay` is negative, NaN or infinite.
+    pub fn layer_decay(
+        self,
+        groups: impl IntoIterator<Item = ParamGroup<N>>,
+        decay: f64,
+    ) -> Self {
+        let groups: Vec<_> = groups.into_iter().collect();
+        let mut factor = 1.0;
+        groups.into_iter().rev().fold(self, |state, group| {
+            let state = state.scale(group, factor);
+            factor *= decay;
+            state
+        })
+    }
+
     /// Freezes a group: neither its parameters nor the values that the optimizer keeps for them
     /// change until the group is thawed.
     ///
-    /// With a [trainer](crate::train::Trainer::param_groups), frozen batch normalizations use their
-    /// running statistics, as in inference. In a custom training loop,
+    /// With a [trainer](crate::train::Trainer::param_groups), frozen layers compute as in inference:
+    /// batch normalizations use their running statistics, and dropout drops nothing. In a custom
+    /// training loop,
     /// [`Workspace::follow`](crate::Workspace::follow) has the same effect.
     pub fn freeze(self, group: ParamGroup<N>) -> Self {
         self.change(group, |segment| segment.frozen = true)
@@ -155,6 +194,13 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Turns off the weight decay of a group, usually of biases.
     pub fn no_decay(self, group: ParamGroup<N>) -> Self {
         self.change(group, |segment| segment.decay = false)
+    }
+
+    /// Freezes a group, or ends that.
+    pub(super) fn set_frozen(&mut self, group: ParamGroup<N>, frozen: bool) {
+        self.change_range(group.range(&N::gradient()), |segment| {
+            segment.frozen = frozen;
+        });
     }
 
     /// Changes the settings of a group.

@@ -795,6 +795,18 @@ impl ParamTree {
         }
     }
 
+    /// Returns the positions of the tensors that the types freeze.
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub(crate) fn frozen_starts(&self) -> std::collections::BTreeSet<usize> {
+        let mut starts = std::collections::BTreeSet::new();
+        self.for_each_place(0, &mut |place, kind| {
+            if kind == PlaceKind::Frozen {
+                starts.insert(place.start);
+            }
+        });
+        starts
+    }
+
     /// Calls with the position of each layer and each field that is frozen as a whole by its own
     /// attribute, with the number of elements before it and its tree.
     pub(crate) fn for_each_frozen_field(

@@ -341,6 +341,10 @@ fn settings<N: Network, O: Optimizer, L, G>(
         set("eval", format!("{eval:?}"));
     }
 
+    if let Some(unfreezing) = &trainer.unfreezing {
+        set("unfreezing", unfreezing.written(&network));
+    }
+
     set("training samples", samples.to_string());
     let validation = trainer.validation.map_or(0, |samples| samples.inputs.len());
     set("validation samples", validation.to_string());

@@ -100,7 +100,10 @@ fn check<N: Trainable<Element = f64>>(
     // Otherwise one of two matrices has no gradient.
     net.for_each_param_mut(|name, _, values| {
         if name.ends_with("lora_B.weight") {
-            values.iter_mut().enumerate().for_each(|(i, x)| *x = (i as f64 * 0.7 + 0.4).sin());
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, x)| *x = (i as f64 * 0.7 + 0.4).sin());
         }
     });
     let weights: Vec<Out<N>> = random(batch, 3);

@@ -1,8 +1,8 @@
 //! `Lora`: gradients against central differences, what is frozen, and merging.
 
 use shapewright::ext::{
-    BackwardInput, BackwardParams, FeatureOrder, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ShapeRule,
-    Train,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, ForwardTrain, Infer, Inferred, Layer,
+    Needs, ShapeRule, Train,
 };
 use shapewright::prelude::*;
 use shapewright::{TrainingMemory, tensor::Dims};
@@ -95,7 +95,10 @@ const TRAINED: usize = 2 * (6 + 16) + 2 * (16 + 8) + 8 * 3 + 3;
 #[test]
 fn types_count_what_is_trained() {
     assert_eq!(Net::TRAINABLE_PARAMS, TRAINED);
-    assert_eq!(Net::PARAMS, TRAINED + 6 * 6 + 6 + 6 * 16 + 16 + 32 + 16 * 8 + 8);
+    assert_eq!(
+        Net::PARAMS,
+        TRAINED + 6 * 6 + 6 + 6 * 16 + 16 + 32 + 16 * 8 + 8
+    );
 
     let states: Vec<usize> = Adam::new(0.1)
         .state::<Net>()
@@ -103,7 +106,12 @@ fn types_count_what_is_trained() {
         .map(<[f32]>::len)
         .collect();
     // Padding at the ends of both networks.
-    assert!(states.iter().all(|len| (TRAINED..TRAINED + 32).contains(len)), "{states:?}");
+    assert!(
+        states
+            .iter()
+            .all(|len| (TRAINED..TRAINED + 32).contains(len)),
+        "{states:?}"
+    );
 
     let memory = TrainingMemory::of::<Net>(10, 2, 1);
     assert_eq!(memory.optimizer, 2 * states[0] * size_of::<f32>());
@@ -120,7 +128,9 @@ fn frozen_layers_are_in_inference_mode() {
     net.body.fc2.lora_B.weight = [[0.1; 8]; 2];
     let before = net.to_boxed();
     let x: Vec<Tensor1<6>> = random(12, 1);
-    let labels: Vec<Label<3>> = (0..12).map(|i| Label::new(i % 3).expect("a class")).collect();
+    let labels: Vec<Label<3>> = (0..12)
+        .map(|i| Label::new(i % 3).expect("a class"))
+        .collect();
 
     let mut workspace = Net::workspace();
     let mut gradient = Net::gradient();
@@ -261,12 +271,20 @@ fn merged_is_as_adapted() {
 
     // The matrices `B` are zero.
     let (unchanged, found) = (base.predict(&x), net.predict(&x));
-    assert!(unchanged.iter().zip(&found).all(|(a, b)| norm(&(*a - *b)) < 1e-5));
+    assert!(
+        unchanged
+            .iter()
+            .zip(&found)
+            .all(|(a, b)| norm(&(*a - *b)) < 1e-5)
+    );
     assert_eq!(net.merged().params(), base.params());
 
     net.for_each_param_mut(|name, _, values| {
         if name.ends_with("lora_B.weight") {
-            values.iter_mut().enumerate().for_each(|(i, x)| *x = (i as f32).sin() / 3.0);
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, x)| *x = (i as f32).sin() / 3.0);
         }
     });
     let adapted = net.predict(&x);

@@ -7,6 +7,7 @@ mod activations;
 mod attention;
 mod denormals;
 mod detection;
+mod distillation;
 mod embedding;
 mod generation;
 mod gradients;

@@ -32,11 +32,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
 
     let parts = state.snapshot();
     assert_eq!((parts.steps, parts.states.len()), (5, optimizer.states()));
-    assert!(
-        state
-            .states()
-            .eq(parts.states.iter().copied())
-    );
+    assert!(state.states().eq(parts.states.iter().copied()));
     // Restores a copy of the snapshot into a state that has made other steps.
     let states: Vec<Vec<f32>> = parts.states.iter().map(|memory| memory.to_vec()).collect();
     let read = OptimizerSnapshot {
