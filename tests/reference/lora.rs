@@ -67,12 +67,9 @@ fn load<N: SaveLoad>(net: &mut N, adapters: &str) {
         .allow_missing(|name| name.contains("lora_"));
     net.load_from(&base).expect("the frozen network");
 
-    let adapters = file.part(adapters).rename(|name| {
-        let name = name
-            .strip_prefix("base_model.model.")
-            .expect("a name of peft");
-        name.to_owned()
-    });
+    let adapters = file
+        .part(adapters)
+        .rename(|name| name.replace("base_model.model.", ""));
     let adapters =
         adapters.allow_missing(|name| !name.contains("lora_") && !name.starts_with("head"));
     let report = net.load_from(&adapters).expect("adapters");
