@@ -205,13 +205,13 @@ pub use denormals::with_flushed_denormals;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
+#[cfg(feature = "std")]
+pub use network::{Gradient, Pass, TrainingMemory, Workspace};
 pub use network::{
     InferenceWorkspace, LayerSummary, Network, State, Stream, Streaming, Summary, Trainable,
 };
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
-#[cfg(feature = "std")]
-pub use network::{Gradient, Pass, TrainingMemory, Workspace};
 pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///

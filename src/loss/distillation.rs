@@ -147,7 +147,14 @@ where
         let rest = T::from_f64_lossy(1.0 - self.weight);
         flatten_mut(gradients).iter_mut().for_each(|g| *g *= rest);
 
-        let rows = S::LEN / const { if row_len(S::DIMS) == 0 { 1 } else { row_len(S::DIMS) } };
+        let rows = S::LEN
+            / const {
+                if row_len(S::DIMS) == 0 {
+                    1
+                } else {
+                    row_len(S::DIMS)
+                }
+            };
         let temperature = T::from_f64_lossy(self.temperature);
         let scale: T = Reduction::Mean.weight(outputs.len(), rows);
         let weight = T::from_f64_lossy(self.weight) * scale;
@@ -210,7 +217,13 @@ impl<S: Shape, T: Element> Loss<S, T> for CosineDistance {
         gradients: &mut [Tensor<S, T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let row = const { if row_len(S::DIMS) == 0 { 1 } else { row_len(S::DIMS) } };
+        let row = const {
+            if row_len(S::DIMS) == 0 {
+                1
+            } else {
+                row_len(S::DIMS)
+            }
+        };
         let scale: T = self.reduction.weight(outputs.len(), S::LEN / row);
 
         let mut sum = Sum::default();
@@ -249,7 +262,9 @@ impl<S: Shape, T: Element> Loss<S, T> for CosineDistance {
 /// Returns a divisor of a vector with which no square is out of range, and the length of the vector
 /// divided by it.
 fn length<T: Element>(vector: &[T]) -> (f64, f64) {
-    let largest = vector.iter().fold(0.0, |most: f64, &x| most.max(double(x).abs()));
+    let largest = vector
+        .iter()
+        .fold(0.0, |most: f64, &x| most.max(double(x).abs()));
     let size = if largest > 0.0 && largest.is_finite() {
         largest
     } else {

@@ -35,11 +35,11 @@ mod state;
 mod stream;
 mod summary;
 mod train;
+#[cfg(feature = "std")]
+mod training_memory;
 pub(crate) mod trains;
 mod windows;
 mod wiring;
-#[cfg(feature = "std")]
-mod training_memory;
 #[cfg(feature = "std")]
 mod workspace;
 
@@ -72,8 +72,8 @@ pub use state::State;
 pub use stream::{Stream, Streaming};
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
-pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use training_memory::TrainingMemory;
+pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 #[cfg(feature = "alloc")]
 use rand::Rng;
 
+#[cfg(feature = "std")]
+use super::gradient::Gradient;
 use super::infer::Infer;
 use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::inference_workspace::InferenceWorkspace;
@@ -21,8 +23,6 @@ use super::state::State;
 use super::stream::{Stream, Streaming};
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
-#[cfg(feature = "std")]
-use super::gradient::Gradient;
 #[cfg(feature = "std")]
 use super::workspace::{Pass, Workspace};
 use crate::params::Parameters;

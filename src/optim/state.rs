@@ -160,11 +160,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     ///
     /// # Panics
     /// [`step`](OptimizerState::step) panics if `decay` is negative, NaN or infinite.
-    pub fn layer_decay(
-        self,
-        groups: impl IntoIterator<Item = ParamGroup<N>>,
-        decay: f64,
-    ) -> Self {
+    pub fn layer_decay(self, groups: impl IntoIterator<Item = ParamGroup<N>>, decay: f64) -> Self {
         let groups: Vec<_> = groups.into_iter().collect();
         let mut factor = 1.0;
         groups.into_iter().rev().fold(self, |state, group| {

@@ -96,9 +96,8 @@ impl<P> LazyZeros<P> {
         P: Parameters<T>,
     {
         // SAFETY: the size is not zero, as an alignment is at least 1.
-        let memory = Self::LAYOUT.and_then(|layout| {
-            ptr::NonNull::new(unsafe { alloc_zeroed(layout) })
-        });
+        let memory =
+            Self::LAYOUT.and_then(|layout| ptr::NonNull::new(unsafe { alloc_zeroed(layout) }));
         let Some(memory) = memory else {
             let what = format!("one `{}`", core::any::type_name::<P>());
             return Err(OutOfMemory::new::<u8>(

@@ -16,8 +16,8 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::{InputOf, Network, Trainable, Workspace};
 use crate::optim::{
-    Optimizer, OptimizerState, ParamGroup, SettingError, Unfreezing, WeightAverage, at_least_one, l1_penalty,
-    l2_penalty, not_negative, positive,
+    Optimizer, OptimizerState, ParamGroup, SettingError, Unfreezing, WeightAverage, at_least_one,
+    l1_penalty, l2_penalty, not_negative, positive,
 };
 use crate::schedule::SchedulePolicy;
 

@@ -121,7 +121,7 @@ pub const fn Lora(alpha: f64) -> LoraAlpha {
 impl<In: LayerInput, const RANK: usize, L: ShapeRule<In>> ShapeRule<In> for Lora<RANK, L> {
     const OUTPUT: Inferred = if RANK == 0 {
         L::OUTPUT.or_wrong(Sentence::new(
-            "`Lora` has a rank of at least 1: with 0, nothing would be trained",
+            "has a rank of 0, with which nothing would be trained; write 1 or more",
         ))
     } else {
         L::OUTPUT
