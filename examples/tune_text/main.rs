@@ -35,7 +35,7 @@ use model::{TOKENS, WIDTH};
 /// twenty, is cut off.
 const LENGTH: usize = 40;
 const BATCH: usize = 16;
-const EPOCHS: usize = 3;
+const EPOCHS: usize = 4;
 const LR: f64 = 5e-4;
 /// The share of words that are hidden in training.
 const HIDDEN: f64 = 0.1;
@@ -120,16 +120,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test = read("sst2_test.tsv")?;
     drop(tokenizer);
 
-    let var = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (lr, epochs, hidden) = (var("LR", LR), var("EPOCHS", EPOCHS as f64) as usize, var("HIDDEN", HIDDEN));
     let start = Instant::now();
-    let steps = epochs * train.0.len().div_ceil(BATCH);
-    Classifier::trainer(AdamW::new(lr).weight_decay(0.01), CrossEntropy)
-        .epochs(epochs)
+    let steps = EPOCHS * train.0.len().div_ceil(BATCH);
+    Classifier::trainer(AdamW::new(LR).weight_decay(0.01), CrossEntropy)
+        .epochs(EPOCHS)
         .batch_size(BATCH)
-        .schedule(LinearLr::new(lr, steps as u64).start_factor(1.0).end_factor(0.0))
+        .schedule(
+            LinearLr::new(LR, steps as u64)
+                .start_factor(1.0)
+                .end_factor(0.0),
+        )
         .clip_grad_norm(1.0)
-        .augment(|sentence: &mut Sentence, rng: &mut SampleRng| hide_words(sentence, hidden, rng))
+        .augment(hide_words)
         .validate(&dev.0, &dev.1)
         .metric(Accuracy::new())
         .on_epoch(|epoch, _| {
@@ -158,10 +160,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Replaces words at random by the token for a hidden word, so that no single one decides.
-fn hide_words(sentence: &mut Sentence, share: f64, rng: &mut SampleRng) {
+fn hide_words(sentence: &mut Sentence, rng: &mut SampleRng) {
     let (tokens, ..) = sentence.parts_mut();
     for token in tokens.as_mut_slice() {
-        if *token > LAST_SPECIAL && rng.random_bool(share) {
+        if *token > LAST_SPECIAL && rng.random_bool(HIDDEN) {
             *token = HIDDEN_WORD;
         }
     }
@@ -190,7 +192,9 @@ fn read(
 /// Returns the largest number of bytes of memory that the process has had, where Linux tells it.
 fn peak_memory() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(1024 * kilobytes)
 }

@@ -196,7 +196,7 @@ fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
     state.step(&mut net, &gradient);
     let remembered: Vec<_> = state
         .states()
-        .map(|memory| memory.params() == gradient.params())
+        .map(|memory| memory == gradient.params())
         .collect();
     assert_eq!(remembered, [false, true, false, false]);
     assert!(
