@@ -14,8 +14,9 @@
 use std::error::Error;
 
 use shapewright::data::{gather, stratified_split};
+use shapewright::loss::{Distillation, Taught};
 use shapewright::prelude::*;
-use shapewright::{loss::Logits, tensor::Rank1, train::TrainError};
+use shapewright::train::TrainError;
 
 #[path = "data/digits.rs"]
 mod digits;
@@ -45,51 +46,6 @@ const SEEDS: u64 = 5;
 const LABELLED: usize = 50;
 const STEPS: usize = 3000;
 const BATCH: usize = 32;
-
-/// The student's target for an image: the teacher's outputs, and the label if there is one.
-#[derive(Clone)]
-struct Lesson {
-    teacher: Tensor1<10>,
-    label: Option<Label<10>>,
-}
-
-impl shapewright::data::Sample for Lesson {}
-
-/// The Kullback-Leibler divergence of the student's probabilities from the teacher's, both softened
-/// by a temperature, plus the cross-entropy of the samples with labels. The square of the
-/// temperature keeps both gradients at the same scale.
-struct Distillation {
-    temperature: f32,
-}
-
-impl Loss<Rank1<10>, f32> for Distillation {
-    type Target = Lesson;
-    type Accepts = Logits;
-
-    fn loss(
-        &self,
-        outputs: &[Tensor1<10>],
-        lessons: &[Lesson],
-        gradients: &mut [Tensor1<10>],
-    ) -> f32 {
-        let t = self.temperature;
-        let weight = 1.0 / outputs.len() as f32;
-
-        let labels: Vec<_> = lessons.iter().map(|lesson| lesson.label).collect();
-        let on_labels = CrossEntropy.optional_labels().reduction(Reduction::Sum);
-        let mut sum = on_labels.loss(outputs, &labels, gradients);
-
-        for ((output, lesson), gradient) in outputs.iter().zip(lessons).zip(gradients) {
-            let log_p = (output / t).log_softmax();
-            let log_q = (lesson.teacher / t).log_softmax();
-            let p = log_p.map(f32::exp);
-            let q = log_q.map(f32::exp);
-            sum += t * t * q.dot(&(log_q - log_p));
-            *gradient = (*gradient + (p - q) * t) * weight;
-        }
-        sum * weight
-    }
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (images, labels) = digits::read()?;
@@ -121,13 +77,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let mut opinions = vec![Tensor1::zeros(); images.len()];
         teacher.forward_batch(&images, &mut opinions);
-        let lesson = |(i, &teacher)| Lesson {
-            teacher,
-            label: (i < LABELLED).then_some(labels[i]),
-        };
-        let lessons: Vec<_> = opinions.iter().enumerate().map(lesson).collect();
+        let known = labels.iter().enumerate();
+        let known = known.map(|(i, &label)| (i < LABELLED).then_some(label));
+        let lessons = Taught::all(opinions, known);
+        let on_labels = CrossEntropy
+            .optional_labels()
+            .reduction(Reduction::SampleMean);
         let mut taught = untaught.to_boxed();
-        Student::trainer(Adam::new(1e-3), Distillation { temperature: 4.0 })
+        Student::trainer(Adam::new(1e-3), Distillation::new(4.0, on_labels))
             .epochs(STEPS / images.len().div_ceil(BATCH))
             .seed(seed)
             .fit(&mut taught, &images, &lessons)?;

@@ -29,6 +29,10 @@ pub use crate::network::{
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
+pub use crate::nn::lora::{
+    Adapted, CopyPair, Lora, LoraAlpha, MergePair, Mergeable, Pair, SetPair, assert_complete,
+    copy_same, zipped,
+};
 pub use crate::nn::merge::{Add, Concat, Mul, Pack, SelectPart};
 pub use crate::nn::spectral_norm::fold_spectral_norm;
 pub use crate::nn::{BatchNormArguments, Foldable, Identity, SpectralNorm};

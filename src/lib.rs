@@ -218,13 +218,13 @@ pub use export_c::ExportC;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
+#[cfg(feature = "std")]
+pub use network::{Gradient, Pass, TrainingMemory, Workspace};
 pub use network::{
     InferenceWorkspace, LayerSummary, Network, State, Stream, Streaming, Summary, Trainable,
 };
 #[doc(hidden)]
 pub use network::{InputOf, NamedNetwork, OutputOf};
-#[cfg(feature = "std")]
-pub use network::{Pass, Workspace};
 pub use params::Parameters;
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
@@ -421,13 +421,13 @@ pub mod prelude {
         AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
         Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
         GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
-        Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention,
-        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, ReflectionPad1d,
-        ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
-        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus,
-        Softsign, SpectralNorm, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad1d, ZeroPad2d,
+        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lora,
+        Lstm, Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mergeable, Mish,
+        MultiHeadAttention, Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding,
+        ReflectionPad1d, ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d,
+        ReplicationPad2d, Reshape, RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu,
+        Slice, Softmax, Softplus, Softsign, SpectralNorm, Standardize, Tanh, Transpose,
+        Unembedding, Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

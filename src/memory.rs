@@ -132,6 +132,13 @@ pub(crate) fn zeroed_tensor_by_value<X: FromFlat<Item: Scalar>>() -> X {
     unsafe { core::mem::zeroed() }
 }
 
+/// Views numbers as bytes.
+#[cfg(feature = "std")]
+pub(crate) const fn bytes<T: Number>(numbers: &[T]) -> &[u8] {
+    // SAFETY: `Number` is sealed: its types have no padding, whose bytes would have no values.
+    unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
 /// Returns the bytes of numbers as a mutable slice.
 pub(crate) const fn bytes_mut<T: Number>(numbers: &mut [T]) -> &mut [u8] {
     // SAFETY: `Number` is sealed: its types have no padding, and any bytes are a value of each.

@@ -573,3 +573,16 @@ fn tensors_become_slices_arrays_and_other_shapes() {
     *both.parts_mut().1 *= 2.0;
     assert_eq!(both.parts(), (&t, &Tensor1::from([16.0])));
 }
+
+#[test]
+fn gradients_begin_as_zeros_and_move_between_threads() {
+    let mut gradient = Net::gradient();
+    assert!(gradient.params().iter().all(|&g| g == 0.0));
+    gradient.for_each_param_mut(|_, _, values| values.fill(1.5));
+    let gradient = std::thread::spawn(move || {
+        gradient.inner.layer_2.bias[0] = 2.5;
+        gradient
+    });
+    let gradient = gradient.join().expect("no panic");
+    assert_eq!(gradient.inner.layer_2.bias[..2], [2.5, 1.5]);
+}

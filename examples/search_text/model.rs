@@ -119,12 +119,17 @@ fn input<const L: usize>(text: &Encoding<LONG>) -> Input<L> {
 
 /// Reads the weights by the names that Hugging Face's library has for them.
 pub fn weights(path: &Path) -> Result<Box<MiniLm>, LoadError> {
+    loader(path)?.load()
+}
+
+/// Opens the file of the weights, with the names that they have here.
+pub fn loader(path: &Path) -> Result<Loader<'static>, LoadError> {
     let of = |kind: &str| {
         ["query", "key", "value"]
             .map(|part| ["encoder.layer.{i}.attention.self", part, kind].join("."))
     };
 
-    Loader::open(path)?
+    let loader = Loader::open(path)?
         .concat(&of("weight"), "layer{i}.attention.in_proj_weight")?
         .concat(&of("bias"), "layer{i}.attention.in_proj_bias")?
         .rename_patterns(&[
@@ -145,6 +150,6 @@ pub fn weights(path: &Path) -> Result<Box<MiniLm>, LoadError> {
             ("encoder.layer.{i}.output.dense", "layer{i}.output"),
             ("encoder.layer.{i}.output.LayerNorm", "layer{i}.output_norm"),
         ])?
-        .allow_unused(|name| name == "position_ids" || name.starts_with("pooler."))
-        .load()
+        .allow_unused(|name| name == "position_ids" || name.starts_with("pooler."));
+    Ok(loader)
 }

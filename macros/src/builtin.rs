@@ -105,6 +105,11 @@ pub const SPECTRAL_NORM: &str = "SpectralNorm";
 /// The layers that can be inside of it.
 pub const SPECTRALLY_NORMALIZED: &[&str] = &["Linear", "Conv1d", "Conv2d"];
 
+/// The layer whose generic arguments are a rank and another layer.
+pub const LORA: &str = "Lora";
+/// The layers that can be inside of it.
+pub const ADAPTED: &[&str] = &["Linear", "MultiHeadAttention"];
+
 /// A layer without sizes, options and parameters.
 const fn plain(name: &'static str) -> Builtin {
     Builtin {

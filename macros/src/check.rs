@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, Meta, Path, Visibility};
 
 use crate::attributes::Derives;
 use crate::blocks::{self, Block};
@@ -38,6 +38,8 @@ pub struct Network {
     pub export_c: Option<Ident>,
     /// True if it has `#[export_python]`.
     pub export_python: bool,
+    /// The network in `#[merged(..)]`.
+    pub base: Option<Path>,
     /// True if it computes one step of a stream.
     pub is_step: bool,
 }
@@ -57,8 +59,12 @@ pub struct Layer {
     /// The module before the name of a built-in layer, if it is written.
     pub module: TokenStream,
     pub path: TokenStream,
+    /// True if `#[frozen]` stands before it.
+    pub frozen: bool,
     /// The name of the built-in layer around it, if there is one.
     pub wrapper: Option<Ident>,
+    /// The rank of a `Lora`.
+    pub rank: Option<TokenStream>,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
     /// True if the layer is built in. Any other type may lack the traits of layers, and so may one
@@ -155,6 +161,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         streams: false,
         export_c: None,
         export_python: false,
+        base: None,
         is_step: false,
     }
 }
@@ -362,6 +369,7 @@ fn understand(
     let plain = written(&layer.layer_tokens);
     let extent = Extent::of(&layer.tokens);
     check_attributes(&layer, errors);
+    let frozen = take_frozen(&mut layer, errors);
 
     let has_braces = layer.block.is_some();
     let errors_before = errors.len();
@@ -457,7 +465,9 @@ fn understand(
             _ => TokenStream::new(),
         },
         path,
+        frozen,
         wrapper: layer.wrapper,
+        rank: layer.rank.as_ref().map(braced),
         generics,
         config: config.filter(|_| !mistaken && !layer.slipped),
         mistaken,
@@ -510,13 +520,21 @@ fn arrow(sources: Option<&[Ident]>) -> String {
 fn wrong_inside(layer: &parse::Layer, path: &TokenStream) -> Option<Error> {
     let wrapper = layer.wrapper.as_ref()?;
     let inside = path.to_string();
-    if builtin::SPECTRALLY_NORMALIZED.contains(&inside.as_str()) {
+    let is_lora = wrapper == builtin::LORA;
+    let taken = if is_lora {
+        builtin::ADAPTED
+    } else {
+        builtin::SPECTRALLY_NORMALIZED
+    };
+    if taken.contains(&inside.as_str()) {
         return None;
     }
-    let message = format!(
-        "`{wrapper}` normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`, and `{}` is none",
-        written(path)
-    );
+    let takes = if is_lora {
+        "adapts a `Linear` or a `MultiHeadAttention`"
+    } else {
+        "normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`"
+    };
+    let message = format!("`{wrapper}` {takes}, and `{}` is none", written(path));
     Some(Error::new(layer.path.span(), message))
 }
 
@@ -530,6 +548,23 @@ fn check_attributes(layer: &parse::Layer, errors: &mut Vec<Error>) {
             ));
         }
     }
+}
+
+/// Removes `#[frozen]` from the attributes of a layer, and returns whether it was there.
+fn take_frozen(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> bool {
+    let attrs = core::mem::take(&mut layer.attrs).into_iter();
+    let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("frozen"));
+    layer.attrs = others;
+
+    for attr in &found {
+        if !matches!(attr.meta, Meta::Path(_)) {
+            errors.push(Error::new(
+                attr.span(),
+                "`#[frozen]` stands alone, before the layer that is not trained",
+            ));
+        }
+    }
+    !found.is_empty()
 }
 
 /// Reports a name that is nearly that of a built-in layer, and returns that layer with its path.
@@ -572,6 +607,18 @@ fn config(
 ) -> Option<TokenStream> {
     let (parentheses, arguments) = layer.arguments.as_ref()?;
     let count = arguments.len();
+    if let Some(wrapper) = layer.wrapper.as_ref().filter(|name| *name == builtin::LORA) {
+        if count == 1 {
+            let module = &layer.module;
+            return Some(quote!(#module #wrapper #parentheses));
+        }
+        let message = format!(
+            "`{wrapper}` takes 1 argument in parentheses, its `alpha`, or none, but {count} are \
+             written"
+        );
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
     let Some(builtin) = known.filter(|builtin| builtin.arguments != count) else {
         let module = &layer.module;
         return Some(quote!(#module #path #parentheses));
@@ -603,7 +650,9 @@ impl Layer {
             extent: Extent::of(&TokenStream::new()),
             module: TokenStream::new(),
             path: quote!(__sw::Mistaken),
+            frozen: false,
             wrapper: None,
+            rank: None,
             generics: Vec::new(),
             config: None,
             builtin: true,

@@ -122,6 +122,7 @@ fn param_field(
         outputs,
         statistic,
         items,
+        freezing,
         flatten: _,
     } = options;
 
@@ -131,7 +132,7 @@ fn param_field(
             ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
             <#ty as #library::Parameters<#element>>::PARAM_TREE
                 #axes #statistic #features #outputs #items,
-        )
+        )#freezing
     }
 }
 
@@ -199,6 +200,7 @@ struct FieldOptions {
     outputs: Option<TokenStream>,
     statistic: Option<TokenStream>,
     items: Option<TokenStream>,
+    freezing: Option<TokenStream>,
     /// True if the names of its tensors are not preceded by its own.
     flatten: bool,
 }
@@ -223,13 +225,17 @@ impl FieldOptions {
                     options.items = Some(quote!(.directions()));
                 } else if meta.path.is_ident("further_layers") {
                     options.items = Some(quote!(.further_layers()));
+                } else if meta.path.is_ident("frozen") {
+                    options.freezing = Some(quote!(.frozen()));
+                } else if meta.path.is_ident("trained") {
+                    options.freezing = Some(quote!(.trained()));
                 } else if meta.path.is_ident("flatten") {
                     options.flatten = true;
                 } else if meta.path.is_ident("axes") {
                     options.axes = Some(axes(&meta, &field.ty)?);
                 } else {
                     return Err(meta.error(
-                        "expected `features`, `outputs`, `statistic` or `axes(..)`, as in \
+                        "expected `features`, `outputs`, `statistic`, `frozen` or `axes(..)`, as in \
                          `#[params(features, axes(1, 0))]`",
                     ));
                 }

@@ -77,6 +77,8 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         quote!(#code #implementation)
     });
 
+    let merge = crate::merge::implementation(network);
+
     let conditions = attributes::conditions(&network.attrs);
     let fields_of = fields_of(network);
     let debug = debug(network);
@@ -107,6 +109,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
             #trait_impl
             #check_memory
             #stream
+            #merge
         };
     }
 }

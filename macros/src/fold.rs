@@ -70,6 +70,7 @@ impl Folded {
         };
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(__folded));
         network.name = self.name.clone();
+        network.base = None;
         (code, lists.worthwhile)
     }
 
@@ -244,7 +245,7 @@ impl Lists<'_> {
                 layer.path = quote!(<#nested as __sw::Choose>::Layer);
                 quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
             }
-            None if layer.wrapper.take().is_some() => {
+            None if layer.rank.is_none() && layer.wrapper.take().is_some() => {
                 self.worthwhile = true;
                 for text in [&mut layer.text, &mut layer.brief] {
                     *text = text.replacen("SpectralNorm<", "", 1).replacen(">>", ">", 1);

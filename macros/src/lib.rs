@@ -20,6 +20,7 @@ mod fold;
 mod generics;
 mod habits;
 mod hoisted;
+mod merge;
 mod mistake;
 mod options;
 mod parse;
@@ -85,6 +86,7 @@ fn understand(
     let mut definition: parse::Definition = syn::parse2(definition)?;
     errors.append(&mut definition.errors);
     let folded = fold::take(&mut definition, errors);
+    let base = merge::take(&mut definition, errors);
     let streams = stream::take(&mut definition, errors);
     let export_c = export_c::take(&mut definition, errors);
     let export_python = export_python::take(&mut definition, errors);
@@ -93,6 +95,7 @@ fn understand(
     network.streams = streams;
     network.export_c = export_c;
     network.export_python = export_python;
+    network.base = base;
     Ok((network, folded))
 }
 

@@ -59,6 +59,8 @@ pub struct Layer {
     pub path: Path,
     /// The name of the layer around it, as in `SpectralNorm<Linear<_, 128>>`.
     pub wrapper: Option<Ident>,
+    /// The rank before the layer inside, as in `Lora<8, Linear<_, 128>>`.
+    pub rank: Option<TokenStream>,
     pub generics: Vec<Generic>,
     /// The parentheses with their content, and the arguments one by one.
     pub arguments: Option<(TokenTree, Vec<TokenStream>)>,

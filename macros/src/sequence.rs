@@ -293,7 +293,8 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
 
         let sources = &layer.sources;
         let reading = (*sources != [step.index]).then(|| quote!(.reading(&[#(#sources),*])));
-        quote!(#at.#field(#key, #text, #first) #reading)
+        let frozen = layer.frozen.then(|| quote!(.frozen()));
+        quote!(#at.#field(#key, #text, #first) #reading #frozen)
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }

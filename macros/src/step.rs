@@ -201,6 +201,7 @@ impl<'a> Step<'a> {
             module,
             path,
             wrapper,
+            rank,
             generics,
             block,
             ..
@@ -224,6 +225,10 @@ impl<'a> Step<'a> {
         let span = self.layer.extent.last;
         let inner = quote_spanned!(span=> #module #path<#(#generics),*>);
         match wrapper {
+            Some(wrapper) if rank.is_some() => {
+                let rank = rank.as_ref().map(|rank| self.sizes.replace(rank));
+                quote_spanned!(span=> __sw::#wrapper<#rank, #inner>)
+            }
             Some(wrapper) => quote_spanned!(span=> __sw::#wrapper<#inner>),
             None => inner,
         }

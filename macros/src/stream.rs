@@ -43,6 +43,7 @@ pub fn expand_step(mut network: Network, emitted: &TokenStream) -> TokenStream {
     let name = network.name;
     network.name = step_name(&name);
     network.streams = false;
+    network.base = None;
     network.is_step = true;
     network.derives = Derives::none();
     network.attrs.retain(|attr| attr.path().is_ident("cfg"));

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::detection::{Detection, GridTarget, GroundTruth};
-use crate::loss::{Label, Padded};
+use crate::loss::{Label, Padded, Taught};
 pub use crate::memory::Cloning;
-use crate::tensor::{Scalar, Shape, Tensor};
+use crate::tensor::{Element, Scalar, Shape, Tensor};
 
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
 /// [`Batches`](super::Batches) and the [`Trainer`](crate::train::Trainer) do.
@@ -159,6 +159,10 @@ impl<X: Sample> Sample for Option<X> {
 }
 
 impl<Y: Sample> Sample for Padded<Y> {
+    const CLONING: Cloning<Self> = Cloning::of_parts(Y::CLONING.is_in_place());
+}
+
+impl<Y: Sample, S: Shape, T: Element> Sample for Taught<Y, S, T> {
     const CLONING: Cloning<Self> = Cloning::of_parts(Y::CLONING.is_in_place());
 }
 

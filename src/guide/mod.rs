@@ -1,4 +1,4 @@
-//! A guide in eleven pages. Its programs are complete, and are compiled and run with the tests.
+//! A guide in twelve pages. Its programs are complete, and are compiled and run with the tests.
 //!
 //! | page | what it is about |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | [`images`] | convolutions, augmentation, labels of pixels, boxes, folding |
 //! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
+//! | [`fine_tuning`] | frozen layers, low-rank adaptation, learning rates of layers, distillation |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
 //! | [`performance`] | batches, threads, memory, debug builds, instruction tiers, denormal numbers |
@@ -47,6 +48,10 @@ pub mod weights {
         not(feature = "safetensors"),
         doc = "[`include_weights!`]: crate#features"
     )]
+}
+
+pub mod fine_tuning {
+    #![doc = include_str!("fine_tuning.md")]
 }
 
 pub mod own_layers {

@@ -7,6 +7,7 @@
 //! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
 //! | quantiles of numbers | [`struct@Quantile`] |
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
+//! | a teacher, and hidden layers | [`Distillation`], [`struct@CosineDistance`], [`Joint`] |
 //! | boxes in a grid of cells | [`GridLoss`](crate::detection::GridLoss) |
 //! | variational autoencoders | [`struct@NegativeElbo`], [`struct@KlStandardNormal`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
@@ -19,6 +20,8 @@ mod classes;
 #[cfg(feature = "alloc")]
 mod classify;
 mod cross_entropy;
+#[cfg(feature = "alloc")]
+mod distillation;
 mod distribution;
 mod embedding;
 mod label;
@@ -36,6 +39,8 @@ pub use classes::{Labels, OptionalLabels};
 #[cfg(feature = "alloc")]
 pub use classify::Classify;
 pub use cross_entropy::{CrossEntropy, Nll};
+#[cfg(feature = "alloc")]
+pub use distillation::{CosineDistance, Distillation, Joint, Taught};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
 pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
 pub use label::{Label, LabelError};

@@ -1,6 +1,6 @@
 //! The circumstances in which a layer computes.
 
-use super::modes::{Mode, Modes};
+use super::modes::{ListModes, Mode, Modes};
 use crate::params::Parameters;
 use crate::tensor::Element;
 use crate::threads;
@@ -75,9 +75,23 @@ impl<'a, T: Element> Context<'a, T> {
         self
     }
 
-    /// Returns whether the layer computes as in inference although the network trains, as
-    /// [`Workspace::eval`](crate::Workspace::eval) requests: layers that draw at random then do
-    /// nothing.
+    /// Returns the modes of the layers of a list with these parameters.
+    pub(super) fn modes_of_list<P: Parameters<T>, const N: usize>(
+        &self,
+        params: &P,
+    ) -> ListModes<N> {
+        ListModes::of::<T, P>(&self.modes, params)
+    }
+
+    /// Returns the context of a layer that computes as in inference if `eval`.
+    pub(super) fn evaluating(mut self, eval: bool) -> Self {
+        self.eval |= eval;
+        self
+    }
+
+    /// Returns whether the layer computes as in inference although the network trains, because it is
+    /// frozen or [`Workspace::eval`](crate::Workspace::eval) requests it: layers that draw at random
+    /// then do nothing.
     pub fn is_eval(&self) -> bool {
         self.eval
     }

@@ -7,6 +7,8 @@ mod context;
 #[cfg(feature = "onnx-export")]
 pub(crate) mod export;
 pub(crate) mod flow;
+#[cfg(feature = "std")]
+mod gradient;
 mod in_place;
 mod infer;
 mod inference;
@@ -35,6 +37,8 @@ mod state;
 mod stream;
 mod summary;
 mod train;
+#[cfg(feature = "std")]
+mod training_memory;
 pub(crate) mod trains;
 mod windows;
 mod wiring;
@@ -47,6 +51,8 @@ pub use call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
 pub use context::Context;
+#[cfg(feature = "std")]
+pub use gradient::Gradient;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
@@ -68,6 +74,8 @@ pub use state::State;
 pub use stream::{Stream, Streaming};
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+#[cfg(feature = "std")]
+pub use training_memory::TrainingMemory;
 pub(crate) use windows::Windows;
 #[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -10,6 +10,8 @@ use rand::Rng;
 
 #[cfg(feature = "onnx-export")]
 use super::export;
+#[cfg(feature = "std")]
+use super::gradient::Gradient;
 use super::infer::Infer;
 use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::inference_workspace::InferenceWorkspace;
@@ -88,9 +90,11 @@ pub trait Network:
     const NAME: &'static str;
     /// The number of parameters, among them the numbers of [buffers](crate::ext::Buffer).
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
-    /// The number of parameters that can be trained: those outside buffers.
-    const TRAINABLE_PARAMS: usize =
-        Self::PARAMS - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS;
+    /// The number of parameters that can be trained: those that are neither in buffers nor frozen by
+    /// their types, as the layer inside a [`Lora`](struct@crate::nn::Lora) is.
+    const TRAINABLE_PARAMS: usize = Self::PARAMS
+        - <Self as Parameters<Self::Element>>::BUFFER_NUMBERS
+        - <Self as Parameters<Self::Element>>::PARAM_TREE.frozen_numbers(false, false);
     /// The number of multiply-adds of a forward pass of one sample.
     const MACS: usize = <Self as Infer<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
     /// The number of bytes that inference needs for one sample on one thread, in addition to input
@@ -462,6 +466,17 @@ pub trait Network:
         let mut y = memory::zeroed_tensors(x.len());
         inference::batch(self, X::expected_batch(x), &mut y);
         y
+    }
+
+    /// Creates the gradient of a network, of zeros: as [`zeros`](Network::zeros), without memory for
+    /// what is never written, such as the gradient of frozen layers.
+    ///
+    /// # Panics
+    /// Panics if there is not enough memory.
+    #[cfg(feature = "std")]
+    #[must_use]
+    fn gradient() -> Gradient<Self> {
+        Gradient::try_new().unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.

@@ -2,7 +2,7 @@
 
 use super::infer::Infer;
 use super::layer_input::LayerInput;
-use crate::params::param_tree::{LayerInfo, ParamField, ParamTree};
+use crate::params::param_tree::{Freezing, LayerInfo, ParamField, ParamTree};
 use crate::params::{FeatureOrder, Parameters};
 use crate::tensor::{Element, Shape};
 
@@ -27,6 +27,7 @@ impl ParamField {
             first,
             contents: <L::Params as Parameters<T>>::PARAM_TREE,
             layer: Some(layer),
+            freezing: Freezing::Inherited,
         }
     }
 

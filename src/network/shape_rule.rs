@@ -133,7 +133,7 @@ impl Inferred {
         .text("make its kernel_size, stride, padding or dilation smaller");
 
     /// Turns the answer into a mistake of the layer itself.
-    const fn or_wrong(mut self, sentence: Sentence) -> Self {
+    pub(crate) const fn or_wrong(mut self, sentence: Sentence) -> Self {
         self.output = Dims::UNKNOWN;
         self.mistake = Some(Mistake {
             what: sentence,

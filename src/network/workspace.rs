@@ -18,6 +18,8 @@ use super::train::Train;
 use crate::denormals::FloatMode;
 use crate::kernels::AlignedBuffer;
 use crate::memory::{self, OutOfMemory, ThreadMemory, flatten, tensors, tensors_mut};
+use crate::params::Parameters;
+use crate::params::param_tree::PlaceKind;
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -38,7 +40,9 @@ pub struct Workspace<N: Network> {
     first_trained: usize,
     /// The groups of parameters that were frozen or put into inference mode.
     groups: Vec<(Range<usize>, Mode)>,
-    /// `groups` and all parameters below the first trained layer, shared with passes.
+    /// The groups of parameters that their types freeze.
+    frozen_by_type: Vec<(Range<usize>, Mode)>,
+    /// All these groups and all parameters below the first trained layer, shared with passes.
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
@@ -66,6 +70,7 @@ impl<N: Network> Workspace<N> {
     where
         N: Trainable,
     {
+        let frozen_by_type = frozen_by_type::<N>();
         Workspace {
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
@@ -77,7 +82,8 @@ impl<N: Network> Workspace<N> {
             steps: 0,
             first_trained: 0,
             groups: Vec::new(),
-            modes: Arc::default(),
+            modes: Arc::from(&*frozen_by_type),
+            frozen_by_type,
         }
     }
 
@@ -140,7 +146,8 @@ impl<N: Network> Workspace<N> {
         self.train_from_position(first_trained);
     }
 
-    /// Trains all layers again, with none frozen and none in inference mode.
+    /// Trains all layers again, with none frozen and none in inference mode but those that are frozen
+    /// by their types.
     pub fn train_all(&mut self) {
         self.groups.clear();
         self.train_from_position(0);
@@ -153,7 +160,8 @@ impl<N: Network> Workspace<N> {
             .map_or(0, |layer| layer.params_at);
         let below = (end > 0).then_some((0..end, Mode::Frozen));
 
-        self.modes = self.groups.iter().cloned().chain(below).collect();
+        let groups = self.groups.iter().chain(&self.frozen_by_type);
+        self.modes = groups.cloned().chain(below).collect();
     }
 
     /// Returns the index of the first layer that is trained.
@@ -198,6 +206,34 @@ impl<N: Network> Workspace<N> {
     fn of_threads(memory: &mut AlignedBuffer<u8>) -> ThreadMemory<'_> {
         ThreadMemory::new(memory.as_mut_slice(), Self::NEEDS.per_thread)
     }
+}
+
+/// Returns the groups of parameters that their types freeze: the tensors, and the layers around them,
+/// which compute as in inference.
+fn frozen_by_type<N: Network>() -> Vec<(Range<usize>, Mode)> {
+    let mut groups: Vec<(Range<usize>, Mode)> = Vec::new();
+    if <N as Parameters<N::Element>>::FROZEN == 0 {
+        return groups;
+    }
+
+    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+        if kind != PlaceKind::Frozen {
+            return;
+        }
+        match groups.last_mut() {
+            Some((before, _)) if before.end == place.start => before.end = place.end,
+            _ => groups.push((place, Mode::Frozen)),
+        }
+    });
+    N::PARAM_TREE.for_each_frozen_field(0, &mut |first, tree| {
+        let mut whole: Option<Range<usize>> = None;
+        tree.for_each_place(first, &mut |place, _| {
+            let start = whole.as_ref().map_or(place.start, |whole| whole.start);
+            whole = Some(start..place.end);
+        });
+        groups.extend(whole.map(|whole| (whole, Mode::Eval)));
+    });
+    groups
 }
 
 /// Returns the modes of these groups of a network's parameters.

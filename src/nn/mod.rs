@@ -12,6 +12,7 @@
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]; [`SpectralNorm`] of a weight |
+//! | adapters | [`struct@Lora`] around a layer that is frozen |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`], [`Magnitude`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
 //! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
@@ -44,6 +45,7 @@ mod index;
 mod joined_rows;
 mod kernel_needs;
 mod linear;
+pub(crate) mod lora;
 mod magnitude;
 mod max_pool;
 mod mean_pool;
@@ -77,10 +79,11 @@ pub use activation::{
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
 pub use attention::{
-    AttentionDropout, AttentionOutNoBiasParams, AttentionOutParams, MultiHeadAttention,
-    MultiHeadAttentionNoBiasParams, MultiHeadAttentionParams,
-    MultiHeadAttentionSeparateNoBiasParams, MultiHeadAttentionSeparateParams, PositionalEmbedding,
-    PositionalEmbeddingParams, PositionalEncoding,
+    AttentionAdapter, AttentionDropout, AttentionLoraParams, AttentionOutNoBiasParams,
+    AttentionOutParams, MultiHeadAttention, MultiHeadAttentionNoBiasParams,
+    MultiHeadAttentionParams, MultiHeadAttentionSeparateNoBiasParams,
+    MultiHeadAttentionSeparateParams, PositionalEmbedding, PositionalEmbeddingParams,
+    PositionalEncoding,
 };
 pub use avg_pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d,
@@ -95,6 +98,7 @@ pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
+pub use lora::{Lora, LoraA, LoraAlpha, LoraB, LoraParams, Mergeable};
 pub use magnitude::Magnitude;
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Mul, SelectPart};

@@ -19,6 +19,7 @@ mod saved;
 mod setters;
 mod sgd;
 mod state;
+mod unfreezing;
 mod workspace;
 
 pub use adadelta::Adadelta;
@@ -38,6 +39,8 @@ pub(crate) use setters::setters;
 use setters::shared_settings;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
+pub(crate) use state::state_len;
+pub use unfreezing::Unfreezing;
 
 use core::fmt::Debug;
 

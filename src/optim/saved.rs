@@ -12,7 +12,7 @@ pub struct OptimizerSnapshot<'a, T> {
     pub missed: Vec<SkippedSteps>,
     /// The values that the optimizer keeps between steps: one slice for each of
     /// [`Optimizer::states`](crate::optim::Optimizer::states), with the layout of
-    /// [`Network::params`](crate::Network::params).
+    /// [`Network::params`](crate::Network::params) without the parameters that their types freeze.
     pub states: Vec<&'a [T]>,
 }
 
@@ -26,8 +26,14 @@ pub struct SkippedSteps {
 }
 
 impl<T> OptimizerSnapshot<'_, T> {
-    /// Checks that the snapshot is one of an optimizer that keeps `states` times `len` values.
-    pub(super) fn check(&self, states: usize, len: usize) -> Result<(), StateError> {
+    /// Checks that the snapshot is one of an optimizer that keeps `states` times `state_len` values for
+    /// a network of `len` elements.
+    pub(super) fn check(
+        &self,
+        states: usize,
+        state_len: usize,
+        len: usize,
+    ) -> Result<(), StateError> {
         if self.states.len() != states {
             return Err(StateError::States {
                 expected: states,
@@ -35,10 +41,10 @@ impl<T> OptimizerSnapshot<'_, T> {
             });
         }
         for (index, state) in self.states.iter().enumerate() {
-            if state.len() != len {
+            if state.len() != state_len {
                 return Err(StateError::Length {
                     memory: index,
-                    expected: len,
+                    expected: state_len,
                     found: state.len(),
                 });
             }

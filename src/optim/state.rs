@@ -10,7 +10,7 @@ use crate::denormals::FloatMode;
 use crate::kernels::flush;
 use crate::network::Network;
 use crate::params::param_tree::PlaceKind;
-use crate::params::{self, ParameterBox, Parameters};
+use crate::params::{self, Parameters};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -44,7 +44,8 @@ pub struct OptimizerState<O, N: Network> {
     /// The settings. A schedule changes the learning rate here. The number of values that the
     /// optimizer keeps must not change.
     pub optimizer: O,
-    states: Vec<ParameterBox<N>>,
+    /// The values that the optimizer keeps, each for all elements but those that the types freeze.
+    states: Vec<Vec<N::Element>>,
     steps: u64,
     /// Adjacent segments of all parameters, in order.
     segments: Vec<Segment>,
@@ -58,8 +59,8 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
-    /// The treatment: the gradient of a statistic is subtracted as it is, and buffers stay as they
-    /// are.
+    /// The treatment: the gradient of a statistic is subtracted as it is, and buffers and frozen
+    /// parameters stay as they are.
     kind: PlaceKind,
     /// The number of steps that were made while it was frozen.
     missed: u64,
@@ -69,7 +70,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
     fn clone(&self) -> Self {
         OptimizerState {
             optimizer: self.optimizer.clone(),
-            states: self.states.iter().map(ParameterBox::copy).collect(),
+            states: self.states.clone(),
             steps: self.steps,
             segments: self.segments.clone(),
         }
@@ -86,7 +87,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             threads::MOST_TOGETHER
         );
 
-        let states = (0..count).map(|_| ParameterBox::zeros()).collect();
+        let states = vec![vec![num_traits::zero(); state_len::<N>()]; count];
         let whole = Segment {
             end: len::<N>(),
             scale: 1.0,
@@ -135,11 +136,46 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         self.change(group, |segment| segment.scale = factor)
     }
 
+    /// Gives later layers larger learning rates than earlier ones: of the groups, from the first layer
+    /// to the last, the last one keeps the learning rate of the optimizer, and each one before it has
+    /// that of the next times `decay`.
+    ///
+    /// The early layers of a pretrained network are of use for many tasks, and change less in this way.
+    /// Howard and Ruder, 2018 ("discriminative fine-tuning") divide by 2.6 from layer to layer; ELECTRA
+    /// (Clark et al., 2020) multiplies by 0.8 or 0.9. Layers in no group keep their factor.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     struct Net: [4] -> [3] {
+    ///         fc1: Linear<_, 8>, Relu,
+    ///         fc2: Linear<_, 8>, Relu,
+    ///         head: Linear<_, 3>,
+    ///     }
+    /// }
+    /// let layers = [layer!(Net, fc1), layer!(Net, fc2), layer!(Net, head)];
+    /// // Learning rates of 0.25e-3, 0.5e-3 and 1e-3.
+    /// let state = AdamW::new(1e-3).state::<Net>().layer_decay(layers, 0.5);
+    /// ```
+    ///
+    /// # Panics
+    /// [`step`](OptimizerState::step) panics if `decay` is negative, NaN or infinite.
+    pub fn layer_decay(self, groups: impl IntoIterator<Item = ParamGroup<N>>, decay: f64) -> Self {
+        let groups: Vec<_> = groups.into_iter().collect();
+        let mut factor = 1.0;
+        groups.into_iter().rev().fold(self, |state, group| {
+            let state = state.scale(group, factor);
+            factor *= decay;
+            state
+        })
+    }
+
     /// Freezes a group: neither its parameters nor the values that the optimizer keeps for them
     /// change until the group is thawed.
     ///
-    /// With a [trainer](crate::train::Trainer::param_groups), frozen batch normalizations use their
-    /// running statistics, as in inference. In a custom training loop,
+    /// With a [trainer](crate::train::Trainer::param_groups), frozen layers compute as in inference:
+    /// batch normalizations use their running statistics, and dropout drops nothing. In a custom
+    /// training loop,
     /// [`Workspace::follow`](crate::Workspace::follow) has the same effect.
     pub fn freeze(self, group: ParamGroup<N>) -> Self {
         self.change(group, |segment| segment.frozen = true)
@@ -156,9 +192,16 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         self.change(group, |segment| segment.decay = false)
     }
 
+    /// Freezes a group, or ends that.
+    pub(super) fn set_frozen(&mut self, group: ParamGroup<N>, frozen: bool) {
+        self.change_range(group.range(&N::gradient()), |segment| {
+            segment.frozen = frozen;
+        });
+    }
+
     /// Changes the settings of a group.
     fn change(mut self, group: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
-        self.change_range(group.range(&N::zeros()), change);
+        self.change_range(group.range(&N::gradient()), change);
         self
     }
 
@@ -203,7 +246,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(crate) fn first_trained(&self) -> usize {
         let mut found = len::<N>();
         N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
-            if let PlaceKind::Buffer { .. } = kind {
+            if let PlaceKind::Buffer { .. } | PlaceKind::Frozen = kind {
                 return;
             }
             let trained = |(start, segment): (usize, &Segment)| {
@@ -216,21 +259,25 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         found
     }
 
-    /// Returns the ranges of frozen parameters. Adjacent ones are joined.
+    /// Returns the ranges of frozen parameters, also of those that the types freeze. Adjacent ones are
+    /// joined.
     pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
+        let is_frozen = |segment: &Segment| segment.frozen || segment.kind == PlaceKind::Frozen;
         self.segments
-            .chunk_by(|a, b| a.frozen == b.frozen)
-            .scan(0, |start, run| {
+            .chunk_by(move |a, b| is_frozen(a) == is_frozen(b))
+            .scan(0, move |start, run| {
                 let range = *start..run.last()?.end;
                 *start = range.end;
-                Some((run[0].frozen, range))
+                Some((is_frozen(&run[0]), range))
             })
             .filter_map(|(frozen, range)| frozen.then_some(range))
     }
 
     /// Sets the gradient of frozen parameters to zero.
     pub(crate) fn clear_frozen(&self, gradient: &mut N) {
-        for (start, segment) in self.segments().filter(|(_, segment)| segment.frozen) {
+        // What the types freeze has no gradient, and its memory is not touched.
+        let cleared = |segment: &Segment| segment.frozen && segment.kind != PlaceKind::Frozen;
+        for (start, segment) in self.segments().filter(|(_, segment)| cleared(segment)) {
             gradient.params_mut()[start..segment.end].fill(num_traits::zero());
         }
     }
@@ -295,14 +342,41 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         OptimizerSnapshot {
             steps: self.steps,
             missed: missed.collect(),
-            states: self.states.iter().map(ParameterBox::as_slice).collect(),
+            states: self.states.iter().map(Vec::as_slice).collect(),
         }
     }
 
-    /// Returns the values that the optimizer keeps between steps, as networks, whose parameters
-    /// have names.
-    pub fn states(&self) -> impl Iterator<Item = &N> {
-        self.states.iter().map(ParameterBox::get)
+    /// Returns the values that the optimizer keeps between steps: slices with the layout of
+    /// [`Network::params`], without the parameters that their types freeze.
+    pub fn states(&self) -> impl Iterator<Item = &[N::Element]> {
+        self.states.iter().map(Vec::as_slice)
+    }
+
+    /// Returns the name of the first tensor for which the optimizer keeps values that `is_right`
+    /// refuses.
+    pub(crate) fn find_wrong(&self, is_right: impl Fn(&[N::Element]) -> bool) -> Option<String> {
+        let state = self.states.iter().find(|state| !is_right(state))?;
+
+        let mut places = Vec::new();
+        let mut omitted = 0;
+        N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+            if kind == PlaceKind::Frozen {
+                omitted += place.len();
+            } else {
+                places.push((place.start, place.start - omitted..place.end - omitted));
+            }
+        });
+        let wrong = places
+            .iter()
+            .find(|(_, own)| !is_right(&state[own.clone()]));
+        let at = wrong.map(|(first, _)| *first);
+        let mut name = String::new();
+        N::PARAM_TREE.for_each("", 0, &mut |tensor, first, layout| {
+            if Some(first) == at && layout.len() > 0 {
+                tensor.clone_into(&mut name);
+            }
+        });
+        Some(name)
     }
 
     /// Restores a snapshot. With the same settings, the state then continues like the one from
@@ -316,11 +390,11 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         &mut self,
         snapshot: &OptimizerSnapshot<'_, N::Element>,
     ) -> Result<(), StateError> {
-        snapshot.check(self.states.len(), len::<N>())?;
+        snapshot.check(self.states.len(), state_len::<N>(), len::<N>())?;
 
         self.steps = snapshot.steps;
         for (state, saved) in self.states.iter_mut().zip(&snapshot.states) {
-            state.as_mut_slice().copy_from_slice(saved);
+            state.copy_from_slice(saved);
         }
 
         // Each segment then lies within one run of parameters that have skipped the same steps.
@@ -339,15 +413,21 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     }
 }
 
-/// Returns whether a network has statistics or buffers.
+/// Returns whether a network has statistics, buffers or parameters that their types freeze.
 pub(super) const fn has_untrained<N: Network>() -> bool {
     <N as Parameters<N::Element>>::STATISTICS > 0
         || <N as Parameters<N::Element>>::BUFFER_NUMBERS > 0
+        || <N as Parameters<N::Element>>::FROZEN > 0
 }
 
 /// Returns the number of parameters of a network, including padding.
-fn len<N: Network>() -> usize {
+const fn len<N: Network>() -> usize {
     <N as Parameters<N::Element>>::LEN
+}
+
+/// Returns the number of elements of a network for which an optimizer keeps values.
+pub(crate) const fn state_len<N: Network>() -> usize {
+    len::<N>() - <N as Parameters<N::Element>>::FROZEN
 }
 
 impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
@@ -385,11 +465,15 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let place = start..segment.end;
             let len = place.len();
             start = segment.end;
+            let state_len = match segment.kind {
+                PlaceKind::Frozen => 0,
+                _ => len,
+            };
             let mut segment_states: [&mut [N::Element]; threads::MOST_TOGETHER] =
                 Default::default();
             for (front, state) in segment_states.iter_mut().zip(&mut states[..count]) {
                 *front = state
-                    .split_off_mut(..len)
+                    .split_off_mut(..state_len)
                     .expect("a state is as long as the network");
             }
             let params = params
@@ -401,7 +485,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 continue;
             }
             match segment.kind {
-                PlaceKind::Buffer { .. } => {}
+                PlaceKind::Buffer { .. } | PlaceKind::Frozen => {}
                 PlaceKind::Statistic => params
                     .iter_mut()
                     .zip(params::parameters_in(gradient, place))

@@ -10,9 +10,9 @@ impl<N: Network> Workspace<N> {
     /// gradients of earlier layers unchanged. If the optimizer moves parameters without a gradient,
     /// by weight decay or momentum, freeze the earlier layers there as well.
     ///
-    /// Batch normalizations in earlier layers use their running statistics, which stay unchanged:
-    /// the later layers learn from the values that they get in inference. [`eval`](Workspace::eval)
-    /// does the same for dropout.
+    /// Earlier layers compute as in inference: batch normalizations use their running statistics, which
+    /// stay unchanged, and dropout drops nothing. The later layers learn from the values that they get
+    /// in inference.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -31,7 +31,7 @@ impl<N: Network> Workspace<N> {
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn train_from(&mut self, layer: ParamGroup<N>) {
-        self.train_from_position(layer.range(&N::zeros()).start);
+        self.train_from_position(layer.range(&N::gradient()).start);
     }
 
     /// Computes a part of the network as in inference while the rest trains, like PyTorch's
@@ -54,13 +54,14 @@ impl<N: Network> Workspace<N> {
     /// );
     /// ```
     pub fn eval(&mut self, part: ParamGroup<N>) {
-        self.eval_range(part.range(&N::zeros()));
+        self.eval_range(part.range(&N::gradient()));
     }
 
     /// Freezes the parameters that an optimizer's state has frozen.
     ///
-    /// Backward stops at the first layer that is trained, and batch normalizations whose running
-    /// statistics are frozen use them, as in inference. Of earlier settings, only those of
+    /// Backward stops at the first layer that is trained and computes no gradient of layers that are
+    /// frozen as a whole, which compute as in inference. A layer without parameters, such as `Dropout`,
+    /// belongs to the next layer of its list that has some. Of earlier settings, only those of
     /// [`eval`](Workspace::eval) stay.
     ///
     /// ```

@@ -120,6 +120,8 @@ pub(crate) enum PlaceKind {
     Trained,
     /// It is measured, and its gradient is the change.
     Statistic,
+    /// Its type says that it stays as it is: it has neither a gradient nor an optimizer's state.
+    Frozen,
     /// It has numbers of another type, in this many bytes, and is only copied.
     Buffer { bytes: usize },
 }
@@ -212,14 +214,37 @@ impl TensorLayout {
         sizes::product(&[self.len(), self.number_bytes(size)])
     }
 
-    /// Returns the treatment of the tensor.
-    const fn kind(&self) -> PlaceKind {
+    /// Returns the treatment of the tensor, which may lie among frozen ones.
+    const fn kind(&self, frozen: bool) -> PlaceKind {
         match &self.buffer {
             Some(buffer) => PlaceKind::Buffer {
                 bytes: self.bytes(buffer.number_bytes),
             },
+            None if frozen => PlaceKind::Frozen,
             None if self.statistic => PlaceKind::Statistic,
             None => PlaceKind::Trained,
+        }
+    }
+}
+
+/// Says whether the tensors of a field are trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freezing {
+    /// As the field around them is.
+    Inherited,
+    /// They are frozen, with all fields inside that are not trained in any case.
+    Frozen,
+    /// They are trained in any case, as the matrices of a `Lora` are.
+    Trained,
+}
+
+impl Freezing {
+    /// Returns whether the field is frozen if the field around it is `frozen`.
+    pub(crate) const fn within(self, frozen: bool) -> bool {
+        match self {
+            Freezing::Inherited => frozen,
+            Freezing::Frozen => true,
+            Freezing::Trained => false,
         }
     }
 }
@@ -320,6 +345,8 @@ pub struct ParamField {
     pub contents: ParamTree,
     /// The description of the layer, if it is one.
     pub layer: Option<LayerInfo>,
+    /// Whether it is trained.
+    pub freezing: Freezing,
 }
 
 /// A description of a layer that suffices to follow the order of features.
@@ -359,6 +386,23 @@ impl ParamField {
             first,
             contents,
             layer: None,
+            freezing: Freezing::Inherited,
+        }
+    }
+
+    /// Freezes the field.
+    pub const fn frozen(self) -> Self {
+        ParamField {
+            freezing: Freezing::Frozen,
+            ..self
+        }
+    }
+
+    /// Trains the field even within a frozen one.
+    pub const fn trained(self) -> Self {
+        ParamField {
+            freezing: Freezing::Trained,
+            ..self
         }
     }
 
@@ -566,6 +610,57 @@ impl ParamTree {
         }
     }
 
+    /// Returns the number of frozen elements outside buffers, in a tree that is `frozen` itself or
+    /// not: with statistics all that have neither a gradient nor an optimizer's state, otherwise
+    /// only those that would be trained.
+    pub(crate) const fn frozen_numbers(&self, frozen: bool, with_statistics: bool) -> usize {
+        match self {
+            ParamTree::Tensor(tensor) => {
+                let counts = tensor.buffer.is_none() && (with_statistics || !tensor.statistic);
+                if frozen && counts { tensor.len() } else { 0 }
+            }
+            ParamTree::Items { count, item, .. } => {
+                sizes::product(&[*count, item.frozen_numbers(frozen, with_statistics)])
+            }
+            _ => {
+                let (members, mut sum, mut i) = (self.members(), 0, 0);
+                while i < members.len() {
+                    let frozen = members[i].freezing.within(frozen);
+                    let own = members[i].contents.frozen_numbers(frozen, with_statistics);
+                    sum = sizes::sum(&[sum, own]);
+                    i += 1;
+                }
+                sum
+            }
+        }
+    }
+
+    /// Returns the number of numbers in fields that are trained in any case.
+    pub(crate) const fn adapter_numbers(&self, is_adapter: bool) -> usize {
+        match self {
+            ParamTree::Tensor(tensor) => {
+                if is_adapter {
+                    tensor.len()
+                } else {
+                    0
+                }
+            }
+            ParamTree::Items { count, item, .. } => {
+                sizes::product(&[*count, item.adapter_numbers(is_adapter)])
+            }
+            _ => {
+                let (members, mut sum, mut i) = (self.members(), 0, 0);
+                while i < members.len() {
+                    let is_adapter = is_adapter || matches!(members[i].freezing, Freezing::Trained);
+                    let own = members[i].contents.adapter_numbers(is_adapter);
+                    sum = sizes::sum(&[sum, own]);
+                    i += 1;
+                }
+                sum
+            }
+        }
+    }
+
     /// Returns whether there is padding behind a buffer.
     pub(crate) const fn has_padding(&self) -> bool {
         match self {
@@ -666,20 +761,73 @@ impl ParamTree {
         first: usize,
         visitor: &mut dyn FnMut(Range<usize>, PlaceKind),
     ) {
+        self.for_each_place_within(false, first, visitor);
+    }
+
+    /// Like [`for_each_place`](Self::for_each_place), for a tree that is `frozen` itself or not.
+    fn for_each_place_within(
+        &self,
+        frozen: bool,
+        first: usize,
+        visitor: &mut dyn FnMut(Range<usize>, PlaceKind),
+    ) {
         match self {
             ParamTree::Tensor(tensor) if tensor.len() == 0 => {}
             ParamTree::Tensor(tensor) => {
-                visitor(first..first + tensor.place_len(), tensor.kind());
+                visitor(first..first + tensor.place_len(), tensor.kind(frozen));
             }
             ParamTree::Items { len: 0, .. } => {}
             ParamTree::Items {
                 count, len, item, ..
             } => {
-                (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
+                (0..*count)
+                    .for_each(|i| item.for_each_place_within(frozen, first + i * len, visitor));
             }
             _ => {
                 for field in self.members() {
-                    field.contents.for_each_place(first + field.first, visitor);
+                    field.contents.for_each_place_within(
+                        field.freezing.within(frozen),
+                        first + field.first,
+                        visitor,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Returns the positions of the tensors that the types freeze.
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub(crate) fn frozen_starts(&self) -> std::collections::BTreeSet<usize> {
+        let mut starts = std::collections::BTreeSet::new();
+        self.for_each_place(0, &mut |place, kind| {
+            if kind == PlaceKind::Frozen {
+                starts.insert(place.start);
+            }
+        });
+        starts
+    }
+
+    /// Calls with the position of each layer and each field that is frozen as a whole by its own
+    /// attribute, with the number of elements before it and its tree.
+    pub(crate) fn for_each_frozen_field(
+        &self,
+        first: usize,
+        visitor: &mut dyn FnMut(usize, &ParamTree),
+    ) {
+        match self {
+            ParamTree::Tensor(_) | ParamTree::Items { len: 0, .. } => {}
+            ParamTree::Items {
+                count, len, item, ..
+            } => {
+                (0..*count).for_each(|i| item.for_each_frozen_field(first + i * len, visitor));
+            }
+            _ => {
+                for field in self.members() {
+                    let first = first + field.first;
+                    if field.freezing == Freezing::Frozen {
+                        visitor(first, &field.contents);
+                    }
+                    field.contents.for_each_frozen_field(first, visitor);
                 }
             }
         }

@@ -50,6 +50,10 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// others, but optimizers only subtract its "gradient", in which the layer's `backward_params` puts
 /// the change.
 ///
+/// `#[params(frozen)]` is for a field that nothing trains, such as the weights around which a
+/// [`Lora`](struct@crate::nn::Lora) is: it has neither a gradient nor an optimizer's state. Fields
+/// inside it with `#[params(trained)]` are trained nevertheless.
+///
 /// # Safety
 /// The type has the size of `LEN` values of `T` and an alignment that is at least that of `T`. It
 /// consists of values of `T`, contiguous and without padding (`repr(C)` structs of `Parameters`),
@@ -78,6 +82,10 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// The number of numbers in buffers.
     #[doc(hidden)]
     const BUFFER_NUMBERS: usize = Self::PARAM_TREE.buffer_numbers();
+    /// The number of elements that the type freezes: they have neither a gradient nor an optimizer's
+    /// state.
+    #[doc(hidden)]
+    const FROZEN: usize = Self::PARAM_TREE.frozen_numbers(false, true);
     /// True if all bytes belong to numbers, so that the parameters are a slice.
     #[doc(hidden)]
     const IS_SLICE: bool = !Self::PARAM_TREE.has_padding();

@@ -16,8 +16,8 @@ use crate::atomic_file::{self, AtomicFile};
 use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
 use crate::network::Network;
-use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
-use crate::params::{self, ParameterBox};
+use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage, state_len};
+use crate::params;
 use crate::schedule::SchedulePolicy;
 
 /// The first bytes of a file.
@@ -41,12 +41,12 @@ pub(super) struct Checkpoints {
 }
 
 /// The state in a file.
-struct Saved<'a, N> {
+struct Saved<'a, N: Network> {
     network: Box<N>,
     lr: f64,
     steps: u64,
     missed: Vec<SkippedSteps>,
-    states: Vec<ParameterBox<N>>,
+    states: Vec<Vec<N::Element>>,
     plateau: (Option<f64>, [u64; 2]),
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
@@ -152,7 +152,7 @@ impl Checkpoints {
             return Err(unfit());
         }
 
-        let states = saved.states.iter().map(ParameterBox::as_slice).collect();
+        let states = saved.states.iter().map(Vec::as_slice).collect();
         let snapshot = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
@@ -323,7 +323,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     for (index, layer) in summary.layers.iter().enumerate() {
         set(&format!("layer {index}"), layer.layer.to_owned());
     }
-    let network = N::zeros();
+    let network = N::gradient();
     N::PARAM_TREE.for_each("", 0, &mut |name, _, tensor| {
         let number = tensor.buffer.map_or("", |buffer| buffer.number);
         let text = format!("{:?} {number}", tensor.sizes());
@@ -339,6 +339,10 @@ fn settings<N: Network, O: Optimizer, L, G>(
             .map(|group| group.range(&network))
             .collect();
         set("eval", format!("{eval:?}"));
+    }
+
+    if let Some(unfreezing) = &trainer.unfreezing {
+        set("unfreezing", unfreezing.written(&network));
     }
 
     set("training samples", samples.to_string());
@@ -412,10 +416,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(*steps);
     }
     file.number(snapshot.states.len() as u64);
-    settings
-        .state
-        .states()
-        .for_each(|state| file.network(state));
+    snapshot.states.iter().for_each(|state| file.values(state));
 
     let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
     let (best_value, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
@@ -506,7 +507,10 @@ fn read_state<N: Network>(
     if file.count()? != states {
         return None;
     }
-    let states = (0..states).map(|_| file.network()).collect::<Option<_>>()?;
+    let state_len = state_len::<N>();
+    let states = (0..states)
+        .map(|_| file.values(state_len))
+        .collect::<Option<_>>()?;
 
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
     let average = match file.flag()? {

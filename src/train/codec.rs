@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::memory;
 use crate::network::Network;
 use crate::params::{self, ParameterBox};
+use crate::tensor::Element;
 
 /// An encoder that appends to the bytes of a file.
 #[derive(Default)]
@@ -33,6 +34,12 @@ impl Writer {
     /// Writes all parameters of a network, in the byte order of this machine.
     pub fn network<N: Network>(&mut self, network: &N) {
         params::append_parameters(network, &mut self.0);
+        self.pad();
+    }
+
+    /// Writes numbers of a network, in the byte order of this machine.
+    pub fn values<T: Element>(&mut self, values: &[T]) {
+        self.0.extend(memory::bytes(values));
         self.pad();
     }
 
@@ -102,6 +109,14 @@ impl<'a> Reader<'a> {
         let numbers = memory::bytes_mut(network.as_mut_slice());
         numbers.copy_from_slice(self.bytes(numbers.len())?);
         Some(network)
+    }
+
+    /// Reads `len` numbers of a network.
+    pub fn values<T: Element>(&mut self, len: usize) -> Option<Vec<T>> {
+        let bytes = self.bytes(len.checked_mul(size_of::<T>())?)?;
+        let mut values = vec![T::zero(); len];
+        memory::bytes_mut(&mut values).copy_from_slice(bytes);
+        Some(values)
     }
 
     /// Reads `len` bytes, which are padded to whole words.

@@ -123,10 +123,7 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
         let lr = *state.optimizer.clone().lr_mut();
         Some(NonFinite::Parameter { name, lr })
     } else {
-        state
-            .states()
-            .find_map(first_bad_tensor)
-            .map(|name| NonFinite::Memory { name })
+        state.find_wrong(all).map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
         // The backward pass begins at the last layer, so the last tensor is the first one that was

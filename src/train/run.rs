@@ -208,6 +208,11 @@ where
             return Ok(Flow::Break(()));
         }
 
+        if let Some(unfreezing) = &self.settings.unfreezing {
+            let epoch = self.history.epochs.len() + 1;
+            let state = &mut self.settings.state;
+            unfreezing.apply(epoch, state, &mut self.model.workspace);
+        }
         if self.epoch.batches == 0 {
             let begin = Instant::now();
             batches.batches_mut().shuffle(rng);

@@ -10,9 +10,8 @@ use crate::kernels::AlignedBuffer;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
-use crate::network::{Network, Workspace};
+use crate::network::{Gradient, Network, Workspace};
 use crate::optim::ParamGroup;
-use crate::params;
 use crate::tensor::{Element, Shape};
 
 /// One step of a training.
@@ -42,7 +41,7 @@ pub(super) struct Penalty<N: Network> {
 /// A network with the buffers that its steps reuse.
 pub(super) struct Model<'n, N: Network> {
     pub network: &'n mut N,
-    pub gradient: Box<N>,
+    pub gradient: Gradient<N>,
     pub workspace: Workspace<N>,
     outputs: AlignedBuffer<N::Element>,
     output_gradients: AlignedBuffer<N::Element>,
@@ -57,7 +56,7 @@ impl<'n, N: Network> Model<'n, N> {
     ) -> Result<Self, OutOfMemory> {
         let mut model = Model {
             network,
-            gradient: params::try_zeroed_parameters()?,
+            gradient: Gradient::try_new()?,
             workspace,
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),

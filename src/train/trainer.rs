@@ -16,8 +16,8 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::{InputOf, Network, Trainable, Workspace};
 use crate::optim::{
-    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
-    l2_penalty, not_negative, positive,
+    Optimizer, OptimizerState, ParamGroup, SettingError, Unfreezing, WeightAverage, at_least_one,
+    l1_penalty, l2_penalty, not_negative, positive,
 };
 use crate::schedule::SchedulePolicy;
 
@@ -95,6 +95,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
+    pub(super) unfreezing: Option<Unfreezing<N>>,
     pub(super) loss: L,
     /// Makes the memory of the training passes. The bound that a network can be trained stands where
     /// this is set, and nowhere else: the compiler reports its lack once.
@@ -163,6 +164,7 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
         Trainer {
             state: OptimizerState::new(optimizer),
             eval: Vec::new(),
+            unfreezing: None,
             loss,
             new_workspace: N::workspace,
             fit,
@@ -297,8 +299,9 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// Sets options of parameter groups by the methods of [`OptimizerState`]: learning rates of
     /// their own, frozen layers, no weight decay.
     ///
-    /// The backward pass ends at the lowest layer that is trained. Frozen batch normalization uses
-    /// its running statistics, as in inference; see [`eval`](Trainer::eval) for dropout.
+    /// The backward pass ends at the lowest layer that is trained. Frozen layers compute as in
+    /// inference: batch normalization uses its running statistics, and dropout drops nothing, also
+    /// that of a layer such as `Dropout` in front of frozen layers.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -353,6 +356,15 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     pub fn eval(mut self, group: ParamGroup<N>) -> Self {
         self.eval.push(group);
         self
+    }
+
+    /// Trains the last layers first, and those before them later. At the beginning of each epoch, the
+    /// groups of the schedule are frozen and thawed as it is due.
+    pub fn unfreezing(self, unfreezing: Unfreezing<N>) -> Self {
+        Trainer {
+            unfreezing: Some(unfreezing),
+            ..self
+        }
     }
 
     /// Averages the parameters. Validation, observers of epochs and the trained network get the

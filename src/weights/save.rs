@@ -9,6 +9,7 @@ use super::error::{SaveError, SaveErrorKind};
 use super::escape::escape;
 use super::half::{Half, Numbers, value_of};
 use super::header::FORM;
+use super::layout::Named;
 use super::numbers::Dtype;
 use crate::atomic_file::AtomicFile;
 use crate::params::Parameters;
@@ -86,7 +87,20 @@ impl Saver {
     /// names: next to a network with an empty name and a layer `a`, a part named `a` can't have the
     /// same tensors.
     pub fn part<T: Element, P: Parameters<T>>(self, name: &str, part: &P) -> Self {
-        self.add(name, part, None)
+        self.add(name, part, None, &|_| true)
+    }
+
+    /// Adds of a network, or other [`Parameters`], what is trained, without what is frozen by its type:
+    /// the matrices of every [`Lora`](struct@crate::nn::Lora), and layers that are trained as a whole.
+    /// [`load_trained`](super::SaveLoad::load_trained) reads it.
+    ///
+    /// # Panics
+    /// Panics where [`Saver::part`] does.
+    pub fn trained_part<T: Element, P: Parameters<T>>(self, name: &str, part: &P) -> Self {
+        let frozen = P::PARAM_TREE.frozen_starts();
+        // A mark belongs to no tensor.
+        let is_saved = |named: &Named| named.differs.is_some() || !frozen.contains(&named.first);
+        self.add(name, part, None, &is_saved)
     }
 
     /// Adds a part as [`Saver::part`] does, with its trained numbers rounded to 16 bits: to the
@@ -139,15 +153,17 @@ impl Saver {
                 return Err(SaveError { path: None, kind });
             }
         }
-        Ok(self.add(name, part, Some(half)))
+        Ok(self.add(name, part, Some(half), &|_| true))
     }
 
-    /// Adds a part, with its trained numbers in the type `half` if there is one.
+    /// Adds the tensors of a part that are to be saved, with its trained numbers in the type `half` if
+    /// there is one.
     fn add<T: Element, P: Parameters<T>>(
         mut self,
         name: &str,
         part: &P,
         half: Option<Half>,
+        is_saved: &dyn Fn(&Named) -> bool,
     ) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
@@ -156,6 +172,9 @@ impl Saver {
         self.parts.push(name.to_owned());
 
         for named in P::PARAM_TREE.listed() {
+            if !is_saved(&named) {
+                continue;
+            }
             let name = &join(name, named.name.as_str());
             // No reader would accept the file.
             assert!(

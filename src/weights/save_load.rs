@@ -1,5 +1,6 @@
 //! The weight file of one network.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Half, LoadError, LoadReport, Loader, SaveError, Saver};
@@ -65,6 +66,52 @@ pub trait SaveLoad: Network {
             ..error
         })?;
         saver.save(path)
+    }
+
+    /// Writes what is trained to a safetensors file, without what is frozen by its type: the adapters of a
+    /// large network take a small file.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [64] -> [64] { fc: Lora<2, Linear<_, 64>> } }
+    ///
+    /// let path = std::env::temp_dir().join(format!("adapter-{}.safetensors", std::process::id()));
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// net.fc.lora_B.weight = [[1.0; 64]; 2]; // or trained
+    /// net.save_trained(&path)?;
+    ///
+    /// let mut other = Net::init(&mut shapewright::rng(1));
+    /// let before = other.to_boxed();
+    /// other.load_trained(&path)?;
+    /// assert_eq!(other.fc.lora_A, net.fc.lora_A);
+    /// assert_eq!(other.fc.layer, before.fc.layer);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the file can't be written.
+    fn save_trained(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
+        Saver::new().trained_part("", self).save(path)
+    }
+
+    /// Sets what is trained from a file of [`save_trained`](SaveLoad::save_trained). What is frozen by
+    /// its type stays as it is.
+    ///
+    /// # Errors
+    /// Returns an error where [`load`](SaveLoad::load) does, also if the file has frozen parameters that
+    /// do not fit.
+    fn load_trained(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
+        let starts = Self::PARAM_TREE.frozen_starts();
+        let listed = Self::PARAM_TREE.listed().into_iter();
+        let frozen: BTreeSet<String> = listed
+            .filter(|named| named.differs.is_none() && starts.contains(&named.first))
+            .map(|named| named.name.as_str().to_owned())
+            .collect();
+        let loader = Loader::open(path)?.allow_missing(move |name| frozen.contains(name));
+        self.load_from(&loader).map(drop)
     }
 
     /// Returns the bytes of a safetensors file with the parameters and metadata.

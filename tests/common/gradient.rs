@@ -14,6 +14,10 @@ const MOST_VARIED: usize = 150;
 const TOLERANCE: f64 = 1e-6;
 const SEED: u64 = 7;
 
+/// Returns whether the tensor with this name is trained.
+type IsTrained = fn(&str) -> bool;
+const ALL: IsTrained = |_| true;
+
 /// Returns the derivatives of `f` with respect to some of the numbers that `at` gives access to,
 /// with their positions.
 fn differences<X: ?Sized>(
@@ -57,7 +61,16 @@ fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
 /// random.
 #[track_caller]
 pub fn check_network<N: Trainable<Element = f64>>(batch: usize) {
-    check::<N>(random(batch, 2), false, |_| ());
+    check::<N>(random(batch, 2), false, ALL, |_| ());
+}
+
+/// Checks a network with `Lora` in the same way: the gradient of the matrices, all of which are random,
+/// and of layers called `head`. All other parameters must be frozen: backward writes no gradient of
+/// them.
+#[track_caller]
+pub fn check_adapters<N: Trainable<Element = f64>>(batch: usize) {
+    let is_trained: IsTrained = |name| name.contains("lora_") || name.starts_with("head.");
+    check::<N>(random(batch, 2), false, is_trained, |_| ());
 }
 
 /// Checks a network in the same way, with a workspace that `prepare` has changed.
@@ -66,27 +79,37 @@ pub fn check_network_in<N: Trainable<Element = f64>>(
     batch: usize,
     prepare: impl Fn(&mut Workspace<N>),
 ) {
-    check::<N>(random(batch, 2), false, prepare);
+    check::<N>(random(batch, 2), false, ALL, prepare);
 }
 
 /// Checks a network on indices, whose input gradient is zero, in the same way.
 #[track_caller]
 pub fn check_network_of_indices<N: Trainable<Element = f64>>(x: Vec<In<N>>) {
-    check::<N>(x, true, |_| ());
+    check::<N>(x, true, ALL, |_| ());
 }
 
 #[track_caller]
 fn check<N: Trainable<Element = f64>>(
     mut x: Vec<In<N>>,
     indices: bool,
+    is_trained: IsTrained,
     prepare: impl Fn(&mut Workspace<N>),
 ) {
     let batch = x.len();
     let mut net = N::init(&mut shapewright::rng(1));
+    // Otherwise one of two matrices has no gradient.
+    net.for_each_param_mut(|name, _, values| {
+        if name.ends_with("lora_B.weight") {
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, x)| *x = (i as f64 * 0.7 + 0.4).sin());
+        }
+    });
     let weights: Vec<Out<N>> = random(batch, 3);
     let mut workspace = N::workspace();
     prepare(&mut workspace);
-    let (dx, gradient) = gradients(&*net, &x, &weights, &mut workspace);
+    let (dx, gradient) = gradients(&*net, &x, &weights, is_trained, &mut workspace);
 
     let mut loss = |net: &N, x: &[In<N>]| -> f64 {
         workspace.reseed(SEED);
@@ -121,7 +144,7 @@ fn check<N: Trainable<Element = f64>>(
         );
 
         // Statistics have no gradient.
-        let measured = measured(&*net);
+        let measured = measured(&*net, is_trained);
         wanted.retain(|(position, _)| !measured[*position]);
         compare("parameters", gradient.params(), &wanted);
     }
@@ -134,6 +157,7 @@ fn gradients<N: Trainable<Element = f64>>(
     net: &N,
     x: &[In<N>],
     weights: &[Out<N>],
+    is_trained: IsTrained,
     workspace: &mut Workspace<N>,
 ) -> (Vec<In<N>>, Box<N>) {
     let mut gradient = N::zeros();
@@ -154,6 +178,15 @@ fn gradients<N: Trainable<Element = f64>>(
         &mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)),
         &mut with_input,
     );
+    gradient.for_each_param_mut(|name, _, values| {
+        if !is_trained(name) {
+            assert!(
+                values.iter().all(|x| x.is_nan()),
+                "a gradient of {name}, which is frozen"
+            );
+            values.fill(0.0);
+        }
+    });
     assert_eq!(
         gradient.params(),
         with_input.params(),
@@ -168,7 +201,7 @@ fn gradients<N: Trainable<Element = f64>>(
         &mut accumulated,
     );
     // Running statistics are updated batch by batch.
-    let measured = measured(&*accumulated);
+    let measured = measured(&*accumulated, is_trained);
     let sums = accumulated.params().iter().zip(start.params());
     for (((sum, start), term), measured) in sums.zip(gradient.params()).zip(measured) {
         assert!(
@@ -180,8 +213,8 @@ fn gradients<N: Trainable<Element = f64>>(
     (dx, gradient)
 }
 
-/// Returns, for each number of a network, whether it belongs to a running statistic.
-fn measured<N: Trainable<Element = f64>>(net: &N) -> Vec<bool> {
+/// Returns, for each number of a network, whether it belongs to a running statistic or is not trained.
+fn measured<N: Trainable<Element = f64>>(net: &N, is_trained: IsTrained) -> Vec<bool> {
     let mut measured = vec![false; net.params().len()];
     net.for_each_param(|name, _, values| {
         let first = values.as_ptr().addr() - net.params().as_ptr().addr();
@@ -193,7 +226,8 @@ fn measured<N: Trainable<Element = f64>>(net: &N) -> Vec<bool> {
         ]
         .iter()
         .any(|end| name.ends_with(end));
-        measured[first / size_of::<f64>()..][..values.len()].fill(is_statistic);
+        measured[first / size_of::<f64>()..][..values.len()]
+            .fill(is_statistic || !is_trained(name));
     });
     measured
 }

@@ -42,7 +42,7 @@ fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64,
         if step % 50 == 0 || step + 1 == steps {
             state
                 .states()
-                .for_each(|memory| assert_normal(name, memory.params()));
+                .for_each(|memory| assert_normal(name, memory));
             assert_normal(name, net.params());
         }
     }
@@ -107,7 +107,7 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
                         for _ in 0..50 {
                             state.step(&mut net, &gradient);
                             let name = stringify!($optimizer);
-                            state.states().for_each(|memory| assert_normal(name, memory.params()));
+                            state.states().for_each(|memory| assert_normal(name, memory));
                             assert_normal(name, net.params());
                         }
                     )* };

@@ -103,6 +103,7 @@ impl Layer {
             module: TokenStream::new(),
             path: syn::parse_quote!(Unreadable),
             wrapper: None,
+            rank: None,
             generics: Vec::new(),
             arguments: None,
             block: None,
@@ -142,11 +143,15 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
     }
 
     let (mut module, mut path) = without_module(path(input, slips)?);
+    let mut rank = None;
     let wrapper = path.get_ident().filter(|name| is_wrapper(name)).cloned();
     if let Some(wrapper) = &wrapper {
         input
             .parse::<Token![<]>()
             .map_err(|_| without_layer(wrapper))?;
+        if wrapper == builtin::LORA {
+            rank = Some(self::rank(input, wrapper)?);
+        }
         (module, path) = without_module(self::path(input, slips)?);
     }
     if input.peek(Token![+]) || input.peek(Token![*]) {
@@ -221,6 +226,7 @@ fn read(input: ParseStream, name: &mut Option<Ident>, slips: &mut Slips) -> Resu
         module,
         path,
         wrapper,
+        rank,
         generics,
         arguments,
         block,
@@ -339,14 +345,35 @@ fn sum_of_names(input: ParseStream, path: &Path) -> Result<Error> {
 
 /// Returns whether the generic argument of a layer is the layer inside it.
 fn is_wrapper(name: &Ident) -> bool {
-    name == builtin::SPECTRAL_NORM
+    name == builtin::SPECTRAL_NORM || name == builtin::LORA
 }
 
 /// The error of a layer without the layer inside it.
 fn without_layer(wrapper: &Ident) -> Error {
-    let message =
-        format!("`{wrapper}` has a layer inside: write `{wrapper}<Linear<_, 10>>`, for example");
+    let rank = if wrapper == builtin::LORA { "8, " } else { "" };
+    let message = format!(
+        "`{wrapper}` has a layer inside: write `{wrapper}<{rank}Linear<_, 10>>`, for example"
+    );
     Error::new(wrapper.span(), message)
+}
+
+/// Parses the rank of a `Lora`, and the comma behind it.
+fn rank(input: ParseStream, wrapper: &Ident) -> Result<TokenStream> {
+    if input.peek(Ident) && input.peek2(Token![<]) {
+        return Err(Error::new(
+            wrapper.span(),
+            format!("`{wrapper}` has a rank before the layer: write `{wrapper}<8, ..>`"),
+        ));
+    }
+    let start = input.fork();
+    while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![>]) {
+        skip(input)?;
+    }
+    let rank = between(&start, input);
+    if rank.is_empty() || input.parse::<Option<Token![,]>>()?.is_none() {
+        return Err(without_layer(wrapper));
+    }
+    Ok(rank)
 }
 
 fn is_merge(path: &Path) -> bool {
@@ -500,6 +527,7 @@ fn without_module(path: Path) -> (TokenStream, Path) {
             ["nn", "prelude", "shapewright"].contains(&&module[..])
                 && (builtin::find(name).is_some()
                     || name == builtin::SPECTRAL_NORM
+                    || name == builtin::LORA
                     || blocks::is_block(name)
                     || wiring::MERGES.contains(&&name[..]))
         }

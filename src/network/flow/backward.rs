@@ -11,6 +11,7 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachGradient, LayerInput, MAX_SOURCES};
+use crate::network::modes::ListModes;
 use crate::network::plan::{Source, Spot};
 use crate::network::relu::relu_grad;
 use crate::network::train::Train;
@@ -32,6 +33,8 @@ pub struct Backward<'a, T: Element, P, const N: usize> {
     stop_at: usize,
     /// The index of the first layer whose backward runs: that layer, or the one behind it.
     first: usize,
+    /// Whether each layer computes as in inference.
+    eval: &'a [bool; N],
 }
 
 impl<'a, T, P, const N: usize> Backward<'a, T, P, N>
@@ -67,7 +70,15 @@ where
         };
         let cache = cache.parts();
         let dy = SharedTensors::new(dy);
-        let stop_at = if dx.is_some() { 0 } else { cx.first_trained() };
+        let ListModes {
+            eval,
+            first_trained,
+            ..
+        } = &cx.modes_of_list::<_, N>(params);
+        let stop_at = match dx {
+            Some(_) => 0,
+            None => cx.first_trained().max(*first_trained),
+        };
         let first_layer = stop_at + usize::from(cx.stops_behind());
         let dx = match dx {
             Some(dx) => Some(SharedTensors::new(dx)),
@@ -110,6 +121,7 @@ where
                         input_gradient,
                         stop_at,
                         first: first_layer,
+                        eval,
                     });
                 },
             );
@@ -144,13 +156,14 @@ where
             output_gradient,
             input_gradient,
             stop_at,
+            eval,
             ..
         } = self;
         let default = L::Config::DEFAULT;
         let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
-        let cx = &cx.layer(INDEX);
+        let cx = &cx.layer(INDEX).evaluating(eval[INDEX]);
 
         let (y, dy) = if const { At::<P, N, INDEX>::is_slot() } {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of

@@ -11,6 +11,7 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::LayerInput;
+use crate::network::modes::ListModes;
 use crate::network::train::Train;
 use crate::params::Parameters;
 use crate::tensor::{Element, Shape};
@@ -26,6 +27,7 @@ pub struct Gradients<'a, T: Element, P, const N: usize> {
     output_gradient: &'a [T],
     thread_memory: ThreadMemory<'a>,
     cx: Context<'a, T>,
+    modes: ListModes<N>,
 }
 
 impl<'a, T, P, const N: usize> Gradients<'a, T, P, N>
@@ -57,6 +59,7 @@ where
             &[]
         };
 
+        let cx = cx.within(params);
         let mut run = Gradients {
             plan: PhantomData,
             count: x.len(),
@@ -65,7 +68,8 @@ where
             cache,
             output_gradient: flatten(dy),
             thread_memory,
-            cx: cx.within(params),
+            modes: cx.modes_of_list(params),
+            cx,
         };
         layers(&mut run, gradient);
     }
@@ -88,7 +92,7 @@ where
             return;
         }
         let owner = base.unwrap_or(INDEX);
-        if owner < self.cx.first_trained() {
+        if owner < self.cx.first_trained() || self.modes.frozen[owner] {
             return;
         }
 
@@ -100,6 +104,7 @@ where
             output_gradient,
             thread_memory,
             cx,
+            modes,
             ..
         } = self;
         let default = L::Config::DEFAULT;
@@ -107,7 +112,10 @@ where
         let layer = &P::PLAN.training[INDEX];
         let count = *count;
         let adds = base.is_some() || cx.accumulate();
-        let cx = &cx.layer(INDEX).accumulating(adds);
+        let cx = &cx
+            .layer(INDEX)
+            .evaluating(modes.eval[INDEX])
+            .accumulating(adds);
 
         // SAFETY (both blocks): the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and
         // only the cache is written to.

@@ -11,6 +11,7 @@ use crate::network::context::Context;
 use crate::network::layer::{Configuration, Flow, Layer};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachOutput, LayerInput};
+use crate::network::modes::ListModes;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
 
@@ -24,6 +25,8 @@ pub struct Training<'a, T: Element, P, const N: usize> {
     output: &'a mut [T],
     cache: ActivationStore<'a>,
     thread_memory: ThreadMemory<'a>,
+    /// Whether each layer computes as in inference.
+    eval: &'a [bool; N],
 }
 
 impl<'a, T, P, const N: usize> Training<'a, T, P, N>
@@ -47,6 +50,7 @@ where
             ..
         } = call;
         let cx = &cx.within(params);
+        let ListModes { eval, .. } = &cx.modes_of_list::<_, N>(params);
         let samples = x.len();
         let input = flatten(x);
         let output = SharedTensors::new(y);
@@ -73,6 +77,7 @@ where
                         // SAFETY: as above.
                         cache: unsafe { cache.part(first, count) },
                         thread_memory: memory,
+                        eval,
                     });
                 },
             );
@@ -97,6 +102,7 @@ where
             output,
             cache,
             thread_memory,
+            eval,
             ..
         } = self;
         if const { At::<P, N, INDEX>::is_idle_in_training() } {
@@ -109,7 +115,7 @@ where
         let config = config.unwrap_or(&default);
         let layer = &P::PLAN.training[INDEX];
         let count = chunk.count;
-        let cx = &cx.layer(INDEX);
+        let cx = &cx.layer(INDEX).evaluating(eval[INDEX]);
 
         // SAFETY (both blocks): the plan gives each layer's outputs, gradient and cache a slot of
         // their own. The sources are slots of earlier layers, `y` and the cache are slots of this one.

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use rand::Rng;
 
+use super::lora::AttentionAdapters;
 #[cfg(feature = "std")]
 use super::maps;
 use super::rotary::Rotary;
@@ -75,6 +76,8 @@ pub(super) struct Attention<'a, T: Element> {
     pub rotary: Rotary,
     /// The probability of dropping a weight.
     pub dropout: f64,
+    /// The updates of the weights of queries and values, if there are some.
+    pub adapters: Option<AttentionAdapters<'a, T>>,
     pub cx: &'a Context<'a, T>,
 }
 
@@ -88,6 +91,8 @@ pub(super) struct Activations<'a, T> {
     pub attended: &'a mut [T],
     /// The maximum and the inverse sum of each head and query; empty in inference.
     pub statistics: &'a mut [T],
+    /// What the adapters of queries and values compute from the inputs; empty without adapters.
+    pub hidden: [&'a mut [T]; 2],
 }
 
 /// The gradients of the activations.
@@ -95,6 +100,7 @@ pub(super) struct ActivationGrads<'a, T> {
     pub queries: &'a mut [T],
     pub keys_values: &'a mut [T],
     pub attended: &'a mut [T],
+    pub hidden: [&'a mut [T]; 2],
 }
 
 /// The keys and values of a head.
@@ -361,8 +367,13 @@ impl<T: Element> Attention<'_, T> {
             keys_values,
             attended,
             statistics,
+            hidden,
         } = activations;
         self.project(weights, given, queries, keys_values, memory.panel);
+        if let Some(adapters) = &self.adapters {
+            let keys_values = &mut *keys_values;
+            adapters.forward(self, given, queries, keys_values, hidden, memory.panel);
+        }
 
         match state.filter(|_| sizes.ring > 0) {
             Some(state) => self.continue_stream(queries, keys_values, attended, state, memory),
@@ -892,7 +903,7 @@ impl<T: Element> Attention<'_, T> {
         weights: &Weights<'_, T>,
         given: &Given<'_, T>,
         activations: Activations<'_, T>,
-        grads: ActivationGrads<'_, T>,
+        mut grads: ActivationGrads<'_, T>,
         dy: &[T],
         mut asked: Asked<'_, T>,
         thread_memory: ThreadMemory<'_>,
@@ -929,11 +940,13 @@ impl<T: Element> Attention<'_, T> {
                     keys_values: &mut activations.keys_values[keys.clone()],
                     attended: &mut activations.attended[rows.clone()],
                     statistics: &mut activations.statistics[kept],
+                    hidden: [&mut [], &mut []],
                 },
                 ActivationGrads {
                     queries: &mut grads.queries[rows.clone()],
                     keys_values: &mut grads.keys_values[keys],
                     attended: &mut grads.attended[rows],
+                    hidden: [&mut [], &mut []],
                 },
                 asked.bias.as_deref_mut(),
                 memory,
@@ -941,28 +954,26 @@ impl<T: Element> Attention<'_, T> {
         }
 
         self.rotate(grads.queries, grads.keys_values, 0, memory.rotations, true);
-        self.backward_sources(
-            weights,
-            grads.queries,
-            grads.keys_values,
-            asked,
-            memory.panel,
-        );
+        if let Some(adapters) = &self.adapters {
+            let rows = (&*grads.queries, &*grads.keys_values);
+            adapters.backward_hidden(self, rows, &mut grads.hidden, memory.panel);
+        }
+        self.backward_sources(weights, &grads, asked, memory.panel);
     }
 
     /// Computes the gradients of the sources from those of queries, keys and values.
     fn backward_sources(
         &self,
         weights: &Weights<'_, T>,
-        queries: &[T],
-        keys_values: &[T],
+        grads: &ActivationGrads<'_, T>,
         asked: Asked<'_, T>,
         panel: &mut [T],
     ) {
+        let (queries, keys_values) = (&*grads.queries, &*grads.keys_values);
         let sizes = self.sizes;
         let (width, kv_width) = (sizes.width(), sizes.kv_width());
         let mut query = asked.query;
-        if let Some(query) = &mut query {
+        if let Some(query) = query.as_deref_mut() {
             self.product(
                 [queries.len() / width, sizes.embed_dim, width],
                 Matrix::row_major(queries, width),
@@ -971,6 +982,9 @@ impl<T: Element> Attention<'_, T> {
                 Start::Zero,
                 panel,
             );
+            if let Some(adapters) = &self.adapters {
+                adapters.backward_query(self, &grads.hidden, query, panel);
+            }
         }
 
         let memory = if self.cross { asked.memory } else { query };
@@ -989,6 +1003,9 @@ impl<T: Element> Attention<'_, T> {
                 },
                 panel,
             );
+        }
+        if let Some(adapters) = &self.adapters {
+            adapters.backward_memory(self, &grads.hidden, memory, panel);
         }
     }
 
@@ -1231,7 +1248,7 @@ impl<T: Element> Attention<'_, T> {
 }
 
 /// Columns of the gradient of a weight: the sum over all rows of `x` times those of `dy`.
-pub(super) struct WeightGrad<'a, T> {
+pub(in crate::nn) struct WeightGrad<'a, T> {
     /// The inputs of the weight, as many numbers in each row as the weight has rows.
     pub x: &'a [T],
     /// The gradients of the outputs, from the first column on.
@@ -1245,7 +1262,7 @@ pub(super) struct WeightGrad<'a, T> {
 
 /// Computes the gradient of a weight of `[rows, columns]`, all of whose columns are in `parts`.
 /// Threads share it by its rows.
-pub(super) fn weight_grad<T: Element>(
+pub(in crate::nn) fn weight_grad<T: Element>(
     [rows, columns]: [usize; 2],
     parts: &[WeightGrad<'_, T>],
     gradient: &mut [T],

@@ -1,6 +1,7 @@
 //! Attention, and the positions of sequences.
 
 mod compute;
+mod lora;
 #[cfg(feature = "std")]
 pub(crate) mod maps;
 mod params;
@@ -8,6 +9,7 @@ mod positions;
 mod rotary;
 mod shape;
 
+pub use lora::{AttentionAdapter, AttentionLoraParams};
 pub use params::{
     AttentionOutNoBiasParams, AttentionOutParams, MultiHeadAttentionNoBiasParams,
     MultiHeadAttentionParams, MultiHeadAttentionSeparateNoBiasParams,
@@ -26,6 +28,8 @@ use crate::network::{
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
+
+pub(in crate::nn) use compute::{WeightGrad, weight_grad};
 
 use compute::{
     ActivationGrads, Activations, Asked, Attention, Given, keys_values_len, queries_len,
@@ -254,7 +258,23 @@ trait Attends {
             cross: Self::RULE.cross,
             rotary: rotary_of(&Self::RULE),
             dropout: config.probability,
+            adapters: None,
             cx,
+        }
+    }
+
+    /// Returns the gradients that are asked for by the roles of the sources.
+    fn asked<'a, In: AttentionInput, T: Element>(dx: In::Gradients<'a, T>) -> Asked<'a, T> {
+        let rule = &Self::RULE;
+        let mut dx = In::numbers_mut(dx);
+        let mut take = |is_there: bool, source: usize| {
+            if is_there { dx[source].take() } else { None }
+        };
+        Asked {
+            query: take(true, 0),
+            memory: take(rule.cross, 1),
+            mask: take(rule.key_padding, rule.mask_source()),
+            bias: take(rule.attention_bias, rule.bias_source()),
         }
     }
 
@@ -298,11 +318,13 @@ fn take_activations<'a, T: Element>(
         keys_values: cache.take(keys_values_len(sizes)),
         attended: cache.take(queries_len(sizes)),
         statistics: cache.take(statistics_len(sizes)),
+        hidden: [&mut [], &mut []],
     };
     let grads = ActivationGrads {
         queries: cache.take(queries_len(sizes)),
         keys_values: cache.take(keys_values_len(sizes)),
         attended: cache.take(queries_len(sizes)),
+        hidden: [&mut [], &mut []],
     };
     (activations, grads)
 }
@@ -423,6 +445,7 @@ implement! {
                 keys_values: scratch.take(keys_values_len(sizes)),
                 attended: scratch.take(queries_len(sizes)),
                 statistics: &mut [],
+                hidden: [&mut [], &mut []],
             };
             Self::attention::<In, T>(config, cx).forward(
                 &params.weights(sizes),
@@ -464,26 +487,14 @@ implement! {
         fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
             let BackwardInput { config, params, x, mut cache, dy, dx, thread_memory, cx, .. } = call;
             let sizes = Self::sizes::<In>();
-            let rule = &Self::RULE;
             let (activations, grads) = take_activations(sizes, &mut cache);
-
-            let mut dx = In::numbers_mut(dx);
-            let mut take = |is_there: bool, source: usize| {
-                if is_there { dx[source].take() } else { None }
-            };
-            let asked = Asked {
-                query: take(true, 0),
-                memory: take(rule.cross, 1),
-                mask: take(rule.key_padding, rule.mask_source()),
-                bias: take(rule.attention_bias, rule.bias_source()),
-            };
             Self::attention::<In, T>(config, cx).backward(
                 &params.weights(sizes),
                 &Self::given::<In, T>(x),
                 activations,
                 grads,
                 flatten(dy),
-                asked,
+                Self::asked::<In, T>(dx),
                 thread_memory,
             );
         }
