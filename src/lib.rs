@@ -397,17 +397,18 @@ pub mod prelude {
     #[doc(hidden)]
     pub use crate::missing::SaveLoad;
     pub use crate::nn::{
-        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-        AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
-        Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
-        GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm,
-        Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mish, MultiHeadAttention,
-        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, ReflectionPad1d,
+        Abs, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, Affine,
+        AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Cos,
+        Div, Dropout, Dropout2d, Elu, Embedding, Equal, Erf, Exp, Expand, Flatten, Floor, Foldable,
+        Gelu, GeluTanh, GlobalAvgPool1d, GlobalAvgPool2d, Glu, Greater, GroupNorm, Gru,
+        HardSigmoid, HardSwish, HardTanh, Identity, Index, InstanceNorm2d, IsMissing, LayerNorm,
+        LeakyRelu, Linear, Log, LogSigmoid, LogSoftmax, Lstm, Magnitude, MatMul, MaxOverTime,
+        MaxPool1d, MaxPool2d, Maximum, MeanOverTime, Minimum, Mish, MultiHeadAttention, Overlap,
+        PRelu, Permute, PositionalEmbedding, PositionalEncoding, Pow, ReflectionPad1d,
         ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
-        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Slice, Softmax, Softplus,
-        Softsign, SpectralNorm, Standardize, Tanh, Transpose, Unembedding, Upsample,
-        UpsampleBilinear, ZeroPad1d, ZeroPad2d,
+        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Sin, Slice, SliceFeatures,
+        Softmax, Softplus, Softsign, SpectralNorm, Sqrt, Standardize, Sub, Tanh, Transpose,
+        Unembedding, Upsample, UpsampleBilinear, Where, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
