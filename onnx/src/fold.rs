@@ -8,7 +8,7 @@ use crate::error::{Result, fail};
 use crate::read::Node;
 use crate::shape;
 use crate::tensor::{
-    Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, positions, strides,
+    Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, strides,
 };
 
 /// Computes an operator on constants; `None` if it is not one that this crate computes.
@@ -32,11 +32,14 @@ pub(crate) fn fold(
         "Cast" => one(cast(x, node.int("to", 1)?)),
         "CastLike" => {
             let kind = need(1)?.kind;
-            one(cast(x, match kind {
-                Kind::Float => 1,
-                Kind::Int => 7,
-                Kind::Bool => 9,
-            }))
+            one(cast(
+                x,
+                match kind {
+                    Kind::Float => 1,
+                    Kind::Int => 7,
+                    Kind::Bool => 9,
+                },
+            ))
         }
         "Shape" => {
             let rank = x.shape.len();
@@ -53,7 +56,11 @@ pub(crate) fn fold(
         "Flatten" => {
             let rank = x.shape.len();
             let axis = node.int("axis", 1)?;
-            let axis = if axis == rank as i64 { rank } else { axis_of(axis, rank)? };
+            let axis = if axis == rank as i64 {
+                rank
+            } else {
+                axis_of(axis, rank)?
+            };
             let rows = x.shape[..axis].iter().product();
             let columns = x.shape[axis..].iter().product();
             one(x.reshaped(&[rows, columns]))
@@ -102,7 +109,11 @@ pub(crate) fn fold(
             let mut first = 0;
             let mut outputs = Vec::new();
             for count in parts {
-                let range = shape::Range { first, step: 1, count };
+                let range = shape::Range {
+                    first,
+                    step: 1,
+                    count,
+                };
                 outputs.push(slice(x, &[(axis, range)]));
                 first += count;
             }
@@ -114,9 +125,15 @@ pub(crate) fn fold(
             let sizes = broadcast_shape(&x.shape, &broadcast_shape(&a.shape, &b.shape)?)?;
             let condition = x.broadcast(&sizes, most)?.as_ints();
             let (a, b) = (a.broadcast(&sizes, most)?, b.broadcast(&sizes, most)?);
-            one(zip(&a, &b, &sizes, |i, a, b| if condition[i] != 0 { a } else { b }, |i, a, b| {
-                if condition[i] != 0 { a } else { b }
-            }))
+            one(zip(
+                &a,
+                &b,
+                &sizes,
+                |i, a, b| if condition[i] != 0 { a } else { b },
+                |i, a, b| {
+                    if condition[i] != 0 { a } else { b }
+                },
+            ))
         }
         "Not" => one(logic(x.map_ints(|n| i64::from(n == 0)))),
         "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceMean" => {
@@ -159,7 +176,11 @@ fn source(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Option<Vec<Tensor>>
 /// The part of a shape that the operator `Shape` gives.
 pub(crate) fn shape_part(node: &Node, shape: &[usize], rank: usize) -> Result<Tensor> {
     let clamp = |at: i64| {
-        let at = if at < 0 { at.saturating_add(rank as i64) } else { at };
+        let at = if at < 0 {
+            at.saturating_add(rank as i64)
+        } else {
+            at
+        };
         at.clamp(0, rank as i64) as usize
     };
     let start = clamp(node.int("start", 0)?);
@@ -214,15 +235,18 @@ fn range(start: &Tensor, limit: &Tensor, delta: &Tensor, most: usize) -> Result<
     else {
         fail!("its start, limit and delta are not one number each");
     };
-    let count = ((f64::from(end) - f64::from(first)) / f64::from(step)).ceil().max(0.0);
+    let count = ((f64::from(end) - f64::from(first)) / f64::from(step))
+        .ceil()
+        .max(0.0);
     if step == 0.0 || !count.is_finite() || count > most as f64 {
         fail!("its range from {first} to {end} by {step} is too long");
     }
     let count = count as usize;
     Ok(match start.kind {
-        Kind::Float => {
-            Tensor::floats(&[count], (0..count).map(|i| first + i as f32 * step).collect())
-        }
+        Kind::Float => Tensor::floats(
+            &[count],
+            (0..count).map(|i| first + i as f32 * step).collect(),
+        ),
         _ => {
             let (first, step) = (start.as_ints()[0], delta.as_ints()[0]);
             Tensor::list((0..count as i64).map(|i| first + i * step).collect())
@@ -244,7 +268,9 @@ fn tile(x: &Tensor, repeats: &[usize], most: usize) -> Result<Tensor> {
         sizes.push(checked_len(&[size, count], most)?);
     }
     checked_len(&sizes, most)?;
-    Ok(x.reshaped(&split).broadcast(&wanted, most)?.reshaped(&sizes))
+    Ok(x.reshaped(&split)
+        .broadcast(&wanted, most)?
+        .reshaped(&sizes))
 }
 
 fn concat(node: &Node, inputs: &[Option<&Tensor>], most: usize) -> Result<Tensor> {
@@ -261,7 +287,11 @@ fn concat(node: &Node, inputs: &[Option<&Tensor>], most: usize) -> Result<Tensor
         sizes[axis] += own[axis];
         own[axis] = sizes[axis];
         if own != sizes {
-            fail!("it joins {} and {}", Sizes(&first.shape), Sizes(&tensor.shape));
+            fail!(
+                "it joins {} and {}",
+                Sizes(&first.shape),
+                Sizes(&tensor.shape)
+            );
         }
     }
     checked_len(&sizes, most)?;
@@ -324,7 +354,11 @@ fn gather(node: &Node, x: &Tensor, indices: &Tensor, most: usize) -> Result<Tens
     let indices = indices.as_ints();
     for row in 0..before {
         for &index in indices.iter() {
-            let index = if index < 0 { index.saturating_add(size as i64) } else { index };
+            let index = if index < 0 {
+                index.saturating_add(size as i64)
+            } else {
+                index
+            };
             let index = match usize::try_from(index) {
                 Ok(index) if index < size => index,
                 _ => fail!("it takes the index {index} of an axis of {size}"),
@@ -352,7 +386,13 @@ fn reduce(node: &Node, x: &Tensor, axes: Option<&Tensor>) -> Result<Tensor> {
     }
     let sizes: Vec<usize> = match node.flag("keepdims", true)? {
         true => (0..rank)
-            .map(|axis| if axes.contains(&axis) { 1 } else { x.shape[axis] })
+            .map(|axis| {
+                if axes.contains(&axis) {
+                    1
+                } else {
+                    x.shape[axis]
+                }
+            })
             .collect(),
         false => kept.iter().map(|&axis| x.shape[axis]).collect(),
     };
@@ -373,9 +413,7 @@ fn reduce(node: &Node, x: &Tensor, axes: Option<&Tensor>) -> Result<Tensor> {
             let rows = numbers.chunks_exact(count).map(|row| match operator {
                 "ReduceProd" => row.iter().fold(1, |a: i64, &b| a.wrapping_mul(b)),
                 "ReduceSum" => row.iter().fold(0, |a: i64, &b| a.wrapping_add(b)),
-                "ReduceMean" => {
-                    row.iter().fold(0, |a: i64, &b| a.wrapping_add(b)) / count as i64
-                }
+                "ReduceMean" => row.iter().fold(0, |a: i64, &b| a.wrapping_add(b)) / count as i64,
                 "ReduceMax" => row.iter().copied().max().unwrap_or(0),
                 _ => row.iter().copied().min().unwrap_or(0),
             });
@@ -415,9 +453,15 @@ fn trilu(x: &Tensor, k: i64, upper: bool) -> Result<Tensor> {
         if upper { off >= k } else { off <= k }
     };
     let zero = x.clone();
-    Ok(zip(x, &zero, &x.shape, |i, a, _| if keeps(i) { a } else { 0.0 }, |i, a, _| {
-        if keeps(i) { a } else { 0 }
-    }))
+    Ok(zip(
+        x,
+        &zero,
+        &x.shape,
+        |i, a, _| if keeps(i) { a } else { 0.0 },
+        |i, a, _| {
+            if keeps(i) { a } else { 0 }
+        },
+    ))
 }
 
 fn mat_mul(a: &Tensor, b: &Tensor, most: usize) -> Result<Tensor> {
@@ -455,11 +499,16 @@ fn dequantize(
         let axis = axis_of(node.int("axis", 1)?, rank)?;
         sizes[axis] = scale.len();
     }
-    let scale = scale.reshaped(&sizes).broadcast(&x.shape, x.len())?.as_floats();
+    let scale = scale
+        .reshaped(&sizes)
+        .broadcast(&x.shape, x.len())?
+        .as_floats();
     let zero = match zero {
-        Some(zero) if zero.len() == sizes.iter().product() => {
-            Some(zero.reshaped(&sizes).broadcast(&x.shape, x.len())?.as_floats())
-        }
+        Some(zero) if zero.len() == sizes.iter().product() => Some(
+            zero.reshaped(&sizes)
+                .broadcast(&x.shape, x.len())?
+                .as_floats(),
+        ),
         Some(_) => fail!("its scales and zero points are not of one length"),
         None => None,
     };
@@ -511,11 +560,7 @@ fn logic(x: Tensor) -> Tensor {
 }
 
 /// Arithmetic and comparisons, element by element.
-fn arithmetic(
-    node: &Node,
-    inputs: &[Option<&Tensor>],
-    most: usize,
-) -> Result<Option<Vec<Tensor>>> {
+fn arithmetic(node: &Node, inputs: &[Option<&Tensor>], most: usize) -> Result<Option<Vec<Tensor>>> {
     let Some(Some(a)) = inputs.first() else {
         return Ok(None);
     };
@@ -547,17 +592,33 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, sizes: &[usize]) -> Option<Ten
         "Add" => zip(a, b, sizes, |_, a, b| a + b, |_, a, b| a.wrapping_add(b)),
         "Sub" => zip(a, b, sizes, |_, a, b| a - b, |_, a, b| a.wrapping_sub(b)),
         "Mul" => zip(a, b, sizes, |_, a, b| a * b, |_, a, b| a.wrapping_mul(b)),
-        "Div" => zip(a, b, sizes, |_, a, b| a / b, |_, a, b| match b {
-            0 => 0,
-            b => a.wrapping_div(b),
-        }),
-        "Mod" => zip(a, b, sizes, |_, a, b| a % b, |_, a, b| match b {
-            0 => 0,
-            b => a.wrapping_rem(b).wrapping_add(b).wrapping_rem(b),
-        }),
-        "Pow" => zip(a, b, sizes, |_, a, b| a.powf(b), |_, a, b| {
-            (a as f64).powf(b as f64) as i64
-        }),
+        "Div" => zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a / b,
+            |_, a, b| match b {
+                0 => 0,
+                b => a.wrapping_div(b),
+            },
+        ),
+        "Mod" => zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a % b,
+            |_, a, b| match b {
+                0 => 0,
+                b => a.wrapping_rem(b).wrapping_add(b).wrapping_rem(b),
+            },
+        ),
+        "Pow" => zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a.powf(b),
+            |_, a, b| (a as f64).powf(b as f64) as i64,
+        ),
         "Max" => zip(a, b, sizes, |_, a, b| a.max(b), |_, a, b| a.max(b)),
         "Min" => zip(a, b, sizes, |_, a, b| a.min(b), |_, a, b| a.min(b)),
         "Equal" => compare!(==),
@@ -565,11 +626,27 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, sizes: &[usize]) -> Option<Ten
         "LessOrEqual" => compare!(<=),
         "Greater" => compare!(>),
         "GreaterOrEqual" => compare!(>=),
-        "And" => logic(zip(a, b, sizes, |_, a, b| a * b, |_, a, b| i64::from(a != 0 && b != 0))),
-        "Or" => logic(zip(a, b, sizes, |_, a, b| a.max(b), |_, a, b| i64::from(a != 0 || b != 0))),
-        "Xor" => logic(zip(a, b, sizes, |_, a, b| a - b, |_, a, b| {
-            i64::from((a != 0) != (b != 0))
-        })),
+        "And" => logic(zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a * b,
+            |_, a, b| i64::from(a != 0 && b != 0),
+        )),
+        "Or" => logic(zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a.max(b),
+            |_, a, b| i64::from(a != 0 || b != 0),
+        )),
+        "Xor" => logic(zip(
+            a,
+            b,
+            sizes,
+            |_, a, b| a - b,
+            |_, a, b| i64::from((a != 0) != (b != 0)),
+        )),
         _ => return None,
     })
 }
@@ -605,20 +682,4 @@ fn unary(operator: &str, x: &Tensor) -> Option<Tensor> {
         &x.shape,
         x.as_floats().iter().map(|&x| f(x)).collect(),
     ))
-}
-
-/// Returns the numbers of a tensor, broadcast to a shape, at each of these positions.
-pub(crate) fn numbers_at(
-    tensor: &Tensor,
-    shape: &[usize],
-    order: &[usize],
-    most: usize,
-) -> Result<Vec<f32>> {
-    let full = tensor.broadcast(shape, most)?;
-    let own = strides(shape);
-    let sizes: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
-    let along: Vec<usize> = order.iter().map(|&axis| own[axis]).collect();
-    let numbers = full.as_floats();
-    let at = positions(&sizes, &along, 0);
-    Ok(at.into_iter().map(|i| numbers[i]).collect())
 }

@@ -263,7 +263,11 @@ impl Translator<'_> {
         while at < a.axes[i].len().max(b.axes[j].len()) {
             let (x, y) = (*a.axes[i].get(at)?, *b.axes[j].get(at)?);
             if x.size != y.size {
-                let (larger, value) = if x.size > y.size { (x, &mut *a) } else { (y, &mut *b) };
+                let (larger, value) = if x.size > y.size {
+                    (x, &mut *a)
+                } else {
+                    (y, &mut *b)
+                };
                 let smaller = x.size.min(y.size);
                 if !larger.size.is_multiple_of(smaller) {
                     return None;

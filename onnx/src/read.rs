@@ -80,9 +80,8 @@ pub(crate) fn read(bytes: &[u8], folder: Option<&Path>, most: usize) -> Result<M
     let Some(graph) = &model.graph else {
         fail!("the file is no ONNX file, or it is cut off: it has no graph");
     };
-    let is_standard = |domain: &Option<String>| {
-        matches!(domain.as_deref(), None | Some("" | "ai.onnx"))
-    };
+    let is_standard =
+        |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
     let opset = model
         .opset_import
         .iter()
@@ -117,7 +116,9 @@ fn check_nesting(bytes: &[u8]) -> Result<()> {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Some((key, after)) = varint(rest) else { break };
+            let Some((key, after)) = varint(rest) else {
+                break;
+            };
             rest = after;
             match key & 7 {
                 0 => match varint(rest) {
@@ -127,7 +128,9 @@ fn check_nesting(bytes: &[u8]) -> Result<()> {
                 1 if rest.len() >= 8 => rest = &rest[8..],
                 5 if rest.len() >= 4 => rest = &rest[4..],
                 2 => {
-                    let Some((len, after)) = varint(rest) else { break };
+                    let Some((len, after)) = varint(rest) else {
+                        break;
+                    };
                     let Some(len) = usize::try_from(len).ok().filter(|&len| len <= after.len())
                     else {
                         fail!("the file is damaged or cut off: a field is longer than the file");
@@ -196,7 +199,9 @@ impl Reader<'_> {
                 .map(|node| self.node(node, depth))
                 .collect::<Result<_>>()?,
             inputs,
-            outputs: outputs.map(|o| o.name.clone().unwrap_or_default()).collect(),
+            outputs: outputs
+                .map(|o| o.name.clone().unwrap_or_default())
+                .collect(),
             constants,
         })
     }
@@ -315,7 +320,9 @@ impl Reader<'_> {
             .components()
             .all(|part| matches!(part, std::path::Component::Normal(_)));
         if location.is_empty() || !inside {
-            fail!("the numbers of `{name}` are in `{location}`, which is not in the model's folder");
+            fail!(
+                "the numbers of `{name}` are in `{location}`, which is not in the model's folder"
+            );
         }
         let path = folder.join(path);
         let read = || -> std::io::Result<Vec<u8>> {

@@ -26,7 +26,9 @@ pub(crate) fn reshaped(shape: &[usize], wanted: &[i64], allow_zero: bool) -> Res
     }
 
     let len: usize = shape.iter().product();
-    let known = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
+    let known = sizes
+        .iter()
+        .try_fold(1_usize, |n, &size| n.checked_mul(size));
     let fits = match (open, known) {
         (Some(axis), Some(known)) if known > 0 && len.is_multiple_of(known) => {
             sizes[axis] = len / known;
@@ -48,7 +50,10 @@ pub(crate) fn squeezed(shape: &[usize], axes: Option<&[i64]>) -> Result<Vec<usiz
         Some(axes) => axes_of(axes, shape.len())?,
     };
     if axes.iter().any(|&axis| shape[axis] != 1) {
-        fail!("it removes an axis of {} that is not of size 1", Sizes(shape));
+        fail!(
+            "it removes an axis of {} that is not of size 1",
+            Sizes(shape)
+        );
     }
     Ok(axes)
 }
@@ -92,7 +97,10 @@ pub(crate) fn slices(
             }
             ..=-1 => {
                 let (first, end) = (start.clamp(0, size - 1), end.clamp(-1, size - 1));
-                (first, (first - end).max(0).div_ceil_by(step.saturating_neg()))
+                (
+                    first,
+                    (first - end).max(0).div_ceil_by(step.saturating_neg()),
+                )
             }
             0 => fail!("its step is 0"),
         };
@@ -118,11 +126,7 @@ impl DivCeilBy for i64 {
 }
 
 /// The sizes of the parts that `Split` makes of an axis.
-pub(crate) fn parts(
-    size: usize,
-    wanted: Option<&[i64]>,
-    outputs: usize,
-) -> Result<Vec<usize>> {
+pub(crate) fn parts(size: usize, wanted: Option<&[i64]>, outputs: usize) -> Result<Vec<usize>> {
     let parts: Vec<usize> = match wanted {
         Some(wanted) => wanted.iter().map(|&part| part.max(0) as usize).collect(),
         None if outputs == 0 => Vec::new(),
@@ -134,7 +138,9 @@ pub(crate) fn parts(
                 .collect()
         }
     };
-    let sum = parts.iter().try_fold(0_usize, |sum, &part| sum.checked_add(part));
+    let sum = parts
+        .iter()
+        .try_fold(0_usize, |sum, &part| sum.checked_add(part));
     if parts.len() != outputs || sum != Some(size) {
         fail!("it splits an axis of {size} into {parts:?}");
     }
@@ -159,11 +165,7 @@ pub(crate) fn permutation(node: &Node, rank: usize) -> Result<Vec<usize>> {
 }
 
 /// A list of numbers from an attribute of older versions, or from an input of newer ones.
-pub(crate) fn list(
-    node: &Node,
-    name: &str,
-    input: Option<&Tensor>,
-) -> Result<Option<Vec<i64>>> {
+pub(crate) fn list(node: &Node, name: &str, input: Option<&Tensor>) -> Result<Option<Vec<i64>>> {
     match (node.ints(name)?, input) {
         (Some(list), _) => Ok(Some(list)),
         (None, Some(tensor)) => Ok(Some(tensor.as_ints().to_vec())),

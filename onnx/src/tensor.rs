@@ -189,7 +189,11 @@ impl Tensor {
         }
         checked_len(shape, most)?;
         let Some(missing) = shape.len().checked_sub(self.shape.len()) else {
-            fail!("{} does not broadcast to {}", Sizes(&self.shape), Sizes(shape));
+            fail!(
+                "{} does not broadcast to {}",
+                Sizes(&self.shape),
+                Sizes(shape)
+            );
         };
         let own = strides(&self.shape);
         let mut strides = vec![0; shape.len()];
@@ -197,7 +201,11 @@ impl Tensor {
             if size == shape[missing + axis] {
                 strides[missing + axis] = own[axis];
             } else if size != 1 {
-                fail!("{} does not broadcast to {}", Sizes(&self.shape), Sizes(shape));
+                fail!(
+                    "{} does not broadcast to {}",
+                    Sizes(&self.shape),
+                    Sizes(shape)
+                );
             }
         }
         Ok(self.gathered(shape, &positions(shape, &strides, 0)))
