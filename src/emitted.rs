@@ -40,6 +40,8 @@ pub use crate::weights::{File, count, count_of, included, included_part};
 pub use crate::{__deserialize as deserialize, __serialize as serialize};
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
+#[cfg(feature = "onnx")]
+pub use shapewright_macros::{onnx, onnx_network};
 
 // The code that `network!` emits finds them before a user's types with these names.
 pub use core::convert::Infallible;

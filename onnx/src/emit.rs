@@ -99,6 +99,13 @@ pub(crate) fn named(translated: Translated) -> Result<Named> {
         0 => inputs.len() == 1 && inputs[0].source == source,
         _ => order[index - 1] == source,
     };
+    // Layers with parameters have the names of the file; those around them are less important.
+    for &source in &order {
+        let layer = &layers[source];
+        if !layer.tensors.is_empty() && !text_of.contains_key(&source) {
+            text_of.insert(source, names.new(&layer.name, layer.kind));
+        }
+    }
     for (index, &source) in order.iter().enumerate() {
         let layer = &layers[source];
         let is_joint = layer.sources.len() > 1;
@@ -107,9 +114,6 @@ pub(crate) fn named(translated: Translated) -> Result<Named> {
                 let name = names.new(&layers[read].name, layers[read].kind);
                 text_of.insert(read, name);
             }
-        }
-        if !layer.tensors.is_empty() && !text_of.contains_key(&source) {
-            text_of.insert(source, names.new(&layer.name, layer.kind));
         }
     }
 
@@ -220,7 +224,8 @@ impl Named {
             }
         };
         for line in self.documentation() {
-            let _ = writeln!(text, "/// {line}");
+            let space = if line.is_empty() { "" } else { " " };
+            let _ = writeln!(text, "///{space}{line}");
         }
         let head = if head.is_empty() {
             String::new()

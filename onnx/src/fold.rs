@@ -7,9 +7,7 @@ use crate::attributes::{axes_of, axis_of};
 use crate::error::{Result, fail};
 use crate::read::Node;
 use crate::shape;
-use crate::tensor::{
-    Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, strides,
-};
+use crate::tensor::{Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, strides};
 
 /// Computes an operator on constants; `None` if it is not one that this crate computes.
 pub(crate) fn fold(

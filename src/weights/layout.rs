@@ -383,9 +383,17 @@ impl ParamTree {
     }
 
     /// Writes the entries of these parameters' file to `named` and returns their number. Both
-    /// slices have [`ParamTree::most`] entries.
-    pub(super) const fn list(&self, orders: &mut [LayerOrder], named: &mut [Named]) -> usize {
-        self.follow(orders);
+    /// slices have [`ParamTree::most`] entries, and `orders` none other than [`LayerOrder::NONE`]. In
+    /// a file whose features are in the order that they have here, no layer has another.
+    pub(super) const fn list(
+        &self,
+        orders: &mut [LayerOrder],
+        named: &mut [Named],
+        as_here: bool,
+    ) -> usize {
+        if !as_here {
+            self.follow(orders);
+        }
 
         let mut list = List {
             orders,
@@ -404,10 +412,10 @@ impl ParamTree {
 
     /// Like [`ParamTree::list`], at run time.
     #[cfg(feature = "std")]
-    pub(super) fn listed(&self) -> Vec<Named> {
+    pub(super) fn listed(&self, as_here: bool) -> Vec<Named> {
         let mut orders = vec![LayerOrder::NONE; self.most()];
         let mut named = vec![Named::NONE; self.most()];
-        let count = self.list(&mut orders, &mut named);
+        let count = self.list(&mut orders, &mut named, as_here);
         named.truncate(count);
         named
     }

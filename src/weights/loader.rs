@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::{LoadError, LoadErrorKind};
+use super::header::FEATURES_AS_HERE;
 use super::index;
 use super::name_patterns::renamed;
 use super::source::{Contents, Source, Stored};
@@ -103,6 +104,12 @@ impl<'a> Loader<'a> {
             Ok((file, contents)) => Ok(Loader::new(vec![file], contents, None)),
             Err(kind) => Err(LoadError { path: None, kind }),
         }
+    }
+
+    /// Returns whether the file says that its features are in the order of this crate.
+    pub(super) fn has_features_as_here(&self) -> bool {
+        let (key, value) = FEATURES_AS_HERE;
+        self.metadata.get(key).is_some_and(|own| own == value)
     }
 
     fn new(files: Vec<Source<'a>>, contents: Contents, path: Option<PathBuf>) -> Self {

@@ -128,7 +128,7 @@ impl Saver {
         part: &P,
         half: Half,
     ) -> Result<Self, SaveError> {
-        for named in P::PARAM_TREE.listed() {
+        for named in P::PARAM_TREE.listed(false) {
             if let Some((position, value)) = half.too_large_in(&named, part) {
                 let kind = SaveErrorKind::TooLarge {
                     tensor: join(name, named.name.as_str()),
@@ -155,7 +155,7 @@ impl Saver {
         );
         self.parts.push(name.to_owned());
 
-        for named in P::PARAM_TREE.listed() {
+        for named in P::PARAM_TREE.listed(false) {
             let name = &join(name, named.name.as_str());
             // No reader would accept the file.
             assert!(

@@ -17,6 +17,7 @@ mod gpt2;
 mod inference_only;
 mod interchange;
 mod minilm;
+mod onnx;
 mod preprocessing;
 mod rnnoise;
 mod saving;
