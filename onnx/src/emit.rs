@@ -169,6 +169,10 @@ struct Names {
 impl Names {
     /// Returns a new name like that of the file, `/encoder.0/Conv` as `encoder_0_conv`.
     fn new(&mut self, wanted: &str, kind: &str) -> String {
+        // The first of several names that were joined, and its last two parts.
+        let wanted = wanted.split(';').next().unwrap_or(wanted);
+        let slash = wanted.rmatch_indices('/').nth(1);
+        let wanted = slash.map_or(wanted, |(at, _)| &wanted[at..]);
         let mut name = String::new();
         for letter in wanted.chars() {
             if letter.is_ascii_alphanumeric() {

@@ -163,6 +163,21 @@ impl Translator<'_> {
         }
     }
 
+    /// Returns the same value with atoms of its own: an output that is read twice has them twice.
+    pub fn with_own_atoms(&mut self, x: &Value) -> Value {
+        let mut value = x.clone();
+        for atom in x.order.clone() {
+            let own = self.atoms(atom.size)[0];
+            for atoms in value.axes.iter_mut().chain([&mut value.order]) {
+                atoms
+                    .iter_mut()
+                    .filter(|other| **other == atom)
+                    .for_each(|other| *other = own);
+            }
+        }
+        value
+    }
+
     pub fn dims(&self, source: Source) -> &[usize] {
         &self.layers[source].dims
     }

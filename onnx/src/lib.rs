@@ -39,6 +39,7 @@ pub struct Options {
     pub(crate) sizes: Vec<(String, usize)>,
     pub(crate) shapes: Vec<(String, Vec<usize>)>,
     pub(crate) outputs: Option<Vec<String>>,
+    pub(crate) constants: Vec<(String, Vec<usize>, Vec<f32>)>,
     pub(crate) max_numbers: usize,
 }
 
@@ -48,6 +49,7 @@ impl Default for Options {
             sizes: Vec::new(),
             shapes: Vec::new(),
             outputs: None,
+            constants: Vec::new(),
             max_numbers: 1 << 27,
         }
     }
@@ -77,6 +79,19 @@ impl Options {
         self
     }
 
+    /// Makes an input a constant, which is part of the weights. `numbers` are those of a tensor of this
+    /// shape, row after row.
+    ///
+    /// # Panics
+    /// Panics if there are more or fewer numbers than the shape has.
+    pub fn constant(mut self, name: &str, shape: &[usize], numbers: &[f32]) -> Self {
+        let len: usize = shape.iter().product();
+        assert_eq!(numbers.len(), len, "a constant {shape:?} has {len} numbers");
+        let (shape, numbers) = (shape.to_vec(), numbers.to_vec());
+        self.constants.push((name.to_owned(), shape, numbers));
+        self
+    }
+
     /// Sets the largest number of elements of a tensor.
     pub fn max_numbers(mut self, numbers: usize) -> Self {
         self.max_numbers = numbers;
@@ -86,6 +101,11 @@ impl Options {
     pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
         let found = self.shapes.iter().find(|(own, _)| own == name);
         found.map(|(_, shape)| &shape[..])
+    }
+
+    pub(crate) fn chooses(&self, output: &str) -> bool {
+        let outputs = self.outputs.as_ref();
+        outputs.is_none_or(|outputs| outputs.iter().any(|own| own == output))
     }
 
     /// Returns the size of an axis.
@@ -160,6 +180,26 @@ impl Network {
     pub fn outputs(&self) -> Vec<Port> {
         self.0.outputs.iter().map(port).collect()
     }
+}
+
+/// Returns the names of a file's inputs and of its outputs.
+///
+/// # Errors
+/// Returns an error if the file is damaged.
+pub fn names(bytes: &[u8]) -> Result<[Vec<String>; 2], Error> {
+    let graph = read::read(bytes, None, Options::new().max_numbers)?.graph;
+    let inputs = graph.inputs.into_iter().map(|input| input.name);
+    Ok([inputs.collect(), graph.outputs])
+}
+
+/// Returns the shape and the numbers of a tensor in a file of its own, as those in which ONNX's test
+/// cases have inputs and outputs.
+///
+/// # Errors
+/// Returns an error if the file is damaged, or if its numbers are of a type that is not read.
+pub fn tensor(bytes: &[u8]) -> Result<(Vec<usize>, Vec<f32>), Error> {
+    let tensor = read::tensor(bytes, Options::new().max_numbers)?;
+    Ok((tensor.shape.clone(), tensor.as_floats().to_vec()))
 }
 
 fn port((name, port): &(String, translate::Port)) -> Port {

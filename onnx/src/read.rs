@@ -9,6 +9,8 @@ use rten_onnx::onnx::{
     ValueInfoProto,
 };
 
+use rten_onnx::protobuf::{DecodeMessage, ValueReader};
+
 use crate::error::{Error, Result, fail};
 use crate::tensor::{Kind, Numbers, Tensor, checked_len};
 
@@ -74,7 +76,7 @@ pub(crate) struct Model {
 /// Reads the bytes of a file. Tensors in other files are looked for in the folder; no tensor has more
 /// than `most` numbers.
 pub(crate) fn read(bytes: &[u8], folder: Option<&Path>, most: usize) -> Result<Model> {
-    check_nesting(bytes)?;
+    check_nesting(Message::Model, bytes)?;
     let model = ModelProto::parse_buf(bytes)
         .map_err(|error| Error::new(format!("the file is damaged or no ONNX file: {error}")))?;
     let Some(graph) = &model.graph else {
@@ -96,6 +98,15 @@ pub(crate) fn read(bytes: &[u8], folder: Option<&Path>, most: usize) -> Result<M
     })
 }
 
+/// Reads a tensor in a file of its own.
+pub(crate) fn tensor(bytes: &[u8], most: usize) -> Result<Tensor> {
+    check_nesting(Message::Tensor, bytes)?;
+    let tensor = ValueReader::from_buf(bytes);
+    let tensor = TensorProto::decode(tensor)
+        .map_err(|error| Error::new(format!("the file is damaged or no tensor: {error}")))?;
+    Reader { folder: None, most }.tensor(&tensor, "tensor")
+}
+
 /// A message of the format that contains messages.
 #[derive(Clone, Copy)]
 enum Message {
@@ -105,11 +116,12 @@ enum Message {
     Attribute,
     Value,
     Type,
+    Tensor,
 }
 
 /// Checks that messages are nested as deeply as real files nest them: the reader calls itself for each.
-fn check_nesting(bytes: &[u8]) -> Result<()> {
-    let mut open = vec![(Message::Model, bytes, 0)];
+fn check_nesting(message: Message, bytes: &[u8]) -> Result<()> {
+    let mut open = vec![(message, bytes, 0)];
     while let Some((message, bytes, depth)) = open.pop() {
         if depth > 8 * MAX_DEPTH {
             fail!("the file nests its graphs or types deeper than {MAX_DEPTH} levels");
@@ -140,6 +152,7 @@ fn check_nesting(bytes: &[u8]) -> Result<()> {
                     let inner = match (message, key >> 3) {
                         (Message::Model, 7) => Message::Graph,
                         (Message::Graph, 1) => Message::Node,
+                        (Message::Graph, 5) | (Message::Attribute, 5) => Message::Tensor,
                         (Message::Graph, 11..=13) => Message::Value,
                         (Message::Node, 5) => Message::Attribute,
                         (Message::Attribute, 6) => Message::Graph,

@@ -50,7 +50,7 @@ impl Translator<'_> {
         {
             fail!("it reads the number of keys that are not padding");
         }
-        if node.outputs.get(3).is_some_and(|name| !name.is_empty()) {
+        if self.is_read(node, 3) {
             fail!("it gives the products of queries and keys");
         }
 
@@ -103,6 +103,10 @@ impl Translator<'_> {
             let soft = self.apply(&scaled, Layer::new("Tanh", &[], &[]));
             scores = self.scaled(&soft, cap)?;
         }
+        let seen = match &mask {
+            Some(Meaning::Computed(mask)) if mask.kind == Kind::Bool => Some(mask.clone()),
+            _ => None,
+        };
         scores = self.masked(scores, mask, [batch, heads, length, keys])?;
         if node.flag("is_causal", false)? {
             let mut bias = vec![0.0; length * keys];
@@ -113,7 +117,11 @@ impl Translator<'_> {
             }
             scores = self.affine(&scores, None, Some(&Tensor::floats(&[length, keys], bias)))?;
         }
-        let weights = self.softmax_over(&scores, "Softmax", &[3]);
+        let mut weights = self.softmax_over(&scores, "Softmax", &[3]);
+        if let Some(seen) = seen {
+            // A query that sees nothing has no weights.
+            weights = self.joined("Mul", &[weights, seen])?;
+        }
         let y = self.product(&weights, &v)?;
         let y = match is_flat {
             true => {

@@ -199,7 +199,8 @@ impl Translator<'_> {
 
     /// The matrix product of two values, for each of the axes before the last two.
     pub fn product(&mut self, a: &Value, b: &Value) -> Result<Value> {
-        let (mut a, mut b) = (a.clone(), b.clone());
+        let mut a = a.clone();
+        let mut b = self.with_own_atoms(b);
         let vectors = [a.axes.len() == 1, b.axes.len() == 1];
         if vectors[0] {
             a.axes.insert(0, Vec::new());

@@ -73,16 +73,12 @@ impl Translator<'_> {
             }
         }
         order.extend(base.order.clone());
-        let same = |a: &Value, b: &Value| a.source == b.source && a.order == b.order;
         let mut sources = Vec::new();
-        for (index, other) in others.iter().enumerate() {
+        for other in &others {
             let named = renamed(other, &base);
-            let source = if named.order == order {
-                named.source
-            } else if index == largest && same(&named, &base) && named.order == order {
-                base.source
-            } else {
-                self.expand_to(&named, base.clone(), order.clone())?.source
+            let source = match named.order == order {
+                true => named.source,
+                false => self.expand_to(&named, base.clone(), order.clone())?.source,
             };
             sources.push(source);
         }
@@ -90,6 +86,17 @@ impl Translator<'_> {
         let dims = self.dims(sources[largest]).to_vec();
         for source in &mut sources {
             *source = self.reshape_to(*source, &dims);
+        }
+        if layer == "Mul" && sources.len() == 2 && sources[0] == sources[1] {
+            let square = Layer::new("Pow", &sources[..1], &dims).call(2.0);
+            let source = self.add(square);
+            return Ok(Value {
+                source,
+                order,
+                kind: values[0].kind,
+                exclusive: true,
+                ..base
+            });
         }
         // A layer reads an output once.
         for i in 1..sources.len() {

@@ -87,10 +87,24 @@ pub(crate) fn translate(model: &Model, options: &Options) -> Result<Translated> 
     let shapes = input_shapes(graph, options)?;
     let mut inputs = Vec::new();
     for (input, shape) in graph.inputs.iter().zip(shapes) {
+        let constant = options
+            .constants
+            .iter()
+            .find(|(name, ..)| *name == input.name);
+        if let Some((name, shape, numbers)) = constant {
+            let tensor = Tensor::floats(shape, numbers.clone());
+            let tensor = match input.kind {
+                Some(Kind::Int) => fold::cast(&tensor, 7),
+                Some(Kind::Bool) => fold::cast(&tensor, 9),
+                _ => tensor,
+            };
+            translator.name(name, Meaning::Constant(tensor));
+            continue;
+        }
         inputs.push(translator.input(graph, input, &shape)?);
     }
 
-    translator.count_uses(graph);
+    translator.count_uses(graph, true);
     translator.run(graph)?;
 
     let mut outputs = Vec::new();
@@ -120,6 +134,14 @@ fn input_shapes(graph: &Graph, options: &Options) -> Result<Vec<Vec<usize>>> {
     let mut shapes = Vec::new();
     let mut used = Vec::new();
     for input in &graph.inputs {
+        if options
+            .constants
+            .iter()
+            .any(|(name, ..)| *name == input.name)
+        {
+            shapes.push(vec![1]);
+            continue;
+        }
         if let Some(shape) = options.shape(&input.name) {
             used.push(input.name.as_str());
             let fits = input
@@ -354,20 +376,28 @@ impl Translator<'_> {
     }
 
     /// Counts how often each name is read.
-    fn count_uses(&mut self, graph: &Graph) {
+    fn count_uses(&mut self, graph: &Graph, is_whole: bool) {
         for node in &graph.nodes {
             for name in &node.inputs {
                 *self.uses.entry(name.clone()).or_default() += 1;
             }
             for attribute in node.attributes.values() {
                 if let crate::read::Attribute::Graph(graph) = attribute {
-                    self.count_uses(graph);
+                    self.count_uses(graph, false);
                 }
             }
         }
         for name in &graph.outputs {
-            *self.uses.entry(name.clone()).or_default() += 1;
+            if !is_whole || self.options.chooses(name) {
+                *self.uses.entry(name.clone()).or_default() += 1;
+            }
         }
+    }
+
+    /// Returns whether something reads an output of a node.
+    pub fn is_read(&self, node: &Node, index: usize) -> bool {
+        let name = node.outputs.get(index);
+        name.is_some_and(|name| self.uses.get(name).copied().unwrap_or(0) > 0)
     }
 
     /// Translates all nodes of a graph.

@@ -11,10 +11,13 @@ use crate::tensor::{Sizes, Tensor};
 impl Translator<'_> {
     pub(super) fn normalization(&mut self, node: &Node, inputs: &Inputs<'_>) -> Outputs {
         let operator = node.operator.as_str();
-        if !operator.ends_with("Normalization") {
+        if !operator.ends_with("Normalization") && operator != "LRN" {
             return Ok(None);
         }
         let x = inputs.computed(0)?.clone();
+        if operator == "LRN" {
+            return self.local_response(node, &x).map(|value| Some(vec![value]));
+        }
         let value = match operator {
             "BatchNormalization" => self.batch_norm(node, inputs, &x)?,
             "InstanceNormalization" => {
@@ -32,7 +35,7 @@ impl Translator<'_> {
             }
             "GroupNormalization" => self.group_norm(node, inputs, &x)?,
             "LayerNormalization" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
-                if node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+                if self.is_read(node, 1) || self.is_read(node, 2) {
                     fail!("it gives the mean or the deviation, which the layer does not");
                 }
                 self.layer_norm(node, inputs, &x)?
@@ -122,6 +125,33 @@ impl Translator<'_> {
             Tensor::floats(&[count], bias),
         );
         self.per_channel(x, &weight, &bias)
+    }
+
+    /// Divides by a power of a mean of squares over neighbouring channels, which is a product with a band
+    /// matrix.
+    fn local_response(&mut self, node: &Node, x: &Value) -> Result<Value> {
+        let (alpha, beta) = (node.float("alpha", 1e-4)?, node.float("beta", 0.75)?);
+        let bias = node.float("bias", 1.0)?;
+        let size = usize::try_from(node.int("size", 1)?).unwrap_or(0);
+        if x.axes.len() < 2 || size == 0 {
+            fail!("it takes `[batch, channels, ..]`, and a size of at least 1");
+        }
+        let channels = x.shape()[1];
+        if channels > 1 << 12 {
+            fail!("it has {channels} channels, which is more than 4096");
+        }
+        let (before, behind) = ((size - 1) / 2, size / 2);
+        let mut band = vec![0.0; channels * channels];
+        for row in 0..channels {
+            for column in row.saturating_sub(before)..(row + behind + 1).min(channels) {
+                band[row * channels + column] = alpha / size as f32;
+            }
+        }
+        let squares = self.powered(x, 2.0)?;
+        let band = Tensor::floats(&[channels, channels], band);
+        let means = self.linear(&squares, 1, &band, Some(vec![bias; channels]))?;
+        let factors = self.powered(&means, -beta)?;
+        self.joined("Mul", &[x.clone(), factors])
     }
 
     fn group_norm(&mut self, node: &Node, inputs: &Inputs<'_>, x: &Value) -> Result<Value> {

@@ -22,7 +22,7 @@ impl Translator<'_> {
         if rank < 3 {
             fail!("it takes `[batch, channels, ..]`");
         }
-        if node.outputs.get(1).is_some_and(|name| !name.is_empty()) {
+        if self.is_read(node, 1) {
             fail!("it gives the places of the maxima, which no layer does");
         }
         if operator.starts_with("Global") {

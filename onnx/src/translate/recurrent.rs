@@ -60,11 +60,7 @@ impl Translator<'_> {
         let states = self.initial_states(node, inputs, [directions, hidden], batch_first)?;
         let has_states = !states.is_empty();
         sources.extend(states);
-        let is_read = |index: usize| {
-            let name = node.outputs.get(index);
-            name.is_some_and(|name| self.uses.get(name).copied().unwrap_or(0) > 0)
-        };
-        let is_final = is_read(1) || is_read(2);
+        let is_final = self.is_read(node, 1) || self.is_read(node, 2);
 
         let width = directions * hidden;
         let mut layer = Layer::new(kind, &sources, &[length, width])

@@ -45,7 +45,7 @@ impl Translator<'_> {
         let value = match operator {
             "Identity" => x,
             "Dropout" => {
-                if node.outputs.get(1).is_some_and(|name| !name.is_empty()) && inputs.0.len() > 2 {
+                if self.is_read(node, 1) {
                     fail!("its mask is an output, which inference has not");
                 }
                 x

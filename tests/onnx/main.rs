@@ -1,0 +1,7 @@
+//! Networks from ONNX files: the test cases of the ONNX project, one operator each, and whole networks.
+#![cfg(all(feature = "onnx", feature = "std"))]
+
+mod cases;
+mod generate;
+mod nodes;
+mod run;
