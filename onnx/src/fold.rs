@@ -7,7 +7,9 @@ use crate::attributes::{axes_of, axis_of};
 use crate::error::{Result, fail};
 use crate::read::Node;
 use crate::shape;
-use crate::tensor::{Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, strides};
+use crate::tensor::{
+    Kind, Numbers, Sizes, Tensor, broadcast_shape, checked_len, positions, strides,
+};
 
 /// Computes an operator on constants; `None` if it is not one that this crate computes.
 pub(crate) fn fold(
@@ -117,6 +119,7 @@ pub(crate) fn fold(
             }
             Ok(Some(outputs))
         }
+        "GatherElements" => one(gather_elements(node, x, need(1)?)?),
         "Gather" => one(gather(node, x, need(1)?, most)?),
         "Where" => {
             let (a, b) = (need(1)?, need(2)?);
@@ -368,6 +371,38 @@ fn gather(node: &Node, x: &Tensor, indices: &Tensor, most: usize) -> Result<Tens
     Ok(x.gathered(&sizes, &positions))
 }
 
+/// Takes one element for each index, along an axis.
+fn gather_elements(node: &Node, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    let rank = x.shape.len();
+    let axis = axis_of(node.int("axis", 0)?, rank)?;
+    let inside =
+        (0..rank).all(|other| other == axis || indices.shape.get(other) <= x.shape.get(other));
+    if indices.shape.len() != rank || !inside {
+        fail!(
+            "its indices {} do not fit {}",
+            Sizes(&indices.shape),
+            Sizes(&x.shape)
+        );
+    }
+    let own = strides(&x.shape);
+    let mut along = own.clone();
+    along[axis] = 0;
+    let size = x.shape[axis] as i64;
+    let mut places = positions(&indices.shape, &along, 0);
+    for (place, &index) in places.iter_mut().zip(indices.as_ints().iter()) {
+        let index = if index < 0 {
+            index.saturating_add(size)
+        } else {
+            index
+        };
+        if !(0..size).contains(&index) {
+            fail!("it takes the index {index} of an axis of {size}");
+        }
+        *place += index as usize * own[axis];
+    }
+    Ok(x.gathered(&indices.shape, &places))
+}
+
 fn reduce(node: &Node, x: &Tensor, axes: Option<&Tensor>) -> Result<Tensor> {
     let rank = x.shape.len();
     let axes = match shape::list(node, "axes", axes)? {
@@ -565,6 +600,9 @@ fn arithmetic(node: &Node, inputs: &[Option<&Tensor>], most: usize) -> Result<Op
     if inputs.len() == 1 {
         return Ok(unary(&node.operator, a).map(|tensor| vec![tensor]));
     }
+    if !BINARY.contains(&node.operator.as_str()) {
+        return Ok(None);
+    }
     let mut result = (*a).clone();
     for b in &inputs[1..] {
         let Some(b) = b else { return Ok(None) };
@@ -578,6 +616,27 @@ fn arithmetic(node: &Node, inputs: &[Option<&Tensor>], most: usize) -> Result<Op
     Ok(Some(vec![result]))
 }
 
+/// The operators of two numbers that are computed here.
+const BINARY: [&str; 17] = [
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Mod",
+    "Pow",
+    "Max",
+    "Min",
+    "Sum",
+    "Equal",
+    "Less",
+    "LessOrEqual",
+    "Greater",
+    "GreaterOrEqual",
+    "And",
+    "Or",
+    "Xor",
+];
+
 fn binary(operator: &str, a: &Tensor, b: &Tensor, sizes: &[usize]) -> Option<Tensor> {
     let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
     /// Makes truth values of a comparison.
@@ -587,7 +646,7 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, sizes: &[usize]) -> Option<Ten
         };
     }
     Some(match operator {
-        "Add" => zip(a, b, sizes, |_, a, b| a + b, |_, a, b| a.wrapping_add(b)),
+        "Add" | "Sum" => zip(a, b, sizes, |_, a, b| a + b, |_, a, b| a.wrapping_add(b)),
         "Sub" => zip(a, b, sizes, |_, a, b| a - b, |_, a, b| a.wrapping_sub(b)),
         "Mul" => zip(a, b, sizes, |_, a, b| a * b, |_, a, b| a.wrapping_mul(b)),
         "Div" => zip(

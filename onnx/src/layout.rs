@@ -199,7 +199,21 @@ impl Translator<'_> {
         for size in dims {
             layer = layer.argument(size);
         }
-        self.add(layer)
+        self.add_once(layer)
+    }
+
+    /// Adds a layer without parameters, or returns the same one that was added before.
+    fn add_once(&mut self, layer: Layer) -> Source {
+        let key = (
+            layer.sources[0],
+            format!("{}{:?}", layer.kind, layer.arguments),
+        );
+        if let Some(&source) = self.views.get(&key) {
+            return source;
+        }
+        let source = self.add(layer);
+        self.views.insert(key, source);
+        source
     }
 
     /// Returns an output whose axes are these groups of all atoms of a value, in this order.
@@ -218,7 +232,7 @@ impl Translator<'_> {
             for axis in axes {
                 layer = layer.argument(axis);
             }
-            source = self.add(layer);
+            source = self.add_once(layer);
             order = reached;
         }
         self.reshape_to(source, &dims)

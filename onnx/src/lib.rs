@@ -24,6 +24,7 @@ mod error;
 mod fold;
 mod layout;
 mod list;
+mod patterns;
 mod read;
 mod shape;
 mod tensor;
@@ -142,7 +143,11 @@ impl Network {
     /// Returns an error if the file is damaged, if a size is missing, or if an operator is not
     /// supported.
     pub fn read(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Self, Error> {
-        let model = read::read(bytes, folder, options.max_numbers)?;
+        let mut model = read::read(bytes, folder, options.max_numbers)?;
+        if let Some(outputs) = &options.outputs {
+            model.graph.outputs.retain(|name| outputs.contains(name));
+        }
+        patterns::join(&mut model.graph);
         let translated = translate::translate(&model, options)?;
         Ok(Network(emit::named(translated)?))
     }

@@ -79,6 +79,9 @@ impl Layer {
     /// Multiplies the outputs of a layer with a weight for each channel by `factors`, and adds
     /// `summands`. Returns whether it is such a layer.
     pub fn absorb(&mut self, factors: Option<&[f32]>, summands: Option<&[f32]>) -> bool {
+        if self.kind == "LayerNorm" {
+            return self.absorb_in_norm(factors, summands);
+        }
         let is_transposed = self.kind == "ConvTranspose2d";
         let can = matches!(self.kind, "Linear" | "Conv1d" | "Conv2d")
             || is_transposed && factors.is_none();
@@ -111,6 +114,33 @@ impl Layer {
             let bias = Tensor::floats(&[channels], bias);
             self.tensors.push(("bias".to_owned(), bias));
         }
+        true
+    }
+
+    /// A normalization gets the weight and the bias that follow it.
+    fn absorb_in_norm(&mut self, factors: Option<&[f32]>, summands: Option<&[f32]>) -> bool {
+        let features = self.dims.last().copied().unwrap_or(1);
+        let fits = |numbers: Option<&[f32]>| numbers.is_none_or(|n| n.len() == features);
+        if !fits(factors) || !fits(summands) {
+            return false;
+        }
+        let own = |index: usize, default: f32| match self.tensors.get(index) {
+            Some((_, tensor)) => tensor.as_floats().to_vec(),
+            None => vec![default; features],
+        };
+        let (mut weight, mut bias) = (own(0, 1.0), own(1, 0.0));
+        for i in 0..features {
+            let factor = factors.map_or(1.0, |factors| factors[i]);
+            weight[i] *= factor;
+            bias[i] = bias[i] * factor + summands.map_or(0.0, |summands| summands[i]);
+        }
+        self.arguments
+            .retain(|argument| argument != "NoAffine" && argument != "NoBias");
+        let tensor = |numbers| Tensor::floats(&[features], numbers);
+        self.tensors = vec![
+            ("weight".to_owned(), tensor(weight)),
+            ("bias".to_owned(), tensor(bias)),
+        ];
         true
     }
 }

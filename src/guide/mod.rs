@@ -1,4 +1,4 @@
-//! A guide in eleven pages. Its programs are complete, and are compiled and run with the tests.
+//! A guide in twelve pages. Its programs are complete, and are compiled and run with the tests.
 //!
 //! | page | what it is about |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | [`images`] | convolutions, augmentation, labels of pixels, boxes, folding |
 //! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
+//! | [`onnx`] | networks from ONNX files |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
 //! | [`performance`] | batches, threads, memory, debug builds, instruction tiers, denormal numbers |
@@ -47,6 +48,12 @@ pub mod weights {
         not(feature = "safetensors"),
         doc = "[`include_weights!`]: crate#features"
     )]
+}
+
+pub mod onnx {
+    #![doc = include_str!("onnx.md")]
+    #![doc = ""]
+    #![cfg_attr(not(feature = "onnx"), doc = "The feature is off here.")]
 }
 
 pub mod own_layers {

@@ -11,7 +11,7 @@ use crate::cases::{self, Case};
 const PER_OPERATOR: usize = 3;
 
 /// Compares a file with its contents, or writes it.
-fn compare(name: &str, contents: &str) {
+pub fn compare(name: &str, contents: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/onnx")
         .join(name);

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "onnx", feature = "std"))]
 
 mod cases;
+mod exported;
 mod generate;
 mod nodes;
+mod real;
 mod run;

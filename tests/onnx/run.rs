@@ -111,3 +111,27 @@ fn compare(case: &Case, y: &[f32], sample: Option<(usize, usize)>) {
         }
     }
 }
+
+/// The numbers from -1 to 1 that the scripts compute as well.
+pub fn number(index: usize) -> f32 {
+    ((index * 7919 % 1000) as f64 / 500.0 - 1.0) as f32
+}
+
+/// Returns the numbers of a file that NumPy has written.
+pub fn expected(bytes: &[u8]) -> Vec<f32> {
+    let [.., low, high] = bytes[..10] else {
+        panic!("a header");
+    };
+    let numbers = &bytes[10 + usize::from(u16::from_le_bytes([low, high]))..];
+    let numbers = numbers.as_chunks().0.iter();
+    numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect()
+}
+
+/// Compares the outputs of a network with those of ONNX Runtime.
+pub fn assert_near(y: &[f32], expected: &[f32], most: f32) {
+    assert_eq!(y.len(), expected.len());
+    let pairs = y.iter().zip(expected);
+    let far = pairs.map(|(y, e)| (y - e).abs()).fold(0.0, f32::max);
+    println!("off by {far:e}");
+    assert!(far <= most, "off by {far}: {y:?}, expected {expected:?}");
+}

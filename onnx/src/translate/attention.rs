@@ -37,6 +37,9 @@ impl Translator<'_> {
     fn scaled_dot_product(&mut self, node: &Node, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let (q_heads, kv_heads) = (node.int("q_num_heads", 0)?, node.int("kv_num_heads", 0)?);
         let is_flat = inputs.shape(0)?.len() == 3;
+        if node.int("left_window_size", -1)? >= 0 || node.int("right_window_size", -1)? >= 0 {
+            fail!("its queries see a window of the keys");
+        }
         let read = |index: usize| inputs.computed(index).cloned();
         let q = read(0)?;
         let q = self.with_heads(&q, q_heads)?;

@@ -28,6 +28,8 @@ impl Translator<'_> {
             "Floor" => layer("Floor"),
             "Mish" => layer("Mish"),
             "HardSwish" => layer("HardSwish"),
+            // 1 where it is NaN.
+            "IsNaN" => layer("IsMissing"),
             "Reciprocal" => layer("Pow").call(-1.0),
             "LeakyRelu" => layer("LeakyRelu").call(node.float("alpha", 0.01)?),
             "Elu" => layer("Elu").call(node.float("alpha", 1.0)?),

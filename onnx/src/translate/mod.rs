@@ -55,6 +55,8 @@ pub(crate) struct Translator<'m> {
     uses: HashMap<String, usize>,
     names: HashMap<String, Meaning>,
     pub next_atom: u32,
+    /// The layers that only move numbers, by what they read and how they are written.
+    pub views: HashMap<(usize, String), usize>,
     /// The name for the layers of the current node.
     pub current: String,
     /// The number of operators so far, of which loops may have many.
@@ -80,6 +82,7 @@ pub(crate) fn translate(model: &Model, options: &Options) -> Result<Translated> 
         uses: HashMap::new(),
         names: HashMap::new(),
         next_atom: 0,
+        views: HashMap::new(),
         current: String::new(),
         steps: 0,
     };
@@ -355,7 +358,7 @@ impl Translator<'_> {
                 .collect();
             atoms == value.order
         };
-        let order = match rank >= 3 && !lies(&plain) && lies(&channels_last(rank)) {
+        let order = match rank >= 4 && !lies(&plain) && lies(&channels_last(rank)) {
             true => channels_last(rank),
             false => plain,
         };
