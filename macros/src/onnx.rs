@@ -97,7 +97,7 @@ pub fn expand(library: &TokenStream, definition: TokenStream, embeds: bool) -> R
         .map_err(|error| fail(format!("`{}`: {error}", literal.value())))?;
     let text = respanned(text, name.span());
     let weights = embeds.then(|| {
-        let weights = Literal::byte_string(&network.weights());
+        let weights = Literal::byte_string(&network.weights_in_memory());
         let path = literal.value();
         quote! {
             impl #name {

@@ -271,15 +271,22 @@ impl Named {
         lines
     }
 
-    /// Returns the bytes of a safetensors file with the weights.
-    pub fn weights(&self) -> Vec<u8> {
-        let mut header = String::from(
-            "{\"__metadata__\":{\"shapewright\":\"1\",\"shapewright_features\":\"as_here\"}",
+    /// Returns the bytes of a safetensors file with the weights: with the axes of PyTorch, or all
+    /// numbers in the order that they have in memory.
+    pub fn weights(&self, in_memory: bool) -> Vec<u8> {
+        let order = match in_memory {
+            true => "memory",
+            false => "features_as_here",
+        };
+        let mut header = format!(
+            "{{\"__metadata__\":{{\"shapewright\":\"1\",\"shapewright_order\":\"{order}\"}}"
         );
         let mut data = Vec::new();
         for NamedLayer { layer, name, .. } in &self.layers {
             let Some(name) = name else { continue };
             for (tensor_name, tensor) in &layer.tensors {
+                let turned = in_memory.then(|| layer.in_memory(tensor));
+                let tensor = turned.as_ref().unwrap_or(tensor);
                 let begin = data.len();
                 data.extend(
                     tensor

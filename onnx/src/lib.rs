@@ -158,9 +158,15 @@ impl Network {
         self.0.definition(head, name)
     }
 
-    /// Returns the bytes of a safetensors file with the weights.
+    /// Returns the bytes of a safetensors file with the weights, whose axes are those of PyTorch.
     pub fn weights(&self) -> Vec<u8> {
-        self.0.weights()
+        self.0.weights(false)
+    }
+
+    /// Returns the bytes of a safetensors file with the weights as they lie in memory, which the
+    /// compiler includes without a conversion.
+    pub fn weights_in_memory(&self) -> Vec<u8> {
+        self.0.weights(true)
     }
 
     /// Returns whether the network has parameters.

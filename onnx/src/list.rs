@@ -76,6 +76,16 @@ impl Layer {
         }
     }
 
+    /// Returns a tensor with its axes in the order of memory.
+    pub fn in_memory(&self, tensor: &Tensor) -> Tensor {
+        match tensor.shape.len() {
+            2 if self.kind != "Embedding" => tensor.transposed(&[1, 0]),
+            3 => tensor.transposed(&[2, 1, 0]),
+            4 => tensor.transposed(&[2, 3, 1, 0]),
+            _ => tensor.clone(),
+        }
+    }
+
     /// Multiplies the outputs of a layer with a weight for each channel by `factors`, and adds
     /// `summands`. Returns whether it is such a layer.
     pub fn absorb(&mut self, factors: Option<&[f32]>, summands: Option<&[f32]>) -> bool {

@@ -28,10 +28,6 @@ pub(super) struct Entry<'a> {
 /// change of any of these is a new form.
 pub(super) const FORM: (&str, &str) = ("shapewright", "1");
 
-/// The metadata of a file whose features are in the order that they have here, such as those that
-/// `onnx2net` writes: no layer of PyTorch has to be followed through the network.
-pub(super) const FEATURES_AS_HERE: (&str, &str) = ("shapewright_features", "as_here");
-
 /// An item of the header.
 pub(super) enum Item<'a> {
     Tensor(Entry<'a>),

@@ -1,9 +1,9 @@
 //! Weights that are part of the program.
 
 use super::difference::{DifferenceKind, other_form_of};
-use super::header::{Entry, FEATURES_AS_HERE, Header, Item};
+use super::header::{Entry, Header, Item};
 use super::json::Damage;
-use super::layout::Named;
+use super::layout::{FileOrder, Named};
 use super::numbers::{TooLarge, read};
 use super::order::LayerOrder;
 use crate::memory;
@@ -60,8 +60,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 #[track_caller]
 pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(file: File<'_>) -> P {
     let mut named = [Named::NONE; COUNT];
-    let as_here = has_features_as_here(&file);
-    let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named, as_here);
+    let order = order_of(&file);
+    let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named, order);
     let found = find::<T, COUNT>(&file, &named, count);
 
     let bytes = file.bytes;
@@ -90,20 +90,18 @@ pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(fil
     parameters
 }
 
-/// Returns whether the file says that its features are in the order of this crate. A damaged file is
-/// reported later.
-const fn has_features_as_here(file: &File<'_>) -> bool {
+/// Returns what the file has in the order of this crate. A damaged file is reported later.
+const fn order_of(file: &File<'_>) -> FileOrder {
     let Ok(mut header) = Header::new(file.bytes) else {
-        return false;
+        return FileOrder::PyTorch;
     };
-    let (wanted, as_here) = FEATURES_AS_HERE;
     // The metadata is at the beginning.
     while let Ok(Item::Metadata(key, value)) = header.next() {
-        if equal(key, wanted) {
-            return equal(value, as_here);
+        if equal(key, FileOrder::KEY) {
+            return FileOrder::named(value);
         }
     }
-    false
+    FileOrder::PyTorch
 }
 
 /// Finds the file's entry for each of the first `count` names.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::{LoadError, LoadErrorKind};
-use super::header::FEATURES_AS_HERE;
 use super::index;
+use super::layout::FileOrder;
 use super::name_patterns::renamed;
 use super::source::{Contents, Source, Stored};
 use crate::params::param_tree::Axes;
@@ -106,10 +106,10 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Returns whether the file says that its features are in the order of this crate.
-    pub(super) fn has_features_as_here(&self) -> bool {
-        let (key, value) = FEATURES_AS_HERE;
-        self.metadata.get(key).is_some_and(|own| own == value)
+    /// Returns what the file has in the order of this crate.
+    pub(super) fn order(&self) -> FileOrder {
+        let name = self.metadata.get(FileOrder::KEY);
+        name.map_or(FileOrder::PyTorch, |name| FileOrder::named(name))
     }
 
     fn new(files: Vec<Source<'a>>, contents: Contents, path: Option<PathBuf>) -> Self {

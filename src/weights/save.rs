@@ -9,6 +9,7 @@ use super::error::{SaveError, SaveErrorKind};
 use super::escape::escape;
 use super::half::{Half, Numbers, value_of};
 use super::header::FORM;
+use super::layout::FileOrder;
 use super::numbers::Dtype;
 use crate::atomic_file::AtomicFile;
 use crate::params::Parameters;
@@ -128,7 +129,7 @@ impl Saver {
         part: &P,
         half: Half,
     ) -> Result<Self, SaveError> {
-        for named in P::PARAM_TREE.listed(false) {
+        for named in P::PARAM_TREE.listed(FileOrder::PyTorch) {
             if let Some((position, value)) = half.too_large_in(&named, part) {
                 let kind = SaveErrorKind::TooLarge {
                     tensor: join(name, named.name.as_str()),
@@ -155,7 +156,7 @@ impl Saver {
         );
         self.parts.push(name.to_owned());
 
-        for named in P::PARAM_TREE.listed(false) {
+        for named in P::PARAM_TREE.listed(FileOrder::PyTorch) {
             let name = &join(name, named.name.as_str());
             // No reader would accept the file.
             assert!(

@@ -81,11 +81,11 @@ fn networks_without_weights_are_trained() {
     assert_eq!(net.forward(&x), Mobile::pretrained().forward(&x));
 
     let (mut gradient, mut workspace) = (Same::zeros(), Same::workspace());
-    let target = [Tensor1::from([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])];
+    let (batch, target) = ([x], [Tensor1::from([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])]);
     let mut sgd = Sgd::new(0.1).state::<Same>();
     let mut losses = Vec::new();
     for _ in 0..4 {
-        let mut pass = net.forward_train(&[x], &mut workspace);
+        let mut pass = net.forward_train(&batch, &mut workspace);
         losses.push(pass.loss(&Mse, &target));
         pass.backward(&mut gradient);
         sgd.step(&mut net, &gradient);

@@ -96,36 +96,40 @@ fn attention_attention_3d_gqa() {
 }
 
 #[test]
-fn attention_attention_4d_attn_mask_4d_causal() {
+fn attention_attention_4d_attn_mask_bool() {
     network! {
-        struct Net: (q: [2, 3, 4, 8], k: [2, 3, 6, 8], v: [2, 3, 6, 8], attn_mask: [2, 3, 4, 6]) -> [2, 3, 4, 8] {
+        struct Net: (q: [2, 3, 4, 8], k: [2, 3, 6, 8], v: [2, 3, 6, 8], attn_mask: [4, 6]) -> [2, 3, 4, 8] {
             y_2: Affine<_> <- q,
             y_4: Reshape<6, 4, 8>,
             Reshape<6, 6, 8> <- k,
             y_5: Permute<0, 2, 1>,
             y_6: MatMul <- (y_4, y_5),
-            y_7: Reshape<6, 4, 6> <- attn_mask,
+            y_3: Affine<_> <- attn_mask,
+            Reshape<1, 24>,
+            Expand<6, 24>,
+            y_7: Reshape<6, 4, 6>,
             Add <- (y_6, y_7),
-            Reshape<6, 24>,
-            y_3: Affine<_>,
-            Reshape<24, 6>,
-            Softmax,
-            y_8: Reshape<6, 4, 6>,
-            y_9: Reshape<6, 6, 8> <- v,
-            MatMul <- (y_8, y_9),
+            y_8: Softmax,
+            Reshape<1, 24> <- attn_mask,
+            Expand<6, 24>,
+            y_9: Reshape<6, 4, 6>,
+            y_10: Mul <- (y_8, y_9),
+            y_11: Reshape<6, 6, 8> <- v,
+            MatMul <- (y_10, y_11),
             Reshape<2, 3, 4, 8>,
         }
     }
-    check::<Net>("Attention/attention_4d_attn_mask_4d_causal");
+    check::<Net>("Attention/attention_4d_attn_mask_bool");
 }
 
 #[test]
 fn averagepool_averagepool_1d_default() {
     network! {
-        struct Net: [32, 3] -> [31, 3] {
+        struct Net: [32, 3] -> [3, 31] {
             Reshape<1, 32, 3>,
             AvgPool2d<(1, 2), Stride<1>>,
             Reshape<31, 3>,
+            Permute<1, 0>,
         }
     }
     check::<Net>("AveragePool/averagepool_1d_default");
@@ -158,9 +162,7 @@ fn averagepool_averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_i
             Reshape<1, 8, 8, 8>,
         }
     }
-    check::<Net>(
-        "AveragePool/averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False",
-    );
+    check::<Net>("AveragePool/averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False");
 }
 
 #[test]
@@ -967,10 +969,11 @@ fn matmul_matmul_bcast() {
 #[test]
 fn maxpool_maxpool_1d_default() {
     network! {
-        struct Net: [32, 3] -> [31, 3] {
+        struct Net: [32, 3] -> [3, 31] {
             Reshape<1, 32, 3>,
             MaxPool2d<(1, 2), Stride<1>>,
             Reshape<31, 3>,
+            Permute<1, 0>,
         }
     }
     check::<Net>("MaxPool/maxpool_1d_default");
@@ -1318,23 +1321,20 @@ fn resize_resize_downsample_scales_cubic_a_n0p5_exclude_outside() {
 fn rotaryembedding_rotary_embedding() {
     network! {
         struct Net: [2, 4, 3, 8] -> [2, 4, 3, 8] {
-            Reshape<24, 8>,
-            output_6: SliceFeatures<0, 4>,
-            Reshape<24, 8> <- input,
-            output_7: SliceFeatures<4, 4>,
-            Reshape<1, 96> <- output_6,
+            output_6: Reshape<24, 8>,
+            output_7: SliceFeatures<0, 4>,
+            output_9: SliceFeatures<4, 4> <- output_6,
+            output_8: Reshape<1, 96> <- output_7,
             output_2: Affine<_>,
-            Reshape<1, 96> <- output_6,
-            output_3: Affine<_>,
-            Reshape<1, 96> <- output_7,
+            output_3: Affine<_> <- output_8,
+            output_10: Reshape<1, 96> <- output_9,
             output_4: Affine<_>,
-            Reshape<1, 96> <- output_7,
-            output_5: Affine<_>,
-            output_8: Sub <- (output_2, output_5),
-            output_9: Add <- (output_3, output_4),
-            output_10: Reshape<24, 4> <- output_8,
-            output_11: Reshape<24, 4> <- output_9,
-            Concat <- (output_10, output_11),
+            output_5: Affine<_> <- output_10,
+            output_11: Sub <- (output_2, output_5),
+            output_12: Add <- (output_3, output_4),
+            output_13: Reshape<24, 4> <- output_11,
+            output_14: Reshape<24, 4> <- output_12,
+            Concat <- (output_13, output_14),
             Reshape<2, 4, 3, 8>,
         }
     }
@@ -1345,23 +1345,20 @@ fn rotaryembedding_rotary_embedding() {
 fn rotaryembedding_rotary_embedding_interleaved() {
     network! {
         struct Net: [2, 4, 3, 8] -> [2, 4, 3, 8] {
-            Reshape<96, 2>,
-            output_6: SliceFeatures<0, 1>,
-            Reshape<96, 2> <- input,
-            output_7: SliceFeatures<1, 1>,
-            Reshape<1, 96> <- output_6,
+            output_6: Reshape<96, 2>,
+            output_7: SliceFeatures<0, 1>,
+            output_9: SliceFeatures<1, 1> <- output_6,
+            output_8: Reshape<1, 96> <- output_7,
             output_2: Affine<_>,
-            Reshape<1, 96> <- output_6,
-            output_3: Affine<_>,
-            Reshape<1, 96> <- output_7,
+            output_3: Affine<_> <- output_8,
+            output_10: Reshape<1, 96> <- output_9,
             output_4: Affine<_>,
-            Reshape<1, 96> <- output_7,
-            output_5: Affine<_>,
-            output_8: Sub <- (output_2, output_5),
-            output_9: Add <- (output_3, output_4),
-            output_10: Reshape<96, 1> <- output_8,
-            output_11: Reshape<96, 1> <- output_9,
-            Concat <- (output_10, output_11),
+            output_5: Affine<_> <- output_10,
+            output_11: Sub <- (output_2, output_5),
+            output_12: Add <- (output_3, output_4),
+            output_13: Reshape<96, 1> <- output_11,
+            output_14: Reshape<96, 1> <- output_12,
+            Concat <- (output_13, output_14),
             Reshape<2, 4, 3, 8>,
         }
     }
@@ -1372,29 +1369,26 @@ fn rotaryembedding_rotary_embedding_interleaved() {
 fn rotaryembedding_rotary_embedding_no_position_ids_interleaved() {
     network! {
         struct Net: (the_input: [2, 4, 3, 8], cos_cache: [2, 3, 4], sin_cache: [2, 3, 4]) -> [2, 4, 3, 8] {
-            Reshape<96, 2> <- the_input,
-            output_2: SliceFeatures<0, 1>,
-            Reshape<96, 2> <- the_input,
-            output_5: SliceFeatures<1, 1>,
-            Reshape<2, 1, 12> <- cos_cache,
-            Expand<2, 4, 12>,
-            output_3: Reshape<96, 1>,
-            output_8: Mul <- (output_2, output_3),
-            Reshape<2, 1, 12> <- sin_cache,
+            output_2: Reshape<96, 2> <- the_input,
+            output_3: SliceFeatures<0, 1>,
+            output_7: SliceFeatures<1, 1> <- output_2,
+            output_6: Reshape<2, 1, 12> <- cos_cache,
             Expand<2, 4, 12>,
             output_4: Reshape<96, 1>,
-            output_10: Mul <- (output_2, output_4),
-            Reshape<2, 1, 12> <- cos_cache,
+            output_11: Mul <- (output_3, output_4),
+            output_9: Reshape<2, 1, 12> <- sin_cache,
             Expand<2, 4, 12>,
-            output_6: Reshape<96, 1>,
-            output_11: Mul <- (output_5, output_6),
-            Reshape<2, 1, 12> <- sin_cache,
-            Expand<2, 4, 12>,
-            output_7: Reshape<96, 1>,
-            output_9: Mul <- (output_5, output_7),
-            output_12: Sub <- (output_8, output_9),
-            output_13: Add <- (output_10, output_11),
-            Concat <- (output_12, output_13),
+            output_5: Reshape<96, 1>,
+            output_13: Mul <- (output_3, output_5),
+            Expand<2, 4, 12> <- output_6,
+            output_8: Reshape<96, 1>,
+            output_14: Mul <- (output_7, output_8),
+            Expand<2, 4, 12> <- output_9,
+            output_10: Reshape<96, 1>,
+            output_12: Mul <- (output_7, output_10),
+            output_15: Sub <- (output_11, output_12),
+            output_16: Add <- (output_13, output_14),
+            Concat <- (output_15, output_16),
             Reshape<2, 4, 3, 8>,
         }
     }
@@ -1581,18 +1575,15 @@ fn spacetodepth_spacetodepth_dcr_mode_example() {
 fn split_split_1d_uneven_split_opset18() {
     network! {
         struct Net: [7] -> (output_1: [2], output_2: [2], output_3: [2], output_4: [1]) {
-            Reshape<7, 1>,
-            output_1_2: Slice<0, 2>,
-            Reshape<7, 1> <- input,
-            output_1_3: Slice<2, 2>,
-            Reshape<7, 1> <- input,
-            output_1_4: Slice<4, 2>,
-            Reshape<7, 1> <- input,
-            output_1_5: Slice<6, 1>,
-            output_1: Reshape<2> <- output_1_2,
-            output_2: Reshape<2> <- output_1_3,
-            output_3: Reshape<2> <- output_1_4,
-            output_4: Reshape<1> <- output_1_5,
+            output_1_2: Reshape<7, 1>,
+            output_1_3: Slice<0, 2>,
+            output_1_4: Slice<2, 2> <- output_1_2,
+            output_1_5: Slice<4, 2> <- output_1_2,
+            output_1_6: Slice<6, 1> <- output_1_2,
+            output_1: Reshape<2> <- output_1_3,
+            output_2: Reshape<2> <- output_1_4,
+            output_3: Reshape<2> <- output_1_5,
+            output_4: Reshape<1> <- output_1_6,
         }
     }
     check::<Net>("Split/split_1d_uneven_split_opset18");
@@ -1602,15 +1593,13 @@ fn split_split_1d_uneven_split_opset18() {
 fn split_split_equal_parts_1d_opset13() {
     network! {
         struct Net: [6] -> (output_1: [2], output_2: [2], output_3: [2]) {
-            Reshape<6, 1>,
-            output_1_2: Slice<0, 2>,
-            Reshape<6, 1> <- input,
-            output_1_3: Slice<2, 2>,
-            Reshape<6, 1> <- input,
-            output_1_4: Slice<4, 2>,
-            output_1: Reshape<2> <- output_1_2,
-            output_2: Reshape<2> <- output_1_3,
-            output_3: Reshape<2> <- output_1_4,
+            output_1_2: Reshape<6, 1>,
+            output_1_3: Slice<0, 2>,
+            output_1_4: Slice<2, 2> <- output_1_2,
+            output_1_5: Slice<4, 2> <- output_1_2,
+            output_1: Reshape<2> <- output_1_3,
+            output_2: Reshape<2> <- output_1_4,
+            output_3: Reshape<2> <- output_1_5,
         }
     }
     check::<Net>("Split/split_equal_parts_1d_opset13");
@@ -1815,6 +1804,7 @@ fn pytorch_converted_avgpool1d() {
             Reshape<6, 1, 3>,
             AvgPool2d<(2, 1)>,
             Reshape<3, 3>,
+            Permute<1, 0>,
         }
     }
     check::<Net>("pytorch-converted/AvgPool1d");
@@ -1833,8 +1823,9 @@ fn pytorch_converted_batchnorm2d_eval() {
 #[test]
 fn pytorch_converted_conv1d_groups() {
     network! {
-        struct Net: [2, 6, 4] -> [2, 4, 6] {
+        struct Net: [2, 6, 4] -> [2, 6, 4] {
             conv2d_3: Conv2d<_, 6, (1, 3), Groups<2>>,
+            Permute<0, 2, 1>,
         }
     }
     check::<Net>("pytorch-converted/Conv1d_groups");
@@ -1843,8 +1834,9 @@ fn pytorch_converted_conv1d_groups() {
 #[test]
 fn pytorch_converted_conv1d_stride() {
     network! {
-        struct Net: [2, 10, 4] -> [2, 4, 5] {
+        struct Net: [2, 10, 4] -> [2, 5, 4] {
             conv2d_3: Conv2d<_, 5, (1, 3), Stride<1, 2>>,
+            Permute<0, 2, 1>,
         }
     }
     check::<Net>("pytorch-converted/Conv1d_stride");
