@@ -5,7 +5,7 @@
 //! atoms as well. A transposition, or a reshape that cuts and joins axes, changes the file's axes and
 //! moves nothing; a layer that wants an order presents its input in it.
 
-use crate::error::Result;
+use crate::error::{Result, fail};
 use crate::list::{Layer, Source};
 use crate::tensor::{Kind, Tensor, positions, strides};
 use crate::translate::Translator;
@@ -217,11 +217,16 @@ impl Translator<'_> {
     }
 
     /// Returns an output whose axes are these groups of all atoms of a value, in this order.
-    pub fn present(&mut self, x: &Value, groups: &[Vec<Atom>]) -> Source {
+    pub fn present(&mut self, x: &Value, groups: &[Vec<Atom>]) -> Result<Source> {
         let dims: Vec<usize> = groups.iter().map(|group| size_of(group)).collect();
         let mut order = x.order.clone();
         let wanted = groups.concat();
-        debug_assert_eq!(order.len(), wanted.len());
+        // Axes that belong to another value are a mistake of this crate, which a file must not turn into
+        // one of the program.
+        let is_all = order.len() == wanted.len() && wanted.iter().all(|atom| order.contains(atom));
+        if !is_all {
+            fail!("the order of its axes was lost; please report this file");
+        }
         let mut source = x.source;
 
         while order != wanted {
@@ -235,16 +240,22 @@ impl Translator<'_> {
             source = self.add_once(layer);
             order = reached;
         }
-        self.reshape_to(source, &dims)
+        Ok(self.reshape_to(source, &dims))
     }
 
     /// Returns the value under other axes of the file.
-    pub fn reshape(&mut self, x: &Value, shape: &[usize]) -> Value {
+    pub fn reshape(&mut self, x: &Value, shape: &[usize]) -> Result<Value> {
+        let len = shape
+            .iter()
+            .try_fold(1_usize, |n, &size| n.checked_mul(size));
+        if len != Some(x.len()) {
+            fail!("it makes {shape:?} of {:?}", x.shape());
+        }
         if let Some(value) = self.cut(x, shape) {
-            return value;
+            return Ok(value);
         }
         // Borders that do not fit: the elements are put in the order of the file.
-        let source = self.present(x, &[x.flat()]);
+        let source = self.present(x, &[x.flat()])?;
         let all = self.atoms(x.len());
         let flat = Value {
             source,
@@ -253,7 +264,7 @@ impl Translator<'_> {
             kind: x.kind,
             exclusive: true,
         };
-        self.cut(&flat, shape).unwrap_or(flat)
+        Ok(self.cut(&flat, shape).unwrap_or(flat))
     }
 
     /// Cuts and joins axes without moving anything, if that is possible.
@@ -322,7 +333,7 @@ impl Translator<'_> {
                 for value in [&mut *a, &mut *b] {
                     let shape = value.shape();
                     let groups = [value.flat()];
-                    let source = self.present(value, &groups);
+                    let source = self.present(value, &groups)?;
                     *value = self.plain(source, &shape, value.kind);
                 }
                 return self.align(a, b);

@@ -76,7 +76,7 @@ pub(crate) struct Model {
 /// Reads the bytes of a file. Tensors in other files are looked for in the folder; no tensor has more
 /// than `most` numbers.
 pub(crate) fn read(bytes: &[u8], folder: Option<&Path>, most: usize) -> Result<Model> {
-    check_nesting(Message::Model, bytes)?;
+    check_fields(Message::Model, bytes)?;
     let model = ModelProto::parse_buf(bytes)
         .map_err(|error| Error::new(format!("the file is damaged or no ONNX file: {error}")))?;
     let Some(graph) = &model.graph else {
@@ -100,14 +100,14 @@ pub(crate) fn read(bytes: &[u8], folder: Option<&Path>, most: usize) -> Result<M
 
 /// Reads a tensor in a file of its own.
 pub(crate) fn tensor(bytes: &[u8], most: usize) -> Result<Tensor> {
-    check_nesting(Message::Tensor, bytes)?;
+    check_fields(Message::Tensor, bytes)?;
     let tensor = ValueReader::from_buf(bytes);
     let tensor = TensorProto::decode(tensor)
         .map_err(|error| Error::new(format!("the file is damaged or no tensor: {error}")))?;
     Reader { folder: None, most }.tensor(&tensor, "tensor")
 }
 
-/// A message of the format that contains messages.
+/// A message of the format, as far as the reader reads it.
 #[derive(Clone, Copy)]
 enum Message {
     Model,
@@ -116,11 +116,42 @@ enum Message {
     Attribute,
     Value,
     Type,
+    TensorType,
+    Shape,
     Tensor,
+    /// One without messages inside.
+    Leaf,
 }
 
-/// Checks that messages are nested as deeply as real files nest them: the reader calls itself for each.
-fn check_nesting(message: Message, bytes: &[u8]) -> Result<()> {
+impl Message {
+    /// Returns the message in a field with this number, if there is one.
+    fn inside(self, field: u64) -> Option<Message> {
+        Some(match (self, field) {
+            (Message::Model, 7) => Message::Graph,
+            (Message::Model, 8 | 14) => Message::Leaf,
+            (Message::Graph, 1) => Message::Node,
+            (Message::Graph, 5) => Message::Tensor,
+            (Message::Graph, 11..=13) => Message::Value,
+            (Message::Node, 5) => Message::Attribute,
+            (Message::Attribute, 5) => Message::Tensor,
+            (Message::Attribute, 6) => Message::Graph,
+            (Message::Value, 2) => Message::Type,
+            // A sequence has a type in its field 1, and a tensor has the number of its own there.
+            (Message::Type, 1) => Message::TensorType,
+            (Message::Type, 4) => Message::Type,
+            (Message::TensorType, 1) => Message::TensorType,
+            (Message::TensorType, 2) => Message::Shape,
+            (Message::TensorType, 4) => Message::Type,
+            (Message::Shape, 1) => Message::Leaf,
+            (Message::Tensor, 13) => Message::Leaf,
+            _ => return None,
+        })
+    }
+}
+
+/// Checks that no field is longer than its message, and that messages are nested as deeply as real
+/// files nest them: the reader trusts lengths, and calls itself for each message.
+fn check_fields(message: Message, bytes: &[u8]) -> Result<()> {
     let mut open = vec![(message, bytes, 0)];
     while let Some((message, bytes, depth)) = open.pop() {
         if depth > 8 * MAX_DEPTH {
@@ -128,46 +159,55 @@ fn check_nesting(message: Message, bytes: &[u8]) -> Result<()> {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Some((key, after)) = varint(rest) else {
-                break;
+            let Some((inside, field, after)) = field(rest) else {
+                fail!("the file is damaged or cut off: a field is longer than the file");
             };
             rest = after;
-            match key & 7 {
-                0 => match varint(rest) {
-                    Some((_, after)) => rest = after,
-                    None => break,
-                },
-                1 if rest.len() >= 8 => rest = &rest[8..],
-                5 if rest.len() >= 4 => rest = &rest[4..],
-                2 => {
-                    let Some((len, after)) = varint(rest) else {
-                        break;
-                    };
-                    let Some(len) = usize::try_from(len).ok().filter(|&len| len <= after.len())
-                    else {
-                        fail!("the file is damaged or cut off: a field is longer than the file");
-                    };
-                    let (inside, after) = after.split_at(len);
-                    rest = after;
-                    let inner = match (message, key >> 3) {
-                        (Message::Model, 7) => Message::Graph,
-                        (Message::Graph, 1) => Message::Node,
-                        (Message::Graph, 5) | (Message::Attribute, 5) => Message::Tensor,
-                        (Message::Graph, 11..=13) => Message::Value,
-                        (Message::Node, 5) => Message::Attribute,
-                        (Message::Attribute, 6) => Message::Graph,
-                        (Message::Value, 2) => Message::Type,
-                        // A sequence has a type inside, two messages deeper.
-                        (Message::Type, 1 | 4) => Message::Type,
-                        _ => continue,
-                    };
-                    open.push((inner, inside, depth + 1));
-                }
-                _ => break,
+            let Some(inside) = inside else { continue };
+            if let Some(message) = message.inside(field) {
+                open.push((message, inside, depth + 1));
+            } else if matches!(message, Message::Tensor) && !is_whole(field, inside) {
+                fail!("the file is damaged: a list of numbers ends within a number");
             }
         }
     }
     Ok(())
+}
+
+/// Returns whether a list of numbers in a field of a tensor ends behind a number.
+fn is_whole(field: u64, bytes: &[u8]) -> bool {
+    match field {
+        4 => bytes.len().is_multiple_of(4),
+        10 => bytes.len().is_multiple_of(8),
+        5 | 7 => {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                match varint(rest) {
+                    Some((_, after)) => rest = after,
+                    None => return false,
+                }
+            }
+            true
+        }
+        _ => true,
+    }
+}
+
+/// Reads a field: its bytes if it has a length, its number, and the bytes behind it.
+fn field(bytes: &[u8]) -> Option<(Option<&[u8]>, u64, &[u8])> {
+    let (key, rest) = varint(bytes)?;
+    let number = key >> 3;
+    Some(match key & 7 {
+        0 => (None, number, varint(rest)?.1),
+        1 => (None, number, rest.get(8..)?),
+        2 => {
+            let (len, rest) = varint(rest)?;
+            let (inside, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            (Some(inside), number, after)
+        }
+        5 => (None, number, rest.get(4..)?),
+        _ => return None,
+    })
 }
 
 /// Reads a number of the format, and returns it with the bytes behind it.

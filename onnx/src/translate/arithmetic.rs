@@ -50,12 +50,12 @@ impl Translator<'_> {
             fail!("it broadcasts {} axes from axis {axis} on", sizes.len());
         }
         sizes.resize(rank - axis, 1);
-        let second = match &inputs.0[1] {
+        let second = match inputs.at(1) {
             Meaning::Constant(tensor) => Meaning::Constant(tensor.reshaped(&sizes)),
-            Meaning::Computed(value) => Meaning::Computed(self.reshape(&value.clone(), &sizes)),
+            Meaning::Computed(value) => Meaning::Computed(self.reshape(&value.clone(), &sizes)?),
             Meaning::Absent => fail!("its input 1 is missing"),
         };
-        Ok(vec![inputs.0[0].clone(), second])
+        Ok(vec![inputs.at(0).clone(), second])
     }
 
     fn combined(&mut self, operator: &str, a: &Meaning, b: &Meaning) -> Result<Value> {

@@ -27,7 +27,7 @@ impl Translator<'_> {
         match (shape.len(), usize::try_from(heads)) {
             (4, _) => Ok(x.clone()),
             (3, Ok(heads)) if heads > 0 && shape[2].is_multiple_of(heads) => {
-                let split = self.reshape(x, &[shape[0], shape[1], heads, shape[2] / heads]);
+                let split = self.reshape(x, &[shape[0], shape[1], heads, shape[2] / heads])?;
                 Ok(swapped(split, 1, 2))
             }
             _ => fail!("it divides {} into {heads} heads", Sizes(&shape)),
@@ -62,7 +62,7 @@ impl Translator<'_> {
         if let (Some(Meaning::Computed(past_k)), Some(Meaning::Computed(past_v))) =
             (inputs.0.get(4), inputs.0.get(5))
         {
-            past_length = past_k.shape()[2];
+            past_length = past_k.shape().get(2).copied().unwrap_or(0);
             k = self.concatenated(&[past_k.clone(), k], 2)?;
             v = self.concatenated(&[past_v.clone(), v], 2)?;
         }
@@ -84,9 +84,9 @@ impl Translator<'_> {
                 let [b, h, l, d] = sizes[..] else {
                     fail!("its keys have four axes")
                 };
-                let split = self.reshape(value, &[b, h, 1, l, d]);
+                let split = self.reshape(value, &[b, h, 1, l, d])?;
                 let wide = self.expand(&split, &[b, h, heads / h, l, d])?;
-                *value = self.reshape(&wide, &[b, heads, l, d]);
+                *value = self.reshape(&wide, &[b, heads, l, d])?;
             }
         }
 
@@ -120,7 +120,7 @@ impl Translator<'_> {
             }
             scores = self.affine(&scores, None, Some(&Tensor::floats(&[length, keys], bias)))?;
         }
-        let mut weights = self.softmax_over(&scores, "Softmax", &[3]);
+        let mut weights = self.softmax_over(&scores, "Softmax", &[3])?;
         if let Some(seen) = seen {
             // A query that sees nothing has no weights.
             weights = self.joined("Mul", &[weights, seen])?;
@@ -130,7 +130,7 @@ impl Translator<'_> {
             true => {
                 let sizes = y.shape();
                 let turned = swapped(y, 1, 2);
-                self.reshape(&turned, &[sizes[0], sizes[2], sizes[1] * sizes[3]])
+                self.reshape(&turned, &[sizes[0], sizes[2], sizes[1] * sizes[3]])?
             }
             false => y,
         };
@@ -206,18 +206,18 @@ impl Translator<'_> {
             true => [half, 2],
             false => [2, half],
         };
-        let split = self.reshape(&active, &[batch, heads, length, pairs[0], pairs[1]]);
+        let split = self.reshape(&active, &[batch, heads, length, pairs[0], pairs[1]])?;
         let axis = if interleaved { 4 } else { 3 };
         let mut parts = Vec::new();
         for index in 0..2 {
             let part = self.slice(&split, axis, range(index, 1))?;
-            parts.push(self.reshape(&part, &[batch, heads, length, half]));
+            parts.push(self.reshape(&part, &[batch, heads, length, half])?);
         }
 
         // The cosines and sines of each position: [batch, 1, length, half].
         let mut angles = Vec::new();
         for index in [1, 2] {
-            let meaning = match (&inputs.0[index], inputs.0.get(3)) {
+            let meaning = match (inputs.at(index), inputs.0.get(3)) {
                 (Meaning::Constant(cache), Some(Meaning::Constant(positions))) => {
                     let mut sizes = positions.shape.clone();
                     let width = cache.shape.last().copied().unwrap_or(1);
@@ -266,17 +266,17 @@ impl Translator<'_> {
                 true => [batch, heads, length, half, 1],
                 false => [batch, heads, length, 1, half],
             };
-            halves.push(self.reshape(&value, &sizes));
+            halves.push(self.reshape(&value, &sizes)?);
         }
         let joined = self.concatenated(&halves, axis)?;
-        let mut value = self.reshape(&joined, &[batch, heads, length, turned]);
+        let mut value = self.reshape(&joined, &[batch, heads, length, turned])?;
         if turned < width {
             let rest = self.slice(&x, 3, range(turned, width - turned))?;
             value = self.concatenated(&[value, rest], 3)?;
         }
         if is_flat {
             let swapped = swapped(value, 1, 2);
-            return Ok(self.reshape(&swapped, &[batch, length, heads * width]));
+            return Ok(self.reshape(&swapped, &[batch, length, heads * width])?);
         }
         Ok(value)
     }

@@ -120,7 +120,7 @@ impl Translator<'_> {
         };
         let width = sizes[sizes.len() - 1].clone();
         let dims = [size_of(&height), size_of(&width), size_of(&channels)];
-        let source = self.present(x, &[[height, width, channels.clone()].concat()]);
+        let source = self.present(x, &[[height, width, channels.clone()].concat()])?;
         Ok(Image {
             source: self.reshape_to(source, &dims),
             dims,
@@ -202,7 +202,7 @@ impl Translator<'_> {
         let weight = inputs.needed(1)?;
         let bias = inputs.constant(2)?.map(|bias| bias.as_floats().to_vec());
         let rank = x.axes.len();
-        if weight.shape.len() != rank {
+        if weight.shape.len() != rank || rank < 3 {
             fail!(
                 "its weight {} has other axes than its input",
                 Sizes(&weight.shape)

@@ -41,7 +41,7 @@ impl Translator<'_> {
         let last = x.in_memory(&[axis]);
         let rest = x.others(&[axis]);
         let rows = size_of(&rest);
-        let source = self.present(x, &[[rest.clone(), last.clone()].concat()]);
+        let source = self.present(x, &[[rest.clone(), last.clone()].concat()])?;
         let source = match rows {
             1 => self.reshape_to(source, &[columns]),
             _ => self.reshape_to(source, &[rows, columns]),
@@ -80,7 +80,7 @@ impl Translator<'_> {
     fn gemm(&mut self, node: &Node, inputs: &Inputs<'_>) -> Result<Value> {
         let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
         let turn = [node.flag("transA", false)?, node.flag("transB", false)?];
-        let product = match (&inputs.0[0], inputs.0.get(1)) {
+        let product = match (inputs.at(0), inputs.0.get(1)) {
             (Meaning::Computed(a), Some(Meaning::Constant(b))) => {
                 let mut a = a.clone();
                 // Before version 7, all axes behind the first are features.
@@ -147,7 +147,7 @@ impl Translator<'_> {
     }
 
     fn matmul(&mut self, inputs: &Inputs<'_>) -> Result<Value> {
-        match (&inputs.0[0], inputs.0.get(1)) {
+        match (inputs.at(0), inputs.0.get(1)) {
             (Meaning::Computed(a), Some(Meaning::Constant(b))) if b.shape.len() <= 2 => {
                 let axis = last_axis(a)?;
                 let weight = match b.shape.len() {
@@ -194,7 +194,7 @@ impl Translator<'_> {
         let count = constant.len();
         let zeros = Tensor::floats(&[count, 1], vec![0.0; count]);
         let flat = self.linear(&number, 0, &zeros, Some(constant.as_floats().to_vec()))?;
-        Ok(self.reshape(&flat, &constant.shape))
+        Ok(self.reshape(&flat, &constant.shape)?)
     }
 
     /// The matrix product of two values, for each of the axes before the last two.
@@ -240,8 +240,8 @@ impl Translator<'_> {
             let shape = [x.shape(), y.shape()];
             let groups = [x.flat(), y.flat()];
             let sources = [
-                self.present(&x, &groups[..1]),
-                self.present(&y, &groups[1..]),
+                self.present(&x, &groups[..1])?,
+                self.present(&y, &groups[1..])?,
             ];
             x = self.plain(sources[0], &shape[0], Kind::Float);
             y = self.plain(sources[1], &shape[1], Kind::Float);
@@ -276,8 +276,8 @@ impl Translator<'_> {
         }
         let (m_atoms, k_atoms) = (x.axes[rank].clone(), x.axes[rank + 1].clone());
         let (l_atoms, n_atoms) = (y.axes[rank].clone(), y.axes[rank + 1].clone());
-        let a = self.present(x, &[outer.clone(), m_atoms.clone(), k_atoms]);
-        let b = self.present(y, &[other, l_atoms, n_atoms.clone()]);
+        let a = self.present(x, &[outer.clone(), m_atoms.clone(), k_atoms])?;
+        let b = self.present(y, &[other, l_atoms, n_atoms.clone()])?;
         let [count, m, k] = self.dims(a)[..] else {
             fail!("it is no matrix")
         };

@@ -166,7 +166,7 @@ impl Translator<'_> {
             .collect();
         let channels = x.in_memory(&axes);
         let rest = x.others(&axes);
-        let source = self.present(x, &[rest.clone(), channels.clone()]);
+        let source = self.present(x, &[rest.clone(), channels.clone()])?;
         let slopes = x.constant(&slope, &channels);
         let dims = [size_of(&rest), size_of(&channels)];
         let layer = Layer::new("PRelu", &[source], &dims)
@@ -194,14 +194,14 @@ impl Translator<'_> {
             } else {
                 axis_of(axis, rank)?
             };
-            return Ok(self.softmax_over(&x, kind, &(axis..rank).collect::<Vec<_>>()));
+            return Ok(self.softmax_over(&x, kind, &(axis..rank).collect::<Vec<_>>())?);
         }
         let axis = axis_of(node.int("axis", -1)?, rank)?;
-        Ok(self.softmax_over(&x, kind, &[axis]))
+        Ok(self.softmax_over(&x, kind, &[axis])?)
     }
 
     /// Adds a softmax over these axes together.
-    pub fn softmax_over(&mut self, x: &Value, kind: &'static str, axes: &[usize]) -> Value {
+    pub fn softmax_over(&mut self, x: &Value, kind: &'static str, axes: &[usize]) -> Result<Value> {
         let last = x.in_memory(axes);
         let rest = x.others(axes);
         let order = [rest.clone(), last.clone()].concat();
@@ -209,13 +209,13 @@ impl Translator<'_> {
         // The shape is kept if its last axis is that of the softmax.
         let source = match x.order == order && self.dims(x.source).last() == Some(&width) {
             true => x.source,
-            false => self.present(x, &[rest, last]),
+            false => self.present(x, &[rest, last])?,
         };
         let dims = self.dims(source).to_vec();
         let source = self.add(Layer::new(kind, &[source], &dims));
-        Value {
+        Ok(Value {
             order,
             ..self.keeps(x, source)
-        }
+        })
     }
 }

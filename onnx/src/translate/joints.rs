@@ -234,7 +234,7 @@ impl Translator<'_> {
         let count = numbers.len();
         let zeros = Tensor::floats(&[count, 1], vec![0.0; count]);
         let flat = self.linear(&number, 0, &zeros, Some(numbers))?;
-        let value = self.reshape(&flat, &constant.shape);
+        let value = self.reshape(&flat, &constant.shape)?;
         Ok(Value {
             kind: constant.kind,
             ..value
@@ -246,6 +246,19 @@ impl Translator<'_> {
         let [first, others @ ..] = values else {
             fail!("it joins nothing");
         };
+        let shape = first.shape();
+        for other in others {
+            let own = other.shape();
+            let fits = own.len() == shape.len()
+                && (0..shape.len()).all(|i| i == axis || own[i] == shape[i]);
+            if !fits || axis >= shape.len() {
+                fail!(
+                    "it joins {} and {} along axis {axis}",
+                    Sizes(&shape),
+                    Sizes(&own)
+                );
+            }
+        }
         if others.is_empty() {
             return Ok(first.clone());
         }
@@ -267,7 +280,7 @@ impl Translator<'_> {
                     for value in [&mut base, &mut *part] {
                         let shape = value.shape();
                         let groups = [value.flat()];
-                        let source = self.present(value, &groups);
+                        let source = self.present(value, &groups)?;
                         *value = self.plain(source, &shape, value.kind);
                     }
                     return self.concatenated_plain(values, axis);
@@ -285,7 +298,7 @@ impl Translator<'_> {
             let mut named = renamed_without(part, &base, axis);
             named.axes[axis] = own.clone();
             let group = [before.clone(), own.clone(), behind.clone()].concat();
-            let source = self.present(&named, &[group]);
+            let source = self.present(&named, &[group])?;
             let columns = size_of(&own) * size_of(&behind);
             width += columns;
             let source = self.reshape_to(source, &[size_of(&before), columns]);
@@ -320,7 +333,7 @@ impl Translator<'_> {
         let mut plain = Vec::new();
         for value in values {
             let shape = value.shape();
-            let source = self.present(value, &[value.flat()]);
+            let source = self.present(value, &[value.flat()])?;
             plain.push(self.plain(source, &shape, value.kind));
         }
         self.concatenated(&plain, axis)

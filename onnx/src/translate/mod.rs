@@ -367,7 +367,7 @@ impl Translator<'_> {
         self.current = name.to_owned();
         let source = match value.order == atoms[0] {
             true => value.source,
-            false => self.present(&value, &atoms),
+            false => self.present(&value, &atoms)?,
         };
         let source = self.reshape_to(source, &port_dims(&shape, &order));
         Ok(Port {
@@ -556,6 +556,11 @@ impl Translator<'_> {
 pub(crate) struct Inputs<'a>(pub &'a [Meaning]);
 
 impl Inputs<'_> {
+    /// Returns an input, which may be absent.
+    pub fn at(&self, index: usize) -> &Meaning {
+        self.0.get(index).unwrap_or(&Meaning::Absent)
+    }
+
     /// Returns an input that is computed.
     pub fn computed(&self, index: usize) -> Result<&Value> {
         match self.0.get(index) {

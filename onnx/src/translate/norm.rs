@@ -45,12 +45,12 @@ impl Translator<'_> {
                 let size = match node.int("p", 2)? {
                     1 => {
                         let sizes = self.apply(&x, Layer::new("Abs", &[], &[]));
-                        let mean = self.reduced(&sizes, &[axis], true, "MeanOverTime");
+                        let mean = self.reduced(&sizes, &[axis], true, "MeanOverTime")?;
                         self.scaled(&mean, x.shape()[axis] as f32)?
                     }
                     2 => {
                         let squares = self.powered(&x, 2.0)?;
-                        let mean = self.reduced(&squares, &[axis], true, "MeanOverTime");
+                        let mean = self.reduced(&squares, &[axis], true, "MeanOverTime")?;
                         let sum = self.scaled(&mean, x.shape()[axis] as f32)?;
                         self.powered(&sum, 0.5)?
                     }
@@ -224,7 +224,7 @@ impl Translator<'_> {
         affine: Option<(&Tensor, Option<&Tensor>)>,
     ) -> Result<Value> {
         let dims = [size_of(&rest), size_of(&last)];
-        let source = self.present(x, &[[rest.clone(), last.clone()].concat()]);
+        let source = self.present(x, &[[rest.clone(), last.clone()].concat()])?;
         let source = self.reshape_to(source, &dims);
         let mut layer = layer.argument("_");
         layer.sources = vec![source];

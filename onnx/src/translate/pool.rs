@@ -31,7 +31,7 @@ impl Translator<'_> {
                 "GlobalMaxPool" => "MaxOverTime",
                 _ => "MeanOverTime",
             };
-            return Ok(Some(vec![self.reduced(&x, &axes, true, kind)]));
+            return Ok(Some(vec![self.reduced(&x, &axes, true, kind)?]));
         }
 
         let kernel = node.sizes("kernel_shape")?.unwrap_or_default();

@@ -54,7 +54,7 @@ impl Translator<'_> {
             x = self.reversed(&x, length)?;
         }
         // Time in its order, and features as the weights have them.
-        let source = self.present(&x, &[x.axes[0].clone(), x.axes[2].clone()]);
+        let source = self.present(&x, &[x.axes[0].clone(), x.axes[2].clone()])?;
 
         let mut sources = vec![source];
         let states = self.initial_states(node, inputs, [directions, hidden], batch_first)?;
@@ -220,7 +220,7 @@ impl Translator<'_> {
                 );
             }
             let groups = [state.axes[0].clone(), state.axes[2].clone()];
-            let source = self.present(&state, &groups);
+            let source = self.present(&state, &groups)?;
             sources.push(match directions {
                 1 => self.reshape_to(source, &[hidden]),
                 _ => source,

@@ -2,7 +2,7 @@
 
 use super::{Inputs, Outputs, Translator};
 use crate::attributes::axes_of;
-use crate::error::fail;
+use crate::error::{Result, fail};
 use crate::layout::{Value, size_of};
 use crate::list::Layer;
 use crate::read::Node;
@@ -39,11 +39,11 @@ impl Translator<'_> {
         let keeps = node.flag("keepdims", true)?;
         let layer = |kind| Layer::new(kind, &[], &[]);
         let value = match operator {
-            "ReduceMean" => self.reduced(&x, &axes, keeps, "MeanOverTime"),
-            "ReduceMax" => self.reduced(&x, &axes, keeps, "MaxOverTime"),
+            "ReduceMean" => self.reduced(&x, &axes, keeps, "MeanOverTime")?,
+            "ReduceMax" => self.reduced(&x, &axes, keeps, "MaxOverTime")?,
             "ReduceMin" => {
                 let negative = self.scaled(&x, -1.0)?;
-                let largest = self.reduced(&negative, &axes, keeps, "MaxOverTime");
+                let largest = self.reduced(&negative, &axes, keeps, "MaxOverTime")?;
                 self.scaled(&largest, -1.0)?
             }
             "ReduceSum" => self.summed(&x, &axes, keeps)?,
@@ -65,7 +65,7 @@ impl Translator<'_> {
             }
             _ => {
                 // log sum exp x = m + log sum exp (x - m), where m is the largest
-                let largest = self.reduced(&x, &axes, true, "MaxOverTime");
+                let largest = self.reduced(&x, &axes, true, "MaxOverTime")?;
                 let off = self.joined("Sub", &[x.clone(), largest.clone()])?;
                 let terms = self.apply(&off, layer("Exp"));
                 let sum = self.summed(&terms, &axes, true)?;
@@ -80,19 +80,25 @@ impl Translator<'_> {
         Ok(Some(vec![value]))
     }
 
-    fn summed(&mut self, x: &Value, axes: &[usize], keeps: bool) -> crate::error::Result<Value> {
+    fn summed(&mut self, x: &Value, axes: &[usize], keeps: bool) -> Result<Value> {
         let count = size_of(&x.in_memory(axes));
-        let mean = self.reduced(x, axes, keeps, "MeanOverTime");
+        let mean = self.reduced(x, axes, keeps, "MeanOverTime")?;
         self.scaled(&mean, count as f32)
     }
 
     /// Adds a layer that reduces axes.
-    pub fn reduced(&mut self, x: &Value, axes: &[usize], keeps: bool, kind: &'static str) -> Value {
+    pub fn reduced(
+        &mut self,
+        x: &Value,
+        axes: &[usize],
+        keeps: bool,
+        kind: &'static str,
+    ) -> Result<Value> {
         let gone = x.in_memory(axes);
         let rest = x.others(axes);
         let mut value = x.clone();
         if !gone.is_empty() {
-            let source = self.present(x, &[gone, rest.clone()]);
+            let source = self.present(x, &[gone, rest.clone()])?;
             let layer = Layer::new(kind, &[source], &[size_of(&rest)]);
             value.source = self.add(layer);
             value.exclusive = true;
@@ -101,10 +107,10 @@ impl Translator<'_> {
         for &axis in axes {
             value.axes[axis] = Vec::new();
         }
-        match keeps {
+        Ok(match keeps {
             true => value,
             false => without(value, axes),
-        }
+        })
     }
 
     /// Sums along an axis, by a product with a triangle of ones.

@@ -8,7 +8,7 @@ use crate::layout::{Atom, Value, size_of};
 use crate::list::Layer;
 use crate::read::Node;
 use crate::shape::{self, Range};
-use crate::tensor::{Kind, Sizes, Tensor, broadcast_shape};
+use crate::tensor::{Kind, Sizes, Tensor, broadcast_shape, checked_len};
 
 impl Translator<'_> {
     pub(super) fn view(&mut self, node: &Node, inputs: &Inputs<'_>) -> Outputs {
@@ -55,7 +55,7 @@ impl Translator<'_> {
             "Reshape" => {
                 let wanted = shape::list(node, "shape", inputs.constant(1)?)?.unwrap_or_default();
                 let sizes = shape::reshaped(&shape, &wanted, node.flag("allowzero", false)?)?;
-                self.reshape(&x, &sizes)
+                self.reshape(&x, &sizes)?
             }
             "Flatten" => {
                 let axis = node.int("axis", 1)?;
@@ -68,7 +68,7 @@ impl Translator<'_> {
                     shape[..axis].iter().product(),
                     shape[axis..].iter().product(),
                 ];
-                self.reshape(&x, &sizes)
+                self.reshape(&x, &sizes)?
             }
             "Squeeze" => {
                 let axes = shape::list(node, "axes", inputs.constant(1)?)?;
@@ -170,6 +170,7 @@ impl Translator<'_> {
         if own == shape {
             return Ok(value);
         }
+        checked_len(shape, self.options.max_numbers)?;
         let mut order = value.order.clone();
         let mut front = Vec::new();
         for (axis, &size) in shape.iter().enumerate() {
@@ -203,7 +204,7 @@ impl Translator<'_> {
             .copied()
             .filter(|a| x.order.contains(a))
             .collect();
-        let mut source = self.present(x, &[own]);
+        let mut source = self.present(x, &[own])?;
         // Expanding is done in steps if there are more runs than axes.
         while runs.len() > 4 {
             let behind: Vec<(bool, usize)> = runs.split_off(runs.len() - 2);
@@ -268,10 +269,10 @@ impl Translator<'_> {
         }
         for (&size, &count) in shape.iter().zip(repeats) {
             wanted.extend([count, size]);
-            sizes.push(count * size);
+            sizes.push(checked_len(&[count, size], self.options.max_numbers)?);
         }
         let expanded = self.expand(&split, &wanted)?;
-        Ok(self.reshape(&expanded, &sizes))
+        Ok(self.reshape(&expanded, &sizes)?)
     }
 
     /// Takes a range of an axis.
@@ -290,7 +291,7 @@ impl Translator<'_> {
             return self.select(x, axis, &indices);
         }
 
-        let (source, [before, size, behind]) = self.with_axis(x, axis);
+        let (source, [before, size, behind]) = self.with_axis(x, axis)?;
         let count = range.count;
         let layer = if before == 1 {
             let source = self.reshape_to(source, &[size, behind]);
@@ -309,11 +310,11 @@ impl Translator<'_> {
 
     /// Returns a value with the atoms of an axis together in their order, and the sizes before, of and
     /// behind that axis.
-    pub fn with_axis(&mut self, x: &Value, axis: usize) -> (usize, [usize; 3]) {
+    pub fn with_axis(&mut self, x: &Value, axis: usize) -> Result<(usize, [usize; 3])> {
         let [before, behind] = around(x, axis);
         let order = [before.clone(), x.axes[axis].clone(), behind.clone()];
         let sizes = [size_of(&before), size_of(&x.axes[axis]), size_of(&behind)];
-        (self.present(x, &[order.concat()]), sizes)
+        Ok((self.present(x, &[order.concat()])?, sizes))
     }
 
     /// Returns the value of a layer that gave an axis of `with_axis` another size.
@@ -386,7 +387,7 @@ impl Translator<'_> {
         let mut sizes = shape[..axis].to_vec();
         sizes.extend(&indices.shape);
         sizes.extend(&shape[axis + 1..]);
-        Ok(self.reshape(&taken, &sizes))
+        Ok(self.reshape(&taken, &sizes)?)
     }
 
     fn embedding(&mut self, table: &Tensor, axis: usize, indices: &Value) -> Result<Value> {
@@ -398,7 +399,7 @@ impl Translator<'_> {
         let table = table.transposed(&order);
         let width: usize = table.shape[1..].iter().product();
         let rows = table.shape[0];
-        let source = self.present(indices, &[indices.order.clone()]);
+        let source = self.present(indices, &[indices.order.clone()])?;
         let count = indices.len();
         let source = self.reshape_to(source, &[count]);
         let layer = Layer::new("Embedding", &[source], &[count, width])
@@ -501,7 +502,7 @@ impl Translator<'_> {
         if mode == "reflect" && added[0].max(added[1]) >= kept {
             fail!("it reflects {ends:?} elements of an axis of {size}, which has too few");
         }
-        let (source, [before, size, behind]) = self.with_axis(&value, axis);
+        let (source, [before, size, behind]) = self.with_axis(&value, axis)?;
         let source = self.reshape_to(source, &[before, size, behind]);
         let size = size + added[0] + added[1];
         let layer = Layer::new(kind, &[source], &[before, size, behind])
@@ -554,12 +555,12 @@ impl Translator<'_> {
                 vec![n, c * b * b, h / b, w / b],
             ),
         };
-        let split = self.reshape(&x, &split);
+        let split = self.reshape(&x, &split)?;
         let turned = Value {
             axes: axes.iter().map(|&axis| split.axes[axis].clone()).collect(),
             ..split
         };
-        Ok(self.reshape(&turned, &joined))
+        Ok(self.reshape(&turned, &joined)?)
     }
 }
 
