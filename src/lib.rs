@@ -377,9 +377,9 @@ macro_rules! network {
 ///
 /// The compiler reads the file, computes its constants and shapes, and writes the definition for
 /// [`network!`]; `cargo run --features onnx --example onnx2net model.onnx` prints it. The struct is a
-/// network as any other: `Vad::pretrained().to_boxed()` is a copy that can be trained. Its documentation
-/// says which axes of the file its inputs and outputs have. See [`guide::onnx`] for the operators and
-/// for the order of axes.
+/// network as any other: `Vad::pretrained().to_boxed()` is a copy that can be trained. Its
+/// documentation says which axes of the file its inputs and outputs have. The page
+/// [`guide::onnx`](crate::guide::onnx) has the operators and the order of axes.
 ///
 /// What is not supported is a compile error that names the node, its operator and its inputs.
 #[cfg(feature = "onnx")]
@@ -395,7 +395,7 @@ macro_rules! onnx {
 /// the program runs, or for a network that is trained from the beginning. Requires the feature `onnx`.
 ///
 /// It is written as [`onnx!`]. `onnx2net` writes the weights, which
-/// [`Loader`](weights::Loader) reads:
+/// [`Loader`](crate::weights::Loader) reads:
 ///
 /// ```ignore
 /// onnx_network!(pub Encoder, "minilm.onnx", batch = 1, length = 64);

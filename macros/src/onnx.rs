@@ -87,7 +87,16 @@ pub fn expand(library: &TokenStream, definition: TokenStream, embeds: bool) -> R
 
     let path = resolved(&literal);
     let shown = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|error| fail(format!("`{shown}`: {error}")))?;
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let path = literal.value();
+        fail(match error.kind() {
+            std::io::ErrorKind::NotFound => format!(
+                "there is no file `{path}`; the path is relative to this source file, or to the \
+                 package's folder"
+            ),
+            _ => format!("`{path}`: {error}"),
+        })
+    })?;
     let network = Network::read(&bytes, path.parent(), &options)
         .map_err(|error| fail(format!("`{}`: {error}", literal.value())))?;
 

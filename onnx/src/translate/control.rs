@@ -75,7 +75,10 @@ impl Translator<'_> {
             for (input, meaning) in body.inputs[2..].iter().zip(&carried) {
                 self.name(&input.name, meaning.clone());
             }
-            self.run(&body)?;
+            self.loops += 1;
+            let run = self.run(&body);
+            self.loops -= 1;
+            run?;
 
             let outputs = self.outputs_of(&body);
             goes_on = match &outputs[0] {

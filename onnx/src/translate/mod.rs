@@ -59,6 +59,8 @@ pub(crate) struct Translator<'m> {
     pub views: HashMap<(usize, String), usize>,
     /// The name for the layers of the current node.
     pub current: String,
+    /// The number of loops around the current node, each of which reads a name several times.
+    loops: usize,
     /// The number of operators so far, of which loops may have many.
     steps: usize,
 }
@@ -84,6 +86,7 @@ pub(crate) fn translate(model: &Model, options: &Options) -> Result<Translated> 
         next_atom: 0,
         views: HashMap::new(),
         current: String::new(),
+        loops: 0,
         steps: 0,
     };
     let graph = &model.graph;
@@ -434,7 +437,7 @@ impl Translator<'_> {
     pub fn meaning(&self, name: &str) -> Meaning {
         let mut meaning = self.names.get(name).cloned().unwrap_or(Meaning::Absent);
         if let Meaning::Computed(value) = &mut meaning
-            && self.uses.get(name).copied().unwrap_or(0) > 1
+            && (self.loops > 0 || self.uses.get(name).copied().unwrap_or(0) > 1)
         {
             value.exclusive = false;
         }
