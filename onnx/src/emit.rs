@@ -74,11 +74,11 @@ pub(crate) fn named(translated: Translated) -> Result<Named> {
     names.used.insert("input".to_owned());
     let input_names: Vec<String> = inputs
         .iter()
-        .map(|port| names.new(&port.name, "x"))
+        .map(|port| names.unique(&port.name, "x"))
         .collect();
     let output_names: Vec<String> = outputs
         .iter()
-        .map(|port| names.new(&port.name, "output"))
+        .map(|port| names.unique(&port.name, "output"))
         .collect();
 
     // The order of the list, without what nothing reads.
@@ -103,7 +103,7 @@ pub(crate) fn named(translated: Translated) -> Result<Named> {
     for &source in &order {
         let layer = &layers[source];
         if !layer.tensors.is_empty() && !text_of.contains_key(&source) {
-            text_of.insert(source, names.new(&layer.name, layer.kind));
+            text_of.insert(source, names.unique(&layer.name, layer.kind));
         }
     }
     for (index, &source) in order.iter().enumerate() {
@@ -111,7 +111,7 @@ pub(crate) fn named(translated: Translated) -> Result<Named> {
         let is_joint = layer.sources.len() > 1;
         for &read in &layer.sources {
             if (is_joint || !follows(index, read)) && !text_of.contains_key(&read) {
-                let name = names.new(&layers[read].name, layers[read].kind);
+                let name = names.unique(&layers[read].name, layers[read].kind);
                 text_of.insert(read, name);
             }
         }
@@ -168,7 +168,7 @@ struct Names {
 
 impl Names {
     /// Returns a new name like that of the file, `/encoder.0/Conv` as `encoder_0_conv`.
-    fn new(&mut self, wanted: &str, kind: &str) -> String {
+    fn unique(&mut self, wanted: &str, kind: &str) -> String {
         // The first of several names that were joined, and its last two parts.
         let wanted = wanted.split(';').next().unwrap_or(wanted);
         let slash = wanted.rmatch_indices('/').nth(1);

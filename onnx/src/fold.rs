@@ -464,7 +464,7 @@ fn cum_sum(node: &Node, x: &Tensor, axis: &Tensor) -> Result<Tensor> {
     let size = x.shape[axis];
     let mut numbers = x.as_floats().to_vec();
     for i in 0..numbers.len() {
-        if i / stride % size > 0 {
+        if !(i / stride).is_multiple_of(size) {
             numbers[i] += numbers[i - stride];
         }
     }

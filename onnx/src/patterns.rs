@@ -45,6 +45,9 @@ fn names_in(node: &Node, names: &mut HashSet<String>) {
     }
 }
 
+/// The operator of a pattern, what it reads, and its attributes.
+type Found<'g> = (&'static str, &'g str, Vec<(String, Attribute)>);
+
 /// Looks for patterns from their last node on.
 struct Finder<'g> {
     nodes: HashMap<&'g str, &'g Node>,
@@ -138,10 +141,7 @@ impl<'g> Finder<'g> {
     }
 
     /// `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)` over the last axis.
-    fn layer_norm(
-        &self,
-        node: &'g Node,
-    ) -> Option<(&'static str, &'g str, Vec<(String, Attribute)>)> {
+    fn layer_norm(&self, node: &'g Node) -> Option<Found<'g>> {
         let [off, deviation] = &node.inputs[..] else {
             return None;
         };

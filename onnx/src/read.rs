@@ -193,8 +193,11 @@ fn is_whole(field: u64, bytes: &[u8]) -> bool {
     }
 }
 
-/// Reads a field: its bytes if it has a length, its number, and the bytes behind it.
-fn field(bytes: &[u8]) -> Option<(Option<&[u8]>, u64, &[u8])> {
+/// The bytes of a field that has a length, its number, and the bytes behind it.
+type Field<'a> = (Option<&'a [u8]>, u64, &'a [u8]);
+
+/// Reads a field.
+fn field(bytes: &[u8]) -> Option<Field<'_>> {
     let (key, rest) = varint(bytes)?;
     let number = key >> 3;
     Some(match key & 7 {

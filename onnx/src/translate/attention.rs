@@ -276,7 +276,7 @@ impl Translator<'_> {
         }
         if is_flat {
             let swapped = swapped(value, 1, 2);
-            return Ok(self.reshape(&swapped, &[batch, length, heads * width])?);
+            return self.reshape(&swapped, &[batch, length, heads * width]);
         }
         Ok(value)
     }

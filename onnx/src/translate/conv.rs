@@ -49,10 +49,10 @@ impl Windows {
             }
             "VALID" => {}
             mode @ ("SAME_UPPER" | "SAME_LOWER") => {
-                for axis in 0..rank {
-                    let count = image[axis].div_ceil(windows.strides[axis]);
+                for (axis, &size) in image.iter().enumerate() {
+                    let count = size.div_ceil(windows.strides[axis]);
                     let reached = (count - 1) * windows.strides[axis] + windows.span(axis);
-                    let pad = reached.saturating_sub(image[axis]);
+                    let pad = reached.saturating_sub(size);
                     let (less, more) = (pad / 2, pad - pad / 2);
                     windows.pads[axis] = match mode {
                         "SAME_UPPER" => [less, more],

@@ -194,7 +194,7 @@ impl Translator<'_> {
         let count = constant.len();
         let zeros = Tensor::floats(&[count, 1], vec![0.0; count]);
         let flat = self.linear(&number, 0, &zeros, Some(constant.as_floats().to_vec()))?;
-        Ok(self.reshape(&flat, &constant.shape)?)
+        self.reshape(&flat, &constant.shape)
     }
 
     /// The matrix product of two values, for each of the axes before the last two.

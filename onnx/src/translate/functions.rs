@@ -194,10 +194,10 @@ impl Translator<'_> {
             } else {
                 axis_of(axis, rank)?
             };
-            return Ok(self.softmax_over(&x, kind, &(axis..rank).collect::<Vec<_>>())?);
+            return self.softmax_over(&x, kind, &(axis..rank).collect::<Vec<_>>());
         }
         let axis = axis_of(node.int("axis", -1)?, rank)?;
-        Ok(self.softmax_over(&x, kind, &[axis])?)
+        self.softmax_over(&x, kind, &[axis])
     }
 
     /// Adds a softmax over these axes together.

@@ -114,11 +114,16 @@ impl Translator<'_> {
         }
         let mut weight = Vec::with_capacity(count);
         let mut bias = Vec::with_capacity(count);
-        for i in 0..count {
-            let factor =
-                f64::from(numbers[0][i]) / (f64::from(numbers[3][i]) + f64::from(eps)).sqrt();
+        let [scales, biases, means, variances] = &numbers[..] else {
+            fail!("its parameters are missing");
+        };
+        let moments = means.iter().zip(variances.iter());
+        for ((&scale, &summand), (&mean, &variance)) in
+            scales.iter().zip(biases.iter()).zip(moments)
+        {
+            let factor = f64::from(scale) / (f64::from(variance) + f64::from(eps)).sqrt();
             weight.push(factor as f32);
-            bias.push((f64::from(numbers[1][i]) - f64::from(numbers[2][i]) * factor) as f32);
+            bias.push((f64::from(summand) - f64::from(mean) * factor) as f32);
         }
         let (weight, bias) = (
             Tensor::floats(&[count], weight),

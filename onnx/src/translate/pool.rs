@@ -188,7 +188,7 @@ impl Translator<'_> {
         counts_padding: bool,
     ) -> Result<Value> {
         let mut value = x.clone();
-        for axis in 0..x.axes.len() - 2 {
+        for (axis, end) in ends.iter().enumerate() {
             let size = x.shape()[2 + axis];
             let count = windows.count(axis, size)?;
             let begin = windows.pads[axis][0];
@@ -201,7 +201,7 @@ impl Translator<'_> {
                 let counted = taps
                     .clone()
                     .filter(|at| match counts_padding {
-                        true => *at < begin + size + ends[axis],
+                        true => *at < begin + size + end,
                         false => inside(at),
                     })
                     .count();

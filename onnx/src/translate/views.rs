@@ -272,7 +272,7 @@ impl Translator<'_> {
             sizes.push(checked_len(&[count, size], self.options.max_numbers)?);
         }
         let expanded = self.expand(&split, &wanted)?;
-        Ok(self.reshape(&expanded, &sizes)?)
+        self.reshape(&expanded, &sizes)
     }
 
     /// Takes a range of an axis.
@@ -387,7 +387,7 @@ impl Translator<'_> {
         let mut sizes = shape[..axis].to_vec();
         sizes.extend(&indices.shape);
         sizes.extend(&shape[axis + 1..]);
-        Ok(self.reshape(&taken, &sizes)?)
+        self.reshape(&taken, &sizes)
     }
 
     fn embedding(&mut self, table: &Tensor, axis: usize, indices: &Value) -> Result<Value> {
@@ -399,7 +399,7 @@ impl Translator<'_> {
         let table = table.transposed(&order);
         let width: usize = table.shape[1..].iter().product();
         let rows = table.shape[0];
-        let source = self.present(indices, &[indices.order.clone()])?;
+        let source = self.present(indices, std::slice::from_ref(&indices.order))?;
         let count = indices.len();
         let source = self.reshape_to(source, &[count]);
         let layer = Layer::new("Embedding", &[source], &[count, width])
@@ -560,7 +560,7 @@ impl Translator<'_> {
             axes: axes.iter().map(|&axis| split.axes[axis].clone()).collect(),
             ..split
         };
-        Ok(self.reshape(&turned, &joined)?)
+        self.reshape(&turned, &joined)
     }
 }
 
