@@ -101,6 +101,11 @@ fn flag<T: Element>(condition: bool) -> T {
     if condition { T::one() } else { T::zero() }
 }
 
+/// Returns whether the first of two numbers is the larger one, equal to the other one, or NaN.
+fn is_larger<T: Element>(a: T, b: T) -> bool {
+    a >= b || a.is_nan()
+}
+
 pairs! {
     /// The difference of two outputs of one shape, `a - b`, element by element.
     ///
@@ -129,7 +134,8 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([3.0, 4.0]));
     /// ```
-    Maximum: |a, b| if a >= b || a.is_nan() { a } else { b }, flag::<T>(a >= b), flag::<T>(!(a >= b));
+    Maximum: |a, b| if is_larger(a, b) { a } else { b },
+        flag::<T>(is_larger(a, b)), flag::<T>(!is_larger(a, b));
     /// The smaller of two numbers, element by element. PyTorch's `torch.minimum`. The gradient goes to
     /// the smaller one, and to the first of two equal ones.
     ///
@@ -139,7 +145,8 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([1.0, 1.0]));
     /// ```
-    Minimum: |a, b| if a <= b || a.is_nan() { a } else { b }, flag::<T>(a <= b), flag::<T>(!(a <= b));
+    Minimum: |a, b| if is_larger(-a, -b) { a } else { b },
+        flag::<T>(is_larger(-a, -b)), flag::<T>(!is_larger(-a, -b));
     /// 1 where two numbers are equal and 0 elsewhere, without a gradient. PyTorch's `torch.eq`.
     ///
     /// ```

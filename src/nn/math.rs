@@ -150,7 +150,12 @@ functions! {
     /// let y = Net::zeros().forward(&Tensor1::from([1.5, -1.5]));
     /// assert_eq!(y, Tensor1::from([1.0, -2.0]));
     /// ```
-    Floor: |x| x.floor(), x - x;
+    Floor: |x| x.floor(), zero_of(x);
+}
+
+/// Returns 0, whatever the number is.
+fn zero_of<T: Element>(_: T) -> T {
+    T::zero()
 }
 
 /// Returns one half.

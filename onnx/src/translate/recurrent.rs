@@ -130,9 +130,10 @@ impl Translator<'_> {
     fn check_recurrent(&self, node: &Node, inputs: &Inputs<'_>, length: usize) -> Result<()> {
         match inputs.0.get(4) {
             Some(Meaning::Constant(lengths))
-                if lengths.as_ints().iter().any(|&own| own != length as i64) => {
-                    fail!("its sequences are shorter than {length}");
-                }
+                if lengths.as_ints().iter().any(|&own| own != length as i64) =>
+            {
+                fail!("its sequences are shorter than {length}");
+            }
             Some(Meaning::Computed(_)) => fail!(
                 "its lengths are computed; leave them out, or write the layer with the option `Masked`"
             ),
