@@ -50,6 +50,8 @@ pub use crate::{
 };
 pub use rand::Rng;
 pub use shapewright_macros::network as define;
+#[cfg(feature = "onnx")]
+pub use shapewright_macros::{onnx, onnx_network};
 
 // The code that `network!` emits finds them before a user's types with these names.
 pub use core::convert::Infallible;

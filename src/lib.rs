@@ -119,6 +119,7 @@
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class, and conversions from and to those of the crate `image` |
 //! | `ndarray` | tensors and batches from and to the arrays of the crate `ndarray` |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `onnx` | [`onnx!`](crate::onnx!) and [`onnx_network!`](crate::onnx_network!): networks from ONNX files |
 //! | `onnx-export` | `to_onnx` of a network: ONNX files |
 //! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
@@ -370,6 +371,81 @@ macro_rules! network {
         $crate::emitted::define! { ($crate) $($definition)* }
     };
 }
+/// Defines a network by an ONNX file, with the weights of the file in the read-only memory of the
+/// program. Requires the feature `onnx`.
+///
+/// ```ignore
+/// onnx!(
+///     /// Is there speech in 32 ms of sound?
+///     pub Vad,
+///     "silero_vad_16k_sequence.onnx",
+///     sequence_length = 16,
+/// );
+///
+/// let y = Vad::pretrained().forward(&x);
+/// ```
+///
+/// The path is relative to the source file, as in `include_bytes!`, or to the package. Behind it are
+/// the sizes that the file leaves open, by the file's names for them: `batch = 1`, or `"batch size" =
+/// 1` for a name that is no identifier. `input = [1, 3, 224, 224]` gives an input another shape, and
+/// `outputs = ["logits"]` chooses outputs.
+///
+/// The compiler reads the file, computes its constants and shapes, and writes the definition for
+/// [`network!`]; `cargo run --features onnx --example onnx2net model.onnx` prints it. The struct is a
+/// network as any other: `Vad::pretrained().to_boxed()` is a copy that can be trained. Its
+/// documentation says which axes of the file its inputs and outputs have. The page
+/// [`guide::onnx`](crate::guide::onnx) has the operators and the order of axes.
+///
+/// What is not supported is a compile error that names the node, its operator and its inputs.
+#[cfg(feature = "onnx")]
+#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
+#[macro_export]
+macro_rules! onnx {
+    ($($definition:tt)*) => {
+        $crate::emitted::onnx! { ($crate) $($definition)* }
+    };
+}
+
+/// Defines a network by an ONNX file, without weights: for a large file, whose weights are loaded when
+/// the program runs, or for a network that is trained from the beginning. Requires the feature `onnx`.
+///
+/// It is written as [`onnx!`]. `onnx2net` writes the weights, which
+/// [`Loader`](crate::weights::Loader) reads:
+///
+/// ```ignore
+/// onnx_network!(pub Encoder, "minilm.onnx", batch = 1, length = 64);
+/// let encoder: Box<Encoder> = Loader::open("minilm.safetensors")?.load()?;
+/// ```
+#[cfg(feature = "onnx")]
+#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
+#[macro_export]
+macro_rules! onnx_network {
+    ($($definition:tt)*) => {
+        $crate::emitted::onnx_network! { ($crate) $($definition)* }
+    };
+}
+
+/// Says which feature is missing.
+#[cfg(not(feature = "onnx"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! onnx {
+    ($($definition:tt)*) => {
+        ::core::compile_error!("`onnx!` needs the feature `onnx` of the crate `shapewright`");
+    };
+}
+
+/// Says which feature is missing.
+#[cfg(not(feature = "onnx"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! onnx_network {
+    ($($definition:tt)*) => {
+        ::core::compile_error!(
+            "`onnx_network!` needs the feature `onnx` of the crate `shapewright`"
+        );
+    };
+}
 pub use tensor::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
 
 pub use rand;
@@ -417,17 +493,18 @@ pub mod prelude {
     #[doc(hidden)]
     pub use crate::missing::ToOnnx;
     pub use crate::nn::{
-        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-        AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
-        Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
-        GlobalAvgPool2d, Glu, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index,
-        InstanceNorm2d, IsMissing, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lora,
-        Lstm, Magnitude, MaxOverTime, MaxPool1d, MaxPool2d, MeanOverTime, Mergeable, Mish,
-        MultiHeadAttention, Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding,
-        ReflectionPad1d, ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d,
-        ReplicationPad2d, Reshape, RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu,
-        Slice, Softmax, Softplus, Softsign, SpectralNorm, Standardize, Tanh, Transpose,
-        Unembedding, Upsample, UpsampleBilinear, ZeroPad1d, ZeroPad2d,
+        Abs, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, Affine,
+        AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Cos,
+        Div, Dropout, Dropout2d, Elu, Embedding, Equal, Erf, Exp, Expand, Flatten, Floor, Foldable,
+        Gelu, GeluTanh, GlobalAvgPool1d, GlobalAvgPool2d, Glu, Greater, GroupNorm, Gru,
+        HardSigmoid, HardSwish, HardTanh, Identity, Index, InstanceNorm2d, IsMissing, LayerNorm,
+        LeakyRelu, Linear, Log, LogSigmoid, LogSoftmax, Lora, Lstm, Magnitude, MatMul, MaxOverTime,
+        MaxPool1d, MaxPool2d, Maximum, MeanOverTime, Mergeable, Minimum, Mish, MultiHeadAttention,
+        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, Pow, ReflectionPad1d,
+        ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
+        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Sin, Slice, SliceFeatures,
+        Softmax, Softplus, Softsign, SpectralNorm, Sqrt, Standardize, Sub, Tanh, Transpose,
+        Unembedding, Upsample, UpsampleBilinear, Where, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{
@@ -449,6 +526,8 @@ pub mod prelude {
     };
     #[cfg(feature = "std")]
     pub use crate::{Workspace, layer};
+    #[cfg(feature = "onnx")]
+    pub use crate::{onnx, onnx_network};
 }
 
 /// Compiles the programs in the README.

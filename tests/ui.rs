@@ -21,6 +21,13 @@ fn weights_that_do_not_fit_are_reported_in_prose() {
     mistakes("ui-tests/weights/*.rs");
 }
 
+/// ONNX files that are not there or not supported.
+#[cfg(feature = "onnx")]
+#[test]
+fn onnx_files_that_are_not_translated_are_reported_in_prose() {
+    mistakes("ui-tests/onnx/*.rs");
+}
+
 fn mistakes(files: &str) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc)

@@ -134,6 +134,14 @@ const fn elementwise(name: &'static str, arguments: usize) -> Builtin {
     }
 }
 
+/// A layer without sizes and parameters that reads this number of outputs.
+const fn joint(name: &'static str, sources: usize) -> Builtin {
+    Builtin {
+        sources,
+        ..plain(name)
+    }
+}
+
 /// A layer without sizes whose output has at most `axes` axes.
 const fn with_axes(name: &'static str, axes: usize) -> Builtin {
     Builtin {
@@ -517,9 +525,47 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("Slice")
     },
     Builtin {
-        sources: 2,
-        ..plain("Reparameterize")
+        output: Output::NoMoreAxes,
+        sizes: Sizes::Named(&[
+            Size {
+                name: "start",
+                form: Form::Number,
+            },
+            Size {
+                name: "length",
+                form: Form::Number,
+            },
+        ]),
+        ..plain("SliceFeatures")
     },
+    Builtin {
+        sizes: Sizes::Axes,
+        ..plain("Expand")
+    },
+    Builtin {
+        sizes: NUM_FEATURES,
+        has_params: true,
+        output: Output::InputOrMistake,
+        ..plain("Affine")
+    },
+    joint("Sub", 2),
+    joint("Div", 2),
+    joint("MatMul", 2),
+    joint("Maximum", 2),
+    joint("Minimum", 2),
+    joint("Equal", 2),
+    joint("Greater", 2),
+    joint("Where", 3),
+    joint("Reparameterize", 2),
+    elementwise("Exp", 0),
+    elementwise("Log", 0),
+    elementwise("Sqrt", 0),
+    elementwise("Pow", 1),
+    elementwise("Abs", 0),
+    elementwise("Erf", 0),
+    elementwise("Sin", 0),
+    elementwise("Cos", 0),
+    elementwise("Floor", 0),
     Builtin {
         output: Output::NoMoreAxes,
         ..plain("Transpose")

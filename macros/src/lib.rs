@@ -22,6 +22,8 @@ mod habits;
 mod hoisted;
 mod merge;
 mod mistake;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod options;
 mod parse;
 mod sequence;
@@ -76,6 +78,29 @@ pub fn network(input: TokenStream) -> TokenStream {
 
     tokens.extend(errors.iter().map(|error| mistake::report(error, &emitted)));
     tokens.into()
+}
+
+/// Defines a network by an ONNX file, with its weights; documented as `shapewright::onnx!`.
+#[cfg(feature = "onnx")]
+#[proc_macro]
+pub fn onnx(input: TokenStream) -> TokenStream {
+    from_onnx(input, true)
+}
+
+/// Defines a network by an ONNX file, without its weights; documented as
+/// `shapewright::onnx_network!`.
+#[cfg(feature = "onnx")]
+#[proc_macro]
+pub fn onnx_network(input: TokenStream) -> TokenStream {
+    from_onnx(input, false)
+}
+
+#[cfg(feature = "onnx")]
+fn from_onnx(input: TokenStream, embeds: bool) -> TokenStream {
+    let tokens = parse::with_library
+        .parse(input)
+        .and_then(|(library, definition)| onnx::expand(&library, definition, embeds));
+    tokens.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Reads and checks a definition.

@@ -8,6 +8,7 @@
 //! | [`images`] | convolutions, augmentation, labels of pixels, boxes, folding |
 //! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
+//! | [`onnx`] | networks from ONNX files |
 //! | [`fine_tuning`] | frozen layers, low-rank adaptation, learning rates of layers, distillation |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
@@ -48,6 +49,12 @@ pub mod weights {
         not(feature = "safetensors"),
         doc = "[`include_weights!`]: crate#features"
     )]
+}
+
+pub mod onnx {
+    #![doc = include_str!("onnx.md")]
+    #![doc = ""]
+    #![cfg_attr(not(feature = "onnx"), doc = "The feature is off here.")]
 }
 
 pub mod fine_tuning {

@@ -10,12 +10,13 @@
 //! | recurrent | [`struct@Lstm`], [`struct@Gru`], [`struct@Rnn`], [`Scan`] of a cell of your own |
 //! | attention | [`struct@MultiHeadAttention`], [`PositionalEmbedding`], [`PositionalEncoding`] |
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`], [`MeanOverTime`], [`MaxOverTime`] |
-//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`SliceFeatures`], [`Expand`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]; [`SpectralNorm`] of a weight |
 //! | adapters | [`struct@Lora`] around a layer that is frozen |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`], [`Magnitude`] |
+//! | functions | [`Affine`], [`Exp`], [`Log`], [`Sqrt`], [`struct@Pow`], [`Abs`], [`Erf`], [`Sin`], [`Cos`], [`Floor`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
-//! | several outputs | [`Add`], [`Mul`], [`Concat`], [`SelectPart`] |
+//! | several outputs | [`Add`], [`Sub`], [`Mul`], [`Div`], [`MatMul`], [`Maximum`], [`Minimum`], [`Equal`], [`Greater`], [`Where`], [`Concat`], [`SelectPart`] |
 //! | random variables | [`Reparameterize`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
@@ -30,13 +31,16 @@
 
 mod activation;
 mod activation_with_arguments;
+mod affine;
 pub(crate) mod attention;
 mod avg_pool;
 pub(crate) mod blocks;
+mod compare;
 mod conv;
 mod dropout;
 mod elementwise;
 mod embedding;
+mod expand;
 #[cfg(feature = "onnx-export")]
 mod export;
 pub(crate) mod fold;
@@ -47,6 +51,8 @@ mod kernel_needs;
 mod linear;
 pub(crate) mod lora;
 mod magnitude;
+mod mat_mul;
+mod math;
 mod max_pool;
 mod mean_pool;
 pub(crate) mod merge;
@@ -78,6 +84,7 @@ pub use activation::{
     Softsign, Tanh,
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
+pub use affine::{Affine, AffineParams};
 pub use attention::{
     AttentionAdapter, AttentionDropout, AttentionLoraParams, AttentionOutNoBiasParams,
     AttentionOutParams, MultiHeadAttention, MultiHeadAttentionNoBiasParams,
@@ -88,18 +95,22 @@ pub use attention::{
 pub use avg_pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d,
 };
+pub use compare::{Div, Equal, Greater, Maximum, Minimum, Sub, Where};
 pub use conv::{
     Conv1d, Conv1dNoBiasParams, Conv1dParams, Conv2d, Conv2dNoBiasParams, Conv2dParams,
     ConvTranspose2d, ConvTranspose2dNoBiasParams, ConvTranspose2dParams,
 };
 pub use dropout::{Dropout, Dropout2d};
 pub use embedding::{Embedding, EmbeddingParams};
+pub use expand::Expand;
 pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use lora::{Lora, LoraA, LoraAlpha, LoraB, LoraParams, Mergeable};
 pub use magnitude::Magnitude;
+pub use mat_mul::MatMul;
+pub use math::{Abs, Cos, Erf, Exp, Floor, Log, Pow, Sin, Sqrt};
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Mul, SelectPart};
 pub use norm::{
@@ -121,7 +132,7 @@ pub use reparameterize::Reparameterize;
 pub use reshape::{Flatten, Identity, Reshape};
 pub use scan::Scan;
 pub use sequence::{SelectLast, Transpose};
-pub use slice::Slice;
+pub use slice::{Slice, SliceFeatures};
 pub use softmax::{LogSoftmax, Softmax};
 pub use spectral_norm::{SpectralNorm, SpectralNormParams};
 pub use standardize::{IsMissing, Standardize, StandardizeParams};

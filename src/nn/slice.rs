@@ -1,8 +1,10 @@
-//! Some positions of a sequence.
+//! Some positions of a sequence, or some of its features.
 
-use super::rule::zero_size;
+use super::rule::{last_size, zero_size};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{BackwardInput, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train};
+use crate::network::{
+    BackwardInput, Forward, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
+};
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
@@ -15,7 +17,7 @@ use crate::tensor::{Dims, Element, Shape};
 ///
 /// PyTorch's `x.narrow(1, start, length)` or `x[:, start : start + length]`, where the first axis is
 /// the batch. A single position is `Slice<i, 1>` with a `Flatten` behind it, and the last one
-/// [`SelectLast`](crate::nn::SelectLast).
+/// [`SelectLast`](crate::nn::SelectLast). Of the last axis, [`SliceFeatures`] takes a part.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -117,6 +119,88 @@ impl<In: Shape, Out: Shape, T: Element, const START: usize, const LENGTH: usize>
         for (dy, dx) in gradients.zip(sequences) {
             dx.fill(T::zero());
             dx[start..][..Out::LEN].copy_from_slice(dy);
+        }
+    }
+}
+
+/// The `LENGTH` features of the last axis from `START` on: `[.., features]` becomes `[.., LENGTH]`.
+///
+/// PyTorch's `x.narrow(-1, start, length)` or `x[.., start : start + length]`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Part: [2, 4] -> [2, 2] { SliceFeatures<1, 2> } }
+/// let x = Tensor2::from([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
+/// assert_eq!(Part::zeros().forward(&x), Tensor2::from([[2.0, 3.0], [6.0, 7.0]]));
+/// ```
+///
+/// Features behind the end are a compile error:
+///
+/// ```compile_fail
+/// use shapewright::prelude::*;
+/// network! { struct Wrong: [2, 4] -> [2, 2] { SliceFeatures<3, 2> } }
+/// ```
+pub struct SliceFeatures<const START: usize, const LENGTH: usize>;
+
+impl<In: Shape, const START: usize, const LENGTH: usize> ShapeRule<In>
+    for SliceFeatures<START, LENGTH>
+{
+    const OUTPUT: Inferred = match In::DIMS.last() {
+        _ if LENGTH == 0 => zero_size("length", Dims::UNKNOWN),
+        _ if In::DIMS.is_unknown() => Inferred::shape(Dims::UNKNOWN),
+        None => {
+            let way_out = Sentence::new("; it takes one tensor with at least one axis");
+            Inferred::mismatch(Sentence::new("[.., features]"), way_out, Dims::UNKNOWN)
+        }
+        Some(last) if sizes::sum(&[START, LENGTH]) > last => {
+            let sentence = Sentence::new("takes the features up to ")
+                .number(sizes::sum(&[START, LENGTH]))
+                .text(", but the last axis of ")
+                .dims(In::DIMS)
+                .text(" has ")
+                .number(last)
+                .text("; its numbers are the first feature and the number of features");
+            Inferred::wrong(sentence, In::DIMS.with_last(LENGTH))
+        }
+        Some(_) => Inferred::shape(In::DIMS.with_last(LENGTH)),
+    };
+    const REACH: Reach = Reach::FEATURES;
+}
+
+impl<T: Element, const START: usize, const LENGTH: usize> Layer<T>
+    for SliceFeatures<START, LENGTH>
+{
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element, const START: usize, const LENGTH: usize> Infer<In, Out, T>
+    for SliceFeatures<START, LENGTH>
+{
+    /// The order decides which features are taken.
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { x, y, .. } = call;
+        let rows = flatten(x).chunks_exact(last_size(In::DIMS));
+        for (x, y) in rows.zip(flatten_mut(y).chunks_exact_mut(LENGTH)) {
+            y.copy_from_slice(&x[START..][..LENGTH]);
+        }
+    }
+}
+
+impl<In: Shape, Out: Shape, T: Element, const START: usize, const LENGTH: usize> Train<In, Out, T>
+    for SliceFeatures<START, LENGTH>
+{
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dy, dx, .. } = call;
+        let Some(dx) = dx else { return };
+        let rows = flatten_mut(dx).chunks_exact_mut(last_size(In::DIMS));
+        for (dy, dx) in flatten(dy).chunks_exact(LENGTH).zip(rows) {
+            dx.fill(T::zero());
+            dx[START..][..LENGTH].copy_from_slice(dy);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::difference::{DifferenceKind, other_form_of};
 use super::header::{Entry, Header, Item};
 use super::json::Damage;
-use super::layout::Named;
+use super::layout::{FileOrder, Named};
 use super::numbers::{TooLarge, read};
 use super::order::LayerOrder;
 use crate::memory;
@@ -60,7 +60,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 #[track_caller]
 pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(file: File<'_>) -> P {
     let mut named = [Named::NONE; COUNT];
-    let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+    let order = order_of(&file);
+    let count = P::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named, order);
     let found = find::<T, COUNT>(&file, &named, count);
 
     let bytes = file.bytes;
@@ -87,6 +88,20 @@ pub const fn included_part<P: Parameters<T>, T: Element, const COUNT: usize>(fil
         i += 1;
     }
     parameters
+}
+
+/// Returns what the file has in the order of this crate. A damaged file is reported later.
+const fn order_of(file: &File<'_>) -> FileOrder {
+    let Ok(mut header) = Header::new(file.bytes) else {
+        return FileOrder::PyTorch;
+    };
+    // The metadata is at the beginning.
+    while let Ok(Item::Metadata(key, value)) = header.next() {
+        if equal(key, FileOrder::KEY) {
+            return FileOrder::named(value);
+        }
+    }
+    FileOrder::PyTorch
 }
 
 /// Finds the file's entry for each of the first `count` names.

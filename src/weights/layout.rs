@@ -3,7 +3,9 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::params::param_tree::{Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffix, TensorLayout};
+use crate::params::param_tree::{
+    Axes, LAYER, MAX_AXES, ParamTree, REVERSE, Suffix, TensorLayout, equal,
+};
 use crate::sizes;
 
 impl Axes {
@@ -261,8 +263,36 @@ impl Named {
     };
 }
 
+/// What a file has in the order of this crate, by its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileOrder {
+    /// Nothing but what PyTorch has in this order.
+    PyTorch,
+    /// The features, so that no layer is followed.
+    FeaturesAsHere,
+    /// All numbers of each tensor, which the compiler copies at once.
+    Memory,
+}
+
+impl FileOrder {
+    /// The key in the metadata.
+    pub const KEY: &str = "shapewright_order";
+
+    /// Returns the order with this name.
+    pub const fn named(name: &str) -> Self {
+        if equal(name, "features_as_here") {
+            FileOrder::FeaturesAsHere
+        } else if equal(name, "memory") {
+            FileOrder::Memory
+        } else {
+            FileOrder::PyTorch
+        }
+    }
+}
+
 /// The list of a file's entries while it is built.
 struct List<'a> {
+    file_order: FileOrder,
     orders: &'a [LayerOrder],
     named: &'a mut [Named],
     /// The number of layers so far.
@@ -273,6 +303,10 @@ struct List<'a> {
 
 impl List<'_> {
     const fn push(&mut self, named: Named) {
+        let mut named = named;
+        if let FileOrder::Memory = self.file_order {
+            named.tensor.layout.in_file = TensorLayout::NUMBER.in_file;
+        }
         self.named[self.count] = named;
         self.count += 1;
     }
@@ -383,11 +417,19 @@ impl ParamTree {
     }
 
     /// Writes the entries of these parameters' file to `named` and returns their number. Both
-    /// slices have [`ParamTree::most`] entries.
-    pub(super) const fn list(&self, orders: &mut [LayerOrder], named: &mut [Named]) -> usize {
-        self.follow(orders);
+    /// slices have [`ParamTree::most`] entries, and `orders` none other than [`LayerOrder::NONE`].
+    pub(super) const fn list(
+        &self,
+        orders: &mut [LayerOrder],
+        named: &mut [Named],
+        file_order: FileOrder,
+    ) -> usize {
+        if let FileOrder::PyTorch = file_order {
+            self.follow(orders);
+        }
 
         let mut list = List {
+            file_order,
             orders,
             named,
             layers: 0,
@@ -404,10 +446,10 @@ impl ParamTree {
 
     /// Like [`ParamTree::list`], at run time.
     #[cfg(feature = "std")]
-    pub(super) fn listed(&self) -> Vec<Named> {
+    pub(super) fn listed(&self, file_order: FileOrder) -> Vec<Named> {
         let mut orders = vec![LayerOrder::NONE; self.most()];
         let mut named = vec![Named::NONE; self.most()];
-        let count = self.list(&mut orders, &mut named);
+        let count = self.list(&mut orders, &mut named, file_order);
         named.truncate(count);
         named
     }

@@ -39,7 +39,7 @@ impl Loader<'_> {
         &self,
         params: &mut P,
     ) -> Result<LoadReport, LoadError> {
-        let expected = P::PARAM_TREE.listed();
+        let expected = P::PARAM_TREE.listed(self.order());
         let Matches { mut pairs, report } = self.matches::<T>(&expected)?;
         // A disk is fastest in the order of the file.
         pairs.sort_by_key(|(_, stored)| {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::error::{LoadError, LoadErrorKind};
 use super::index;
+use super::layout::FileOrder;
 use super::name_patterns::renamed;
 use super::source::{Contents, Source, Stored};
 use crate::params::param_tree::Axes;
@@ -103,6 +104,12 @@ impl<'a> Loader<'a> {
             Ok((file, contents)) => Ok(Loader::new(vec![file], contents, None)),
             Err(kind) => Err(LoadError { path: None, kind }),
         }
+    }
+
+    /// Returns what the file has in the order of this crate.
+    pub(super) fn order(&self) -> FileOrder {
+        let name = self.metadata.get(FileOrder::KEY);
+        name.map_or(FileOrder::PyTorch, |name| FileOrder::named(name))
     }
 
     fn new(files: Vec<Source<'a>>, contents: Contents, path: Option<PathBuf>) -> Self {

@@ -111,6 +111,10 @@
 //! changes, so does this number, and versions of the crate that do not know it refuse the file.
 //! Files without a number are read as PyTorch's.
 //!
+//! Files with `"shapewright_order": "features_as_here"` in their metadata have features in the order of
+//! this crate: they have no marks, and no order is followed. The weights of ONNX files are such. With
+//! `"memory"`, the axes of all tensors are those in memory as well.
+//!
 //! # Number types
 //! Files are written in the network's number type, or with trained numbers of 16 bits by
 //! [`save_half`](SaveLoad::save_half) and [`Saver::part_half`]. `F32`, `F64`, `F16` and `BF16` are read into

@@ -9,7 +9,7 @@ use super::error::{SaveError, SaveErrorKind};
 use super::escape::escape;
 use super::half::{Half, Numbers, value_of};
 use super::header::FORM;
-use super::layout::Named;
+use super::layout::{FileOrder, Named};
 use super::numbers::Dtype;
 use crate::atomic_file::AtomicFile;
 use crate::params::Parameters;
@@ -142,7 +142,7 @@ impl Saver {
         part: &P,
         half: Half,
     ) -> Result<Self, SaveError> {
-        for named in P::PARAM_TREE.listed() {
+        for named in P::PARAM_TREE.listed(FileOrder::PyTorch) {
             if let Some((position, value)) = half.too_large_in(&named, part) {
                 let kind = SaveErrorKind::TooLarge {
                     tensor: join(name, named.name.as_str()),
@@ -171,7 +171,7 @@ impl Saver {
         );
         self.parts.push(name.to_owned());
 
-        for named in P::PARAM_TREE.listed() {
+        for named in P::PARAM_TREE.listed(FileOrder::PyTorch) {
             if !is_saved(&named) {
                 continue;
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::layout::FileOrder;
 use super::{Half, LoadError, LoadReport, Loader, SaveError, Saver};
 use crate::network::Network;
 
@@ -105,7 +106,7 @@ pub trait SaveLoad: Network {
     /// do not fit.
     fn load_trained(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
         let starts = Self::PARAM_TREE.frozen_starts();
-        let listed = Self::PARAM_TREE.listed().into_iter();
+        let listed = Self::PARAM_TREE.listed(FileOrder::PyTorch).into_iter();
         let frozen: BTreeSet<String> = listed
             .filter(|named| named.differs.is_none() && starts.contains(&named.first))
             .map(|named| named.name.as_str().to_owned())

@@ -18,6 +18,7 @@ mod gpt2;
 mod inference_only;
 mod interchange;
 mod minilm;
+mod onnx;
 mod onnx_export;
 mod onnx_export_wiring;
 mod preprocessing;

@@ -106,6 +106,38 @@ gradients! {
     glu_of_rows: [2, 3, 6] -> [2, 3, 3] { Glu }, 2;
     magnitude: [8] -> [4] { Magnitude }, 1, 3;
     magnitude_between: [3, 5] -> [3, 2] { Linear<_, 6>, Magnitude, Linear<_, 4>, Magnitude }, 3;
+    affine: [7] -> [7] { Affine<_> }, 1, 3;
+    affine_of_rows: [3, 5] -> [3, 5] { Linear<_, 5>, Affine<_> }, 2;
+    exp: [9] -> [9] { Exp }, 2;
+    log_of_positive: [9] -> [9] { Exp, Affine<_>, Exp, Log }, 2;
+    sqrt: [9] -> [9] { Exp, Sqrt }, 2;
+    cube: [9] -> [9] { Pow(3.0) }, 2;
+    square: [9] -> [9] { Pow }, 2;
+    broken_power: [9] -> [9] { Exp, Pow(-1.5) }, 2;
+    abs: [9] -> [9] { Abs }, 2;
+    erf: [9] -> [9] { Erf }, 2;
+    sin_and_cos: [9] -> [9] { Sin, Cos }, 2;
+    expand: [1, 4, 1] -> [3, 4, 2] { Expand<3, _, 2> }, 1, 2;
+    expand_of_channels: [3] -> [2, 2, 3] { Linear<_, 3>, Reshape<1, 1, 3>, Expand<2, 2, 3> }, 2;
+    slice_features: [3, 5] -> [3, 2] { Linear<_, 6>, SliceFeatures<3, 2> }, 1, 2;
+    differences: [5] -> [5] { a: Linear<_, 5>, b: Exp <- input, Sub <- (a, b) }, 2;
+    quotients: [5] -> [5] { a: Linear<_, 5>, b: Exp <- input, Div <- (a, b) }, 2;
+    maximum: [5] -> [5] { a: Linear<_, 5>, b: Tanh <- input, Maximum <- (a, b) }, 2;
+    minimum: [5] -> [5] { a: Linear<_, 5>, b: Tanh <- input, Minimum <- (a, b) }, 2;
+    choices: [5] -> [5] {
+        a: Linear<_, 5>,
+        b: Tanh <- input,
+        which: Relu <- input,
+        Where <- (which, a, b),
+    }, 2;
+    products: [2, 3, 4] -> [2, 3, 2] {
+        a: Linear<_, 5>,
+        b: Linear<_, 2> <- input,
+        turned: Permute<0, 2, 1> <- b,
+        c: MatMul <- (turned, a),
+        d: Permute<0, 2, 1>,
+        MatMul <- (a, d),
+    }, 1, 2;
     overlap: [4, 3] -> [4, 5] { Overlap<2> }, 1, 3;
     overlap_of_channels: [3, 2, 2] -> [3, 7, 2] { Overlap<5> }, 2;
     overlap_between: [3, 4] -> [3, 2] { Linear<_, 3>, Tanh, Overlap<4>, Linear<_, 2> }, 2;

@@ -1,0 +1,9 @@
+//! Networks from ONNX files: the test cases of the ONNX project, one operator each, and whole networks.
+#![cfg(all(feature = "onnx", feature = "std"))]
+
+mod cases;
+mod exported;
+mod generate;
+mod nodes;
+mod real;
+mod run;
