@@ -9,6 +9,8 @@ use crate::network::{
     BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
     ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape};
 
@@ -76,6 +78,11 @@ impl<T: Element, const N: usize> Layer<T> for Affine<N> {
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for Affine<N> {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
     const MULTIPLY_ADDS: usize = In::LEN;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
+        export::simple::affine(params, call)
+    }
 
     #[inline]
     fn forward(call: Forward<'_, Self, In, Out, T>) {

@@ -6,6 +6,8 @@ use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, LayerInput, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -43,9 +45,10 @@ const fn equal<In: LayerInput>(sources: usize, written: &str) -> Inferred {
     Inferred::shape(parts[0])
 }
 
-/// Makes layers of two sources from a function and its derivatives with respect to both.
+/// Makes layers of two sources from the operator of ONNX, a function, and its derivatives with respect
+/// to both.
 macro_rules! pairs {
-    ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $function:expr, $da:expr, $db:expr;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident $operator:literal: |$a:ident, $b:ident| $function:expr, $da:expr, $db:expr;)*) => { $(
         $(#[$doc])*
         pub struct $name;
 
@@ -61,6 +64,11 @@ macro_rules! pairs {
 
         impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+            #[cfg(feature = "onnx-export")]
+            fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+                export::simple::pair(call, $operator)
+            }
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward { x, y, .. } = call;
@@ -115,7 +123,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([2.0, -3.0]));
     /// ```
-    Sub: |_a, _b| _a - _b, T::one(), -T::one();
+    Sub "Sub": |_a, _b| _a - _b, T::one(), -T::one();
     /// The quotient of two outputs of one shape, `a / b`, element by element.
     ///
     /// ```
@@ -124,7 +132,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.5, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([2.0, 0.25]));
     /// ```
-    Div: |_a, b| _a / b, b.recip(), -_a / (b * b);
+    Div "Div": |_a, b| _a / b, b.recip(), -_a / (b * b);
     /// The larger of two numbers, element by element. PyTorch's `torch.maximum`. The gradient goes to
     /// the larger one, and to the first of two equal ones.
     ///
@@ -134,7 +142,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([3.0, 4.0]));
     /// ```
-    Maximum: |a, b| if is_larger(a, b) { a } else { b },
+    Maximum "Max": |a, b| if is_larger(a, b) { a } else { b },
         flag::<T>(is_larger(a, b)), flag::<T>(!is_larger(a, b));
     /// The smaller of two numbers, element by element. PyTorch's `torch.minimum`. The gradient goes to
     /// the smaller one, and to the first of two equal ones.
@@ -145,7 +153,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 4.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([1.0, 1.0]));
     /// ```
-    Minimum: |a, b| if is_larger(-a, -b) { a } else { b },
+    Minimum "Min": |a, b| if is_larger(-a, -b) { a } else { b },
         flag::<T>(is_larger(-a, -b)), flag::<T>(!is_larger(-a, -b));
     /// 1 where two numbers are equal and 0 elsewhere, without a gradient. PyTorch's `torch.eq`.
     ///
@@ -155,7 +163,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 1.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([0.0, 1.0]));
     /// ```
-    Equal: |_a, _b| flag(_a == _b), T::zero(), T::zero();
+    Equal "Equal": |_a, _b| flag(_a == _b), T::zero(), T::zero();
     /// 1 where `a > b` and 0 elsewhere, without a gradient. PyTorch's `torch.gt`.
     ///
     /// ```
@@ -164,7 +172,7 @@ pairs! {
     /// let x = Tensor::from((Tensor1::from([3.0, 1.0]), Tensor1::from([1.0, 1.0])));
     /// assert_eq!(Net::zeros().forward(&x), Tensor1::from([1.0, 0.0]));
     /// ```
-    Greater: |_a, _b| flag(_a > _b), T::zero(), T::zero();
+    Greater "Greater": |_a, _b| flag(_a > _b), T::zero(), T::zero();
 }
 
 /// A choice between two outputs, element by element: `a` where the condition is not 0, `b` where it
@@ -191,6 +199,11 @@ impl<T: Element> Layer<T> for Where {
 
 impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for Where {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::choice(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

@@ -5,6 +5,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 
@@ -148,6 +150,11 @@ impl<
 {
     /// As for `Reshape`: what follows is wanted in the order that it has here.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::expand(call)
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;

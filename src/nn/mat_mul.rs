@@ -7,6 +7,8 @@ use crate::memory::flatten_mut;
 use crate::network::{
     BackwardInput, Forward, Infer, Inferred, Layer, LayerInput, Needs, Sentence, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape};
@@ -91,6 +93,11 @@ impl<In: LayerInput, Out: Shape, T: Element> Infer<In, Out, T> for MatMul {
         let [_, m, k, n] = sizes_of::<In>();
         product_needs::<T>(m, n, k, false)
     };
+
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::fold(call, "MatMul")
+    }
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward {

@@ -7,12 +7,15 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Configuration, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train,
 };
+#[cfg(feature = "onnx-export")]
+use crate::nn::export::{self, Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, double};
 
-/// Makes a layer from a function and its derivative, which are given `x` and the configuration.
+/// Makes a layer from a function and its derivative, which are given `x` and the configuration, and
+/// from the further operands of the operator in ONNX.
 macro_rules! function {
-    ($name:ident, $config:ty, |$x:ident, $c:ident| $function:expr, $derivative:expr) => {
+    ($name:ident, $config:ty, |$x:ident, $c:ident| $function:expr, $derivative:expr, $operands:expr) => {
         impl<In: Shape> ShapeRule<In> for $name {
             const OUTPUT: Inferred = Inferred::shape(In::DIMS);
             const REACH: Reach = Reach::POSITION;
@@ -25,6 +28,11 @@ macro_rules! function {
 
         impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+            #[cfg(feature = "onnx-export")]
+            fn export($c: &$config, _: &(), call: Export<'_>) -> Exported {
+                export::elementwise::function(call, stringify!($name), &$operands)
+            }
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
                 let Forward {
@@ -71,7 +79,7 @@ macro_rules! functions {
         $(#[$doc])*
         pub struct $name;
 
-        function!($name, (), |$x, _config| $function, $derivative);
+        function!($name, (), |$x, _config| $function, $derivative, []);
     )* };
 }
 functions! {
@@ -213,5 +221,6 @@ function!(
     Pow,
     Pow,
     |x, config| power(x, config.exponent),
-    T::from_f64_lossy(config.exponent) * power(x, config.exponent - 1.0)
+    T::from_f64_lossy(config.exponent) * power(x, config.exponent - 1.0),
+    [config.exponent]
 );

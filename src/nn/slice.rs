@@ -180,6 +180,11 @@ impl<In: Shape, Out: Shape, T: Element, const START: usize, const LENGTH: usize>
     /// The order decides which features are taken.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
 
+    #[cfg(feature = "onnx-export")]
+    fn export(_: &(), _: &(), call: Export<'_>) -> Exported {
+        export::simple::features(call, START, START + LENGTH)
+    }
+
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;
         let rows = flatten(x).chunks_exact(last_size(In::DIMS));

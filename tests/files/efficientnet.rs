@@ -28,8 +28,11 @@ fn photos_have_the_logits_of_pytorch() {
         ) else {
             return;
         };
-        let mut pixels: Box<Tensor3<SIDE, SIDE, 3>> = npy::read(pixels).expect("a photo");
-        pixels.iter_mut().for_each(|x| *x /= 255.0);
+        let bytes: Box<Tensor3<SIDE, SIDE, 3, u8>> = npy::read(pixels).expect("a photo");
+        let mut pixels = Tensor3::zeros_boxed();
+        for (pixel, &byte) in pixels.iter_mut().zip(bytes.iter()) {
+            *pixel = f32::from(byte) / 255.0;
+        }
         let expected: Box<Tensor1<CLASSES>> = npy::read(logits).expect("logits");
 
         let y = net.forward(&*model::input(&pixels));

@@ -170,6 +170,32 @@ network! {
         Linear<_, 6>,
     }
 }
+network! {
+    struct Formulas: (a: [4, 6], b: [6, 4], c: [1, 6]) -> [4, 31] {
+        wide: Expand<4, _> <- c,
+        scaled: Affine<_> <- a,
+        difference: Sub <- (scaled, wide),
+        Abs,
+        root: Sqrt,
+        power: Pow(3.0) <- difference,
+        Erf <- difference,
+        cosine: Cos,
+        sine: Sin <- difference,
+        exponential: Exp <- difference,
+        logarithm: Log,
+        floor: Floor <- power,
+        larger: Maximum <- (difference, wide),
+        smaller: Minimum <- (cosine, wide),
+        is_greater: Greater <- (difference, wide),
+        is_equal: Equal <- (larger, difference),
+        chosen: Where <- (is_greater, exponential, sine),
+        ratio: Div <- (smaller, exponential),
+        product: MatMul <- (chosen, b),
+        part: SliceFeatures<1, 3> <- ratio,
+        sum: Add <- (logarithm, is_equal, cosine),
+        Concat <- (product, part, root, power, floor, sum),
+    }
+}
 network! { struct Fan: [6] -> ([2], [6]) { Split { a: { Linear<_, 2>, Tanh }, b: Linear<_, 6> } } }
 network! { struct Critic: (state: [4], action: [2]) -> [1] { both: Concat <- (state, action), Linear<_, 1> } }
 network! {
@@ -284,6 +310,7 @@ fn files_compute_the_same_in_onnx_runtime() {
     save_with::<Preprocessed>(folder, 1e-5, &missing);
     save::<Wired>(folder, 1e-5);
     save::<Deep>(folder, 1e-5);
+    save::<Formulas>(folder, 1e-5);
     save::<Fan>(folder, 1e-5);
     save::<Nested>(folder, 1e-5);
     save_with::<Words>(folder, 1e-5, &masked::<Words>(7..14, 7));

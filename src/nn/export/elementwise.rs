@@ -2,8 +2,18 @@
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-use super::{Attribute, Graph};
+use super::{Attribute, Export, Exported, Graph};
 use crate::kernels::function;
+
+/// Writes a function that is one operator, with further operands that are the same for all numbers.
+pub(in crate::nn) fn function(call: Export<'_>, operator: &str, operands: &[f64]) -> Exported {
+    call.map(|graph, x| {
+        let operands: Vec<String> = operands.iter().map(|&x| graph.scalar(x)).collect();
+        let mut inputs = vec![x];
+        inputs.extend(operands.iter().map(String::as_str));
+        graph.node(operator, &inputs, &[])
+    })
+}
 
 /// A function of single numbers that can be written.
 pub(in crate::nn) trait WriteFunction {

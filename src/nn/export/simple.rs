@@ -219,3 +219,56 @@ pub(in crate::nn) fn is_missing(call: Export<'_>) -> Exported {
         graph.to_numbers(&is_missing)
     })
 }
+
+/// Writes a layer of two outputs; comparisons are 1 where they hold.
+pub(in crate::nn) fn pair(call: Export<'_>, operator: &str) -> Exported {
+    if !matches!(operator, "Equal" | "Greater") {
+        return fold(call, operator);
+    }
+    let sources = call.each()?;
+    let [a, b] = &sources[..] else {
+        return Err(call.unsupported());
+    };
+    let holds = call.graph.node(operator, &[a, b], &[]);
+    Ok(call.graph.to_numbers(&holds).into())
+}
+
+/// Writes a layer that chooses between two outputs: the second where the condition is 0.
+pub(in crate::nn) fn choice(call: Export<'_>) -> Exported {
+    let sources = call.each()?;
+    let [condition, a, b] = &sources[..] else {
+        return Err(call.unsupported());
+    };
+    let zero = call.graph.scalar(0.0);
+    let is_zero = call.graph.node("Equal", &[condition, &zero], &[]);
+    Ok(call.graph.node("Where", &[&is_zero, b, a], &[]).into())
+}
+
+/// Writes a layer with a factor and a summand for each feature.
+pub(in crate::nn) fn affine<T: Element, P: Parameters<T>>(
+    params: &P,
+    mut call: Export<'_>,
+) -> Exported {
+    let weight = call.param(params, "weight")?;
+    let bias = call.param(params, "bias")?;
+    let x = call.one()?;
+    let product = call.graph.node("Mul", &[&x, &weight], &[]);
+    Ok(call.graph.node("Add", &[&product, &bias], &[]).into())
+}
+
+/// Writes a layer that repeats axes of size 1.
+pub(in crate::nn) fn expand(call: Export<'_>) -> Exported {
+    let x = call.one()?;
+    // The axis of the batch is 1 here, which leaves it as it is.
+    let sizes = call.output.sizes().iter().map(|&size| size as i64);
+    let sizes: Vec<i64> = core::iter::once(1).chain(sizes).collect();
+    let sizes = call.graph.ints(&sizes);
+    Ok(call.graph.node("Expand", &[&x, &sizes], &[]).into())
+}
+
+/// Writes a layer that takes features of the last axis.
+pub(in crate::nn) fn features(call: Export<'_>, start: usize, end: usize) -> Exported {
+    let axis = call.output.sizes().len();
+    let x = call.one()?;
+    Ok(call.graph.slice(&x, axis, start, end).into())
+}
