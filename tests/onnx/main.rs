@@ -4,6 +4,7 @@
 mod cases;
 mod exported;
 mod generate;
+#[rustfmt::skip]
 mod nodes;
 mod real;
 mod run;

@@ -162,9 +162,7 @@ fn averagepool_averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_i
             Reshape<1, 8, 8, 8>,
         }
     }
-    check::<Net>(
-        "AveragePool/averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False",
-    );
+    check::<Net>("AveragePool/averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False");
 }
 
 #[test]
