@@ -27,7 +27,8 @@ use crate::params::LazyZeros;
 /// let mut workspace = Net::workspace();
 /// let mut gradient = Net::gradient();
 ///
-/// let mut pass = net.forward_train(&[Tensor1::ones(); 2], &mut workspace);
+/// let x = [Tensor1::ones(); 2];
+/// let mut pass = net.forward_train(&x, &mut workspace);
 /// pass.loss(&CrossEntropy, &[Label::new(3)?; 2]);
 /// pass.backward(&mut gradient);
 /// assert_ne!(gradient.head.bias, [0.0; 10]);
