@@ -17,7 +17,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use rand::RngExt;
 use shapewright::TrainingMemory;
+use shapewright::augment::SampleRng;
 use shapewright::data::text::Tokenizer;
 use shapewright::metrics::Accuracy;
 use shapewright::prelude::*;
@@ -33,8 +35,13 @@ use model::{TOKENS, WIDTH};
 /// twenty, is cut off.
 const LENGTH: usize = 40;
 const BATCH: usize = 16;
-const EPOCHS: usize = 3;
-const LR: f64 = 1e-3;
+const EPOCHS: usize = 4;
+const LR: f64 = 5e-4;
+/// The share of words that are hidden in training.
+const HIDDEN: f64 = 0.1;
+/// The token for a hidden word, `[MASK]`, which is the last of those that stand for no word.
+const HIDDEN_WORD: f32 = 103.0;
+const LAST_SPECIAL: f32 = 103.0;
 
 network! {
     /// A layer of BERT, around whose weights are small matrices of rank 8.
@@ -124,6 +131,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .end_factor(0.0),
         )
         .clip_grad_norm(1.0)
+        .augment(hide_words)
         .validate(&dev.0, &dev.1)
         .metric(Accuracy::new())
         .on_epoch(|epoch, _| {
@@ -149,6 +157,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("memory of the process at most: {:.1} MB", peak as f64 / 1e6);
     }
     Ok(())
+}
+
+/// Replaces words at random by the token for a hidden word, so that no single one decides.
+fn hide_words(sentence: &mut Sentence, rng: &mut SampleRng) {
+    let (tokens, ..) = sentence.parts_mut();
+    for token in tokens.as_mut_slice() {
+        if *token > LAST_SPECIAL && rng.random_bool(HIDDEN) {
+            *token = HIDDEN_WORD;
+        }
+    }
 }
 
 /// Reads sentences and their labels.
