@@ -420,11 +420,11 @@ fn buffers_are_copied_and_their_padding_is_not_read() {
             check(average.network());
             let mut again = adam.clone();
             again.restore(&adam.snapshot()).expect("the same network");
-            assert!(
-                again
-                    .states()
-                    .all(|state| state.layer_2.halves.as_slice() == [0; 3])
-            );
+            for state in again.states() {
+                let mut kept = $net::zeros();
+                kept.params_mut().copy_from_slice(state);
+                assert!(kept.layer_2.halves.as_slice() == [0; 3]);
+            }
 
             net.for_each_param(|_, _, values| assert!(values.iter().all(|x| x.is_finite())));
             net.for_each_param_mut(|_, _, values| values.fill(0.5));

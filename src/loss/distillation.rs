@@ -362,13 +362,17 @@ where
         let first = part_loss(
             &self.losses.0,
             self.weights.0,
-            (outputs, gradients, 0),
+            outputs,
+            gradients,
+            0,
             targets.iter().map(|target| target.0.clone()).collect(),
         );
         let second = part_loss(
             &self.losses.1,
             self.weights.1,
-            (outputs, gradients, P::LEN),
+            outputs,
+            gradients,
+            P::LEN,
             targets.iter().map(|target| target.1.clone()).collect(),
         );
         first + second
@@ -380,7 +384,9 @@ where
 fn part_loss<S: Shape, W: Shape, T: Element, L: Loss<S, T>>(
     loss: &L,
     weight: f64,
-    (outputs, gradients, first): (&[Tensor<W, T>], &mut [Tensor<W, T>], usize),
+    outputs: &[Tensor<W, T>],
+    gradients: &mut [Tensor<W, T>],
+    first: usize,
     targets: Vec<L::Target>,
 ) -> T {
     let weight = T::from_f64_lossy(weight);
