@@ -13,7 +13,7 @@
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
 //! | [`performance`] | batches, threads, memory, debug builds, instruction tiers, denormal numbers |
-//! | [`embedding`] | networks in applications, real-time callbacks and services |
+//! | [`embedding`] | networks in applications, real-time callbacks, services, C and Python; where it runs |
 //! | [`examples`] | the programs in the repository and their results |
 
 pub mod first_network {
