@@ -35,7 +35,7 @@ use model::{TOKENS, WIDTH};
 /// twenty, is cut off.
 const LENGTH: usize = 40;
 const BATCH: usize = 16;
-const EPOCHS: usize = 4;
+const EPOCHS: usize = 5;
 const LR: f64 = 5e-4;
 /// The share of words that are hidden in training.
 const HIDDEN: f64 = 0.1;

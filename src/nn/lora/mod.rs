@@ -33,7 +33,7 @@ use crate::tensor::Element;
 /// - **Parameters** are those of the layer, in the field `layer`, and `lora_A` and `lora_B`; around an
 ///   attention, these are in the fields `query` and `value`. In weight files, the layer's own names
 ///   stay as they are, so that the file of the network without `Lora` is loaded with
-///   [`allow_missing`](crate::weights::Loader::allow_missing), and the matrices are called
+///   `Loader::allow_missing`, and the matrices are called
 ///   `lora_A.weight` and `lora_B.weight` with the sizes that the library `peft` gives them.
 /// - **Initial values** are those of `peft`: `A` is uniform with the bound `1 / sqrt(in_features)`
 ///   (Kaiming's for a slope of `sqrt(5)`), and `B` is zero, so that the network begins as it was.
