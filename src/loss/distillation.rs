@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{AnyOutput, Logits, Loss, Reduction, check_lengths, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut, zeroed_tensors};
 use crate::setting_error::SettingError;
+use crate::sizes;
 use crate::sum::Sum;
 use crate::tensor::{Dims, Element, Shape, Tensor, double};
 
@@ -114,12 +115,13 @@ impl<Y, S: Shape, T: Element> Taught<Y, S, T> {
     }
 }
 
-/// Returns the size of the last axis; a tuple is one row.
+/// Returns the size of the last axis, at least 1; a tuple is one row.
 const fn row_len(dims: Dims) -> usize {
-    match dims.sizes() {
+    let len = match dims.sizes() {
         [.., last] => *last,
         [] => dims.len(),
-    }
+    };
+    sizes::larger(len, 1)
 }
 
 impl<S, T, L> Loss<S, T> for Distillation<L>
@@ -147,14 +149,7 @@ where
         let rest = T::from_f64_lossy(1.0 - self.weight);
         flatten_mut(gradients).iter_mut().for_each(|g| *g *= rest);
 
-        let rows = S::LEN
-            / const {
-                if row_len(S::DIMS) == 0 {
-                    1
-                } else {
-                    row_len(S::DIMS)
-                }
-            };
+        let rows = S::LEN / const { row_len(S::DIMS) };
         let temperature = T::from_f64_lossy(self.temperature);
         let scale: T = Reduction::Mean.weight(outputs.len(), rows);
         let weight = T::from_f64_lossy(self.weight) * scale;
@@ -217,13 +212,7 @@ impl<S: Shape, T: Element> Loss<S, T> for CosineDistance {
         gradients: &mut [Tensor<S, T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let row = const {
-            if row_len(S::DIMS) == 0 {
-                1
-            } else {
-                row_len(S::DIMS)
-            }
-        };
+        let row = const { row_len(S::DIMS) };
         let scale: T = self.reduction.weight(outputs.len(), S::LEN / row);
 
         let mut sum = Sum::default();

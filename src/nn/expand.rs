@@ -1,6 +1,7 @@
 //! Axes of size 1 that become longer.
 
-use super::rule::zero_size;
+use super::permute::Walk;
+use super::rule::{last_size, zero_size};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
@@ -106,35 +107,22 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
     type Params = ();
 }
 
-/// Calls `row` with the start of each row in the input and its start in the output, where a row is
-/// the last axis.
-fn for_each_row(input: Dims, output: Dims, mut row: impl FnMut(usize, usize)) {
+/// Returns the walk over the input in the order of the output: along an axis that is repeated, it stays
+/// where it is.
+fn walk(input: Dims, output: Dims) -> Walk {
     let rank = output.sizes().len();
-    let mut sizes = [1; MAX_RANK];
-    let mut strides = [0; MAX_RANK];
+    let mut walk = Walk {
+        sizes: [1; MAX_RANK],
+        strides: [0; MAX_RANK],
+    };
     let mut stride = 1;
     for axis in (0..rank).rev() {
         let place = MAX_RANK - rank + axis;
-        sizes[place] = output.size(axis);
-        strides[place] = if input.size(axis) == 1 { 0 } else { stride };
+        walk.sizes[place] = output.size(axis);
+        walk.strides[place] = if input.size(axis) == 1 { 0 } else { stride };
         stride *= input.size(axis);
     }
-
-    let [a, b, c, width] = sizes;
-    let mut next = 0;
-    for i in 0..a {
-        for j in 0..b {
-            for k in 0..c {
-                row(i * strides[0] + j * strides[1] + k * strides[2], next);
-                next += width;
-            }
-        }
-    }
-}
-
-/// Returns the size of the last axis; 1 if there is none.
-fn width(dims: Dims) -> usize {
-    dims.last().unwrap_or(1)
+    walk
 }
 
 impl<
@@ -159,12 +147,13 @@ impl<
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward { x, y, .. } = call;
         let tensors = flatten(x).chunks_exact(In::LEN);
-        let len = width(Out::DIMS);
-        let is_repeated = width(In::DIMS) != len;
+        let len = last_size(Out::DIMS);
+        let is_repeated = last_size(In::DIMS) != len;
+        let walk = walk(In::DIMS, Out::DIMS);
 
         for (x, y) in tensors.zip(flatten_mut(y).chunks_exact_mut(Out::LEN)) {
-            for_each_row(In::DIMS, Out::DIMS, |from, to| {
-                let y = &mut y[to..][..len];
+            walk.rows(|from, to| {
+                let y = &mut y[to];
                 match is_repeated {
                     true => y.fill(x[from]),
                     false => y.copy_from_slice(&x[from..][..len]),
@@ -193,12 +182,13 @@ impl<
         let dx = flatten_mut(dx);
         dx.fill(T::zero());
         let gradients = flatten(dy).chunks_exact(Out::LEN);
-        let len = width(Out::DIMS);
-        let is_repeated = width(In::DIMS) != len;
+        let len = last_size(Out::DIMS);
+        let is_repeated = last_size(In::DIMS) != len;
+        let walk = walk(In::DIMS, Out::DIMS);
 
         for (dy, dx) in gradients.zip(dx.chunks_exact_mut(In::LEN)) {
-            for_each_row(In::DIMS, Out::DIMS, |from, to| {
-                let dy = &dy[to..][..len];
+            walk.rows(|from, to| {
+                let dy = &dy[to];
                 match is_repeated {
                     true => dx[from] += dy.iter().copied().sum(),
                     false => super::add_to(&mut dx[from..][..len], dy),

@@ -135,13 +135,14 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
     type Params = ();
 }
 
-/// The walk over the elements of a permuted tensor, row after row of its last axis.
+/// The walk over the elements of another tensor in the order of an output, row after row of its last
+/// axis.
 #[derive(Clone, Copy)]
-struct Walk {
-    /// The sizes of the output; 1 beyond its axes.
-    sizes: [usize; MAX_RANK],
+pub(super) struct Walk {
+    /// The sizes of the output; 1 in front of its axes.
+    pub(super) sizes: [usize; MAX_RANK],
     /// The distance in the input of the elements along each axis of the output.
-    strides: [usize; MAX_RANK],
+    pub(super) strides: [usize; MAX_RANK],
 }
 
 impl Walk {
@@ -168,7 +169,7 @@ impl Walk {
     }
 
     /// Calls `row` with the start of each row in the input and its range in the output.
-    fn rows(&self, mut row: impl FnMut(usize, core::ops::Range<usize>)) {
+    pub(super) fn rows(&self, mut row: impl FnMut(usize, core::ops::Range<usize>)) {
         let [a, b, c, len] = self.sizes;
         let mut next = 0;
         for i in 0..a {

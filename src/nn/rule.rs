@@ -1,6 +1,6 @@
 //! Helpers that the shape rules of several families of layers share.
 
-use crate::network::{Inferred, Sentence};
+use crate::network::{INFER, Inferred, Sentence};
 use crate::sizes;
 use crate::tensor::Dims;
 
@@ -39,6 +39,30 @@ pub(super) const fn zero_size(name: &str, output: Dims) -> Inferred {
         .text(name)
         .text(" 0; every size must be at least 1");
     Inferred::wrong(sentence, output)
+}
+
+/// Returns the shape behind a layer that keeps it and has parameters for each of `n` features of the last
+/// axis. The sentence about a mistake names the layer.
+pub(super) const fn each_feature(n: usize, dims: Dims, layer: &str) -> Inferred {
+    let fits = match dims.last() {
+        Some(last) => n == last || n == INFER,
+        None => dims.is_unknown(),
+    };
+
+    let inferred = if n == 0 {
+        zero_size("num_features", dims)
+    } else if fits {
+        Inferred::shape(dims)
+    } else {
+        Inferred::mismatch(
+            Sentence::new("[.., ").number(n).text("]"),
+            Sentence::new("; write `")
+                .text(layer)
+                .text("<_>` to take what comes"),
+            dims,
+        )
+    };
+    inferred.infers(last_size(dims))
 }
 
 /// Returns the shape of a tuple, which is unknown if one of its parts is.

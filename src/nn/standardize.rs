@@ -2,12 +2,11 @@
 
 use rand::Rng;
 
-use super::rule::{last_size, zero_size};
+use super::rule::each_feature;
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, Forward, Infer, Inferred, Layer, Reach, ShapeRule, Train,
 };
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{self, Export, Exported};
@@ -52,25 +51,7 @@ pub struct StandardizeParams<const N: usize, T: Element> {
 }
 
 impl<In: Shape, const N: usize> ShapeRule<In> for Standardize<N> {
-    const OUTPUT: Inferred = {
-        let fits = match In::DIMS.last() {
-            Some(last) => N == last || N == INFER,
-            None => In::DIMS.is_unknown(),
-        };
-
-        let inferred = if N == 0 {
-            zero_size("num_features", In::DIMS)
-        } else if fits {
-            Inferred::shape(In::DIMS)
-        } else {
-            Inferred::mismatch(
-                Sentence::new("[.., ").number(N).text("]"),
-                Sentence::new("; write `Standardize<_>` to take what comes"),
-                In::DIMS,
-            )
-        };
-        inferred.infers(last_size(In::DIMS))
-    };
+    const OUTPUT: Inferred = each_feature(N, In::DIMS, "Standardize");
     const REACH: Reach = Reach::FEATURES;
 }
 
