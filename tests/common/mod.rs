@@ -148,6 +148,23 @@ pub fn shared_file(folder: &str, name: &str) -> Option<std::path::PathBuf> {
     Some(path)
 }
 
+/// Returns the path of the folder that `examples/faces/fetch.py` has filled: that of the variable
+/// `FACES`, or `target/faces`. `None`, with a printed line, if it is not there.
+pub fn faces_folder() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("FACES").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/faces"),
+        Into::into,
+    );
+    if !folder.join("astronaut.png").is_file() {
+        println!(
+            "skipped: needs {}, which `examples/faces/fetch.py` fills",
+            folder.display()
+        );
+        return None;
+    }
+    Some(folder)
+}
+
 /// Returns the path of a file of MiniLM, which `fetch.sh` of the shared data has put into a folder:
 /// that of the variable `MINILM`, or `target/minilm`. `None`, with a printed line, if it is not there.
 pub fn minilm_file(name: &str) -> Option<std::path::PathBuf> {

@@ -13,6 +13,7 @@ mod data_images;
 mod data_npy;
 mod data_text;
 mod efficientnet;
+mod faces;
 mod g2p;
 mod gpt2;
 mod inference_only;
