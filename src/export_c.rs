@@ -130,7 +130,7 @@ const char *{prefix}_error(void);
 }
 
 thread_local! {
-    /// What went wrong last.
+    /// The last error.
     static ERROR: RefCell<CString> = RefCell::default();
 }
 

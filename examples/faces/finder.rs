@@ -34,7 +34,7 @@ pub struct Face {
 struct Candidate {
     bbox: BoundingBox,
     score: f32,
-    /// How the sides have to move, as shares of the box.
+    /// The moves of the sides, as shares of the box.
     offsets: [f32; 4],
     /// Positions as shares of the box.
     landmarks: [f32; 10],

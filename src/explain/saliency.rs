@@ -20,7 +20,7 @@ pub struct Explainer<'n, N: Network> {
     workspace: Workspace<N>,
 }
 
-/// How much a token matters.
+/// Two measures of how much a token matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TokenSaliency {
     /// The norm of the gradient with respect to the token's embedding: how much the output changes

@@ -198,8 +198,8 @@ const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
     }
 }
 
-/// Whether a layer for images has a namesake for sequences, or the other way round, as `MaxPool1d`
-/// and `MaxPool2d` have.
+/// The existence of a namesake: a layer for sequences beside one for images, or the other way round,
+/// as `MaxPool1d` and `MaxPool2d` are.
 #[derive(Clone, Copy)]
 pub(super) enum Namesake {
     Exists,

@@ -345,7 +345,7 @@ pub struct ParamField {
     pub contents: ParamTree,
     /// The description of the layer, if it is one.
     pub layer: Option<LayerInfo>,
-    /// Whether it is trained.
+    /// True if it is trained.
     pub freezing: Freezing,
 }
 

@@ -39,7 +39,7 @@ struct Steps {
     count: u64,
 }
 
-/// What was spent, as an [`RdpAccountant`] bounds it.
+/// A bound of the privacy that was spent, by an [`RdpAccountant`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PrivacySpent {
     /// The epsilon of (epsilon, delta)-differential privacy. It is infinite after a step without

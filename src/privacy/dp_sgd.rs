@@ -163,7 +163,7 @@ struct Slot<N: Network> {
     norm: f64,
 }
 
-/// What a batch was like before the noise. It depends on the samples: no epsilon covers it.
+/// Statistics of a batch before the noise. They depend on the samples: no epsilon covers them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PrivateBatch {
     /// The mean loss of the samples; NaN if there are none.

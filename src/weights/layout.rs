@@ -263,7 +263,7 @@ impl Named {
     };
 }
 
-/// What a file has in the order of this crate, by its metadata.
+/// The part of a file that is in the order of this crate, by its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileOrder {
     /// Nothing but what PyTorch has in this order.

@@ -16,7 +16,7 @@ use crate::model::{CLASSES, Image, Model};
 pub struct Limits {
     /// The largest number of images of a batch.
     pub images: usize,
-    /// How long the first image of a batch waits for others. What comes during a computation is in
+    /// The time that the first image of a batch waits for others. What comes during a computation is in
     /// the next batch in any case.
     pub wait: Duration,
     /// The largest number of images that wait. Beyond it requests are refused at once, so that the
@@ -48,7 +48,7 @@ struct Job {
     answer: oneshot::Sender<Answer>,
 }
 
-/// What came of a request to compute.
+/// The result of a request to compute.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
     /// More images wait than the limit allows.

@@ -44,7 +44,7 @@ const VOCABULARY: &[u8] = include_bytes!("../../data/stories260k/tok512.bin");
 /// The largest number of bytes of a prompt, and of a piece of the story.
 const TEXT: usize = 256;
 
-/// What the page and the networks share.
+/// The memory that the page and the networks share.
 struct Page {
     image: Box<Tensor3<28, 28, 1>>,
     probabilities: Tensor1<10>,

@@ -24,7 +24,7 @@ use crate::list::Layer;
 use crate::read::{Axis, Graph, Input, Model, Node};
 use crate::tensor::{Kind, Sizes, Tensor, checked_len};
 
-/// What a name of the file stands for.
+/// The meaning of a name of the file.
 #[derive(Clone, Debug)]
 pub(crate) enum Meaning {
     /// Numbers that are known.

@@ -8,7 +8,7 @@ use crate::list::Layer;
 use crate::read::Node;
 use crate::tensor::{Kind, Tensor, checked_len};
 
-/// How an axis changes its size.
+/// The change of an axis's size.
 struct Change {
     axis: usize,
     from: usize,

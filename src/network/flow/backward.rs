@@ -33,7 +33,7 @@ pub struct Backward<'a, T: Element, P, const N: usize> {
     stop_at: usize,
     /// The index of the first layer whose backward runs: that layer, or the one behind it.
     first: usize,
-    /// Whether each layer computes as in inference.
+    /// True for each layer that computes as in inference.
     eval: &'a [bool; N],
 }
 

@@ -25,7 +25,7 @@ pub struct Training<'a, T: Element, P, const N: usize> {
     output: &'a mut [T],
     cache: ActivationStore<'a>,
     thread_memory: ThreadMemory<'a>,
-    /// Whether each layer computes as in inference.
+    /// True for each layer that computes as in inference.
     eval: &'a [bool; N],
 }
 

@@ -91,7 +91,7 @@ pub(super) struct Activations<'a, T> {
     pub attended: &'a mut [T],
     /// The maximum and the inverse sum of each head and query; empty in inference.
     pub statistics: &'a mut [T],
-    /// What the adapters of queries and values compute from the inputs; empty without adapters.
+    /// The hidden numbers of the adapters of queries and values; empty without adapters.
     pub hidden: [&'a mut [T]; 2],
 }
 

@@ -81,7 +81,7 @@ pub(in crate::nn) fn convolution<T: Element, P: Parameters<T>>(
     Ok(channels_last(graph, &y, axes).into())
 }
 
-/// What is computed of each window.
+/// The function of each window.
 #[derive(Clone, Copy)]
 pub(in crate::nn) enum Pool {
     Max,

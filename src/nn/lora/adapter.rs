@@ -159,7 +159,7 @@ impl<T: Element> Adapter<'_, T> {
     }
 }
 
-/// What the gradients of the two matrices of an adapter are computed from.
+/// The numbers from which the gradients of the two matrices of an adapter are computed.
 pub(in crate::nn) struct AdapterRows<'a, T> {
     pub x: &'a [T],
     pub inputs: usize,

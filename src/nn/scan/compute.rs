@@ -41,7 +41,7 @@ struct Spec {
     y: usize,
     /// All states.
     states: usize,
-    /// What the cell reads, `[x | states]`, and what it gives, `[y | states]`.
+    /// The numbers that the cell reads, `[x | states]`, and those that it gives, `[y | states]`.
     cell_input: usize,
     cell_output: usize,
     /// The output of the layer.
