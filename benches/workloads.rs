@@ -170,6 +170,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
+    bench.run("widths", || bench.widths());
 
     Ok(())
 }
@@ -181,7 +182,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 12] = [
+const WORKLOADS: [&str; 13] = [
     "iris",
     "mlp",
     "mlp_dead_units",
@@ -194,6 +195,7 @@ const WORKLOADS: [&str; 12] = [
     "gemm",
     "adam",
     "conv",
+    "widths",
 ];
 
 impl Options {
@@ -371,6 +373,36 @@ impl Bench {
             black_box(&y);
         });
         self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    /// Times networks of two hidden layers at ten widths.
+    fn widths(&self) {
+        macro_rules! widths {
+            ($($width:literal $workload:literal;)*) => { $({
+                network! {
+                    struct Net: [$width] -> [10] {
+                        fc1: Linear<_, $width>,
+                        Relu,
+                        fc2: Linear<_, $width>,
+                        Relu,
+                        head: Linear<_, 10>,
+                    }
+                }
+                self.network::<Net, 10, _>($workload, 32, Adam::new(1e-3));
+            })* };
+        }
+        widths! {
+            4 "width_4";
+            8 "width_8";
+            16 "width_16";
+            32 "width_32";
+            64 "width_64";
+            128 "width_128";
+            256 "width_256";
+            512 "width_512";
+            1024 "width_1024";
+            2048 "width_2048";
+        }
     }
 
     /// Times a training step of a variational autoencoder at batch 128, and inference.

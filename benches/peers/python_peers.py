@@ -30,6 +30,9 @@ Workloads (all f32, random data of a fixed seed, already in memory):
           both halves residual), LayerNorm - 65, cross-entropy of each
           character, AdamW 1e-3, batches of 12
     gemm  a product of two 512 x 512 matrices
+    widths
+          N - N ReLU - N ReLU - 10 for N = 4, 8, 16 .. 2048, named width_4 ..,
+          cross-entropy, Adam 1e-3, batches of 32; only if asked for
 
 Convolutions have stride 1 and no padding. Images lie in memory as the peer
 prefers them. The noise of the VAE's samples is data, too; its inference takes
@@ -119,6 +122,11 @@ NETWORKS = {
 }
 HEADS = 4
 WORKLOADS = [*NETWORKS, "gemm"]
+WIDTHS = {
+    f"width_{n}": Network((n,), [linear(n), RELU, linear(n), RELU, linear(10)], 32, "adam")
+    for n in (2**power for power in range(2, 12))
+}
+NETWORKS |= WIDTHS
 BATCHES = 8  # different training batches, used in turn
 GEMM = 512
 
@@ -1010,7 +1018,7 @@ def main():
     ]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--peer", type=several(str, PEERS), default=PEERS)
-    parser.add_argument("--workload", type=several(str, WORKLOADS), default=WORKLOADS)
+    parser.add_argument("--workload", type=several(str, [*WORKLOADS, *WIDTHS, "widths"]), default=WORKLOADS)
     parser.add_argument("--threads", type=several(int, range(1, 1025)), default=[1, 2])
     parser.add_argument("--seconds", type=float, default=2.0, help="of sampling, for each figure")
     flags = {
@@ -1022,6 +1030,8 @@ def main():
     for flag, help in flags.items():
         parser.add_argument(flag, action="store_true", help=help)
     args = parser.parse_args()
+    if "widths" in args.workload:
+        args.workload = [name for name in args.workload if name != "widths"] + [*WIDTHS]
 
     jobs = list(itertools.product(args.threads, args.peer))
     if len(jobs) == 1:
