@@ -40,8 +40,8 @@ const UNSIGNED_BYTES: u8 = 8;
 /// [`Limits`](crate::Limits) let it.
 pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let path = path.as_ref();
-    let (file, budget) = bytes::open(path)?;
-    images_in(path, file, budget)
+    let (mut file, budget) = bytes::open(path)?;
+    images_in(path, &mut file, budget)
 }
 
 /// Like [`images`], from any source; the path is for the error.
@@ -52,13 +52,13 @@ pub fn images_from<S: Shape, T: Pixel>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
-    let (source, budget) = Budget::counting(source);
-    images_in(path.as_ref(), source, budget)
+    let (mut source, budget) = Budget::counting(source);
+    images_in(path.as_ref(), &mut source, budget)
 }
 
 fn images_in<S: Shape, T: Pixel>(
     path: &Path,
-    source: impl Read,
+    source: &mut dyn Read,
     budget: Budget,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let weight = 1 + size_of::<T>() as u64;
@@ -91,8 +91,8 @@ pub fn labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
-    let (source, budget) = Budget::counting(source);
-    labels_in(path.as_ref(), source, budget, 0)
+    let (mut source, budget) = Budget::counting(source);
+    labels_in(path.as_ref(), &mut source, budget, 0)
 }
 
 /// Reads the labels of a file whose first class has the number `first`: 1 in EMNIST's letters,
@@ -105,13 +105,13 @@ pub fn labels_counted_from<const CLASSES: usize>(
     first: u8,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let path = path.as_ref();
-    let (file, budget) = bytes::open(path)?;
-    labels_in(path, file, budget, first)
+    let (mut file, budget) = bytes::open(path)?;
+    labels_in(path, &mut file, budget, first)
 }
 
 fn labels_in<const CLASSES: usize>(
     path: &Path,
-    source: impl Read,
+    source: &mut dyn Read,
     budget: Budget,
     first: u8,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
@@ -318,7 +318,7 @@ impl Idx {
     /// Reads the whole file; sizes that are not wanted are an error before the elements are read.
     fn read(
         path: &Path,
-        source: impl Read,
+        source: &mut dyn Read,
         budget: Budget,
         weight: u64,
         wanted: Wanted<'_>,

@@ -35,16 +35,16 @@ impl Modes<'_> {
     /// Returns whether these parameters lie within a group with one of the modes; `false` if there
     /// are no parameters.
     pub fn have<T: Element>(&self, params: &[T], modes: &[Mode]) -> bool {
-        self.have_at::<T>(params.as_ptr().addr(), params.len(), modes)
+        self.have_at(params.as_ptr().addr(), params.len(), size_of::<T>(), modes)
     }
 
-    /// Like [`have`](Self::have), by the address of the parameters and their number.
-    fn have_at<T: Element>(&self, address: usize, len: usize, modes: &[Mode]) -> bool {
+    /// Like [`have`](Self::have), by the address of the parameters, their number and the size of one.
+    fn have_at(&self, address: usize, len: usize, size: usize, modes: &[Mode]) -> bool {
         if self.groups.is_empty() || len == 0 {
             return false;
         }
 
-        let first = address.wrapping_sub(self.base) / size_of::<T>();
+        let first = address.wrapping_sub(self.base) / size;
         let inside = |group: &Range<usize>| group.start <= first && first + len <= group.end;
         self.groups
             .iter()
@@ -54,7 +54,7 @@ impl Modes<'_> {
     /// Returns whether a list of layers with these parameters computes as in inference.
     pub fn eval<T: Element, P: Parameters<T>>(&self, params: &P) -> bool {
         let address = core::ptr::from_ref(params).addr();
-        !self.groups.is_empty() && self.have_at::<T>(address, P::LEN, &[Mode::Eval])
+        !self.groups.is_empty() && self.have_at(address, P::LEN, size_of::<T>(), &[Mode::Eval])
     }
 }
 

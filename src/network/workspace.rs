@@ -1,15 +1,17 @@
 //! The memory of training, and one training step: forward, loss, backward.
 
 mod layer_gradients;
+mod mode_groups;
 
 use core::ops::Range;
 use std::sync::Arc;
 
+use self::mode_groups::{Group, ModeGroups};
 use super::activation_store::ActivationStore;
 use super::call::{BackwardInput, BackwardParams, ForwardTrain};
 use super::context::Context;
 use super::inference::{In, Out};
-use super::modes::{Mode, Modes};
+use super::modes::Modes;
 use super::needs::Needs;
 use super::network::{Network, Trainable};
 use super::plan::OutputsAt;
@@ -19,7 +21,6 @@ use crate::denormals::FloatMode;
 use crate::kernels::AlignedBuffer;
 use crate::memory::{self, OutOfMemory, ThreadMemory, flatten, tensors, tensors_mut};
 use crate::params::Parameters;
-use crate::params::param_tree::PlaceKind;
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -36,14 +37,7 @@ pub struct Workspace<N: Network> {
     functions: Functions<N>,
     seed: u64,
     steps: u64,
-    /// The index of the first parameter that is trained.
-    first_trained: usize,
-    /// The groups of parameters that were frozen or put into inference mode.
-    groups: Vec<(Range<usize>, Mode)>,
-    /// The groups of parameters that their types freeze.
-    frozen_by_type: Vec<(Range<usize>, Mode)>,
-    /// All these groups and all parameters below the first trained layer, shared with passes.
-    modes: Arc<[(Range<usize>, Mode)]>,
+    modes: ModeGroups,
 }
 
 /// The functions of [`Train`] of a network.
@@ -70,7 +64,7 @@ impl<N: Network> Workspace<N> {
     where
         N: Trainable,
     {
-        let frozen_by_type = frozen_by_type::<N>();
+        let freezes = <N as Parameters<N::Element>>::FROZEN > 0;
         Workspace {
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
@@ -80,10 +74,7 @@ impl<N: Network> Workspace<N> {
             functions: Functions::ALL,
             seed: 0,
             steps: 0,
-            first_trained: 0,
-            groups: Vec::new(),
-            modes: Arc::from(&*frozen_by_type),
-            frozen_by_type,
+            modes: ModeGroups::new(N::LAYERS, freezes.then_some(&N::PARAM_TREE)),
         }
     }
 
@@ -124,52 +115,23 @@ impl<N: Network> Workspace<N> {
 
     /// Trains no layer before the one that has the parameter at this index.
     pub(crate) fn train_from_position(&mut self, position: usize) {
-        self.first_trained = position;
-        self.set_modes();
+        self.modes.train_from(position);
     }
 
     /// Computes the parameters in a range as in inference.
     pub(crate) fn eval_range(&mut self, range: Range<usize>) {
-        self.groups.push((range, Mode::Eval));
-        self.set_modes();
+        self.modes.eval(range);
     }
 
     /// Freezes the parameters in these ranges and no others, and trains none before a position.
-    pub(crate) fn freeze_ranges(
-        &mut self,
-        ranges: impl Iterator<Item = Range<usize>>,
-        first_trained: usize,
-    ) {
-        self.groups.retain(|(_, mode)| *mode == Mode::Eval);
-        self.groups
-            .extend(ranges.map(|range| (range, Mode::Frozen)));
-        self.train_from_position(first_trained);
+    pub(crate) fn freeze_ranges(&mut self, ranges: Vec<Range<usize>>, first_trained: usize) {
+        self.modes.freeze(ranges, first_trained);
     }
 
     /// Trains all layers again, with none frozen and none in inference mode but those that are frozen
     /// by their types.
     pub fn train_all(&mut self) {
-        self.groups.clear();
-        self.train_from_position(0);
-    }
-
-    /// Updates `modes` after a change of `groups` or `first_trained`.
-    fn set_modes(&mut self) {
-        let end = N::LAYERS
-            .get(self.first_trained_layer())
-            .map_or(0, |layer| layer.params_at);
-        let below = (end > 0).then_some((0..end, Mode::Frozen));
-
-        let groups = self.groups.iter().chain(&self.frozen_by_type);
-        self.modes = groups.cloned().chain(below).collect();
-    }
-
-    /// Returns the index of the first layer that is trained.
-    fn first_trained_layer(&self) -> usize {
-        N::LAYERS
-            .iter()
-            .rposition(|layer| layer.params > 0 && layer.params_at <= self.first_trained)
-            .unwrap_or(0)
+        self.modes.train_all();
     }
 
     /// Overwrites all buffers with `value`. Tests use it to show that no result of a pass depends
@@ -208,36 +170,8 @@ impl<N: Network> Workspace<N> {
     }
 }
 
-/// Returns the groups of parameters that their types freeze: the tensors, and the layers around them,
-/// which compute as in inference.
-fn frozen_by_type<N: Network>() -> Vec<(Range<usize>, Mode)> {
-    let mut groups: Vec<(Range<usize>, Mode)> = Vec::new();
-    if <N as Parameters<N::Element>>::FROZEN == 0 {
-        return groups;
-    }
-
-    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
-        if kind != PlaceKind::Frozen {
-            return;
-        }
-        match groups.last_mut() {
-            Some((before, _)) if before.end == place.start => before.end = place.end,
-            _ => groups.push((place, Mode::Frozen)),
-        }
-    });
-    N::PARAM_TREE.for_each_frozen_field(0, &mut |first, tree| {
-        let mut whole: Option<Range<usize>> = None;
-        tree.for_each_place(first, &mut |place, _| {
-            let start = whole.as_ref().map_or(place.start, |whole| whole.start);
-            whole = Some(start..place.end);
-        });
-        groups.extend(whole.map(|whole| (whole, Mode::Eval)));
-    });
-    groups
-}
-
 /// Returns the modes of these groups of a network's parameters.
-fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
+fn modes_of<'a, N: Network>(network: &N, groups: &'a [Group]) -> Modes<'a> {
     Modes {
         base: core::ptr::from_ref(network).addr(),
         groups,
@@ -276,7 +210,7 @@ pub struct Pass<'a, 'w, N: Network> {
     workspace: &'w mut Workspace<N>,
     /// The context without the modes, which it would have to borrow.
     cx: Context<'static, N::Element>,
-    modes: Arc<[(Range<usize>, Mode)]>,
+    modes: Arc<[Group]>,
 }
 
 impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
@@ -296,8 +230,8 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
             .unwrap_or(usize::MAX);
         let cx = Context::new(N::Element::kernels(), seed, batch)
             .with_most_parts(most_parts)
-            .trained_from(workspace.first_trained_layer());
-        let modes = Arc::clone(&workspace.modes);
+            .trained_from(workspace.modes.first_trained_layer());
+        let modes = workspace.modes.all();
 
         let len = batch * N::Output::LEN;
         (workspace.functions.forward)(ForwardTrain {

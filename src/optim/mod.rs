@@ -16,6 +16,7 @@ mod param_group;
 mod radam;
 mod rmsprop;
 mod saved;
+mod segments;
 mod setters;
 mod sgd;
 mod state;

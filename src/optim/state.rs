@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
+use super::segments::{Segment, Segments};
 use super::{
-    Optimizer, OptimizerSnapshot, ParamGroup, SettingError, SkippedSteps, StateError,
-    assert_setting, not_negative, share,
+    Optimizer, OptimizerSnapshot, ParamGroup, SettingError, StateError, assert_setting, share,
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
@@ -47,23 +47,7 @@ pub struct OptimizerState<O, N: Network> {
     /// The values that the optimizer keeps, each for all elements but those that the types freeze.
     states: Vec<Vec<N::Element>>,
     steps: u64,
-    /// Adjacent segments of all parameters, in order.
-    segments: Vec<Segment>,
-}
-
-/// A contiguous range of parameters with the same settings. It begins at the end of the segment
-/// before it.
-#[derive(Clone, Copy)]
-struct Segment {
-    end: usize,
-    scale: f64,
-    decay: bool,
-    frozen: bool,
-    /// The treatment: the gradient of a statistic is subtracted as it is, and buffers and frozen
-    /// parameters stay as they are.
-    kind: PlaceKind,
-    /// The number of steps that were made while it was frozen.
-    missed: u64,
+    segments: Segments,
 }
 
 impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
@@ -88,29 +72,12 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         );
 
         let states = vec![vec![num_traits::zero(); state_len::<N>()]; count];
-        let whole = Segment {
-            end: len::<N>(),
-            scale: 1.0,
-            decay: true,
-            frozen: false,
-            kind: PlaceKind::Trained,
-            missed: 0,
-        };
-        let mut state = OptimizerState {
+        OptimizerState {
             optimizer,
             states,
             steps: 0,
-            segments: vec![whole],
-        };
-
-        if has_untrained::<N>() {
-            N::PARAM_TREE.for_each_place(0, &mut |range, kind| {
-                if kind != PlaceKind::Trained {
-                    state.change_range(range, |segment| segment.kind = kind);
-                }
-            });
+            segments: Segments::new(len::<N>(), has_untrained::<N>().then_some(&N::PARAM_TREE)),
         }
-        state
     }
 
     /// Returns the number of steps that have been made.
@@ -124,9 +91,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Returns an error for the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
         self.optimizer.check()?;
-        self.segments
-            .iter()
-            .try_for_each(|segment| not_negative(&[("scale", segment.scale)]))
+        self.segments.check()
     }
 
     /// Multiplies the learning rate of a group by a factor in all later steps. The factor replaces
@@ -194,126 +159,51 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
 
     /// Freezes a group, or ends that.
     pub(super) fn set_frozen(&mut self, group: ParamGroup<N>, frozen: bool) {
-        self.change_range(group.range(&N::gradient()), |segment| {
-            segment.frozen = frozen;
-        });
+        let range = group.range(&N::gradient());
+        self.segments
+            .change(range, &mut |segment| segment.frozen = frozen);
     }
 
     /// Changes the settings of a group.
-    fn change(mut self, group: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
-        self.change_range(group.range(&N::gradient()), change);
+    fn change(mut self, group: ParamGroup<N>, mut change: impl FnMut(&mut Segment)) -> Self {
+        self.segments
+            .change(group.range(&N::gradient()), &mut change);
         self
-    }
-
-    /// Changes the settings of a range of parameters, which gets segments of its own.
-    fn change_range(&mut self, range: Range<usize>, change: impl Fn(&mut Segment)) {
-        self.split_at(range.start);
-        self.split_at(range.end);
-
-        let mut start = 0;
-        for segment in &mut self.segments {
-            if range.contains(&start) {
-                change(segment);
-            }
-            start = segment.end;
-        }
-    }
-
-    /// Splits the segment around `end`, unless a segment ends there.
-    fn split_at(&mut self, end: usize) {
-        let found = self
-            .segments
-            .binary_search_by_key(&end, |segment| segment.end);
-        if let Err(index) = found
-            && end > 0
-        {
-            let front = Segment {
-                end,
-                ..self.segments[index]
-            };
-            self.segments.insert(index, front);
-        }
-    }
-
-    /// Returns the segments with their starts.
-    fn segments(&self) -> impl Iterator<Item = (usize, &Segment)> {
-        let starts = core::iter::once(0).chain(self.segments.iter().map(|segment| segment.end));
-        starts.zip(&self.segments)
     }
 
     /// Returns the start of the first tensor, except buffers, that is not frozen as a whole; the
     /// number of parameters if there is none.
     pub(crate) fn first_trained(&self) -> usize {
-        let mut found = len::<N>();
-        N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
-            if let PlaceKind::Buffer { .. } | PlaceKind::Frozen = kind {
-                return;
-            }
-            let trained = |(start, segment): (usize, &Segment)| {
-                !segment.frozen && start.max(place.start) < segment.end.min(place.end)
-            };
-            if place.start < found && self.segments().any(trained) {
-                found = place.start;
-            }
-        });
-        found
+        self.segments.first_trained(len::<N>(), &N::PARAM_TREE)
     }
 
     /// Returns the ranges of frozen parameters, also of those that the types freeze. Adjacent ones are
     /// joined.
-    pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
-        let is_frozen = |segment: &Segment| segment.frozen || segment.kind == PlaceKind::Frozen;
-        self.segments
-            .chunk_by(move |a, b| is_frozen(a) == is_frozen(b))
-            .scan(0, move |start, run| {
-                let range = *start..run.last()?.end;
-                *start = range.end;
-                Some((is_frozen(&run[0]), range))
-            })
-            .filter_map(|(frozen, range)| frozen.then_some(range))
+    pub(crate) fn frozen(&self) -> Vec<Range<usize>> {
+        self.segments.frozen()
     }
 
     /// Sets the gradient of frozen parameters to zero.
     pub(crate) fn clear_frozen(&self, gradient: &mut N) {
-        // What the types freeze has no gradient, and its memory is not touched.
-        let cleared = |segment: &Segment| segment.frozen && segment.kind != PlaceKind::Frozen;
-        for (start, segment) in self.segments().filter(|(_, segment)| cleared(segment)) {
-            gradient.params_mut()[start..segment.end].fill(num_traits::zero());
-        }
+        self.segments.for_each_cleared(&mut |range| {
+            gradient.params_mut()[range].fill(num_traits::zero());
+        });
     }
 
     /// Updates the network's statistics by the measurements of a batch, which is one of several
     /// that are accumulated for a step, and clears the measurements.
     pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
-        let measured = self
-            .segments()
-            .filter(|(_, segment)| segment.kind == PlaceKind::Statistic && !segment.frozen);
-
-        for (start, segment) in measured {
-            let gradient = &mut gradient.params_mut()[start..segment.end];
-            for (p, g) in network.params_mut()[start..segment.end]
-                .iter_mut()
-                .zip(gradient)
-            {
+        self.segments.for_each_measured(&mut |range| {
+            let gradient = &mut gradient.params_mut()[range.clone()];
+            for (p, g) in network.params_mut()[range].iter_mut().zip(gradient) {
                 *p = flush(*p - core::mem::take(g));
             }
-        }
+        });
     }
 
-    /// Returns the settings of groups, each with its end, as they are written in checkpoints.
-    pub(crate) fn group_settings(&self) -> Vec<(usize, f64, bool, bool)> {
-        self.segments
-            .iter()
-            .map(
-                |&Segment {
-                     end,
-                     scale,
-                     decay,
-                     frozen,
-                     ..
-                 }| (end, scale, decay, frozen),
-            )
-            .collect()
+    /// Returns the settings of groups as they are written in checkpoints.
+    pub(crate) fn written_groups(&self) -> String {
+        self.segments.written()
     }
 
     /// Returns the content of the state without its settings, to be saved.
@@ -335,13 +225,9 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// # Ok::<(), shapewright::optim::StateError>(())
     /// ```
     pub fn snapshot(&self) -> OptimizerSnapshot<'_, N::Element> {
-        let missed = self.segments.iter().map(|segment| SkippedSteps {
-            end: segment.end,
-            steps: segment.missed,
-        });
         OptimizerSnapshot {
             steps: self.steps,
-            missed: missed.collect(),
+            missed: self.segments.missed(),
             states: self.states.iter().map(Vec::as_slice).collect(),
         }
     }
@@ -396,19 +282,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         for (state, saved) in self.states.iter_mut().zip(&snapshot.states) {
             state.copy_from_slice(saved);
         }
-
-        // Each segment then lies within one run of parameters that have skipped the same steps.
-        for run in &snapshot.missed {
-            self.split_at(run.end);
-        }
-        let mut runs = snapshot.missed.iter();
-        let mut run = runs.next();
-        for segment in &mut self.segments {
-            if run.is_some_and(|run| run.end < segment.end) {
-                run = runs.next();
-            }
-            segment.missed = run.map_or(0, |run| run.steps);
-        }
+        self.segments.set_missed(&snapshot.missed);
         Ok(())
     }
 }
@@ -460,11 +334,10 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         }
         let mut params = network.params_mut();
 
-        let mut start = 0;
-        for segment in &mut self.segments {
+        for index in 0..self.segments.len() {
+            let (start, segment) = self.segments.get(index);
             let place = start..segment.end;
             let len = place.len();
-            start = segment.end;
             let state_len = match segment.kind {
                 PlaceKind::Frozen => 0,
                 _ => len,
@@ -481,7 +354,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 .expect("segments end within the network");
 
             if segment.frozen {
-                segment.missed = segment.missed.saturating_add(1);
+                self.segments.miss_step(index);
                 continue;
             }
             match segment.kind {

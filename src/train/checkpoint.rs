@@ -331,7 +331,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     });
 
     set("optimizer", trainer.state.optimizer.written_settings());
-    set("parts", format!("{:?}", trainer.state.group_settings()));
+    set("parts", trainer.state.written_groups());
     if !trainer.eval.is_empty() {
         let eval: Vec<_> = trainer
             .eval

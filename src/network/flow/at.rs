@@ -2,15 +2,13 @@
 
 use core::marker::PhantomData;
 
-use super::{Chunk, Planned};
+use super::Planned;
 use crate::memory::sample_bytes;
 use crate::network::activation_store::ActivationStore;
-use crate::network::context::Context;
 use crate::network::infer::Infer;
-use crate::network::layer::{Flow, ReluFusion};
+use crate::network::layer::Flow;
 use crate::network::layer_input::{EachOutput, LayerInput, MAX_SOURCES};
 use crate::network::plan::{Buffer, LayerPlan, Plan, Spot};
-use crate::network::relu::relu;
 use crate::tensor::{Element, Shape};
 
 /// The layer at an index of the list with the plan `P`.
@@ -36,23 +34,6 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
     pub const fn is_idle_in_training() -> bool {
         let LayerPlan { absorbed, spot, .. } = P::PLAN.training[INDEX];
         absorbed || matches!(spot, Spot::Input)
-    }
-
-    /// Returns whether the layer belongs to the segment of a chunk of inference.
-    #[inline(always)]
-    pub fn is_in_inference(chunk: Chunk) -> bool {
-        (const { P::PLAN.inference_segments.count == 1 }) || Self::is_in(chunk)
-    }
-
-    /// Returns whether the layer belongs to the segment of a chunk of training.
-    #[inline(always)]
-    pub fn is_in_training(chunk: Chunk) -> bool {
-        (const { P::PLAN.training_segments.count == 1 }) || Self::is_in(chunk)
-    }
-
-    #[inline(always)]
-    fn is_in(chunk: Chunk) -> bool {
-        chunk.segment.first <= INDEX && INDEX <= chunk.segment.last
     }
 
     /// Returns whether the layer's outputs and their gradient are in the cache, in training.
@@ -111,32 +92,6 @@ impl<P: Planned<N>, const N: usize, const INDEX: usize> At<P, N, INDEX> {
     pub const fn reads_before<T: Element>(number: usize) -> bool {
         !Self::has_buffer() || Self::source_start::<T>(number, 0) < Self::start::<T>(0)
     }
-
-    /// Returns the index of the first sample of a chunk in the layer's buffer. Buffers that serve a
-    /// single segment are reused for each chunk.
-    #[inline(always)]
-    pub fn first_output(chunk: Chunk) -> usize {
-        if const { matches!(P::PLAN.inference[INDEX].spot, Spot::Chunk(_)) } {
-            0
-        } else {
-            chunk.first
-        }
-    }
-
-    /// Returns the index of the first sample of a chunk in the buffer of a source.
-    #[inline(always)]
-    pub fn first_of_source<const NUMBER: usize>(chunk: Chunk) -> usize {
-        if const {
-            matches!(
-                P::PLAN.inference[INDEX].sources[NUMBER].spot,
-                Spot::Chunk(_)
-            )
-        } {
-            0
-        } else {
-            chunk.first
-        }
-    }
 }
 
 /// Returns the start of a buffer, which holds `len` elements of a sample, in such elements.
@@ -151,26 +106,6 @@ const fn start<T: Element, const N: usize>(plan: &Plan<N>, spot: Spot, len: usiz
             start / size_of::<T>()
         }
         None => 0,
-    }
-}
-
-/// Returns whether a layer applies `Relu` as its epilogue.
-#[inline(always)]
-pub(super) fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: &LayerPlan,
-) -> bool {
-    layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
-}
-
-/// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
-#[inline(always)]
-pub(super) fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
-    layer: &LayerPlan,
-    y: &mut [T],
-    cx: &Context<T>,
-) {
-    if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
-        relu(y, cx);
     }
 }
 

@@ -142,7 +142,7 @@ where
         if const { At::<P, N, INDEX>::is_idle_in_training() } {
             return;
         }
-        if INDEX < self.first || !At::<P, N, INDEX>::is_in_training(self.chunk) {
+        if INDEX < self.first || !self.chunk.has_layer(INDEX, P::PLAN.training_segments.count) {
             return;
         }
 

@@ -2,15 +2,16 @@
 
 use core::marker::PhantomData;
 
-use super::at::{At, has_relu_epilogue, relu_after};
+use super::at::At;
 use super::{Chunk, Planned};
 use crate::memory::{Scratch, StateMemory, ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
-use crate::network::layer::{Configuration, Flow, Layer};
+use crate::network::layer::{Configuration, Flow, Layer, ReluFusion};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachOutput, LayerInput};
+use crate::network::relu::relu;
 use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
@@ -124,7 +125,7 @@ where
         if const { At::<P, N, INDEX>::is_idle_in_inference::<L, In, Out, T>() } {
             return;
         }
-        if !At::<P, N, INDEX>::is_in_inference(*chunk) {
+        if !chunk.has_layer(INDEX, P::PLAN.inference_segments.count) {
             return;
         }
         let default = L::Config::DEFAULT;
@@ -135,7 +136,7 @@ where
 
         // The layer writes to one buffer, and reads what lies before and after it.
         let len = count * Out::LEN;
-        let first = At::<P, N, INDEX>::first_output(chunk) * Out::LEN;
+        let first = chunk.first_in(layer.spot) * Out::LEN;
         let (before, y, after, after_start) = if const { At::<P, N, INDEX>::has_buffer() } {
             let start = const { At::<P, N, INDEX>::start::<T>(Out::LEN) } * *samples + first;
             let (before, y, after) = split(buffers, start, len);
@@ -155,7 +156,7 @@ where
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let has_relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            let has_relu = layer.relu && matches!(L::RELU_FUSION, ReluFusion::Epilogue);
             L::forward(Forward {
                 config,
                 params,
@@ -170,7 +171,9 @@ where
                 state: part_of(state, layer.state, L::NEEDS.state),
                 cx: &cx.with_relu_epilogue(has_relu),
             });
-            relu_after::<L, In, Out, T>(layer, y, cx);
+            if layer.relu && !has_relu {
+                relu(y, cx);
+            }
         } else if !layer.shares {
             y.copy_from_slice(outputs.of::<0>());
         }
@@ -227,7 +230,8 @@ where
         }
 
         let len = self.chunk.count * In::LENS[NUMBER];
-        let first = At::<P, N, INDEX>::first_of_source::<NUMBER>(self.chunk) * In::LENS[NUMBER];
+        let spot = P::PLAN.inference[INDEX].sources[NUMBER].spot;
+        let first = self.chunk.first_in(spot) * In::LENS[NUMBER];
         if const { At::<P, N, INDEX>::reads_input(NUMBER) } {
             return &self.input[first..first + len];
         }

@@ -23,7 +23,7 @@ use core::ops::Range;
 use super::context::Context;
 use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
-use super::plan::Plan;
+use super::plan::{Plan, Spot};
 use super::segments::Segment;
 use super::train::Train;
 use crate::memory::{ThreadMemory, tensors};
@@ -53,6 +53,22 @@ impl Chunk {
     #[inline(always)]
     fn range(&self, len: usize) -> Range<usize> {
         self.first * len..(self.first + self.count) * len
+    }
+
+    /// Returns whether a layer belongs to the segment, which is one of `segments`.
+    #[inline(always)]
+    fn has_layer(&self, index: usize, segments: usize) -> bool {
+        segments == 1 || self.segment.first <= index && index <= self.segment.last
+    }
+
+    /// Returns the index of the first sample in a buffer. Buffers that serve a single segment are
+    /// reused for each chunk.
+    #[inline(always)]
+    fn first_in(&self, spot: Spot) -> usize {
+        match spot {
+            Spot::Chunk(_) => 0,
+            _ => self.first,
+        }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use core::marker::PhantomData;
 
-use super::at::{At, TrainingOutputs, has_relu_epilogue, relu_after};
+use super::at::{At, TrainingOutputs};
 use super::{Chunk, Planned, for_chunks};
 use crate::memory::{ThreadMemory, flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
 use crate::network::context::Context;
-use crate::network::layer::{Configuration, Flow, Layer};
+use crate::network::layer::{Configuration, Flow, Layer, ReluFusion};
 use crate::network::layer_at::LayerAt;
 use crate::network::layer_input::{EachOutput, LayerInput};
 use crate::network::modes::ListModes;
+use crate::network::relu::relu;
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
 
@@ -108,7 +109,7 @@ where
         if const { At::<P, N, INDEX>::is_idle_in_training() } {
             return;
         }
-        if !At::<P, N, INDEX>::is_in_training(*chunk) {
+        if !chunk.has_layer(INDEX, P::PLAN.training_segments.count) {
             return;
         }
         let default = L::Config::DEFAULT;
@@ -128,7 +129,7 @@ where
         };
 
         if const { matches!(L::FLOW, Flow::Apart) } {
-            let has_relu = has_relu_epilogue::<L, In, Out, T>(layer);
+            let has_relu = layer.relu && matches!(L::RELU_FUSION, ReluFusion::Epilogue);
             L::forward_train(ForwardTrain {
                 config,
                 params,
@@ -139,7 +140,9 @@ where
                 thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
                 cx: &cx.with_relu_epilogue(has_relu),
             });
-            relu_after::<L, In, Out, T>(layer, y, cx);
+            if layer.relu && !has_relu {
+                relu(y, cx);
+            }
         } else if !layer.shares {
             y.copy_from_slice(outputs.of::<0>());
         }
