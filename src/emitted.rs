@@ -68,6 +68,23 @@ use crate::network::stand_in::no_computation;
 use crate::sizes;
 use crate::tensor::Element;
 
+/// The constants of parameters, which derived code evaluates where the type is defined.
+pub struct Checked<P, T>(PhantomData<(P, T)>);
+
+impl<P: Parameters<T>, T: Element> Checked<P, T> {
+    pub const LEN: usize = {
+        let _tree = P::PARAM_TREE;
+        P::LEN
+    };
+}
+
+/// The constants of what is no parameters, which is an error elsewhere.
+pub trait Unchecked {
+    const LEN: usize = 0;
+}
+
+impl<P, T> Unchecked for Checked<P, T> {}
+
 /// Returns the number of elements that pad a network of `len` elements to a multiple of 64 bytes.
 pub const fn padding<T>(len: usize) -> usize {
     up_to_multiple(len, 64 / size_of::<T>())

@@ -88,6 +88,17 @@ pub(crate) fn positive(setting: &'static str, value: f64) -> Result<(), SettingE
     each(&[(setting, value)], "above 0", |value| value > 0.0)
 }
 
+/// Checks that a setting is above 0 in the arithmetic of an `f32` network as well, where a smaller
+/// number may be 0.
+pub(crate) fn positive_single(setting: &'static str, value: f64) -> Result<(), SettingError> {
+    positive(setting, value)?;
+    each(
+        &[(setting, value)],
+        "at least 1.2e-38, the smallest normal `f32`",
+        |value| value >= f32::MIN_POSITIVE.into(),
+    )
+}
+
 /// Checks that each of the counts is at least 1.
 pub(crate) fn at_least_one(settings: &[(&'static str, usize)]) -> Result<(), SettingError> {
     let zero = settings.iter().find(|(_, count)| *count == 0);

@@ -61,10 +61,12 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     // With generics, the constants of each type are evaluated when it is used.
     let checked = input.generics.params.is_empty().then(|| {
         quote! {
-            const _: (::core::primitive::usize, #library::emitted::ParamTree) = (
-                <#name as #library::Parameters<#element>>::LEN,
-                <#name as #library::Parameters<#element>>::PARAM_TREE,
-            );
+            const _: ::core::primitive::usize = {
+                // Finds nothing to check where a field is no parameters, which is an error above.
+                #[allow(unused_imports)]
+                use #library::emitted::Unchecked as _;
+                #library::emitted::Checked::<#name, #element>::LEN
+            };
         }
     });
 

@@ -292,6 +292,10 @@ fn check_default(index: usize, layer: &Layer, inputs: &Inputs, errors: &mut Vec<
     let name = whole(layer, &layer.layer_tokens);
     let span: Span = crate::spans::Extent::of(&layer.layer_tokens).first;
     if let (Inputs::Several(names), 0) = (inputs, index) {
+        // A single one has no name, which is an error elsewhere.
+        if names.len() == 1 {
+            return false;
+        }
         let list: Vec<String> = names.iter().map(Ident::to_string).collect();
         let such_as = match is_merge(layer) {
             true => format!("({})", list.join(", ")),

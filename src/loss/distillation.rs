@@ -46,6 +46,8 @@ pub struct Taught<Y, S: Shape, T: Element = f32> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// It allocates in each batch, as the inner loss gets targets of its own.
+///
 /// Samples without a label have `None` as their target, with
 /// `CrossEntropy.optional_labels().reduction(Reduction::SampleMean)`: the mean of
 /// `optional_labels` alone is NaN in a batch without labels.
@@ -270,7 +272,8 @@ fn length<T: Element>(vector: &[T]) -> (f64, f64) {
 /// hidden layers, for example.
 ///
 /// A network with the outputs `(logits: [10], hidden: [16])` gives the outputs of the layers with these
-/// names. A target is a pair of the targets of both losses. If the hidden layers of teacher and student
+/// names. A target is a pair of the targets of both losses. It allocates in each batch, as each loss gets
+/// outputs, targets and gradients of its own. If the hidden layers of teacher and student
 /// differ in width, a `Linear` behind that of the student makes them equal, and belongs to the training
 /// alone (Romero et al., 2015, "FitNets: Hints for Thin Deep Nets").
 ///

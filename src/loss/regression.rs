@@ -51,8 +51,8 @@ loss! {
         /// # Panics
         /// Panics if it is not above 0 and finite.
         delta: f64 = 1.0,
-            if delta > 0.0 && delta.is_finite(),
-            "the delta of `Huber` must be above 0, and finite";
+            if delta >= f32::MIN_POSITIVE as f64 && delta.is_finite(),
+            "the delta of `Huber` must be above 0, at least 1.2e-38, and finite";
     }
 }
 

@@ -25,8 +25,10 @@ impl<'a> Scratch<'a> {
     #[inline(always)]
     #[track_caller]
     pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
-        let bytes = self.count * sample_bytes::<T>(len);
-        numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
+        // What overflows is more than there is.
+        let bytes = self.count.saturating_mul(sample_bytes::<T>(len));
+        let numbers = self.count.saturating_mul(len);
+        numbers_mut(split_off(&mut self.memory, bytes), numbers)
     }
 
     /// Returns the same memory for a shorter time.
@@ -124,8 +126,9 @@ impl<'a> ThreadMemory<'a> {
             "{parts} parts of work, and memory for {}",
             memory.len() / each.max(1)
         );
-        if len * size_of::<T>() > parts * asked {
-            too_little(parts * asked, len * size_of::<T>());
+        let bytes = len.saturating_mul(size_of::<T>());
+        if bytes > parts * asked {
+            too_little(parts * asked, bytes);
         }
         numbers_mut(memory, len)
     }

@@ -20,7 +20,8 @@
 //! | random variables | [`Reparameterize`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
-//! Normalizations take finite inputs of any size. Their gradients need the sum of the output
+//! Normalizations take inputs up to half of the largest number, 1.7e38 in `f32`: every distance between
+//! two of them is finite then. Their gradients need the sum of the output
 //! gradients over the numbers that are normalized together to be in range: output gradients below
 //! 3e38 in `f32`, divided by the count of these numbers. Larger ones give gradients that are not
 //! finite, which a trainer reports.

@@ -2,6 +2,7 @@
 
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
+use crate::network::shape_rule::is_within_memory;
 use crate::network::{
     BackwardInput, Flow, Forward, INFER, Infer, Inferred, Layer, Reach, Sentence, ShapeRule, Train,
 };
@@ -113,7 +114,12 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
                     .number(In::LEN)
                     .text(" elements; make the sizes multiply to ")
                     .number(In::LEN),
-                if is_open { Dims::UNKNOWN } else { wanted },
+                // Sizes that no tensor can have would be a mistake of each layer behind this one.
+                if is_open || !is_within_memory(wanted) {
+                    Dims::UNKNOWN
+                } else {
+                    wanted
+                },
             )
         } else {
             if is_open {

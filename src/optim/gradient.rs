@@ -6,7 +6,7 @@ use core::ops::Range;
 use num_traits::Float;
 
 use super::state::has_untrained;
-use super::{ParamGroup, assert_setting, not_negative, positive};
+use super::{ParamGroup, assert_setting, not_negative, positive_single};
 use crate::kernels::flush;
 use crate::network::Network;
 use crate::params::param_tree::PlaceKind;
@@ -117,7 +117,9 @@ impl core::error::Error for NonFiniteNorm {}
 /// Panics if `max_norm` is not above 0. With infinity, the gradient is unchanged.
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
-    assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
+    assert_setting(
+        positive_single("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")),
+    );
     let norm = norm(gradient);
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
@@ -149,7 +151,9 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// Panics if `clip_value` is not above 0.
 #[track_caller]
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
-    assert_setting(positive("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
+    assert_setting(
+        positive_single("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")),
+    );
     let limit = N::Element::from_f64_lossy(clip_value);
     for_each_number(gradient, |g| {
         // `max` and `min` would lose NaN.

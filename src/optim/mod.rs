@@ -47,7 +47,9 @@ use core::fmt::Debug;
 
 use crate::network::Network;
 pub use crate::setting_error::SettingError;
-pub(crate) use crate::setting_error::{assert_setting, at_least_one, not_negative, positive};
+pub(crate) use crate::setting_error::{
+    assert_setting, at_least_one, not_negative, positive_single,
+};
 use crate::tensor::Element;
 use crate::threads;
 

@@ -14,7 +14,9 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::network::{Batching, Infer, InputOf, Network, Trainable, Workspace};
 use crate::optim::{NonFiniteNorm, ParamGroup, gradient};
 use crate::params::Parameters;
-use crate::setting_error::{SettingError, assert_setting, fraction, not_negative, positive};
+use crate::setting_error::{
+    SettingError, assert_setting, fraction, not_negative, positive, positive_single,
+};
 use crate::tensor::{Element, Tensor, double};
 use crate::threads;
 
@@ -77,7 +79,7 @@ impl DpSgd {
     pub fn check(&self) -> Result<(), SettingError> {
         let checked = fraction("sample_rate", self.sample_rate)
             .and_then(|()| positive("sample_rate", self.sample_rate))
-            .and_then(|()| positive("max_grad_norm", self.max_grad_norm))
+            .and_then(|()| positive_single("max_grad_norm", self.max_grad_norm))
             .and_then(|()| {
                 not_negative(&[
                     ("max_grad_norm", self.max_grad_norm),

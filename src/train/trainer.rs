@@ -17,7 +17,7 @@ use crate::metrics::Measures;
 use crate::network::{InputOf, Network, Trainable, Workspace};
 use crate::optim::{
     Optimizer, OptimizerState, ParamGroup, SettingError, Unfreezing, WeightAverage, at_least_one,
-    l1_penalty, l2_penalty, not_negative, positive,
+    l1_penalty, l2_penalty, not_negative, positive_single,
 };
 use crate::schedule::SchedulePolicy;
 
@@ -605,9 +605,9 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
         ])?;
 
         self.clip_value
-            .map_or(Ok(()), |value| positive("clip_grad_value", value))?;
+            .map_or(Ok(()), |value| positive_single("clip_grad_value", value))?;
         self.clip_norm
-            .map_or(Ok(()), |norm| positive("clip_grad_norm", norm))?;
+            .map_or(Ok(()), |norm| positive_single("clip_grad_norm", norm))?;
 
         self.penalties
             .iter()

@@ -96,6 +96,9 @@ impl fmt::Display for Difference {
     }
 }
 
+/// The number of differences that an error writes out.
+const MOST_LINES: usize = 100;
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = Of(self.path.as_deref());
@@ -147,8 +150,13 @@ impl fmt::Display for LoadError {
                     "the weights{of} do not fit the network, which stays as it was; in the shapes of files, which are \
                      PyTorch's:"
                 )?;
-                for difference in differences {
+                for difference in differences.iter().take(MOST_LINES) {
                     writeln!(f, "- {difference}")?;
+                }
+                if let Some(more) = differences.len().checked_sub(MOST_LINES)
+                    && more > 0
+                {
+                    writeln!(f, "- and {more} more")?;
                 }
                 f.write_str(
                     "Names can be changed with `Loader::rename` and `rename_patterns`, and tensors left out with `only`, \

@@ -193,6 +193,46 @@ fn parts_that_are_missing_are_errors() {
     }
 }
 
+/// Tables and steps with which the crate that does the work would panic, or take all memory.
+#[test]
+fn hostile_steps_are_errors() {
+    let with = |normalizer: Value| {
+        let mut file: Value = serde_json::from_str(WORD_PIECE).expect("JSON");
+        file["normalizer"] = normalizer;
+        let tokenizer = read::<160>(&file.to_string()).map_err(|error| error.to_string())?;
+        // Damaged tables may be found with the first text only.
+        let tokens = tokenizer.encode("it was a day");
+        tokens.map_err(|error| error.to_string())
+    };
+
+    for tables in ["AAAAAAAA/////w==", "BAAAAP////8AAAAA", "", "AAAA"] {
+        let map = serde_json::json!({"type": "Precompiled", "precompiled_charsmap": tables});
+        assert!(with(map).is_err(), "{tables}");
+    }
+
+    let replace = |from: &str, to: usize| serde_json::json!({"type": "Replace", "pattern": {"String": from}, "content": "a".repeat(to)});
+    let sequence =
+        |steps: Vec<Value>| serde_json::json!({"type": "Sequence", "normalizers": steps});
+    let error = with(sequence(vec![replace("a", 1000); 6])).expect_err("a long text");
+    assert!(
+        error.contains("a `normalizer` that makes texts more than 64 times"),
+        "{error}"
+    );
+    assert!(with(replace("", 100)).is_err());
+    let prepend = serde_json::json!({"type": "Prepend", "prepend": "x".repeat(1000)});
+    assert!(with(sequence(vec![prepend; 2])).is_err());
+    assert!(with(sequence(vec![replace("a", 3); 2])).is_ok());
+
+    let mut file: Value = serde_json::from_str(WORD_PIECE).expect("JSON");
+    file["model"]["continuing_subword_prefix"] = "".into();
+    let error = read::<160>(&file.to_string()).expect_err("an empty prefix");
+    assert!(
+        error
+            .to_string()
+            .contains("an empty `continuing_subword_prefix`")
+    );
+}
+
 /// A character that is in no token, where none stands for unknown text.
 #[test]
 fn text_without_a_token_is_an_error() {

@@ -1253,6 +1253,39 @@ mod steps {
     }
 }
 
+/// The names of the marks in a network's files.
+fn marks<N: SaveLoad>(net: &N) -> Vec<String> {
+    let file = read(&net.to_safetensors(&[]));
+    let names = file.into_keys();
+    names
+        .filter(|name| name.ends_with("channels_last"))
+        .collect()
+}
+
+#[test]
+fn outputs_beside_last_states_are_sequences() {
+    network! { struct Pooled: [7, 3] -> [5] {
+        rnn: Lstm<_, 5, FinalState>, SelectPart<0>, GlobalAvgPool1d,
+    } }
+    network! { struct Mean: [7, 3] -> [5] {
+        rnn: Lstm<_, 5, FinalState>, SelectPart<0>, MeanOverTime,
+    } }
+    network! { struct Largest: [7, 3] -> [5] {
+        rnn: Gru<_, 5, FinalState>, SelectPart<0>, MaxOverTime,
+    } }
+    network! { struct Convolved: [7, 3] -> [5, 4] {
+        rnn: Gru<_, 5, FinalState>, SelectPart<0>, Conv1d<_, 4, 3>,
+    } }
+    network! { struct State: [7, 3] -> [2] {
+        rnn: Gru<_, 5, FinalState>, SelectPart<1>, Linear<_, 2>,
+    } }
+    assert_eq!(marks(&*Pooled::zeros()), [""; 0]);
+    assert_eq!(marks(&*Mean::zeros()), [""; 0]);
+    assert_eq!(marks(&*Largest::zeros()), [""; 0]);
+    assert_eq!(marks(&*Convolved::zeros()), [""; 0]);
+    assert_eq!(marks(&*State::zeros()), [""; 0]);
+}
+
 #[test]
 fn weights_in_the_program_have_the_same_order() {
     let path = concat!(

@@ -36,6 +36,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use super::bytes::{self, Bytes};
+use super::read_error::quoted;
 use super::{Place, ReadError, ReadErrorKind, labels};
 use crate::atomic_file::{AtomicFile, named};
 use crate::limits::Budget;
@@ -342,7 +343,11 @@ impl Array {
                 } else {
                     "integers".into()
                 },
-                number::name(&descr),
+                if descr_only.is_empty() {
+                    format!("the type {} without a byte order", quoted(&descr))
+                } else {
+                    number::name(&descr)
+                },
                 "read it into tensors of that type, or convert it with `astype` before it is saved",
             ));
         }

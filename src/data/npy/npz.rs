@@ -192,8 +192,10 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 /// there before stays.
 pub struct NpzWriter {
     path: PathBuf,
+    /// The names of the arrays so far.
+    names: Vec<String>,
     /// Dropped before the archive, which ends its file when it is dropped, and prints errors.
-    _abandons: Abandons,
+    abandons: Abandons,
     archive: ZipWriter<Target>,
 }
 
@@ -294,7 +296,8 @@ impl NpzWriter {
         });
         Ok(NpzWriter {
             path,
-            _abandons: Abandons(abandoned),
+            names: Vec::new(),
+            abandons: Abandons(abandoned),
             archive,
         })
     }
@@ -333,18 +336,35 @@ impl NpzWriter {
         shape: &[usize],
         numbers: &[T],
     ) -> io::Result<()> {
+        let written = self.entry(name, shape, numbers);
+        written.map_err(|error| {
+            // The file would lack an array that the caller wanted.
+            self.abandons.0.store(true, Ordering::Relaxed);
+            named(&self.path, error)
+        })
+    }
+
+    fn entry<T: NpyNumber>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        numbers: &[T],
+    ) -> io::Result<()> {
+        if self.names.iter().any(|other| other == name) {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                format!("there is an array `{name}` already; give each a name of its own"),
+            ));
+        }
+        self.names.push(name.to_owned());
+
         // Sizes beyond 4 GB need another form of entry.
         let large = size_of_val(numbers) >= 1 << 31;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .large_file(large);
-        let written = self
-            .archive
-            .start_file(format!("{name}.npy"), options)
-            .map_err(io::Error::from);
-        written
-            .and_then(|()| super::write_to(&mut self.archive, shape, numbers))
-            .map_err(|error| named(&self.path, error))
+        self.archive.start_file(format!("{name}.npy"), options)?;
+        super::write_to(&mut self.archive, shape, numbers)
     }
 
     /// Ends the file and moves it to its place.

@@ -38,6 +38,8 @@ pub enum TextError {
         /// The part of the text.
         text: String,
     },
+    /// The tables of a tokenizer's file are damaged.
+    Damaged,
     /// The special tokens around a text take more positions than there are.
     NoRoom {
         /// The number of special tokens.
@@ -83,6 +85,10 @@ impl fmt::Display for TextError {
                 "the tokenizer has no token for {}, and none for unknown text; remove it from the \
                  text",
                 super::super::read_error::quoted(text)
+            ),
+            TextError::Damaged => f.write_str(
+                "the tables of the tokenizer's file are damaged; take the `tokenizer.json` beside the \
+                 model's weights, or download it again",
             ),
             TextError::NoRoom { needed, length } => write!(
                 f,

@@ -4,6 +4,7 @@ use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made
 use super::{Doubt, Passed};
 use crate::params::FeatureOrder;
 use crate::params::param_tree::{LayerInfo, ParamTree};
+use crate::sizes;
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::Uses;
@@ -139,6 +140,17 @@ const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passe
     }
 }
 
+/// Returns the number of elements of a step's output and the states.
+const fn step_len(parts: &[Dims]) -> usize {
+    let mut len = parts[0].len() / sizes::larger(parts[0].size(0), 1);
+    let mut i = 1;
+    while i < parts.len() {
+        len = sizes::sum(&[len, parts[i].len()]);
+        i += 1;
+    }
+    len
+}
+
 /// Returns the order after a layer that makes new features, in the order that is wanted if its
 /// weights can be permuted; `came` is the order of its inputs.
 const fn made_features(
@@ -160,6 +172,8 @@ const fn made_features(
     let free = output.sizes().len() == 1 && has(params, Marked::Outputs, output);
     let order = match wanted {
         Some(wanted) if free && wanted.len() == output.len() => Order::Flat(Flat::sure(wanted)),
+        // A recurrent layer that gives its last states as well.
+        _ if output.is_tuple() => Order::Steps(Flat::same(step_len(output.parts()))),
         _ => made(output),
     };
     Passed { order, free, doubt }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::steps;
 use super::template::{Part, Template};
 
 /// The names that tokens for padding have, in the order of preference.
@@ -24,6 +25,7 @@ impl Contents {
         let file: Value = serde_json::from_slice(bytes)
             .map_err(|error| format!("a file that is not in JSON ({error})"))?;
 
+        steps::check(&file)?;
         let model = file.get("model").ok_or("no `model`")?;
         let kind = model.get("type").and_then(Value::as_str);
         let vocabulary = model.get("vocab").ok_or("no `model.vocab`")?;
@@ -46,6 +48,12 @@ impl Contents {
                 return Err(format!("an `unk_id` that is no token, {number}"));
             }
             _ => {}
+        }
+
+        // Without a prefix, all tokens would be continuations of others.
+        let prefix = model.get("continuing_subword_prefix");
+        if kind == Some("WordPiece") && prefix.and_then(Value::as_str) == Some("") {
+            return Err("an empty `continuing_subword_prefix`".into());
         }
 
         let processor = file.get("post_processor").unwrap_or(&Value::Null);

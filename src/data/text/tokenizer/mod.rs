@@ -1,10 +1,12 @@
 //! The tokenizers of pretrained models.
 
 mod check;
+mod steps;
 mod template;
 
 use core::fmt;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use kitoken::{Definition, EncodeError, Fallback, Kitoken, Processing};
@@ -123,14 +125,17 @@ impl<const N: usize> Tokenizer<N> {
     /// # Errors
     /// Returns an error if a part of the text has no token and none stands for unknown ones.
     pub fn encode(&self, text: &str) -> Result<Vec<Index<N>>, TextError> {
-        let tokens = self.model.encode(text, true).map_err(|error| match error {
-            EncodeError::InvalidPiece(piece) => TextError::NoToken {
-                text: String::from_utf8_lossy(&piece).into_owned(),
-            },
-            _ => TextError::NoToken {
-                text: text.to_owned(),
-            },
-        })?;
+        let encoded = guarded(|| self.model.encode(text, true));
+        let tokens = encoded
+            .map_err(|_| TextError::Damaged)?
+            .map_err(|error| match error {
+                EncodeError::InvalidPiece(piece) => TextError::NoToken {
+                    text: String::from_utf8_lossy(&piece).into_owned(),
+                },
+                _ => TextError::NoToken {
+                    text: text.to_owned(),
+                },
+            })?;
         tokens.into_iter().map(index).collect()
     }
 
@@ -206,7 +211,8 @@ impl<const N: usize> Tokenizer<N> {
             .filter(|index| *index < self.len && !self.specials.contains(index))
             .map(|index| index as u32)
             .collect();
-        let bytes = self.model.decode(&known, false).unwrap_or_default();
+        let decoded = guarded(|| self.model.decode(&known, false));
+        let bytes = decoded.ok().and_then(Result::ok).unwrap_or_default();
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
@@ -234,6 +240,12 @@ fn index<const N: usize>(token: u32) -> Result<Index<N>, TextError> {
         found: token as usize + 1,
         size: N,
     })
+}
+
+/// Calls a function of the crate that does the work, which panics on some damaged files.
+fn guarded<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    // Nothing that it has changed is looked at afterwards.
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| "one whose tables are damaged".to_owned())
 }
 
 fn read_in<const N: usize>(
@@ -269,7 +281,8 @@ fn read_in<const N: usize>(
         wrong(ReadErrorKind::Format, expected, error, advice)
     };
 
-    let mut definition = Definition::from_tokenizers_slice(&bytes)
+    let mut definition = guarded(|| Definition::from_tokenizers_slice(&bytes))
+        .map_err(&unsupported)?
         .map_err(|error| unsupported(error.to_string()))?;
     // Lengths are static here.
     let length =
@@ -279,7 +292,9 @@ fn read_in<const N: usize>(
     // Text without a token is an error, and not left out without a word.
     let fallback = &mut definition.config.fallback;
     fallback.retain(|fallback| !matches!(fallback, Fallback::Skip));
-    let model = Kitoken::try_from(definition).map_err(|error| unsupported(error.to_string()))?;
+    let model = guarded(|| Kitoken::try_from(definition))
+        .map_err(&unsupported)?
+        .map_err(|error| unsupported(error.to_string()))?;
 
     Ok(Tokenizer {
         model,

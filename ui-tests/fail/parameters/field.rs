@@ -1,0 +1,10 @@
+use shapewright::prelude::*;
+
+#[derive(Clone, Copy, Parameters)]
+#[repr(C)]
+struct Mixed {
+    w: [f32; 3],
+    v: f64,
+}
+
+fn main() {}
