@@ -50,7 +50,7 @@ network! {
 }
 
 network! {
-    struct OneName: (a: [4]) -> [4] { Linear<_, 4> <- a }
+    struct OneName: (a: [4]) -> [4] { Linear<_, 4> }
 }
 
 network! {
