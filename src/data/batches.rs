@@ -1,10 +1,13 @@
 //! Batches of inputs and targets.
 
+use core::ops::Range;
+
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 use super::dataset::{Samples, extend};
 use super::{Dataset, Sample};
+use crate::distributed::share_of;
 
 /// Batches of inputs and targets, one after another, in an order that can be shuffled.
 ///
@@ -35,6 +38,7 @@ pub struct Batches<'a, X, Y> {
     pub(super) next: usize,
     pub(super) size: usize,
     drop_last: bool,
+    pub(super) share: BatchShare,
     batch_inputs: Vec<X>,
     batch_targets: Vec<Y>,
 }
@@ -49,6 +53,7 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             next,
             size,
             drop_last,
+            share,
             ..
         } = *self;
 
@@ -59,6 +64,7 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             next,
             size,
             drop_last,
+            share,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -144,6 +150,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             next: 0,
             size,
             drop_last: false,
+            share: BatchShare::WHOLE,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -155,6 +162,11 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             drop_last: true,
             ..self
         }
+    }
+
+    /// Takes a share of each batch, in place of the whole batch.
+    pub(crate) fn sharing(self, share: BatchShare) -> Self {
+        Batches { share, ..self }
     }
 
     /// Returns the number of batches in one pass.
@@ -174,7 +186,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
 
     /// The positions of a batch's samples among all.
     pub(super) fn positions(&self, batch: usize) -> &[usize] {
-        positions(&self.order, self.size, batch)
+        positions(&self.order, self.size, batch, self.share)
     }
 
     /// Begins again, in another order, or with other samples if they are drawn. From the start, the same generator gives the same orders
@@ -205,7 +217,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         if self.next == self.steps() {
             return None;
         }
-        let positions = positions(&self.order, self.size, self.next);
+        let positions = positions(&self.order, self.size, self.next, self.share);
         self.next += 1;
 
         self.samples
@@ -214,10 +226,46 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     }
 }
 
-/// The positions of the samples of batch number `batch`.
-pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
+/// The share of a rank in each batch: some of the slices that the batch is cut into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchShare {
+    /// The first slice, and the one after the last.
+    pub first: usize,
+    pub end: usize,
+    /// The number of slices of a batch.
+    pub slices: usize,
+}
+
+impl BatchShare {
+    /// The whole batch.
+    const WHOLE: Self = BatchShare {
+        first: 0,
+        end: 1,
+        slices: 1,
+    };
+
+    /// Returns the samples of a slice, in a batch of `len` samples.
+    pub fn slice(self, slice: usize, len: usize) -> Range<usize> {
+        share_of(slice, self.slices, len)
+    }
+
+    /// Returns the most samples that a slice has in a batch of `len` samples.
+    pub fn longest_slice(self, len: usize) -> usize {
+        len.div_ceil(self.slices)
+    }
+
+    /// Returns the samples of the share, in a batch of `len` samples.
+    pub fn samples(self, len: usize) -> Range<usize> {
+        let begin = self.slice(self.first, len).start;
+        begin..self.slice(self.end - 1, len).end
+    }
+}
+
+/// The positions of the samples in a share of batch number `batch`.
+pub(super) fn positions(order: &[usize], size: usize, batch: usize, share: BatchShare) -> &[usize] {
     let begin = batch * size;
-    &order[begin..order.len().min(begin + size)]
+    let batch = &order[begin..order.len().min(begin + size)];
+    &batch[share.samples(batch.len())]
 }
 
 /// Returns copies of the samples at these positions.

@@ -10,6 +10,7 @@ mod finite;
 mod history;
 #[cfg(feature = "progress")]
 mod progress_bar;
+mod ranks;
 mod run;
 mod step;
 mod stop;

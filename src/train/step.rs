@@ -3,9 +3,11 @@
 use num_traits::{Float, ToPrimitive};
 
 use super::batch_source::Batch;
-use super::error::NonFinite;
+use super::error::{NonFinite, TrainError};
 use super::finite;
+use super::ranks::{self, Ranks};
 use super::{Output, Samples};
+use crate::distributed::CommunicationError;
 use crate::kernels::AlignedBuffer;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
@@ -144,7 +146,8 @@ impl<'n, N: Network> Model<'n, N> {
         samples: Samples<'_, N, G>,
         batch_size: usize,
         metrics: &mut [Box<dyn Measures<Output<N>, G> + '_>],
-    ) -> Result<f64, OutOfMemory>
+        ranks: Option<&Ranks<'_, N>>,
+    ) -> Result<f64, TrainError>
     where
         L: Loss<N::Output, N::Element>,
         G: TargetOf<L::Target, L, N>,
@@ -152,30 +155,61 @@ impl<'n, N: Network> Model<'n, N> {
         let network: &N = average.unwrap_or(self.network);
         metrics.iter_mut().for_each(|metric| metric.reset());
 
+        // Each rank computes one of several chunks, and then all of them know its outputs.
+        let communicator = ranks.map(|ranks| ranks.settings.communicator);
+        let (rank, size) = communicator.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
+
+        let chunks = samples.inputs.chunks(batch_size);
+        let chunks: Vec<_> = chunks.zip(samples.targets.chunks(batch_size)).collect();
         let mut mean = 0.0;
         let mut weight = 0.0;
-        for (inputs, targets) in samples
-            .inputs
-            .chunks(batch_size)
-            .zip(samples.targets.chunks(batch_size))
-        {
-            let count = inputs.len();
+        for round in chunks.chunks(size) {
+            let own = round.get(rank);
+            let mut of_loss = [0.0; 2];
+            let count = own.map_or(0, |(inputs, _)| inputs.len());
             let outputs: &mut [Output<N>] =
                 tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
-            let gradients: &mut [Output<N>] =
-                tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
-
-            network.forward_batch(inputs, outputs);
-            let own = loss.weight(G::expected(targets));
-            let value = loss.loss(outputs, G::expected(targets), gradients);
-            if own > 0.0 {
-                let share = own / samples.inputs.len() as f64;
-                mean += value.to_f64().unwrap_or(f64::NAN) * share;
+            if let Some((inputs, targets)) = own {
+                let gradients: &mut [Output<N>] =
+                    tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
+                network.forward_batch(inputs, outputs);
+                let value = loss.loss(outputs, G::expected(targets), gradients);
+                let value = value.to_f64().unwrap_or(f64::NAN);
+                of_loss = [value, loss.weight(G::expected(targets))];
             }
-            weight += own;
-            metrics
-                .iter_mut()
-                .for_each(|metric| metric.update(outputs, targets));
+
+            let measured = !metrics.is_empty();
+            let sent = ranks.map(|ranks| {
+                let outputs = if measured { &*outputs } else { &[] };
+                ranks.share_chunks(ranks::encode_chunk::<N>(of_loss, outputs))
+            });
+            let received = sent.transpose()?;
+
+            for (from, (inputs, targets)) in round.iter().enumerate() {
+                let count = inputs.len();
+                let outputs: &mut [Output<N>] =
+                    tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
+                if let Some(received) = &received {
+                    let len = if measured { count * N::Output::LEN } else { 0 };
+                    let values = &mut flatten_mut(outputs)[..len];
+                    of_loss = ranks::decode_chunk(&received[from], values).ok_or(
+                        CommunicationError::Length {
+                            rank: from,
+                            expected: size_of_val(&of_loss) + size_of_val(values),
+                            found: received[from].len(),
+                        },
+                    )?;
+                }
+
+                let [value, own] = of_loss;
+                if own > 0.0 {
+                    mean += value * (own / samples.inputs.len() as f64);
+                }
+                weight += own;
+                metrics
+                    .iter_mut()
+                    .for_each(|metric| metric.update(outputs, targets));
+            }
         }
         Ok(mean * (samples.inputs.len() as f64 / weight))
     }

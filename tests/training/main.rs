@@ -6,6 +6,7 @@ mod common;
 mod augmented_training;
 mod checkpoint;
 mod data_sets;
+mod distributed;
 mod fine_tuning;
 mod optimizer_parts;
 mod optimizer_settings;

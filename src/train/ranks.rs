@@ -1,0 +1,382 @@
+//! The part of a training that ranks do together.
+
+use core::fmt::Write;
+use core::ops::{ControlFlow, Range};
+
+use super::batch_source::Batch;
+use super::error::{NonFinite, TrainError};
+use super::step::Model;
+use super::{Output, Samples};
+use crate::data::BatchShare;
+use crate::distributed::{CommunicationError, DataParallel, SliceSum, share_of};
+use crate::kernels::tier::Tier;
+use crate::loss::{Accepts, Loss, TargetOf};
+use crate::memory;
+use crate::network::Network;
+use crate::params;
+use crate::params::param_tree::PlaceKind;
+use crate::tensor::Element;
+
+/// The ranks of a training.
+pub(super) struct Ranks<'a, N: Network> {
+    pub settings: DataParallel<'a>,
+    /// The trained parameters and the statistics: what a gradient is added up for.
+    places: Vec<(Range<usize>, PlaceKind)>,
+    sum: SliceSum<N::Element>,
+    /// The gradient of a slice, without what lies between the places.
+    flat: Vec<N::Element>,
+    /// The gradients of earlier batches of a step.
+    earlier: Vec<N::Element>,
+}
+
+/// The loss of the batches of a step, and its weight.
+#[derive(Clone, Copy, Default)]
+pub(super) struct WeightedLoss {
+    /// The sum of the losses, each times its share of the step.
+    pub loss: f64,
+    pub weight: f64,
+}
+
+/// The place of a batch in a training.
+#[derive(Clone, Copy)]
+pub(super) struct BatchPlace {
+    /// The number of batches before it in the whole training.
+    pub number: u64,
+    /// Its number of samples.
+    pub len: usize,
+    /// The number of samples of its step.
+    pub step_len: usize,
+    pub lr: f64,
+}
+
+impl<'a, N: Network> Ranks<'a, N> {
+    pub fn new(settings: DataParallel<'a>) -> Self {
+        let mut places: Vec<(Range<usize>, PlaceKind)> = Vec::new();
+        N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+            if !matches!(kind, PlaceKind::Trained | PlaceKind::Statistic) {
+                return;
+            }
+            match places.last_mut() {
+                Some((last, same)) if last.end == place.start && *same == kind => {
+                    last.end = place.end;
+                }
+                _ => places.push((place, kind)),
+            }
+        });
+
+        let len = places.iter().map(|(place, _)| place.len()).sum();
+        Ranks {
+            settings,
+            places,
+            sum: SliceSum::new(settings.slices, len).bf16(settings.bf16),
+            flat: Vec::with_capacity(len),
+            earlier: Vec::new(),
+        }
+    }
+
+    /// Returns this rank's share of each batch.
+    pub fn share(&self) -> BatchShare {
+        let slices = self.slices();
+        BatchShare {
+            first: slices.start,
+            end: slices.end,
+            slices: self.settings.slices,
+        }
+    }
+
+    fn slices(&self) -> Range<usize> {
+        let DataParallel {
+            communicator,
+            slices,
+            ..
+        } = self.settings;
+        share_of(communicator.rank(), communicator.size(), slices)
+    }
+
+    /// Sets the gradient of the model to that of a batch over all ranks, of which `batch` is this
+    /// rank's share. Statistics get the mean of what the slices have measured.
+    pub fn backward<L, G>(
+        &mut self,
+        model: &mut Model<'_, N>,
+        loss: &L,
+        batch: Batch<'_, N, G>,
+        place: BatchPlace,
+    ) -> Result<WeightedLoss, RankError>
+    where
+        L: Loss<N::Output, N::Element>,
+        L::Accepts: Accepts<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let Samples { inputs, targets } = batch.samples;
+        let share = self.share();
+        let first = share.samples(place.len).start;
+
+        let mut own = Vec::new();
+        for slice in self.slices() {
+            let samples = share.slice(slice, place.len);
+            if samples.is_empty() {
+                self.flat.clear();
+                self.flat.resize(self.sum.len(), num_traits::zero());
+                self.sum.add(slice, &self.flat);
+                own.extend([0.0, 0.0]);
+                continue;
+            }
+
+            let samples = samples.start - first..samples.end - first;
+            let slice_batch = Batch {
+                samples: Samples {
+                    inputs: &inputs[samples.clone()],
+                    targets: &targets[samples],
+                },
+                mixed: None,
+            };
+            // Random layers draw anew in each slice.
+            let pass = place.number * self.settings.slices as u64 + slice as u64;
+            model.workspace.go_to(pass);
+
+            let weight = slice_batch.weight(loss);
+            let share = weight / place.step_len as f64;
+            match model.backward(loss, slice_batch, share, weight > 0.0, false, place.lr) {
+                Ok(value) => own.extend([share * value, weight]),
+                Err(cause) => return Err(RankError::Here(cause)),
+            }
+            self.flatten(&*model.gradient);
+            self.sum.add(slice, &self.flat);
+        }
+
+        let total = self.add_losses(&own)?;
+        let communicator = self.settings.communicator;
+        let sum = self.sum.all_reduce(communicator)?;
+
+        let slices = self.settings.slices.min(place.len);
+        let count = N::Element::from_f64_lossy(slices as f64);
+        let mut begin = 0;
+        for (place, kind) in &self.places {
+            let values = &sum[begin..begin + place.len()];
+            let gradient = &mut model.gradient.params_mut()[place.clone()];
+            gradient.copy_from_slice(values);
+            if *kind == PlaceKind::Statistic {
+                gradient.iter_mut().for_each(|change| *change /= count);
+            }
+            begin += place.len();
+        }
+        Ok(total)
+    }
+
+    /// Copies a gradient to `flat`.
+    fn flatten(&mut self, gradient: &N) {
+        self.flat.clear();
+        for (place, _) in &self.places {
+            let values = params::parameters_in(gradient, place.clone());
+            self.flat.extend_from_slice(values);
+        }
+    }
+
+    /// Adds the losses and the weights of all slices, slice after slice. `own` has those of this
+    /// rank.
+    fn add_losses(&self, own: &[f64]) -> Result<WeightedLoss, RankError> {
+        let mut total = WeightedLoss::default();
+        for bytes in agree_bytes(&self.settings, Ok(memory::bytes(own)))? {
+            for pair in bytes.as_chunks::<8>().0.chunks_exact(2) {
+                total.loss += f64::from_ne_bytes(pair[0]);
+                total.weight += f64::from_ne_bytes(pair[1]);
+            }
+        }
+        Ok(total)
+    }
+
+    /// Adds the gradient of the model to those of the earlier batches of a step, or takes it as the
+    /// first.
+    pub fn accumulate(&mut self, model: &mut Model<'_, N>, first: bool) {
+        self.flatten(&*model.gradient);
+        if first {
+            core::mem::swap(&mut self.earlier, &mut self.flat);
+            return;
+        }
+        for (sum, &value) in self.earlier.iter_mut().zip(&self.flat) {
+            *sum += value;
+        }
+
+        let mut begin = 0;
+        for (place, _) in &self.places {
+            model.gradient.params_mut()[place.clone()]
+                .copy_from_slice(&self.earlier[begin..begin + place.len()]);
+            begin += place.len();
+        }
+    }
+
+    /// Returns whether any rank wants to stop.
+    pub fn any_stops(&self, flow: ControlFlow<()>) -> Result<ControlFlow<()>, TrainError> {
+        let own = [u8::from(flow.is_break())];
+        let all = self.settings.communicator.all_gather(&own)?;
+        let stops = all.iter().any(|flow| flow.contains(&1));
+        Ok(if stops {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Copies the parameters of rank 0 to all others.
+    pub fn copy_network(&self, network: &mut N) -> Result<(), TrainError> {
+        let bytes = memory::bytes_mut(network.params_mut());
+        self.settings.communicator.broadcast(bytes, 0)?;
+        Ok(())
+    }
+
+    /// Returns bytes of rank 0 on all ranks.
+    pub fn share_bytes(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TrainError> {
+        let communicator = self.settings.communicator;
+        let mut len = (bytes.len() as u64).to_ne_bytes();
+        communicator.broadcast(&mut len, 0)?;
+
+        let mut bytes = bytes;
+        bytes.resize(u64::from_ne_bytes(len) as usize, 0);
+        communicator.broadcast(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Returns the outputs and losses of one chunk of validation samples for each rank.
+    pub fn share_chunks(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, TrainError> {
+        Ok(self.settings.communicator.all_gather(&own)?)
+    }
+}
+
+/// The error of a step on several ranks.
+pub(super) enum RankError {
+    /// A number on this rank, which the other ranks do not know of yet.
+    Here(NonFinite),
+    Train(TrainError),
+}
+
+impl From<CommunicationError> for RankError {
+    fn from(error: CommunicationError) -> Self {
+        RankError::Train(error.into())
+    }
+}
+
+impl From<TrainError> for RankError {
+    fn from(error: TrainError) -> Self {
+        RankError::Train(error)
+    }
+}
+
+/// The first byte of a message of a rank that goes on.
+const GOES_ON: u8 = 0;
+/// The first byte of a message of a rank that has failed; its error follows as text.
+const FAILED: u8 = 1;
+
+/// Returns the bytes of all ranks, or an error on all of them if one has failed.
+fn agree_bytes(
+    settings: &DataParallel<'_>,
+    own: Result<&[u8], &TrainError>,
+) -> Result<Vec<Vec<u8>>, TrainError> {
+    let message = match own {
+        Ok(bytes) => [&[GOES_ON], bytes].concat(),
+        Err(error) => [&[FAILED], error.to_string().as_bytes()].concat(),
+    };
+    let mut all = settings.communicator.all_gather(&message)?;
+    for (rank, bytes) in all.iter_mut().enumerate() {
+        if bytes.first() == Some(&FAILED) {
+            let message = String::from_utf8_lossy(&bytes[1..]).into_owned();
+            return Err(TrainError::Rank { rank, message });
+        }
+        bytes.drain(..1.min(bytes.len()));
+    }
+    Ok(all)
+}
+
+/// Returns the result of this rank if no rank has failed. On each of the others, the error is one
+/// about the rank that has.
+pub(super) fn agree<V>(
+    settings: Option<&DataParallel<'_>>,
+    result: Result<V, TrainError>,
+) -> Result<V, TrainError> {
+    let Some(settings) = settings else {
+        return result;
+    };
+    // After an error of the messages themselves there is nobody to talk to.
+    if let Err(TrainError::Communication(_) | TrainError::Rank { .. }) = &result {
+        return result;
+    }
+    let others = agree_bytes(settings, result.as_ref().map(|_| [].as_slice()));
+    result.and_then(|value| others.map(|_| value))
+}
+
+/// Compares settings with those of rank 0.
+pub(super) fn compare(
+    settings: &DataParallel<'_>,
+    own: &[(String, String)],
+) -> Result<(), TrainError> {
+    let rank = settings.communicator.rank();
+    let mut text = String::new();
+    for (name, value) in own {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name}\u{1f}{}", value.replace('\n', " "));
+    }
+
+    let all = settings.communicator.all_gather(text.as_bytes())?;
+    let read = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let expected = read(&all[0]);
+    for (other, found) in all.iter().enumerate() {
+        let found = read(found);
+        if found == expected {
+            continue;
+        }
+
+        let value = |text: &str, name: &str| {
+            text.lines()
+                .filter_map(|line| line.split_once('\u{1f}'))
+                .find(|(own, _)| *own == name)
+                .map_or_else(|| "nothing".to_owned(), |(_, value)| value.to_owned())
+        };
+        let names = expected.lines().chain(found.lines());
+        let name = names
+            .filter_map(|line| line.split_once('\u{1f}'))
+            .map(|(name, _)| name)
+            .find(|name| value(&expected, name) != value(&found, name))
+            .unwrap_or("the order of the settings");
+        return Err(TrainError::RankDiffers {
+            rank: other,
+            is_here: other == rank,
+            what: name.to_owned(),
+            expected: value(&expected, name),
+            found: value(&found, name),
+        });
+    }
+    Ok(())
+}
+
+/// Returns what must be the same on all ranks in addition to the settings of a checkpoint.
+pub(super) fn program<L>(settings: &DataParallel<'_>) -> Vec<(String, String)> {
+    // Both tiers with fused multiply-add give the same bits.
+    let fused = crate::kernels::tier::tier() >= Tier::Avx2;
+    let texts = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("ranks", settings.communicator.size().to_string()),
+        ("loss", core::any::type_name::<L>().to_owned()),
+        ("fused multiply-add", fused.to_string()),
+    ];
+    texts.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// The outputs of a chunk and its loss, as bytes for the other ranks.
+pub(super) fn encode_chunk<N: Network>(loss: [f64; 2], outputs: &[Output<N>]) -> Vec<u8> {
+    let mut bytes = memory::bytes(&loss).to_vec();
+    bytes.extend_from_slice(memory::bytes(memory::flatten(outputs)));
+    bytes
+}
+
+/// Reads what [`encode_chunk`] has written, with the elements of the outputs to `outputs`. Returns
+/// `None` if the length is another one.
+pub(super) fn decode_chunk<T: Element>(bytes: &[u8], outputs: &mut [T]) -> Option<[f64; 2]> {
+    let (loss, values) = bytes.split_first_chunk::<16>()?;
+    let outputs = memory::bytes_mut(outputs);
+    if values.len() != outputs.len() {
+        return None;
+    }
+    outputs.copy_from_slice(values);
+    let [value, weight] = [&loss[..8], &loss[8..]]
+        .map(|bytes| f64::from_ne_bytes(core::array::from_fn(|i| bytes[i])));
+    Some([value, weight])
+}
