@@ -18,6 +18,7 @@ use shapewright::data::text::{NextToken, Vocabulary, VocabularyBuilder};
 use shapewright::distributed::{Communicator, DataParallel};
 use shapewright::metrics::Accuracy;
 use shapewright::prelude::*;
+use shapewright::tensor::{Rank1, Rank3};
 use shapewright::train::{Epoch, Trainer};
 use shapewright_mpi::Mpi;
 

@@ -117,8 +117,9 @@ impl Mpi {
     /// Sets the time for which a rank waits for messages before it ends the run. It must be longer
     /// than any rank may lag behind the others, as where it reads its data.
     #[must_use]
-    pub fn timeout(self, timeout: Duration) -> Self {
-        Mpi { timeout, ..self }
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Returns whether this is rank 0, which prints.

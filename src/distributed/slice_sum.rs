@@ -128,16 +128,29 @@ impl<T: Element> SliceSum<T> {
             values.len(),
             self.len
         );
-        let mut copy = self.free.pop().unwrap_or_default();
-        copy.clear();
-        copy.extend_from_slice(values);
-        if self.bf16 {
-            copy.iter_mut().for_each(|x| *x = rounded(*x));
-        }
-        let at = Position {
+        let mut at = Position {
             height: 0,
             index: slice,
         };
+        // With a sibling, its vector has room for the sum.
+        let mut copy = match self.nodes.pop_if(|left| at.joined(left.at).is_some()) {
+            Some(mut left) => {
+                at = at.joined(left.at).unwrap_or(at);
+                for (sum, &right) in left.values.iter_mut().zip(values) {
+                    *sum += if self.bf16 { rounded(right) } else { right };
+                }
+                left.values
+            }
+            None => {
+                let mut copy = self.free.pop().unwrap_or_default();
+                copy.clear();
+                copy.extend_from_slice(values);
+                copy
+            }
+        };
+        if self.bf16 {
+            copy.iter_mut().for_each(|x| *x = rounded(*x));
+        }
         let node = Node { at, values: copy };
         push(&mut self.nodes, &mut self.free, node, self.bf16);
     }
