@@ -39,6 +39,8 @@ pub struct Batches<'a, X, Y> {
     pub(super) size: usize,
     drop_last: bool,
     pub(super) share: BatchShare,
+    /// The number of samples of each shard, if the samples are in shards, one after another.
+    shard_len: Option<usize>,
     batch_inputs: Vec<X>,
     batch_targets: Vec<Y>,
 }
@@ -54,6 +56,7 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             size,
             drop_last,
             share,
+            shard_len,
             ..
         } = *self;
 
@@ -65,6 +68,7 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             size,
             drop_last,
             share,
+            shard_len,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -151,6 +155,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             size,
             drop_last: false,
             share: BatchShare::WHOLE,
+            shard_len: None,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -167,6 +172,36 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     /// Takes a share of each batch, in place of the whole batch.
     pub(crate) fn sharing(self, share: BatchShare) -> Self {
         Batches { share, ..self }
+    }
+
+    /// Takes the samples of each slice of a batch from a shard of its own. Shards of `len` samples
+    /// follow each other, and slices have the same length.
+    pub(crate) fn in_shards(self, len: usize) -> Self {
+        Batches {
+            shard_len: Some(len),
+            ..self
+        }
+    }
+
+    /// Shuffles the samples within their shards.
+    fn shuffle_shards<R: Rng + ?Sized>(&mut self, len: usize, rng: &mut R) {
+        let shards = self.order.len() / len;
+        for (shard, order) in self.order.chunks_exact_mut(len).enumerate() {
+            let first = shard * len;
+            let positions = order.iter_mut().zip(first..);
+            positions.for_each(|(to, position)| *to = position);
+            order.shuffle(rng);
+        }
+
+        let per_slice = self.size / shards;
+        let mut order = Vec::with_capacity(self.order.len());
+        for begin in (0..len).step_by(per_slice) {
+            let slice = begin..len.min(begin + per_slice);
+            for shard in self.order.chunks_exact(len) {
+                order.extend_from_slice(&shard[slice.clone()]);
+            }
+        }
+        self.order = order;
     }
 
     /// Returns the number of batches in one pass.
@@ -193,6 +228,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     /// everywhere.
     pub fn shuffle<R: Rng + ?Sized>(&mut self, rng: &mut R) {
         match self.drawn_from {
+            None if let Some(len) = self.shard_len => self.shuffle_shards(len, rng),
             None => self.order.shuffle(rng),
             Some(count) => self
                 .order

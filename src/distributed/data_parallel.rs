@@ -1,6 +1,8 @@
 //! The settings of a training on several ranks.
 
-use super::Communicator;
+use core::ops::Range;
+
+use super::{Communicator, slices_of};
 
 /// The settings of a data-parallel training: each rank has the whole network and computes its share
 /// of every batch. PyTorch's `DistributedDataParallel`.
@@ -12,6 +14,7 @@ pub struct DataParallel<'a> {
     pub(crate) communicator: &'a dyn Communicator,
     pub(crate) slices: usize,
     pub(crate) bf16: bool,
+    pub(crate) sharded_optimizer: bool,
 }
 
 impl<'a> DataParallel<'a> {
@@ -25,6 +28,7 @@ impl<'a> DataParallel<'a> {
             communicator,
             slices: Self::SLICES,
             bf16: false,
+            sharded_optimizer: false,
         }
     }
 
@@ -46,6 +50,31 @@ impl<'a> DataParallel<'a> {
     /// up to `(1 + log2(slices)) / 256`.
     pub fn bf16(self, bf16: bool) -> Self {
         DataParallel { bf16, ..self }
+    }
+
+    /// Sets whether each rank keeps the optimizer's state of its share of the parameters alone, updates
+    /// these and sends them to the others; `false` by default. Stage 1 of ZeRO (Rajbhandari et al.,
+    /// 2020).
+    ///
+    /// With [`Adam`](crate::optim::Adam), whose state is twice the parameters, a rank of `n` then keeps
+    /// `2 / n` of their bytes. It sends `(n - 1) / n` of the bytes of the parameters in addition, since
+    /// each rank still has the whole gradient, whose norm may be clipped. The result has the same
+    /// bits, and a checkpoint has the whole state and may go on with or without this setting.
+    pub fn sharded_optimizer(self, sharded_optimizer: bool) -> Self {
+        DataParallel {
+            sharded_optimizer,
+            ..self
+        }
+    }
+
+    /// Returns the slices of this rank, of which each has a shard of the data in
+    /// [`fit_shards`](crate::train::Trainer::fit_shards).
+    pub fn own_slices(&self) -> Range<usize> {
+        slices_of(
+            self.communicator.rank(),
+            self.communicator.size(),
+            self.slices,
+        )
     }
 
     /// Checks the number of slices; returns the mistake and the way out.

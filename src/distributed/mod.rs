@@ -42,11 +42,13 @@
 mod collectives;
 mod data_parallel;
 mod error;
+mod pipeline;
 mod slice_sum;
 mod thread_group;
 
 pub use data_parallel::DataParallel;
 pub use error::CommunicationError;
+pub use pipeline::{Pipeline, PipelineError, Stage, StageAt, Stages};
 pub use slice_sum::SliceSum;
 pub use thread_group::{Rank, ThreadGroup};
 

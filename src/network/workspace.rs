@@ -450,6 +450,19 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
         self.run_params(gradient, true);
     }
 
+    /// Sets `gradient`, or adds to it, and writes the gradient of the inputs to `dx`. Returns the
+    /// workspace, which another pass may take while passes with other workspaces are under way.
+    pub(crate) fn backward_of_stage(
+        mut self,
+        gradient: &mut N,
+        accumulate: bool,
+        dx: Option<&mut [In<N>]>,
+    ) -> &'w mut Workspace<N> {
+        self.run_backward(dx);
+        self.run_params(gradient, accumulate);
+        self.workspace
+    }
+
     /// Sets `gradient` to the gradient of the loss with respect to the parameters, and returns the
     /// gradient with respect to the inputs.
     pub fn backward_with_input(mut self, gradient: &mut N) -> &'w [In<N>] {

@@ -116,7 +116,14 @@ impl Checkpoints {
     }
 
     /// Returns the bytes of a checkpoint of the training.
-    pub fn encode<N: Network, O: Optimizer, L, G>(&self, run: &Run<'_, '_, N, O, L, G>) -> Vec<u8> {
+    ///
+    /// `states` has the values that the optimizer keeps, if the training itself has a share of them
+    /// alone.
+    pub fn encode<N: Network, O: Optimizer, L, G>(
+        &self,
+        run: &Run<'_, '_, N, O, L, G>,
+        states: Option<&[Vec<N::Element>]>,
+    ) -> Vec<u8> {
         let mut file = Writer::default();
         file.0.extend(MAGIC);
         // The rest of the head is known only at the end.
@@ -127,7 +134,7 @@ impl Checkpoints {
             file.text(name);
             file.text(value);
         }
-        write_state(run, &mut file);
+        write_state(run, states, &mut file);
 
         let head = [VERSION, file.0.len() as u64, sum(&file.0[HEAD..])];
         file.0[MAGIC.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
@@ -443,7 +450,11 @@ fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
 }
 
 /// Writes the state of a training, which [`read_state`] reads.
-fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
+fn write_state<N: Network, O: Optimizer, L, G>(
+    run: &Run<'_, '_, N, O, L, G>,
+    states: Option<&[Vec<N::Element>]>,
+    file: &mut Writer,
+) {
     let Run {
         settings,
         model,
@@ -464,7 +475,10 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(*steps);
     }
     file.number(snapshot.states.len() as u64);
-    snapshot.states.iter().for_each(|state| file.values(state));
+    match states {
+        Some(states) => states.iter().for_each(|state| file.values(state)),
+        None => snapshot.states.iter().for_each(|state| file.values(state)),
+    }
 
     let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
     let (best_value, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();

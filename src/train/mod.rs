@@ -12,6 +12,7 @@ mod history;
 mod progress_bar;
 mod ranks;
 mod run;
+mod shards;
 mod step;
 mod stop;
 mod trainer;
@@ -68,6 +69,8 @@ impl<N: Network, G> Samples<'_, N, G> {
 enum TrainSet<'a, N: Network, G> {
     Samples(Samples<'a, N, G>),
     Dataset(&'a dyn Dataset<Input<N>, G>),
+    /// The samples of all shards, of which each has this many.
+    Shards(&'a dyn Dataset<Input<N>, G>, usize),
 }
 
 impl<N: Network, G> Clone for TrainSet<'_, N, G> {
@@ -83,6 +86,7 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
         match self {
             TrainSet::Samples(samples) => samples.inputs.len(),
             TrainSet::Dataset(dataset) => dataset.draws().unwrap_or_else(|| dataset.len()),
+            TrainSet::Shards(dataset, _) => dataset.len(),
         }
     }
 
@@ -90,7 +94,7 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
     fn samples(&self) -> Option<Samples<'a, N, G>> {
         match self {
             TrainSet::Samples(samples) => Some(*samples),
-            TrainSet::Dataset(_) => None,
+            TrainSet::Dataset(_) | TrainSet::Shards(..) => None,
         }
     }
 
@@ -102,6 +106,9 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
         match self {
             TrainSet::Samples(samples) => Batches::new(samples.inputs, samples.targets, size),
             TrainSet::Dataset(dataset) => Batches::of_any_dataset(*dataset, size),
+            TrainSet::Shards(dataset, len) => {
+                Batches::of_any_dataset(*dataset, size).in_shards(*len)
+            }
         }
     }
 
@@ -113,7 +120,10 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
             TrainSet::Dataset(dataset) if dataset.is_empty() || self.epoch_len() == 0 => {
                 Err(TrainError::Empty { samples })
             }
-            TrainSet::Dataset(_) => Ok(()),
+            TrainSet::Shards(dataset, _) if dataset.is_empty() => {
+                Err(TrainError::Empty { samples })
+            }
+            TrainSet::Dataset(_) | TrainSet::Shards(..) => Ok(()),
         }
     }
 }

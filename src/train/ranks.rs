@@ -8,11 +8,14 @@ use super::error::{NonFinite, TrainError};
 use super::step::Model;
 use super::{Output, Samples};
 use crate::data::BatchShare;
-use crate::distributed::{CommunicationError, DataParallel, SliceSum, share_of};
+use crate::distributed::{
+    CommunicationError, DataParallel, Incoming, Outgoing, SliceSum, share_of,
+};
 use crate::kernels::tier::Tier;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::network::Network;
+use crate::optim::{params_around, state_len};
 use crate::params;
 use crate::params::param_tree::PlaceKind;
 use crate::tensor::Element;
@@ -205,6 +208,80 @@ impl<'a, N: Network> Ranks<'a, N> {
         }
     }
 
+    /// Returns the share of a rank in the elements of the optimizer's states, if the ranks share them.
+    pub fn state_share(&self, rank: usize) -> Option<Range<usize>> {
+        let size = self.settings.communicator.size();
+        self.settings
+            .sharded_optimizer
+            .then(|| share_of(rank, size, state_len::<N>()))
+    }
+
+    /// As [`state_share`](Ranks::state_share), of this rank.
+    pub fn own_state_share(&self) -> Option<Range<usize>> {
+        self.state_share(self.settings.communicator.rank())
+    }
+
+    /// Copies the parameters that each rank has updated to all others, if the ranks share the
+    /// optimizer's state.
+    pub fn gather_parameters(&self, network: &mut N) -> Result<(), TrainError> {
+        let communicator = self.settings.communicator;
+        let Some(own) = self.own_state_share() else {
+            return Ok(());
+        };
+
+        let values = params::parameters_in(network, params_around::<N>(&own));
+        let all = communicator.all_gather(memory::bytes(values))?;
+        for (rank, bytes) in all.iter().enumerate() {
+            let share = self.state_share(rank).unwrap_or_default();
+            let values = &mut network.params_mut()[params_around::<N>(&share)];
+            let values = memory::bytes_mut(values);
+            if values.len() != bytes.len() {
+                return Err(TrainError::Communication(CommunicationError::Length {
+                    rank,
+                    expected: values.len(),
+                    found: bytes.len(),
+                }));
+            }
+            values.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// Returns the whole states of the optimizer on rank 0, if the ranks share them.
+    pub fn gather_states<'s>(
+        &self,
+        states: impl Iterator<Item = &'s [N::Element]>,
+    ) -> Result<Option<Vec<Vec<N::Element>>>, TrainError> {
+        let DataParallel { communicator, .. } = self.settings;
+        let Some(own) = self.own_state_share() else {
+            return Ok(None);
+        };
+
+        let mut whole = Vec::new();
+        for state in states {
+            if communicator.rank() > 0 {
+                let bytes = memory::bytes(state);
+                communicator.exchange(&[Outgoing { to: 0, bytes }], &mut [])?;
+                continue;
+            }
+
+            let mut values = vec![num_traits::zero(); state_len::<N>()];
+            values[own.clone()].copy_from_slice(state);
+            let mut rest = &mut values[own.len()..];
+            let mut receives = Vec::new();
+            for from in 1..communicator.size() {
+                let len = self.state_share(from).unwrap_or_default().len();
+                let (share, later) = rest.split_at_mut(len);
+                rest = later;
+                let bytes = memory::bytes_mut(share);
+                receives.push(Incoming { from, bytes });
+            }
+            communicator.exchange(&[], &mut receives)?;
+            whole.push(values);
+        }
+        Ok(Some(whole))
+    }
+
     /// Returns whether any rank wants to stop.
     pub fn any_stops(&self, flow: ControlFlow<()>) -> Result<ControlFlow<()>, TrainError> {
         let own = [u8::from(flow.is_break())];
@@ -303,6 +380,16 @@ pub(super) fn agree<V>(
     result.and_then(|value| others.map(|_| value))
 }
 
+/// Returns the smallest of the numbers of all ranks.
+pub(super) fn smallest(settings: &DataParallel<'_>, own: usize) -> Result<usize, TrainError> {
+    let all = settings
+        .communicator
+        .all_gather(&(own as u64).to_ne_bytes())?;
+    let numbers = all.iter().filter_map(|bytes| bytes.first_chunk());
+    let smallest = numbers.map(|bytes| u64::from_ne_bytes(*bytes)).min();
+    Ok(smallest.unwrap_or(0) as usize)
+}
+
 /// Compares settings with those of rank 0.
 pub(super) fn compare(
     settings: &DataParallel<'_>,
@@ -356,6 +443,7 @@ pub(super) fn program<L>(settings: &DataParallel<'_>) -> Vec<(String, String)> {
         ("ranks", settings.communicator.size().to_string()),
         ("loss", core::any::type_name::<L>().to_owned()),
         ("fused multiply-add", fused.to_string()),
+        ("sharded optimizer", settings.sharded_optimizer.to_string()),
     ];
     texts.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }

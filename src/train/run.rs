@@ -92,6 +92,10 @@ where
             settings.only_trains();
         }
 
+        if let Some(own) = ranks.as_ref().and_then(Ranks::own_state_share) {
+            settings.state.keep(own);
+        }
+
         if let Some(parallel) = &parallel {
             let mut own = ranks::program::<L>(parallel);
             own.push(("epochs".to_owned(), settings.epochs.to_string()));
@@ -204,7 +208,7 @@ where
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
             let flow = self.steps(&mut batches, &mut augmented, &mut rng)?;
-            self.check_finite()?;
+            ranks::agree(self.settings.distributed.as_ref(), self.check_finite())?;
 
             if flow.is_break() {
                 self.history.interrupted = true;
@@ -330,9 +334,15 @@ where
         let gradient_norm = self.finish_gradient(at)?;
 
         let Run {
-            settings, model, ..
+            settings,
+            model,
+            ranks,
+            ..
         } = self;
         settings.state.step(model.network, &model.gradient);
+        if let Some(ranks) = ranks {
+            ranks.gather_parameters(model.network)?;
+        }
         update_average(settings, model.network, at.epoch, false);
 
         let step = Step {
@@ -677,12 +687,18 @@ where
     }
 
     fn write_checkpoint(&mut self) -> Result<(), TrainError> {
+        if self.checkpoints.is_none() {
+            return Ok(());
+        }
+        let states = self.ranks.as_ref();
+        let states = states.map(|ranks| ranks.gather_states(self.settings.state.states()));
+        let states = states.transpose()?.flatten();
         // It is taken out, as what it writes is the rest.
         let Some(mut checkpoints) = self.checkpoints.take() else {
             return Ok(());
         };
         let written = if self.is_first {
-            let bytes = checkpoints.encode(self);
+            let bytes = checkpoints.encode(self, states.as_deref());
             checkpoints.write(bytes, self.settings.async_checkpoint)
         } else {
             Ok(())

@@ -8,6 +8,7 @@ use super::error::TrainError;
 use super::history::{self, Epoch, History};
 use super::ranks;
 use super::run::Run;
+use super::shards::Shards;
 use super::step::{Penalty, Step};
 use super::stop::StopHandle;
 use super::{Input, Output, Samples, TrainSet};
@@ -610,6 +611,91 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
             ));
         }
         self.train(network, TrainSet::Dataset(dataset))
+    }
+
+    /// Trains the network on data in shards that no single machine has to hold: one shard for each
+    /// [slice](DataParallel::slices) of a [distributed](Trainer::distributed) training. `shards` are
+    /// those of [`own_slices`](DataParallel::own_slices), such as one file each.
+    ///
+    /// Each slice of a batch has samples of its own shard. An epoch takes as many samples of each as
+    /// the smallest one has, in an order that is shuffled within each shard. The batch size must be a
+    /// multiple of the number of slices. The result does not depend on the number of ranks.
+    ///
+    /// ```
+    /// use shapewright::distributed::{DataParallel, ThreadGroup};
+    /// use shapewright::data::Dataset;
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    ///
+    /// struct Shard(Vec<Tensor1<1>>);
+    /// impl Dataset<Tensor1<1>, Tensor1<1>> for Shard {
+    ///     fn len(&self) -> usize {
+    ///         self.0.len()
+    ///     }
+    ///     fn push(&self, position: usize, x: &mut Vec<Tensor1<1>>, y: &mut Vec<Tensor1<1>>) {
+    ///         x.push(self.0[position]);
+    ///         y.push(self.0[position]);
+    ///     }
+    /// }
+    ///
+    /// ThreadGroup::run(2, |rank| {
+    ///     let parallel = DataParallel::new(rank).slices(4);
+    ///     // Two of four shards, which a program would read from files.
+    ///     let shards: Vec<_> = parallel
+    ///         .own_slices()
+    ///         .map(|slice| Shard((0..16).map(|i| Tensor1::from([(slice + i) as f32 / 20.0])).collect()))
+    ///         .collect();
+    ///     let mut net = Line::init(&mut shapewright::rng(0));
+    ///     let trainer = Line::trainer(Adam::new(0.05), Mse).batch_size(8).distributed(parallel);
+    ///     trainer.fit_shards(&mut net, &shards)
+    /// })
+    /// .into_iter()
+    /// .collect::<Result<Vec<_>, _>>()?;
+    /// # Ok::<(), shapewright::train::TrainError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`fit`](Trainer::fit), and an error if the number of shards or the batch
+    /// size does not fit, or if a shard [draws](Dataset::draws) its samples.
+    pub fn fit_shards<D: Dataset<Input<N>, G>>(
+        self,
+        network: &mut N,
+        shards: &[D],
+    ) -> Result<History, TrainError> {
+        let Some(parallel) = self.distributed else {
+            return Err(combination(
+                "a training on shards needs ranks, of which there may be one; give them with \
+                 `distributed`"
+                    .to_owned(),
+            ));
+        };
+
+        let own = parallel.own_slices();
+        let mistake = if shards.len() != own.len() {
+            Some(format!(
+                "rank {} has {} slices, but {} shards were given; give one for each of `own_slices`",
+                parallel.communicator.rank(),
+                own.len(),
+                shards.len()
+            ))
+        } else if !self.batch_size.is_multiple_of(parallel.slices) || self.batch_size == 0 {
+            Some(format!(
+                "batches of {} samples can't be cut into {} slices of the same length; make the \
+                 batch size a multiple of the number of slices",
+                self.batch_size, parallel.slices
+            ))
+        } else if shards.iter().any(|shard| shard.draws().is_some()) {
+            Some("a shard can't draw its samples; let each have its samples once".to_owned())
+        } else {
+            None
+        };
+        let right = mistake.map_or(Ok(()), |mistake| Err(combination(mistake)));
+        ranks::agree(Some(&parallel), right)?;
+
+        let smallest = shards.iter().map(Dataset::len).min().unwrap_or(0);
+        let len = ranks::smallest(&parallel, smallest)?;
+        let shards = Shards::new(shards, own, parallel.slices, len);
+        self.train(network, TrainSet::Shards(&shards, len))
     }
 
     fn train(self, network: &mut N, train: TrainSet<'_, N, G>) -> Result<History, TrainError> {

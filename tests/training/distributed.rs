@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::common::{bits, folder, random};
+use shapewright::data::Dataset;
 use shapewright::data::text::NextToken;
 use shapewright::distributed::{Communicator, DataParallel, Rank, ThreadGroup};
 use shapewright::metrics::{Accuracy, MeanSquaredError};
@@ -153,6 +154,164 @@ fn gradients_of_16_bits_are_the_same_on_any_number_of_ranks() {
     check("bf16", |rank, path, epochs| {
         train_cnn(rank, path, epochs, true)
     });
+}
+
+#[test]
+fn an_optimizer_in_shares_has_the_same_bits() {
+    let train = |rank: &Rank, path: &Path, epochs: usize, sharded: bool| {
+        let x = random(40, 2);
+        let y: Vec<_> = x
+            .iter()
+            .map(|x: &Tensor1<6>| Tensor1::from([x[0] - x[1]]))
+            .collect();
+        let mut net = Normed::init(&mut shapewright::rng(0));
+        let parallel = DataParallel::new(rank).sharded_optimizer(sharded);
+        Normed::trainer(AdamW::new(0.02), Mse)
+            .param_groups(|state| {
+                state
+                    .freeze(layer!(Normed, second))
+                    .no_decay(layer!(Normed, norm))
+            })
+            .epochs(epochs)
+            .batch_size(16)
+            .clip_grad_norm(0.5)
+            .distributed(parallel)
+            .checkpoint(path)
+            .resume(true)
+            .fit(&mut net, &x, &y)
+    };
+    check("sharded", |rank, path, epochs| {
+        train(rank, path, epochs, true)
+    });
+
+    let folder = folder("distributed-sharded-or-not");
+    let path = folder.join("whole");
+    ThreadGroup::run(2, |rank| train(rank, &path, 3, false).expect("a training"));
+    let sharded = folder.join("4");
+    ThreadGroup::run(4, |rank| {
+        train(rank, &sharded, 3, true).expect("a training")
+    });
+    assert!(fs::read(path).expect("a file") == fs::read(sharded).expect("a file"));
+}
+
+network! {
+    struct Normed: [6] -> [1] {
+        first: Linear<_, 10>,
+        norm: BatchNorm1d<_>,
+        Tanh,
+        second: Linear<_, 7>,
+        lora: Lora<2, Linear<_, 5>>,
+        Relu,
+        out: Linear<_, 1>,
+    }
+}
+
+/// The samples of one file of eight.
+struct Shard(Vec<Tensor1<6>>);
+
+impl Dataset<Tensor1<6>, Tensor1<1>> for Shard {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn push(&self, position: usize, x: &mut Vec<Tensor1<6>>, y: &mut Vec<Tensor1<1>>) {
+        x.push(self.0[position]);
+        y.push(Tensor1::from([self.0[position][3]]));
+    }
+}
+
+#[test]
+fn shards_of_the_data_give_the_same_bits() {
+    check("shards", |rank, path, epochs| {
+        let parallel = DataParallel::new(rank).slices(8);
+        // The smallest shard has 11 samples, which are not a multiple of the slice's 3.
+        let shards: Vec<_> = parallel
+            .own_slices()
+            .map(|slice| Shard(random(11 + slice % 3, slice as u64)))
+            .collect();
+        let mut net = Mlp::init(&mut shapewright::rng(0));
+        Mlp::trainer(AdamW::new(0.02), Mse)
+            .epochs(epochs)
+            .batch_size(24)
+            .distributed(parallel)
+            .checkpoint(path)
+            .resume(true)
+            .fit_shards(&mut net, &shards)
+    });
+}
+
+#[test]
+fn shards_that_do_not_fit_are_errors() {
+    let errors = |count: usize, batch_size: usize| {
+        let trained = ThreadGroup::run(1, |rank| {
+            let shards: Vec<_> = (0..count)
+                .map(|seed| Shard(random(8, seed as u64)))
+                .collect();
+            let mut net = Mlp::init(&mut shapewright::rng(0));
+            let trainer = Mlp::trainer(AdamW::new(0.02), Mse).batch_size(batch_size);
+            trainer
+                .distributed(DataParallel::new(rank))
+                .fit_shards(&mut net, &shards)
+        });
+        trained
+            .into_iter()
+            .next()
+            .expect("one rank")
+            .expect_err("a mistake")
+            .to_string()
+    };
+    assert_eq!(
+        errors(3, 8),
+        "rank 0 has 4 slices, but 3 shards were given; give one for each of `own_slices`"
+    );
+    assert_eq!(
+        errors(4, 10),
+        "batches of 10 samples can't be cut into 4 slices of the same length; make the batch size \
+         a multiple of the number of slices"
+    );
+}
+
+#[test]
+fn a_checkpoint_in_the_background_is_the_same() {
+    let folder = folder("distributed-background");
+    let x = random(40, 1);
+    let y: Vec<Tensor1<1>> = random(40, 2);
+    let train = |path: &Path, in_background: bool| {
+        let mut net = Mlp::init(&mut shapewright::rng(0));
+        let trained = ThreadGroup::run(1, |rank| {
+            let mut net = net.to_boxed();
+            Mlp::trainer(Adam::new(0.01), Mse)
+                .epochs(5)
+                .distributed(DataParallel::new(rank))
+                .checkpoint(path)
+                .async_checkpoint(in_background)
+                .fit(&mut net, &x, &y)
+                .map(|_| net)
+        });
+        let trained = trained.into_iter().next().expect("one rank");
+        net = trained?;
+        Ok::<_, TrainError>((fs::read(path).expect("a checkpoint"), bits(net.params())))
+    };
+    let [now, later] = [false, true].map(|in_background| {
+        train(&folder.join(format!("{in_background}")), in_background).expect("a training")
+    });
+    assert!(now == later);
+
+    // The folder disappears after the check at the beginning.
+    let gone = folder.join("gone");
+    fs::create_dir(&gone).expect("a folder");
+    let mut net = Mlp::init(&mut shapewright::rng(0));
+    let error = Mlp::trainer(Adam::new(0.01), Mse)
+        .epochs(5)
+        .on_epoch(|_, _| {
+            let _ = fs::remove_dir_all(&gone);
+            ControlFlow::Continue(())
+        })
+        .checkpoint(gone.join("checkpoint"))
+        .async_checkpoint(true)
+        .fit(&mut net, &x, &y)
+        .expect_err("a folder that is gone");
+    assert!(error.to_string().contains("can't be written"), "{error}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod fine_tuning;
 mod optimizer_parts;
 mod optimizer_settings;
 mod optimizer_state;
+mod pipeline;
 mod plots;
 mod prefetch;
 mod search;
