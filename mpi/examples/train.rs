@@ -13,6 +13,7 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use shapewright::data::text::{NextToken, Vocabulary, VocabularyBuilder};
 use shapewright::distributed::{Communicator, DataParallel};
@@ -75,7 +76,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let mpi = Mpi::new()?;
+    // Each step takes milliseconds.
+    let mpi = Mpi::new()?.timeout(Duration::from_secs(10));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [network, path, epochs] = arguments[..] else {

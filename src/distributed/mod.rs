@@ -54,6 +54,9 @@ pub use thread_group::{Rank, ThreadGroup};
 
 use core::ops::Range;
 
+use crate::network::Network;
+use crate::params::Parameters;
+
 pub(crate) use collectives::share_of;
 
 /// Bytes that are sent to a rank.
@@ -131,6 +134,32 @@ pub trait Communicator: Sync {
             self.exchange(sends, receives)
         })
     }
+}
+
+/// Returns the most bytes of gradients that a rank sends in one step of a data-parallel training, for a
+/// number of ranks that divides the number of slices: `2 (ranks - 1) / ranks` times those of the
+/// parameters, and half of them with [`bf16`](DataParallel::bf16) in place of `f32`.
+///
+/// A rank sends its share of the losses in addition, 16 bytes for each slice and a few for each rank.
+/// For a number of ranks that is no power of two, a rank whose slices have no common sum sends up to
+/// twice their logarithm as much in the first half.
+///
+/// ```
+/// use shapewright::distributed::gradient_bytes;
+/// use shapewright::prelude::*;
+/// network! { struct Mlp: [784] -> [10] { Linear<_, 128>, Relu, Linear<_, 10> } }
+/// const BYTES: usize = gradient_bytes::<Mlp>(2);
+/// assert_eq!(BYTES, 101_770 * 4);
+/// ```
+pub const fn gradient_bytes<N: Network>(ranks: usize) -> usize {
+    let mut len = 0;
+    let mut layer = 0;
+    while layer < N::LAYERS.len() {
+        len += N::LAYERS[layer].params;
+        layer += 1;
+    }
+    len -= <N as Parameters<N::Element>>::FROZEN;
+    2 * (ranks - 1) * len.div_ceil(ranks) * size_of::<N::Element>()
 }
 
 /// Returns the slices of a rank, of `slices` in all: each rank has as many as any other, or one more.

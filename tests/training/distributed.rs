@@ -3,12 +3,16 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::{bits, folder, random};
 use shapewright::data::Dataset;
 use shapewright::data::text::NextToken;
-use shapewright::distributed::{Communicator, DataParallel, Rank, ThreadGroup};
+use shapewright::distributed::{
+    CommunicationError, Communicator, DataParallel, Incoming, Outgoing, Rank, SliceSum,
+    ThreadGroup, gradient_bytes, slices_of,
+};
 use shapewright::metrics::{Accuracy, MeanSquaredError};
 use shapewright::prelude::*;
 use shapewright::train::{History, NonFinite, TrainError};
@@ -530,9 +534,7 @@ fn a_rank_that_dies_ends_all_others_and_leaves_a_whole_checkpoint() {
             let trained = train(rank, &path, 13);
             assert_eq!(
                 trained.expect_err("rank 1 has died"),
-                TrainError::Communication(shapewright::distributed::CommunicationError::Lost {
-                    rank: 1
-                })
+                TrainError::Communication(CommunicationError::Lost { rank: 1 })
             );
         })
     });
@@ -568,6 +570,57 @@ fn a_rank_that_hangs_is_an_error_after_the_timeout() {
             .contains("rank 1 has not answered for 0 s"),
         "{error}"
     );
+}
+
+/// A rank that counts what it sends.
+struct Counting<'a>(&'a Rank, AtomicUsize);
+
+impl Communicator for Counting<'_> {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn exchange(
+        &self,
+        sends: &[Outgoing<'_>],
+        receives: &mut [Incoming<'_>],
+    ) -> Result<(), CommunicationError> {
+        let bytes: usize = sends.iter().map(|send| send.bytes.len()).sum();
+        self.1.fetch_add(bytes, Ordering::Relaxed);
+        self.0.exchange(sends, receives)
+    }
+}
+
+#[test]
+fn a_step_sends_as_many_bytes_as_its_constant_says() {
+    const LEN: usize = 6 * 24 + 24 + 24 + 1;
+    for (ranks, bytes) in [
+        (1, const { gradient_bytes::<Mlp>(1) }),
+        (2, const { gradient_bytes::<Mlp>(2) }),
+        (4, const { gradient_bytes::<Mlp>(4) }),
+    ] {
+        let sent = ThreadGroup::run(ranks, |rank| {
+            let counting = Counting(rank, AtomicUsize::new(0));
+            let mut sum = SliceSum::<f32>::new(4, LEN);
+            for slice in slices_of(rank.rank(), ranks, 4) {
+                sum.add(slice, &[1.0; LEN]);
+            }
+            assert_eq!(
+                sum.all_reduce(&counting).expect("all ranks are there")[LEN - 1],
+                4.0
+            );
+            counting.1.into_inner()
+        });
+        let most = sent.into_iter().max().expect("ranks");
+        assert!(
+            most <= bytes && bytes <= most + 32,
+            "{ranks} ranks: {most} of {bytes}"
+        );
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn train_alone(micro_batches: usize) -> ([Vec<u64>; 3], Vec<f64>) {
             let mut second = middle.forward_train(outputs, &mut workspaces.1);
             let (outputs, second_dy) = second.outputs_and_gradients_mut();
             let mut last = back.forward_train(outputs, &mut workspaces.2);
-            mean += f64::from(last.loss(&Mse, y)) / micro_batches as f64;
+            mean += 1.0 / micro_batches as f64 * f64::from(last.loss(&Mse, y));
             for gradient in last.output_gradients_mut().iter_mut().flatten() {
                 *gradient *= (1.0 / micro_batches as f64) as f32;
             }
