@@ -185,6 +185,11 @@ impl<T: Element> SliceSum<T> {
         Ok(&self.total)
     }
 
+    /// Returns the last sum over all ranks.
+    pub(crate) fn total(&self) -> &[T] {
+        &self.total
+    }
+
     /// Sends each other rank its share of this rank's nodes, and receives its own share of theirs.
     fn scatter(&mut self, communicator: &dyn Communicator) -> Result<(), CommunicationError> {
         let rank = communicator.rank();

@@ -1,6 +1,7 @@
 //! Training over epochs: batches, validation, early stopping, checkpoints and a history.
 
 mod batch_source;
+mod buckets;
 mod checkpoint;
 mod codec;
 mod create_trainer;

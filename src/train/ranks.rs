@@ -4,30 +4,24 @@ use core::fmt::Write;
 use core::ops::{ControlFlow, Range};
 
 use super::batch_source::Batch;
+use super::buckets::Buckets;
 use super::error::{NonFinite, TrainError};
-use super::step::Model;
+use super::step::{LossScale, Model};
 use super::{Output, Samples};
 use crate::data::BatchShare;
-use crate::distributed::{
-    CommunicationError, DataParallel, Incoming, Outgoing, SliceSum, share_of,
-};
+use crate::distributed::{CommunicationError, DataParallel, Incoming, Outgoing, share_of};
 use crate::kernels::tier::Tier;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::network::Network;
 use crate::optim::{params_around, state_len};
 use crate::params;
-use crate::params::param_tree::PlaceKind;
 use crate::tensor::Element;
 
 /// The ranks of a training.
 pub(super) struct Ranks<'a, N: Network> {
     pub settings: DataParallel<'a>,
-    /// The trained parameters and the statistics: what a gradient is added up for.
-    places: Vec<(Range<usize>, PlaceKind)>,
-    sum: SliceSum<N::Element>,
-    /// The gradient of a slice, without what lies between the places.
-    flat: Vec<N::Element>,
+    gradients: Buckets<N>,
     /// The gradients of earlier batches of a step.
     earlier: Vec<N::Element>,
 }
@@ -54,25 +48,9 @@ pub(super) struct BatchPlace {
 
 impl<'a, N: Network> Ranks<'a, N> {
     pub fn new(settings: DataParallel<'a>) -> Self {
-        let mut places: Vec<(Range<usize>, PlaceKind)> = Vec::new();
-        N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
-            if !matches!(kind, PlaceKind::Trained | PlaceKind::Statistic) {
-                return;
-            }
-            match places.last_mut() {
-                Some((last, same)) if last.end == place.start && *same == kind => {
-                    last.end = place.end;
-                }
-                _ => places.push((place, kind)),
-            }
-        });
-
-        let len = places.iter().map(|(place, _)| place.len()).sum();
         Ranks {
             settings,
-            places,
-            sum: SliceSum::new(settings.slices, len).bf16(settings.bf16),
-            flat: Vec::with_capacity(len),
+            gradients: Buckets::new(settings.slices, settings.bf16),
             earlier: Vec::new(),
         }
     }
@@ -115,13 +93,17 @@ impl<'a, N: Network> Ranks<'a, N> {
         let first = share.samples(place.len).start;
 
         let mut own = Vec::new();
-        for slice in self.slices() {
+        let mut total = None;
+        let slices = self.slices();
+        for slice in slices.clone() {
+            let is_last = slice + 1 == slices.end;
             let samples = share.slice(slice, place.len);
             if samples.is_empty() {
-                self.flat.clear();
-                self.flat.resize(self.sum.len(), num_traits::zero());
-                self.sum.add(slice, &self.flat);
                 own.extend([0.0, 0.0]);
+                if is_last {
+                    total = Some(self.add_losses(&own)?);
+                }
+                self.gradients.add_zeros(slice);
                 continue;
             }
 
@@ -138,41 +120,34 @@ impl<'a, N: Network> Ranks<'a, N> {
             model.workspace.go_to(pass);
 
             let weight = slice_batch.weight(loss);
-            let share = weight / place.step_len as f64;
-            match model.backward(loss, slice_batch, share, weight > 0.0, false, place.lr) {
-                Ok(value) => own.extend([share * value, weight]),
-                Err(cause) => return Err(RankError::Here(cause)),
+            let scale = LossScale {
+                share: weight / place.step_len as f64,
+                is_needed: weight > 0.0,
+                lr: place.lr,
+            };
+            let forward = model.forward(loss, slice_batch, scale);
+            let (value, pass, gradient) = forward.map_err(RankError::Here)?;
+            own.extend([scale.share * value, weight]);
+
+            // The gradient of the last slice is sent while it is computed, once it is known that no
+            // rank has failed.
+            if is_last {
+                total = Some(self.add_losses(&own)?);
             }
-            self.flatten(&*model.gradient);
-            self.sum.add(slice, &self.flat);
+            let communicator = self.settings.communicator;
+            if is_last && communicator.size() > 1 && self.gradients.are_several() {
+                self.gradients
+                    .add_and_reduce(slice, pass, gradient, communicator)?;
+            } else {
+                pass.backward(gradient);
+                self.gradients.add(slice, gradient);
+            }
         }
 
-        let total = self.add_losses(&own)?;
-        let communicator = self.settings.communicator;
-        let sum = self.sum.all_reduce(communicator)?;
-
+        self.gradients.reduce(self.settings.communicator)?;
         let slices = self.settings.slices.min(place.len);
-        let count = N::Element::from_f64_lossy(slices as f64);
-        let mut begin = 0;
-        for (place, kind) in &self.places {
-            let values = &sum[begin..begin + place.len()];
-            let gradient = &mut model.gradient.params_mut()[place.clone()];
-            gradient.copy_from_slice(values);
-            if *kind == PlaceKind::Statistic {
-                gradient.iter_mut().for_each(|change| *change /= count);
-            }
-            begin += place.len();
-        }
-        Ok(total)
-    }
-
-    /// Copies a gradient to `flat`.
-    fn flatten(&mut self, gradient: &N) {
-        self.flat.clear();
-        for (place, _) in &self.places {
-            let values = params::parameters_in(gradient, place.clone());
-            self.flat.extend_from_slice(values);
-        }
+        self.gradients.write_to(&mut model.gradient, slices);
+        Ok(total.unwrap_or_default())
     }
 
     /// Adds the losses and the weights of all slices, slice after slice. `own` has those of this
@@ -191,19 +166,19 @@ impl<'a, N: Network> Ranks<'a, N> {
     /// Adds the gradient of the model to those of the earlier batches of a step, or takes it as the
     /// first.
     pub fn accumulate(&mut self, model: &mut Model<'_, N>, first: bool) {
-        self.flatten(&*model.gradient);
-        if first {
-            core::mem::swap(&mut self.earlier, &mut self.flat);
-            return;
-        }
-        for (sum, &value) in self.earlier.iter_mut().zip(&self.flat) {
-            *sum += value;
-        }
-
         let mut begin = 0;
-        for (place, _) in &self.places {
-            model.gradient.params_mut()[place.clone()]
-                .copy_from_slice(&self.earlier[begin..begin + place.len()]);
+        for (place, _) in self.gradients.places() {
+            let gradient = &mut model.gradient.params_mut()[place.clone()];
+            if first {
+                self.earlier.truncate(begin);
+                self.earlier.extend_from_slice(gradient);
+            } else {
+                let earlier = &mut self.earlier[begin..begin + place.len()];
+                for (sum, value) in earlier.iter_mut().zip(gradient) {
+                    *sum += *value;
+                    *value = *sum;
+                }
+            }
             begin += place.len();
         }
     }

@@ -14,7 +14,7 @@ use super::error::TrainError;
 use super::finite;
 use super::history::{Epoch, History};
 use super::ranks::{self, BatchPlace, RankError, Ranks};
-use super::step::{Model, Step};
+use super::step::{LossScale, Model, Step};
 use super::trainer::{Progress, Trainer};
 use super::{Input, TrainSet};
 use crate::data::{Batches, Gathering, Sample};
@@ -460,7 +460,12 @@ where
             };
             // A batch without a weight, whose loss is NaN, is no mistake if a later one has some.
             let is_needed = own > 0.0 || index + 1 == count && weight == 0.0;
-            let value = model.backward(&settings.loss, batch, share, is_needed, index > 0, lr);
+            let scale = LossScale {
+                share,
+                is_needed,
+                lr,
+            };
+            let value = model.backward(&settings.loss, batch, scale, index > 0);
             let value = value.map_err(|cause| {
                 // The parameters may have become infinite or NaN in the step before.
                 let before = check_network(settings, model, at);

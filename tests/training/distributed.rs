@@ -210,6 +210,38 @@ network! {
     }
 }
 
+// Its gradient is sent in several pieces while it is computed.
+network! {
+    struct Large: [4] -> [4, 700] {
+        embed: Embedding<700, 64>,
+        wide: Linear<_, 600>,
+        Relu,
+        frozen: Linear<_, 300>,
+        scale: BatchNorm1d<_>,
+        blocks: Repeat<2> { Residual { norm: LayerNorm, fc: Linear<_, 300>, Gelu } },
+        narrow: Linear<_, 64>,
+        #[tied(embed)]
+        head: Unembedding,
+    }
+}
+
+#[test]
+fn a_gradient_that_is_sent_by_layers_has_the_same_bits() {
+    let tokens = Index::<700>::from_values((0..60).map(|i| i * i * 17 % 700)).expect("tokens");
+    let windows = NextToken::<700, 4>::new(&tokens).expect("a text").draw(12);
+    check("large", |rank, path, epochs| {
+        let mut net = Large::init(&mut shapewright::rng(0));
+        Large::trainer(Sgd::new(0.1), CrossEntropy)
+            .param_groups(|state| state.freeze(layer!(Large, frozen)))
+            .epochs(epochs)
+            .batch_size(8)
+            .distributed(DataParallel::new(rank))
+            .checkpoint(path)
+            .resume(true)
+            .fit_dataset(&mut net, &windows)
+    });
+}
+
 /// The samples of one file of eight.
 struct Shard(Vec<Tensor1<6>>);
 
