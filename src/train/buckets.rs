@@ -71,10 +71,7 @@ fn layout<N: Network>() -> Vec<Bucket> {
     let ends = starts.iter().skip(1).map(|&(_, start)| start);
     let ends = ends.chain([<N as Parameters<N::Element>>::LEN]);
     for (&(index, start), end) in starts.iter().zip(ends) {
-        let behind = &N::LAYERS[index + 1..];
-        let is_late = behind
-            .iter()
-            .any(|layer| layer.params == 0 && layer.params_at == start);
+        let is_late = N::LAYERS.iter().any(|layer| layer.tied_to == Some(index));
 
         if let Some(last) = buckets.last()
             && last.len * size_of::<N::Element>() >= BYTES

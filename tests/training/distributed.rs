@@ -221,7 +221,7 @@ network! {
         blocks: Repeat<2> { Residual { norm: LayerNorm, fc: Linear<_, 300>, Gelu } },
         narrow: Linear<_, 64>,
         #[tied(embed)]
-        head: Unembedding,
+        head: Unembedding<_, 700>,
     }
 }
 
