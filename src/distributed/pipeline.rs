@@ -13,6 +13,9 @@ use crate::tensor::{Element, Tensor, double};
 
 type Input<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 
+/// A function that sends bytes to the stage before, if there are some, and returns the next inputs.
+type Next<'f, 'x, N> = dyn FnMut(Option<&[u8]>) -> Result<&'x [Input<N>], CommunicationError> + 'f;
+
 /// Networks that follow each other: a tuple of two to six, each of which takes the outputs of the one
 /// before it. Where shapes or number types differ, the tuple does not implement this trait.
 pub trait Stages {
@@ -355,13 +358,12 @@ impl<N: Network, O: Optimizer + Sync> Stage<'_, N, O> {
         stepped
     }
 
-    /// Runs all micro-batches of a step and updates the parameters. `next` sends bytes to the stage
-    /// before, if there are some, and returns the next inputs, in one exchange.
+    /// Runs all micro-batches of a step and updates the parameters.
     fn run<'x>(
         &mut self,
         len: usize,
         loss: &mut dyn FnMut(&mut Pass<'_, '_, N>, usize),
-        next: &mut dyn FnMut(Option<&[u8]>) -> Result<&'x [Input<N>], CommunicationError>,
+        next: &mut Next<'_, 'x, N>,
     ) -> Result<(), PipelineError>
     where
         N: 'x,
