@@ -150,6 +150,8 @@ mod denormals;
 mod denormals;
 #[cfg(feature = "alloc")]
 pub mod detection;
+#[cfg(feature = "std")]
+pub mod distributed;
 #[doc(hidden)]
 pub mod emitted;
 #[cfg(feature = "std")]

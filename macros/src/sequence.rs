@@ -518,11 +518,10 @@ pub fn summaries(
             });
 
         // Shared parameters are counted where they belong.
-        let summary = match step.layer.tied {
-            Some(_) => quote!(tied_summary),
-            None => quote!(summary),
+        let summary = match step.tied {
+            Some((base, _)) => quote!(#at.tied_summary(#text, #dims_out, #first, #base)),
+            None => quote!(#at.summary(#text, #dims_out, #first)),
         };
-        let summary = quote!(#at.#summary(#text, #dims_out, #first));
         if step.layer.block.is_some() {
             quote!(__sw::LayerSummary { inner: &[#(#inner)*], ..#summary },)
         } else {

@@ -1,10 +1,13 @@
 //! Batches of inputs and targets.
 
+use core::ops::Range;
+
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 use super::dataset::{Samples, extend};
 use super::{Dataset, Sample};
+use crate::distributed::share_of;
 
 /// Batches of inputs and targets, one after another, in an order that can be shuffled.
 ///
@@ -35,6 +38,9 @@ pub struct Batches<'a, X, Y> {
     pub(super) next: usize,
     pub(super) size: usize,
     drop_last: bool,
+    pub(super) share: BatchShare,
+    /// The number of samples of each shard, if the samples are in shards, one after another.
+    shard_len: Option<usize>,
     batch_inputs: Vec<X>,
     batch_targets: Vec<Y>,
 }
@@ -49,6 +55,8 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             next,
             size,
             drop_last,
+            share,
+            shard_len,
             ..
         } = *self;
 
@@ -59,6 +67,8 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             next,
             size,
             drop_last,
+            share,
+            shard_len,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -144,6 +154,8 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             next: 0,
             size,
             drop_last: false,
+            share: BatchShare::WHOLE,
+            shard_len: None,
             batch_inputs: Vec::new(),
             batch_targets: Vec::new(),
         }
@@ -155,6 +167,41 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             drop_last: true,
             ..self
         }
+    }
+
+    /// Takes a share of each batch, in place of the whole batch.
+    pub(crate) fn sharing(self, share: BatchShare) -> Self {
+        Batches { share, ..self }
+    }
+
+    /// Takes the samples of each slice of a batch from a shard of its own. Shards of `len` samples
+    /// follow each other, and slices have the same length.
+    pub(crate) fn in_shards(self, len: usize) -> Self {
+        Batches {
+            shard_len: Some(len),
+            ..self
+        }
+    }
+
+    /// Shuffles the samples within their shards.
+    fn shuffle_shards<R: Rng + ?Sized>(&mut self, len: usize, rng: &mut R) {
+        let shards = self.order.len() / len;
+        for (shard, order) in self.order.chunks_exact_mut(len).enumerate() {
+            let first = shard * len;
+            let positions = order.iter_mut().zip(first..);
+            positions.for_each(|(to, position)| *to = position);
+            order.shuffle(rng);
+        }
+
+        let per_slice = self.size / shards;
+        let mut order = Vec::with_capacity(self.order.len());
+        for begin in (0..len).step_by(per_slice) {
+            let slice = begin..len.min(begin + per_slice);
+            for shard in self.order.chunks_exact(len) {
+                order.extend_from_slice(&shard[slice.clone()]);
+            }
+        }
+        self.order = order;
     }
 
     /// Returns the number of batches in one pass.
@@ -174,13 +221,14 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
 
     /// The positions of a batch's samples among all.
     pub(super) fn positions(&self, batch: usize) -> &[usize] {
-        positions(&self.order, self.size, batch)
+        positions(&self.order, self.size, batch, self.share)
     }
 
     /// Begins again, in another order, or with other samples if they are drawn. From the start, the same generator gives the same orders
     /// everywhere.
     pub fn shuffle<R: Rng + ?Sized>(&mut self, rng: &mut R) {
         match self.drawn_from {
+            None if let Some(len) = self.shard_len => self.shuffle_shards(len, rng),
             None => self.order.shuffle(rng),
             Some(count) => self
                 .order
@@ -205,7 +253,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         if self.next == self.steps() {
             return None;
         }
-        let positions = positions(&self.order, self.size, self.next);
+        let positions = positions(&self.order, self.size, self.next, self.share);
         self.next += 1;
 
         self.samples
@@ -214,10 +262,46 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     }
 }
 
-/// The positions of the samples of batch number `batch`.
-pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
+/// The share of a rank in each batch: some of the slices that the batch is cut into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchShare {
+    /// The first slice, and the one after the last.
+    pub first: usize,
+    pub end: usize,
+    /// The number of slices of a batch.
+    pub slices: usize,
+}
+
+impl BatchShare {
+    /// The whole batch.
+    const WHOLE: Self = BatchShare {
+        first: 0,
+        end: 1,
+        slices: 1,
+    };
+
+    /// Returns the samples of a slice, in a batch of `len` samples.
+    pub fn slice(self, slice: usize, len: usize) -> Range<usize> {
+        share_of(slice, self.slices, len)
+    }
+
+    /// Returns the most samples that a slice has in a batch of `len` samples.
+    pub fn longest_slice(self, len: usize) -> usize {
+        len.div_ceil(self.slices)
+    }
+
+    /// Returns the samples of the share, in a batch of `len` samples.
+    pub fn samples(self, len: usize) -> Range<usize> {
+        let begin = self.slice(self.first, len).start;
+        begin..self.slice(self.end - 1, len).end
+    }
+}
+
+/// The positions of the samples in a share of batch number `batch`.
+pub(super) fn positions(order: &[usize], size: usize, batch: usize, share: BatchShare) -> &[usize] {
     let begin = batch * size;
-    &order[begin..order.len().min(begin + size)]
+    let batch = &order[begin..order.len().min(begin + size)];
+    &batch[share.samples(batch.len())]
 }
 
 /// Returns copies of the samples at these positions.

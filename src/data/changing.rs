@@ -39,7 +39,12 @@ where
         batches: &Batches<'a, X, Y>,
         mut change: impl FnMut(usize, usize, &[usize], &mut [X]) + Send + 'scope,
     ) -> Self {
-        let Batches { samples, size, .. } = *batches;
+        let Batches {
+            samples,
+            size,
+            share,
+            ..
+        } = *batches;
 
         let [passes, next_passes] = Queue::ends(1);
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -61,7 +66,7 @@ where
             };
 
             let order = lock(&order_here);
-            let positions = positions(&order, size, batch);
+            let positions = positions(&order, size, batch, share);
             samples.fill(inputs, targets, positions);
             change(pass.number, batch, positions, inputs);
             true

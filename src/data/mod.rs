@@ -89,6 +89,7 @@ mod scale;
 mod split;
 mod standardize;
 
+pub(crate) use batches::BatchShare;
 pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
 pub use dataset::Dataset;

@@ -1,4 +1,4 @@
-//! A guide in twelve pages. Its programs are complete, and are compiled and run with the tests.
+//! A guide in thirteen pages. Its programs are complete, and are compiled and run with the tests.
 //!
 //! | page | what it is about |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | [`fine_tuning`] | frozen layers, low-rank adaptation, learning rates of layers, distillation |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
+//! | [`distributed`] | training on several machines: ranks, shards, pipelines, faults, clusters |
 //! | [`performance`] | batches, threads, memory, debug builds, instruction tiers, denormal numbers |
 //! | [`embedding`] | networks in applications, real-time callbacks, services, C and Python; where it runs |
 //! | [`examples`] | the programs in the repository and their results |
@@ -67,6 +68,10 @@ pub mod own_layers {
 
 pub mod compile_errors {
     #![doc = include_str!("compile_errors.md")]
+}
+
+pub mod distributed {
+    #![doc = include_str!("distributed.md")]
 }
 
 pub mod performance {

@@ -34,7 +34,13 @@ pub struct Context<'a, T: Element> {
     modes: Modes<'a>,
     /// True if the layer lies within a part in inference mode.
     eval: bool,
+    /// The function that takes the gradient of each layer of the outermost list as soon as it is
+    /// computed.
+    ready: Option<Ready<'a, T>>,
 }
+
+/// A function that takes the index of a layer and its gradient.
+pub(crate) type Ready<'a, T> = &'a (dyn Fn(usize, &[T]) + Sync);
 
 impl<'a, T: Element> Context<'a, T> {
     pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
@@ -52,6 +58,7 @@ impl<'a, T: Element> Context<'a, T> {
             relu_epilogue: false,
             modes: Modes::NONE,
             eval: false,
+            ready: None,
         }
     }
 
@@ -176,6 +183,19 @@ impl<'a, T: Element> Context<'a, T> {
         }
     }
 
+    /// Returns the context of a call that hands over the gradient of each layer.
+    #[cfg(feature = "std")]
+    pub(super) fn with_ready(self, ready: Option<Ready<'a, T>>) -> Self {
+        Context { ready, ..self }
+    }
+
+    /// Hands over the gradient of the layer at an index, if the call wants it.
+    pub(super) fn hand_over(&self, layer: usize, gradient: &[T]) {
+        if let Some(ready) = self.ready {
+            ready(layer, gradient);
+        }
+    }
+
     pub(crate) fn trained_from(self, first_trained: usize) -> Self {
         Context {
             first_trained,
@@ -214,6 +234,7 @@ impl<'a, T: Element> Context<'a, T> {
         self.first_trained = 0;
         self.stops_behind = false;
         self.relu_epilogue = false;
+        self.ready = None;
         self
     }
 

@@ -70,20 +70,24 @@ where
             output,
             params: <L::Params as Parameters<T>>::COUNT,
             params_at: first,
+            tied_to: None,
             macs: L::MULTIPLY_ADDS,
             inner: &[],
         }
     }
 
-    /// Returns the row of a layer that shares the parameters of an earlier one, which counts them.
+    /// Returns the row of a layer that shares the parameters of an earlier one, the `owner`, which counts
+    /// them.
     pub const fn tied_summary(
         self,
         layer: &'static str,
         output: Dims,
         first: usize,
+        owner: usize,
     ) -> LayerSummary {
         LayerSummary {
             params: 0,
+            tied_to: Some(owner),
             ..self.summary(layer, output, first)
         }
     }

@@ -19,6 +19,9 @@ pub struct LayerSummary {
     pub params: usize,
     /// The index of the first of them in [`Network::params`](super::Network::params).
     pub params_at: usize,
+    /// The index, in its list, of the layer whose parameters it has as well, if they are
+    /// [tied](crate::network!).
+    pub tied_to: Option<usize>,
     /// The number of multiply-adds for one sample.
     pub macs: usize,
     /// The layers inside a block; repeated layers are listed once.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use self::mode_groups::{Group, ModeGroups};
 use super::activation_store::ActivationStore;
 use super::call::{BackwardInput, BackwardParams, ForwardTrain};
-use super::context::Context;
+use super::context::{Context, Ready};
 use super::inference::{In, Out};
 use super::modes::Modes;
 use super::needs::Needs;
@@ -348,7 +348,7 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.
     pub fn backward(mut self, gradient: &mut N) {
         self.run_backward(None);
-        self.run_params(gradient, false);
+        self.run_params(gradient, false, None);
     }
 
     /// Adds the gradient of the loss with respect to the parameters to `gradient`.
@@ -381,14 +381,34 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
     /// ```
     pub fn backward_accumulate(mut self, gradient: &mut N) {
         self.run_backward(None);
-        self.run_params(gradient, true);
+        self.run_params(gradient, true, None);
+    }
+
+    /// Sets `gradient`, and hands the gradient of each layer of the outermost list to `ready` as soon as
+    /// it is computed: that of a layer with tied ones behind it once for each of them.
+    pub(crate) fn backward_by_layers(mut self, gradient: &mut N, ready: Ready<'_, N::Element>) {
+        self.run_backward(None);
+        self.run_params(gradient, false, Some(ready));
+    }
+
+    /// Sets `gradient`, or adds to it, and writes the gradient of the inputs to `dx`. Returns the
+    /// workspace, which another pass may take while passes with other workspaces are under way.
+    pub(crate) fn backward_of_stage(
+        mut self,
+        gradient: &mut N,
+        accumulate: bool,
+        dx: Option<&mut [In<N>]>,
+    ) -> &'w mut Workspace<N> {
+        self.run_backward(dx);
+        self.run_params(gradient, accumulate, None);
+        self.workspace
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters, and returns the
     /// gradient with respect to the inputs.
     pub fn backward_with_input(mut self, gradient: &mut N) -> &'w [In<N>] {
         self.run_to_inputs();
-        self.run_params(gradient, false);
+        self.run_params(gradient, false, None);
         self.into_input_gradients()
     }
 
@@ -479,7 +499,12 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
     }
 
     /// Computes the gradient of the parameters, after [`run_backward`](Pass::run_backward).
-    fn run_params(&mut self, gradient: &mut N, accumulate: bool) {
+    fn run_params(
+        &mut self,
+        gradient: &mut N,
+        accumulate: bool,
+        ready: Option<Ready<'_, N::Element>>,
+    ) {
         let _mode = FloatMode::of_scope();
         let batch = self.x.len();
         let len = batch * N::Output::LEN;
@@ -496,7 +521,7 @@ impl<'a, 'w, N: Network> Pass<'a, 'w, N> {
             dy: tensors(&workspace.output_gradients.as_slice()[..len], batch),
             gradient,
             thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
-            cx: &cx.accumulating(accumulate),
+            cx: &cx.accumulating(accumulate).with_ready(ready),
         });
     }
 }

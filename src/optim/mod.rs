@@ -40,7 +40,7 @@ pub(crate) use setters::setters;
 use setters::shared_settings;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
-pub(crate) use state::state_len;
+pub(crate) use state::{params_around, state_len};
 pub use unfreezing::Unfreezing;
 
 use core::fmt::Debug;

@@ -48,6 +48,8 @@ pub struct OptimizerState<O, N: Network> {
     states: Vec<Vec<N::Element>>,
     steps: u64,
     segments: Segments,
+    /// The elements of the states that are kept here, if other ranks keep the others.
+    own: Option<Range<usize>>,
 }
 
 impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
@@ -57,6 +59,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
             states: self.states.clone(),
             steps: self.steps,
             segments: self.segments.clone(),
+            own: self.own.clone(),
         }
     }
 }
@@ -77,7 +80,22 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             states,
             steps: 0,
             segments: Segments::new(len::<N>(), has_untrained::<N>().then_some(&N::PARAM_TREE)),
+            own: None,
         }
+    }
+
+    /// Keeps only a range of the elements of the states, which no step has changed yet. Steps then
+    /// update the parameters of this range alone.
+    pub(crate) fn keep(&mut self, own: Range<usize>) {
+        for state in &mut self.states {
+            *state = vec![num_traits::zero(); own.len()];
+        }
+        self.own = Some(own);
+    }
+
+    /// Returns the elements of the states that are kept here.
+    fn own(&self) -> Range<usize> {
+        self.own.clone().unwrap_or(0..state_len::<N>())
     }
 
     /// Returns the number of steps that have been made.
@@ -242,6 +260,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// refuses.
     pub(crate) fn find_wrong(&self, is_right: impl Fn(&[N::Element]) -> bool) -> Option<String> {
         let state = self.states.iter().find(|state| !is_right(state))?;
+        let kept = self.own();
 
         let mut places = Vec::new();
         let mut omitted = 0;
@@ -254,7 +273,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         });
         let wrong = places
             .iter()
-            .find(|(_, own)| !is_right(&state[own.clone()]));
+            .find(|(_, own)| !is_right(&state[within(own, &kept)]));
         let at = wrong.map(|(first, _)| *first);
         let mut name = String::new();
         N::PARAM_TREE.for_each("", 0, &mut |tensor, first, layout| {
@@ -279,12 +298,41 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         snapshot.check(self.states.len(), state_len::<N>(), len::<N>())?;
 
         self.steps = snapshot.steps;
+        let own = self.own();
         for (state, saved) in self.states.iter_mut().zip(&snapshot.states) {
-            state.copy_from_slice(saved);
+            state.copy_from_slice(&saved[own.clone()]);
         }
         self.segments.set_missed(&snapshot.missed);
         Ok(())
     }
+}
+
+/// Returns the part of a range that lies within another one, counted from the start of that one.
+fn within(range: &Range<usize>, outer: &Range<usize>) -> Range<usize> {
+    let start = range.start.clamp(outer.start, outer.end);
+    let end = range.end.clamp(outer.start, outer.end);
+    start - outer.start..end - outer.start
+}
+
+/// Returns the parameters around a range of the elements of an optimizer's states: the range itself, and
+/// what the types freeze within it or in front of it.
+pub(crate) fn params_around<N: Network>(range: &Range<usize>) -> Range<usize> {
+    let mut omitted = 0;
+    let mut around = range.clone();
+    N::PARAM_TREE.for_each_place(0, &mut |place, kind| {
+        if kind != PlaceKind::Frozen {
+            return;
+        }
+        let at = place.start - omitted;
+        omitted += place.len();
+        if at < range.start {
+            around.start += place.len();
+        }
+        if at < range.end {
+            around.end += place.len();
+        }
+    });
+    around
 }
 
 /// Returns whether a network has statistics, buffers or parameters that their types freeze.
@@ -333,7 +381,9 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             *slice = state.as_mut_slice();
         }
         let mut params = network.params_mut();
+        let own = self.own.clone().unwrap_or(0..state_len::<N>());
 
+        let mut state_start = 0;
         for index in 0..self.segments.len() {
             let (start, segment) = self.segments.get(index);
             let place = start..segment.end;
@@ -342,11 +392,15 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 PlaceKind::Frozen => 0,
                 _ => len,
             };
+            // The elements of the segment that are kept here.
+            let elements = state_start..state_start + state_len;
+            let kept = within(&own, &elements);
+            state_start = elements.end;
             let mut segment_states: [&mut [N::Element]; threads::MOST_TOGETHER] =
                 Default::default();
             for (front, state) in segment_states.iter_mut().zip(&mut states[..count]) {
                 *front = state
-                    .split_off_mut(..state_len)
+                    .split_off_mut(..kept.len())
                     .expect("a state is as long as the network");
             }
             let params = params
@@ -369,8 +423,11 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                     update(
                         &optimizer,
                         step,
-                        params,
-                        params::parameters_in(gradient, place),
+                        &mut params[kept.clone()],
+                        params::parameters_in(
+                            gradient,
+                            place.start + kept.start..place.start + kept.end,
+                        ),
                         &mut segment_states[..count],
                     );
                 }

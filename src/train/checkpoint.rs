@@ -4,8 +4,10 @@
 //! The settings, as names and texts, and the state follow. The whole file is read and compared
 //! before anything changes.
 
+use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 
 use super::codec::{Reader, Writer, sum};
 use super::error::{CheckpointError, CheckpointErrorKind};
@@ -38,6 +40,8 @@ pub(super) struct Checkpoints {
     /// The number of training samples.
     samples: usize,
     settings: Vec<(String, String)>,
+    /// The thread that writes the last checkpoint, if training goes on meanwhile.
+    writer: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// The state in a file.
@@ -59,10 +63,11 @@ struct Saved<'a, N: Network> {
 
 impl Checkpoints {
     /// Returns the checkpoints of a trainer, if it has a file for them, and checks that the file
-    /// can be written.
+    /// can be written, if this training `writes` it: only rank 0 of several does.
     pub fn new<N: Network, O: Optimizer, L, G>(
         trainer: &Trainer<'_, N, O, L, G>,
         samples: usize,
+        writes: bool,
     ) -> Result<Option<Self>, CheckpointError> {
         let Some(path) = trainer.checkpoint.clone() else {
             return Ok(None);
@@ -71,17 +76,54 @@ impl Checkpoints {
             path,
             samples,
             settings: settings(trainer, samples),
+            writer: None,
         };
         // It is dropped at once, which leaves no file.
-        AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
+        if writes {
+            AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
+        }
         Ok(Some(checkpoints))
     }
 
-    /// Writes a checkpoint of the training.
-    pub fn write<N: Network, O: Optimizer, L, G>(
+    /// Writes bytes of [`encode`](Checkpoints::encode) to the file. A thread of its own does so `in
+    /// background`, after the checkpoint before, whose error is then returned.
+    pub fn write(&mut self, bytes: Vec<u8>, in_background: bool) -> Result<(), CheckpointError> {
+        self.finish()?;
+        if in_background {
+            let path = self.path.clone();
+            let write = move || atomic_file::write(&path, &bytes);
+            let writer = thread::Builder::new().name("checkpoint".to_owned());
+            let writer = writer
+                .spawn(write)
+                .map_err(|error| self.unwritten(&error))?;
+            self.writer = Some(writer);
+            return Ok(());
+        }
+        atomic_file::write(&self.path, &bytes).map_err(|error| self.unwritten(&error))
+    }
+
+    /// Waits until the last checkpoint is on the disk.
+    pub fn finish(&mut self) -> Result<(), CheckpointError> {
+        let written = self.writer.take().map(JoinHandle::join);
+        match written {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(self.unwritten(&error)),
+            Some(Err(_)) => {
+                let error = io::Error::other("the thread that writes it has panicked");
+                Err(self.unwritten(&error))
+            }
+        }
+    }
+
+    /// Returns the bytes of a checkpoint of the training.
+    ///
+    /// `states` has the values that the optimizer keeps, if the training itself has a share of them
+    /// alone.
+    pub fn encode<N: Network, O: Optimizer, L, G>(
         &self,
         run: &Run<'_, '_, N, O, L, G>,
-    ) -> Result<(), CheckpointError> {
+        states: Option<&[Vec<N::Element>]>,
+    ) -> Vec<u8> {
         let mut file = Writer::default();
         file.0.extend(MAGIC);
         // The rest of the head is known only at the end.
@@ -92,33 +134,35 @@ impl Checkpoints {
             file.text(name);
             file.text(value);
         }
-        write_state(run, &mut file);
+        write_state(run, states, &mut file);
 
         let head = [VERSION, file.0.len() as u64, sum(&file.0[HEAD..])];
         file.0[MAGIC.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
-        atomic_file::write(&self.path, &file.0).map_err(|error| self.unwritten(&error))
+        file.0
     }
 
-    /// Restores the training from the file, if the file exists.
-    pub fn read<N: Network, O: Optimizer, L, G>(
+    /// Returns the bytes of the file; none if it does not exist.
+    pub fn read(&self) -> Result<Option<Vec<u8>>, CheckpointError> {
+        match limits::read_whole(&self.path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
+                Err(self.error(CheckpointErrorKind::TooLarge { limit, need }))
+            }
+            Err(WholeError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(WholeError::Io(error)) => Err(self.error(CheckpointErrorKind::Read {
+                kind: error.kind(),
+                message: error.to_string(),
+            })),
+        }
+    }
+
+    /// Restores the training from the bytes of the file.
+    pub fn resume<N: Network, O: Optimizer, L, G>(
         &self,
+        bytes: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
-        let bytes = match limits::read_whole(&self.path) {
-            Ok(bytes) => bytes,
-            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
-                return Err(self.error(CheckpointErrorKind::TooLarge { limit, need }));
-            }
-            Err(WholeError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(WholeError::Io(error)) => {
-                return Err(self.error(CheckpointErrorKind::Read {
-                    kind: error.kind(),
-                    message: error.to_string(),
-                }));
-            }
-        };
-
-        let (version, content) = content(&bytes).map_err(|kind| self.error(kind))?;
+        let (version, content) = content(bytes).map_err(|kind| self.error(kind))?;
         self.restore(version, content, run)
             .map_err(|kind| self.error(kind))?;
         if version == VERSION_OF_SUMS {
@@ -227,6 +271,13 @@ impl Checkpoints {
     }
 }
 
+impl Drop for Checkpoints {
+    /// Waits for the last checkpoint, also after an error, which is the one that is returned.
+    fn drop(&mut self) {
+        let _ = self.finish();
+    }
+}
+
 impl<N: Network> Saved<'_, N> {
     /// Returns whether the trainer can have reached this state.
     ///
@@ -303,7 +354,7 @@ fn content(bytes: &[u8]) -> Result<(u64, &[u8]), CheckpointErrorKind> {
 /// Returns the settings that must be the same in both trainings, with their names in errors.
 ///
 /// Names and values are part of the format, so no value is the `Debug` text of a type of this crate.
-fn settings<N: Network, O: Optimizer, L, G>(
+pub(super) fn settings<N: Network, O: Optimizer, L, G>(
     trainer: &Trainer<'_, N, O, L, G>,
     samples: usize,
 ) -> Vec<(String, String)> {
@@ -380,6 +431,10 @@ fn settings<N: Network, O: Optimizer, L, G>(
     };
     let penalties: Vec<_> = trainer.penalties.iter().map(penalty).collect();
     set("penalties", format!("{penalties:?}"));
+    if let Some(parallel) = &trainer.distributed {
+        set("slices", parallel.slices.to_string());
+        set("bf16 gradients", parallel.bf16.to_string());
+    }
     settings
 }
 
@@ -395,7 +450,11 @@ fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
 }
 
 /// Writes the state of a training, which [`read_state`] reads.
-fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
+fn write_state<N: Network, O: Optimizer, L, G>(
+    run: &Run<'_, '_, N, O, L, G>,
+    states: Option<&[Vec<N::Element>]>,
+    file: &mut Writer,
+) {
     let Run {
         settings,
         model,
@@ -416,7 +475,10 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(*steps);
     }
     file.number(snapshot.states.len() as u64);
-    snapshot.states.iter().for_each(|state| file.values(state));
+    match states {
+        Some(states) => states.iter().for_each(|state| file.values(state)),
+        None => snapshot.states.iter().for_each(|state| file.values(state)),
+    }
 
     let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
     let (best_value, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
@@ -452,16 +514,19 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     file.number(batches as u64);
     file.float(loss);
     file.float(weight);
-    file.float(time.as_secs_f64());
-    file.float(waiting.as_secs_f64());
+    let timed = settings.distributed.is_none();
+    let seconds = |time: Duration| if timed { time.as_secs_f64() } else { 0.0 };
+    file.float(seconds(time));
+    file.float(seconds(waiting));
 
     file.number(history.epochs.len() as u64);
     for epoch in &history.epochs {
-        write_epoch(epoch, file);
+        write_epoch(epoch, timed, file);
     }
 }
 
-fn write_epoch(epoch: &Epoch, file: &mut Writer) {
+/// Writes an epoch, with 0 for its times if it is not `timed`.
+fn write_epoch(epoch: &Epoch, timed: bool, file: &mut Writer) {
     let Epoch {
         epoch,
         steps,
@@ -476,8 +541,8 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
     file.number(*steps);
     file.float(*loss);
     file.maybe(*validation_loss);
-    file.float(*seconds);
-    file.float(*waiting);
+    file.float(if timed { *seconds } else { 0.0 });
+    file.float(if timed { *waiting } else { 0.0 });
 
     file.number(metrics.len() as u64);
     for (name, value) in metrics {

@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::distributed::CommunicationError;
 use crate::limits::RAISE;
 use crate::memory::OutOfMemory;
 use crate::optim::SettingError;
@@ -67,6 +68,29 @@ pub enum TrainError {
     Memory(OutOfMemory),
     /// A checkpoint can't be read or written.
     Checkpoint(CheckpointError),
+    /// The ranks of a [distributed](crate::distributed) training can't reach each other.
+    Communication(CommunicationError),
+    /// Another rank of a distributed training has failed.
+    Rank {
+        /// That rank.
+        rank: usize,
+        /// Its error in words.
+        message: String,
+    },
+    /// A rank of a distributed training has another version, another network or other settings than
+    /// rank 0, which all ranks report.
+    RankDiffers {
+        /// The rank that differs.
+        rank: usize,
+        /// Whether this is the rank that returns the error.
+        is_here: bool,
+        /// The setting that differs, such as `version`, `batch size` or `fc1.weight`.
+        what: String,
+        /// The setting of rank 0.
+        expected: String,
+        /// The setting of the other rank.
+        found: String,
+    },
 }
 
 /// The number that is NaN or infinite in a training, and the cause.
@@ -242,11 +266,42 @@ impl fmt::Display for TrainError {
             ),
             TrainError::Memory(error) => error.fmt(f),
             TrainError::Checkpoint(error) => error.fmt(f),
+            TrainError::Communication(error) => error.fmt(f),
+            TrainError::Rank { rank, message } => {
+                write!(f, "rank {rank} has ended the training: {message}")
+            }
+            TrainError::RankDiffers {
+                rank,
+                is_here,
+                what,
+                expected,
+                found,
+            } => {
+                let here = if *is_here { ", which is this one," } else { "" };
+                write!(
+                    f,
+                    "rank {rank}{here} can't take part in the training: `{what}` is {found} there, \
+                     but {expected} on rank 0; run the same program with the same arguments on \
+                     all ranks"
+                )
+            }
         }
     }
 }
 
 impl core::error::Error for TrainError {}
+
+impl From<OutOfMemory> for TrainError {
+    fn from(error: OutOfMemory) -> Self {
+        TrainError::Memory(error)
+    }
+}
+
+impl From<CommunicationError> for TrainError {
+    fn from(error: CommunicationError) -> Self {
+        TrainError::Communication(error)
+    }
+}
 
 impl fmt::Display for NonFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

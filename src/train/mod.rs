@@ -1,6 +1,7 @@
 //! Training over epochs: batches, validation, early stopping, checkpoints and a history.
 
 mod batch_source;
+mod buckets;
 mod checkpoint;
 mod codec;
 mod create_trainer;
@@ -10,7 +11,9 @@ mod finite;
 mod history;
 #[cfg(feature = "progress")]
 mod progress_bar;
+mod ranks;
 mod run;
+mod shards;
 mod step;
 mod stop;
 mod trainer;
@@ -67,6 +70,8 @@ impl<N: Network, G> Samples<'_, N, G> {
 enum TrainSet<'a, N: Network, G> {
     Samples(Samples<'a, N, G>),
     Dataset(&'a dyn Dataset<Input<N>, G>),
+    /// The samples of all shards, of which each has this many.
+    Shards(&'a dyn Dataset<Input<N>, G>, usize),
 }
 
 impl<N: Network, G> Clone for TrainSet<'_, N, G> {
@@ -82,6 +87,7 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
         match self {
             TrainSet::Samples(samples) => samples.inputs.len(),
             TrainSet::Dataset(dataset) => dataset.draws().unwrap_or_else(|| dataset.len()),
+            TrainSet::Shards(dataset, _) => dataset.len(),
         }
     }
 
@@ -89,7 +95,7 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
     fn samples(&self) -> Option<Samples<'a, N, G>> {
         match self {
             TrainSet::Samples(samples) => Some(*samples),
-            TrainSet::Dataset(_) => None,
+            TrainSet::Dataset(_) | TrainSet::Shards(..) => None,
         }
     }
 
@@ -101,6 +107,9 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
         match self {
             TrainSet::Samples(samples) => Batches::new(samples.inputs, samples.targets, size),
             TrainSet::Dataset(dataset) => Batches::of_any_dataset(*dataset, size),
+            TrainSet::Shards(dataset, len) => {
+                Batches::of_any_dataset(*dataset, size).in_shards(*len)
+            }
         }
     }
 
@@ -112,7 +121,10 @@ impl<'a, N: Network, G> TrainSet<'a, N, G> {
             TrainSet::Dataset(dataset) if dataset.is_empty() || self.epoch_len() == 0 => {
                 Err(TrainError::Empty { samples })
             }
-            TrainSet::Dataset(_) => Ok(()),
+            TrainSet::Shards(dataset, _) if dataset.is_empty() => {
+                Err(TrainError::Empty { samples })
+            }
+            TrainSet::Dataset(_) | TrainSet::Shards(..) => Ok(()),
         }
     }
 }

@@ -9,11 +9,12 @@ use std::time::Instant;
 use rand::Rng;
 
 use super::batch_source::{Augmentation, AugmentedBatches, BatchSource, EpochSeed};
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{self, Checkpoints};
 use super::error::TrainError;
 use super::finite;
 use super::history::{Epoch, History};
-use super::step::{Model, Step};
+use super::ranks::{self, BatchPlace, RankError, Ranks};
+use super::step::{LossScale, Model, Step};
 use super::trainer::{Progress, Trainer};
 use super::{Input, TrainSet};
 use crate::data::{Batches, Gathering, Sample};
@@ -36,6 +37,9 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub ended: bool,
     train: TrainSet<'n, N, G>,
     checkpoints: Option<Checkpoints>,
+    /// True but for the ranks after the first of several.
+    is_first: bool,
+    ranks: Option<Ranks<'s, N>>,
     #[cfg(feature = "progress")]
     bar: super::progress_bar::Bar,
 }
@@ -80,12 +84,34 @@ where
         network: &'n mut N,
         train: TrainSet<'n, N, G>,
     ) -> Result<Self, TrainError> {
-        let checkpoints =
-            Checkpoints::new(&settings, train.epoch_len()).map_err(TrainError::Checkpoint)?;
+        let mut settings = settings;
+        let ranks = settings.distributed.map(Ranks::<N>::new);
+        let parallel = settings.distributed;
+        let is_first = parallel.is_none_or(|parallel| parallel.communicator.rank() == 0);
+        if !is_first {
+            settings.only_trains();
+        }
 
+        if let Some(own) = ranks.as_ref().and_then(Ranks::own_state_share) {
+            settings.state.keep(own);
+        }
+
+        if let Some(parallel) = &parallel {
+            let mut own = ranks::program::<L>(parallel);
+            own.push(("epochs".to_owned(), settings.epochs.to_string()));
+            own.extend(checkpoint::settings(&settings, train.epoch_len()));
+            ranks::compare(parallel, &own)?;
+        }
+        let checkpoints = Checkpoints::new(&settings, train.epoch_len(), is_first);
+        let checkpoints = checkpoints.map_err(TrainError::Checkpoint);
+        let checkpoints = ranks::agree(parallel.as_ref(), checkpoints)?;
+
+        let share = ranks.as_ref().map(Ranks::share);
         let batch_size = settings.batch_size.min(train.epoch_len());
+        let largest = share.map_or(batch_size, |share| share.longest_slice(batch_size));
         let workspace = (settings.new_workspace)();
-        let mut model = Model::new(network, workspace, batch_size).map_err(TrainError::Memory)?;
+        let model = Model::new(network, workspace, largest).map_err(TrainError::Memory);
+        let mut model = ranks::agree(parallel.as_ref(), model)?;
         model.workspace.follow(&settings.state);
         settings
             .eval
@@ -103,16 +129,40 @@ where
             ended: false,
             train,
             checkpoints: None,
+            is_first,
+            ranks,
         };
 
         if let Some(checkpoints) = &checkpoints
             && run.settings.resume
         {
-            checkpoints.read(&mut run).map_err(TrainError::Checkpoint)?;
+            run.resume(checkpoints)?;
+        }
+        if let Some(ranks) = &run.ranks {
+            ranks.copy_network(run.model.network)?;
         }
         finite::check_initial(&*run.model.network, run.position())?;
         run.checkpoints = checkpoints;
         Ok(run)
+    }
+
+    /// Restores the training from its checkpoint, if there is one. Rank 0 reads it for all.
+    fn resume(&mut self, checkpoints: &Checkpoints) -> Result<(), TrainError> {
+        let parallel = self.settings.distributed;
+        let bytes = if self.is_first {
+            checkpoints.read().map_err(TrainError::Checkpoint)
+        } else {
+            Ok(None)
+        };
+        let mut bytes = ranks::agree(parallel.as_ref(), bytes)?;
+        if let Some(ranks) = &self.ranks {
+            // Every file has some bytes.
+            bytes = Some(ranks.share_bytes(bytes.unwrap_or_default())?);
+            bytes = bytes.filter(|bytes| !bytes.is_empty());
+        }
+
+        let resumed = bytes.map_or(Ok(()), |bytes| checkpoints.resume(&bytes, self));
+        ranks::agree(parallel.as_ref(), resumed.map_err(TrainError::Checkpoint))
     }
 
     /// Trains to the end.
@@ -134,7 +184,10 @@ where
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
 
-        let batches = self.train.batches(self.settings.batch_size);
+        let mut batches = self.train.batches(self.settings.batch_size);
+        if let Some(ranks) = &self.ranks {
+            batches = batches.sharing(ranks.share());
+        }
         let mut batches = Gathering::new(batches);
         self.go_to_checkpoint(batches.batches_mut(), &mut rng);
 
@@ -155,7 +208,7 @@ where
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
             let flow = self.steps(&mut batches, &mut augmented, &mut rng)?;
-            self.check_finite()?;
+            ranks::agree(self.settings.distributed.as_ref(), self.check_finite())?;
 
             if flow.is_break() {
                 self.history.interrupted = true;
@@ -171,6 +224,13 @@ where
                 self.write_checkpoint()?;
             }
         }
+
+        let finished = self
+            .checkpoints
+            .as_mut()
+            .map_or(Ok(()), Checkpoints::finish);
+        let finished = finished.map_err(TrainError::Checkpoint);
+        ranks::agree(self.settings.distributed.as_ref(), finished)?;
 
         self.set_result();
         Ok(self.history)
@@ -204,7 +264,7 @@ where
         augmented: &mut Option<AugmentedBatches<'_, N, G>>,
         rng: &mut impl Rng,
     ) -> Result<Flow, TrainError> {
-        if self.settings.stop.is_stopped() {
+        if self.stops(Flow::Continue(()))?.is_break() {
             return Ok(Flow::Break(()));
         }
 
@@ -231,12 +291,10 @@ where
             self.epoch.batches,
             |source| {
                 while self.epoch.batches < count {
-                    let mut flow = self.step(source, count)?;
+                    let flow = self.step(source, count)?;
                     #[cfg(feature = "progress")]
                     self.bar.step();
-                    if self.settings.stop.is_stopped() {
-                        flow = Flow::Break(());
-                    }
+                    let flow = self.stops(flow)?;
                     if flow.is_break() {
                         return Ok(flow);
                     }
@@ -244,6 +302,19 @@ where
                 Ok(Flow::Continue(()))
             },
         )
+    }
+
+    /// Returns whether the training stops here, as an observer or a handle wants, on any rank.
+    fn stops(&self, flow: Flow) -> Result<Flow, TrainError> {
+        let flow = if self.settings.stop.is_stopped() {
+            Flow::Break(())
+        } else {
+            flow
+        };
+        match &self.ranks {
+            Some(ranks) => ranks.any_stops(flow),
+            None => Ok(flow),
+        }
     }
 
     /// Makes one step, on one or several of the epoch's `batches` batches.
@@ -263,9 +334,15 @@ where
         let gradient_norm = self.finish_gradient(at)?;
 
         let Run {
-            settings, model, ..
+            settings,
+            model,
+            ranks,
+            ..
         } = self;
         settings.state.step(model.network, &model.gradient);
+        if let Some(ranks) = ranks {
+            ranks.gather_parameters(model.network)?;
+        }
         update_average(settings, model.network, at.epoch, false);
 
         let step = Step {
@@ -315,11 +392,13 @@ where
         at: Progress,
         lr: f64,
     ) -> Result<f64, TrainError> {
+        let epochs = self.history.epochs.len();
         let Run {
             settings,
             model,
             epoch,
             train,
+            ranks,
             ..
         } = self;
 
@@ -339,6 +418,38 @@ where
             };
             epoch.waiting += begin.elapsed();
 
+            if let Some(ranks) = ranks {
+                let number = epoch.batches + index;
+                let begin = number * settings.batch_size;
+                let place = BatchPlace {
+                    number: (epochs * batches + number) as u64,
+                    len: settings.batch_size.min(train.epoch_len() - begin),
+                    step_len: samples,
+                    lr,
+                };
+                let total = ranks.backward(model, &settings.loss, batch, place);
+                let total = total.map_err(|error| {
+                    let error = match error {
+                        RankError::Train(error) => return error,
+                        RankError::Here(cause) => finite::error(at, cause),
+                    };
+                    let before = check_network(settings, model, at);
+                    let error = before.err().unwrap_or(error);
+                    // Tells the other ranks, which are waiting for the losses.
+                    let told = ranks::agree::<()>(Some(&ranks.settings), Err(error.clone()));
+                    told.err().unwrap_or(error)
+                })?;
+                loss += total.loss;
+                weight += total.weight;
+
+                finite::check_measured(&*model.gradient, at)?;
+                settings.state.measure(model.network, &mut model.gradient);
+                if count > 1 {
+                    ranks.accumulate(model, index == 0);
+                }
+                continue;
+            }
+
             // The losses are multiplied by shares, as their sum may be infinite where their mean is not.
             let own = batch.weight(&settings.loss);
             weight += own;
@@ -349,7 +460,12 @@ where
             };
             // A batch without a weight, whose loss is NaN, is no mistake if a later one has some.
             let is_needed = own > 0.0 || index + 1 == count && weight == 0.0;
-            let value = model.backward(&settings.loss, batch, share, is_needed, index > 0, lr);
+            let scale = LossScale {
+                share,
+                is_needed,
+                lr,
+            };
+            let value = model.backward(&settings.loss, batch, scale, index > 0);
             let value = value.map_err(|cause| {
                 // The parameters may have become infinite or NaN in the step before.
                 let before = check_network(settings, model, at);
@@ -362,7 +478,7 @@ where
         }
 
         // The shares are those of equal weights until all weights are known.
-        if count > 1 && weight != samples as f64 {
+        if (count > 1 || ranks.is_some()) && weight != samples as f64 {
             let factor = samples as f64 / weight;
             multiply(&mut *model.gradient, factor);
             loss *= factor;
@@ -461,6 +577,7 @@ where
             settings,
             model,
             train,
+            ranks,
             ..
         } = self;
         if settings.validation.is_none() && settings.metrics.is_empty() {
@@ -471,15 +588,14 @@ where
         let Some(samples) = settings.validation.or(train.samples()) else {
             return Ok(None);
         };
-        let loss = model
-            .evaluate(
-                averaged(&settings.average),
-                &settings.loss,
-                samples,
-                settings.batch_size,
-                &mut settings.metrics,
-            )
-            .map_err(TrainError::Memory)?;
+        let loss = model.evaluate(
+            averaged(&settings.average),
+            &settings.loss,
+            samples,
+            settings.batch_size,
+            &mut settings.metrics,
+            ranks.as_ref(),
+        )?;
 
         if settings.validation.is_none() {
             return Ok(None);
@@ -575,12 +691,26 @@ where
         params::copy_parameters(result, self.model.network);
     }
 
-    fn write_checkpoint(&self) -> Result<(), TrainError> {
-        let written = self
-            .checkpoints
-            .as_ref()
-            .map(|checkpoints| checkpoints.write(self));
-        written.unwrap_or(Ok(())).map_err(TrainError::Checkpoint)
+    fn write_checkpoint(&mut self) -> Result<(), TrainError> {
+        if self.checkpoints.is_none() {
+            return Ok(());
+        }
+        let states = self.ranks.as_ref();
+        let states = states.map(|ranks| ranks.gather_states(self.settings.state.states()));
+        let states = states.transpose()?.flatten();
+        // It is taken out, as what it writes is the rest.
+        let Some(mut checkpoints) = self.checkpoints.take() else {
+            return Ok(());
+        };
+        let written = if self.is_first {
+            let bytes = checkpoints.encode(self, states.as_deref());
+            checkpoints.write(bytes, self.settings.async_checkpoint)
+        } else {
+            Ok(())
+        };
+        self.checkpoints = Some(checkpoints);
+        let written = written.map_err(TrainError::Checkpoint);
+        ranks::agree(self.settings.distributed.as_ref(), written)
     }
 
     /// Lets Ctrl-C stop the training until the result is dropped, if the settings say so.

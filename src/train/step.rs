@@ -3,14 +3,16 @@
 use num_traits::{Float, ToPrimitive};
 
 use super::batch_source::Batch;
-use super::error::NonFinite;
+use super::error::{NonFinite, TrainError};
 use super::finite;
+use super::ranks::{self, Ranks};
 use super::{Output, Samples};
+use crate::distributed::CommunicationError;
 use crate::kernels::AlignedBuffer;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
-use crate::network::{Gradient, Network, Workspace};
+use crate::network::{Gradient, Network, Pass, Workspace};
 use crate::optim::ParamGroup;
 use crate::tensor::{Element, Shape};
 
@@ -47,6 +49,17 @@ pub(super) struct Model<'n, N: Network> {
     output_gradients: AlignedBuffer<N::Element>,
 }
 
+/// The part of a batch's loss in its step.
+#[derive(Clone, Copy)]
+pub(super) struct LossScale {
+    /// The batch's share of the step, by which the gradient is multiplied.
+    pub share: f64,
+    /// Whether a loss that is not finite is an error. Otherwise it counts as 0.
+    pub is_needed: bool,
+    /// The learning rate, for errors.
+    pub lr: f64,
+}
+
 impl<'n, N: Network> Model<'n, N> {
     /// Allocates the buffers for batches of `batch_size` samples.
     pub fn new(
@@ -70,32 +83,62 @@ impl<'n, N: Network> Model<'n, N> {
 
     /// Sets the gradient to that of a batch, or adds it to that of the batches before it, and
     /// returns the loss of the batch.
-    ///
-    /// The gradient is multiplied by `share`, the batch's share of the step. A loss that is not
-    /// finite counts as 0 unless it `is_needed`. The learning rate `lr` appears in the error.
-    pub fn backward<L, G>(
-        &mut self,
+    pub fn backward<'m, L, G>(
+        &'m mut self,
         loss: &L,
-        batch: Batch<'_, N, G>,
-        share: f64,
-        is_needed: bool,
+        batch: Batch<'m, N, G>,
+        scale: LossScale,
         add: bool,
-        lr: f64,
     ) -> Result<f64, NonFinite>
     where
         L: Loss<N::Output, N::Element>,
         L::Accepts: Accepts<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
+        let (value, pass, gradient) = self.forward(loss, batch, scale)?;
+        if add {
+            pass.backward_accumulate(gradient);
+        } else {
+            pass.backward(gradient);
+        }
+        Ok(value)
+    }
+
+    /// Returns the loss of a batch, and its pass up to the gradient of the outputs. The gradient of the
+    /// parameters goes to the gradient that is returned as well.
+    pub fn forward<'m, L, G>(
+        &'m mut self,
+        loss: &L,
+        batch: Batch<'m, N, G>,
+        scale: LossScale,
+    ) -> Result<(f64, Pass<'m, 'm, N>, &'m mut Gradient<N>), NonFinite>
+    where
+        L: Loss<N::Output, N::Element>,
+        L::Accepts: Accepts<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let LossScale {
+            share,
+            is_needed,
+            lr,
+        } = scale;
         let Batch {
             samples: Samples { inputs, targets },
             mixed,
         } = batch;
+        let Model {
+            network,
+            gradient,
+            workspace,
+            output_gradients,
+            ..
+        } = self;
+        let network: &'m N = network;
 
-        let mut pass = self.network.forward_train(inputs, &mut self.workspace);
+        let mut pass = network.forward_train(inputs, workspace);
         let mut value = pass.loss(loss, targets);
         if let Some((kept, others)) = mixed {
-            let own = self.output_gradients.reserve(inputs.len() * N::Output::LEN);
+            let own = output_gradients.reserve(inputs.len() * N::Output::LEN);
             own.copy_from_slice(flatten_mut(pass.output_gradients_mut()));
 
             // For a loss that is linear in its target, such as cross-entropy, this is the loss on
@@ -114,7 +157,7 @@ impl<'n, N: Network> Model<'n, N> {
             value = num_traits::zero();
         }
         if !value.is_finite() {
-            return Err(finite::of_loss(&pass, self.network, inputs, lr));
+            return Err(finite::of_loss(&pass, network, inputs, lr));
         }
         if !finite::all(flatten_mut(pass.output_gradients_mut())) {
             return Err(NonFinite::LossGradient);
@@ -127,12 +170,7 @@ impl<'n, N: Network> Model<'n, N> {
                 .for_each(|gradient| *gradient *= share);
         }
 
-        if add {
-            pass.backward_accumulate(&mut self.gradient);
-        } else {
-            pass.backward(&mut self.gradient);
-        }
-        Ok(value.to_f64().unwrap_or(f64::NAN))
+        Ok((value.to_f64().unwrap_or(f64::NAN), pass, gradient))
     }
 
     /// Runs samples that are not trained on through the network or its average, updates the metrics
@@ -144,7 +182,8 @@ impl<'n, N: Network> Model<'n, N> {
         samples: Samples<'_, N, G>,
         batch_size: usize,
         metrics: &mut [Box<dyn Measures<Output<N>, G> + '_>],
-    ) -> Result<f64, OutOfMemory>
+        ranks: Option<&Ranks<'_, N>>,
+    ) -> Result<f64, TrainError>
     where
         L: Loss<N::Output, N::Element>,
         G: TargetOf<L::Target, L, N>,
@@ -152,30 +191,61 @@ impl<'n, N: Network> Model<'n, N> {
         let network: &N = average.unwrap_or(self.network);
         metrics.iter_mut().for_each(|metric| metric.reset());
 
+        // Each rank computes one of several chunks, and then all of them know its outputs.
+        let communicator = ranks.map(|ranks| ranks.settings.communicator);
+        let (rank, size) = communicator.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
+
+        let chunks = samples.inputs.chunks(batch_size);
+        let chunks: Vec<_> = chunks.zip(samples.targets.chunks(batch_size)).collect();
         let mut mean = 0.0;
         let mut weight = 0.0;
-        for (inputs, targets) in samples
-            .inputs
-            .chunks(batch_size)
-            .zip(samples.targets.chunks(batch_size))
-        {
-            let count = inputs.len();
+        for round in chunks.chunks(size) {
+            let own = round.get(rank);
+            let mut of_loss = [0.0; 2];
+            let count = own.map_or(0, |(inputs, _)| inputs.len());
             let outputs: &mut [Output<N>] =
                 tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
-            let gradients: &mut [Output<N>] =
-                tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
-
-            network.forward_batch(inputs, outputs);
-            let own = loss.weight(G::expected(targets));
-            let value = loss.loss(outputs, G::expected(targets), gradients);
-            if own > 0.0 {
-                let share = own / samples.inputs.len() as f64;
-                mean += value.to_f64().unwrap_or(f64::NAN) * share;
+            if let Some((inputs, targets)) = own {
+                let gradients: &mut [Output<N>] =
+                    tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
+                network.forward_batch(inputs, outputs);
+                let value = loss.loss(outputs, G::expected(targets), gradients);
+                let value = value.to_f64().unwrap_or(f64::NAN);
+                of_loss = [value, loss.weight(G::expected(targets))];
             }
-            weight += own;
-            metrics
-                .iter_mut()
-                .for_each(|metric| metric.update(outputs, targets));
+
+            let measured = !metrics.is_empty();
+            let sent = ranks.map(|ranks| {
+                let outputs = if measured { &*outputs } else { &[] };
+                ranks.share_chunks(ranks::encode_chunk::<N>(of_loss, outputs))
+            });
+            let received = sent.transpose()?;
+
+            for (from, (inputs, targets)) in round.iter().enumerate() {
+                let count = inputs.len();
+                let outputs: &mut [Output<N>] =
+                    tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
+                if let Some(received) = &received {
+                    let len = if measured { count * N::Output::LEN } else { 0 };
+                    let values = &mut flatten_mut(outputs)[..len];
+                    of_loss = ranks::decode_chunk(&received[from], values).ok_or(
+                        CommunicationError::Length {
+                            rank: from,
+                            expected: size_of_val(&of_loss) + size_of_val(values),
+                            found: received[from].len(),
+                        },
+                    )?;
+                }
+
+                let [value, own] = of_loss;
+                if own > 0.0 {
+                    mean += value * (own / samples.inputs.len() as f64);
+                }
+                weight += own;
+                metrics
+                    .iter_mut()
+                    .for_each(|metric| metric.update(outputs, targets));
+            }
         }
         Ok(mean * (samples.inputs.len() as f64 / weight))
     }

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use super::batch_source::Augmentation;
 use super::error::TrainError;
 use super::history::{self, Epoch, History};
+use super::ranks;
 use super::run::Run;
+use super::shards::Shards;
 use super::step::{Penalty, Step};
 use super::stop::StopHandle;
 use super::{Input, Output, Samples, TrainSet};
 use crate::augment::{Augment, MixUp};
 use crate::data::{Dataset, Sample};
+use crate::distributed::DataParallel;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::{InputOf, Network, Trainable, Workspace};
@@ -121,7 +124,9 @@ pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) on_epoch: Vec<EpochObserver<'a, N>>,
     pub(super) checkpoint: Option<PathBuf>,
     pub(super) checkpoint_every: Option<usize>,
+    pub(super) async_checkpoint: bool,
     pub(super) resume: bool,
+    pub(super) distributed: Option<DataParallel<'a>>,
     pub(super) stop: StopHandle,
     #[cfg(feature = "ctrlc")]
     pub(super) stop_on_ctrl_c: bool,
@@ -146,8 +151,11 @@ where
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
-    trainer.state.check().map_err(TrainError::Setting)?;
-    trainer.loss.check().map_err(TrainError::Setting)?;
+    let checked = trainer.state.check().and_then(|()| trainer.loss.check());
+    ranks::agree(
+        trainer.distributed.as_ref(),
+        checked.map_err(TrainError::Setting),
+    )?;
     Run::new(trainer, network, train)?.run()
 }
 
@@ -187,7 +195,9 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
             on_epoch: Vec::new(),
             checkpoint: None,
             checkpoint_every: None,
+            async_checkpoint: false,
             resume: false,
+            distributed: None,
             stop: StopHandle::new(),
             #[cfg(feature = "ctrlc")]
             stop_on_ctrl_c: false,
@@ -472,6 +482,19 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
         }
     }
 
+    /// Sets whether a thread of its own writes the [checkpoint](Trainer::checkpoint) while the training
+    /// goes on; `false` by default. PyTorch's `async_save`.
+    ///
+    /// The training waits for a copy in memory and not for the disk, and for the checkpoint before if
+    /// that is still being written. [`fit`](Trainer::fit) returns when the last one is on the disk.
+    /// An error of a file is returned at the next checkpoint or at the end.
+    pub fn async_checkpoint(self, async_checkpoint: bool) -> Self {
+        Trainer {
+            async_checkpoint,
+            ..self
+        }
+    }
+
     /// Sets whether to continue from the [checkpoint](Trainer::checkpoint) if the file exists;
     /// `false` by default. Its parameters replace those of the network, and the training gives, bit
     /// for bit, the result of a training without the interruption.
@@ -482,6 +505,41 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// early stopping or an observer of epochs has ended stays ended.
     pub fn resume(self, resume: bool) -> Self {
         Trainer { resume, ..self }
+    }
+
+    /// Trains on several [ranks](crate::distributed), each of which calls this with the same settings
+    /// and samples: a rank computes its share of each batch, and all have the same network after each
+    /// step.
+    ///
+    /// The batch is cut into [slices](DataParallel::slices). Batch normalization uses the statistics
+    /// of a slice, in place of those of the batch, and its running statistics get the mean over the
+    /// slices. The gradient, its norm for clipping, the loss and the metrics are those of whole
+    /// batches. The result has the same bits at any number of ranks, but not those of a training
+    /// without this setting.
+    ///
+    /// The parameters of rank 0 replace those of the other ranks at the start. Rank 0 alone draws the
+    /// progress bar, calls the observers, and reads and writes checkpoints, which may go on with
+    /// another number of ranks. Checkpoints have no times, so that they can be compared.
+    ///
+    /// ```
+    /// use shapewright::distributed::{DataParallel, ThreadGroup};
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    /// let x: Vec<_> = (0..64).map(|i| Tensor1::from([i as f32 / 64.0])).collect();
+    /// ThreadGroup::run(2, |rank| {
+    ///     let mut net = Line::init(&mut shapewright::rng(0));
+    ///     let parallel = DataParallel::new(rank).slices(2);
+    ///     Line::trainer(Adam::new(0.05), Mse).distributed(parallel).fit(&mut net, &x, &x)
+    /// })
+    /// .into_iter()
+    /// .collect::<Result<Vec<_>, _>>()?;
+    /// # Ok::<(), shapewright::train::TrainError>(())
+    /// ```
+    pub fn distributed(self, parallel: DataParallel<'a>) -> Self {
+        Trainer {
+            distributed: Some(parallel),
+            ..self
+        }
     }
 
     /// Sets the handle that stops the training from another thread; see [`StopHandle`].
@@ -555,8 +613,93 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
         self.train(network, TrainSet::Dataset(dataset))
     }
 
+    /// Trains the network on data in shards that no single machine has to hold: one shard for each
+    /// [slice](DataParallel::slices) of a [distributed](Trainer::distributed) training. `shards` are
+    /// those of [`own_slices`](DataParallel::own_slices), such as one file each.
+    ///
+    /// Each slice of a batch has samples of its own shard. An epoch takes as many samples of each as
+    /// the smallest one has, in an order that is shuffled within each shard. The batch size must be a
+    /// multiple of the number of slices. The result does not depend on the number of ranks.
+    ///
+    /// ```
+    /// use shapewright::distributed::{DataParallel, ThreadGroup};
+    /// use shapewright::data::Dataset;
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    ///
+    /// struct Shard(Vec<Tensor1<1>>);
+    /// impl Dataset<Tensor1<1>, Tensor1<1>> for Shard {
+    ///     fn len(&self) -> usize {
+    ///         self.0.len()
+    ///     }
+    ///     fn push(&self, position: usize, x: &mut Vec<Tensor1<1>>, y: &mut Vec<Tensor1<1>>) {
+    ///         x.push(self.0[position]);
+    ///         y.push(self.0[position]);
+    ///     }
+    /// }
+    ///
+    /// ThreadGroup::run(2, |rank| {
+    ///     let parallel = DataParallel::new(rank).slices(4);
+    ///     // Two of four shards, which a program would read from files.
+    ///     let shards: Vec<_> = parallel
+    ///         .own_slices()
+    ///         .map(|slice| Shard((0..16).map(|i| Tensor1::from([(slice + i) as f32 / 20.0])).collect()))
+    ///         .collect();
+    ///     let mut net = Line::init(&mut shapewright::rng(0));
+    ///     let trainer = Line::trainer(Adam::new(0.05), Mse).batch_size(8).distributed(parallel);
+    ///     trainer.fit_shards(&mut net, &shards)
+    /// })
+    /// .into_iter()
+    /// .collect::<Result<Vec<_>, _>>()?;
+    /// # Ok::<(), shapewright::train::TrainError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`fit`](Trainer::fit), and an error if the number of shards or the batch
+    /// size does not fit, or if a shard [draws](Dataset::draws) its samples.
+    pub fn fit_shards<D: Dataset<Input<N>, G>>(
+        self,
+        network: &mut N,
+        shards: &[D],
+    ) -> Result<History, TrainError> {
+        let Some(parallel) = self.distributed else {
+            return Err(combination(
+                "a training on shards needs ranks, of which there may be one; give them with \
+                 `distributed`"
+                    .to_owned(),
+            ));
+        };
+
+        let own = parallel.own_slices();
+        let mistake = if shards.len() != own.len() {
+            Some(format!(
+                "rank {} has {} slices, but {} shards were given; give one for each of `own_slices`",
+                parallel.communicator.rank(),
+                own.len(),
+                shards.len()
+            ))
+        } else if !self.batch_size.is_multiple_of(parallel.slices) || self.batch_size == 0 {
+            Some(format!(
+                "batches of {} samples can't be cut into {} slices of the same length; make the \
+                 batch size a multiple of the number of slices",
+                self.batch_size, parallel.slices
+            ))
+        } else if shards.iter().any(|shard| shard.draws().is_some()) {
+            Some("a shard can't draw its samples; let each have its samples once".to_owned())
+        } else {
+            None
+        };
+        let right = mistake.map_or(Ok(()), |mistake| Err(combination(mistake)));
+        ranks::agree(Some(&parallel), right)?;
+
+        let smallest = shards.iter().map(Dataset::len).min().unwrap_or(0);
+        let len = ranks::smallest(&parallel, smallest)?;
+        let shards = Shards::new(shards, own, parallel.slices, len);
+        self.train(network, TrainSet::Shards(&shards, len))
+    }
+
     fn train(self, network: &mut N, train: TrainSet<'_, N, G>) -> Result<History, TrainError> {
-        self.check(train)?;
+        ranks::agree(self.distributed.as_ref(), self.check(train))?;
         (self.fit)(self, network, train)
     }
 
@@ -571,7 +714,16 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
         self.check_names()?;
         self.check_plateau()?;
 
+        if let Some(distributed) = &self.distributed {
+            distributed.check().map_err(combination)?;
+        }
+
         let wrong = [
+            (
+                self.distributed.is_some() && self.augmentation.mixup.is_some(),
+                "`mixup` mixes the samples of a whole batch, which no rank of a distributed \
+                 training has; train without one of them",
+            ),
             (
                 self.patience.is_some() && self.validation.is_none(),
                 "early stopping needs validation samples; give them with `validate`",
@@ -579,6 +731,10 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
             (
                 self.resume && self.checkpoint.is_none(),
                 "`resume` needs a file to go on from; name it with `checkpoint`",
+            ),
+            (
+                self.async_checkpoint && self.checkpoint.is_none(),
+                "`async_checkpoint` needs a file to write; name it with `checkpoint`",
             ),
             (
                 self.checkpoint_every.is_some() && self.checkpoint.is_none(),
@@ -666,6 +822,16 @@ impl<N: Network, O, L, G> Trainer<'_, N, O, L, G> {
     /// Returns the first epoch whose parameters are averaged, counted from 1.
     pub(super) fn first_averaged(&self) -> usize {
         self.average_from.unwrap_or(1)
+    }
+
+    /// Leaves everything that is visible outside of the training to another rank.
+    pub(super) fn only_trains(&mut self) {
+        self.on_step.clear();
+        self.on_epoch.clear();
+        #[cfg(feature = "progress")]
+        {
+            self.progress = false;
+        }
     }
 
     /// Returns the number of epochs from one checkpoint to the next.

@@ -112,6 +112,7 @@ where
         let layer = &P::PLAN.training[INDEX];
         let count = *count;
         let adds = base.is_some() || cx.accumulate();
+        let outer = *cx;
         let cx = &cx
             .layer(INDEX)
             .evaluating(modes.eval[INDEX])
@@ -144,5 +145,6 @@ where
             thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
             cx,
         });
+        outer.hand_over(owner, gradient.as_slice());
     }
 }
