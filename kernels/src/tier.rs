@@ -63,6 +63,7 @@ impl Tier {
     }
 
     /// All tiers, in the order of their numbers.
+    #[cfg(any(test, feature = "alloc"))]
     pub(crate) const ALL: [Tier; 5] = [
         Tier::Portable,
         Tier::Avx2,
