@@ -86,6 +86,9 @@ pub(super) trait Simd: Copy + 'static {
     /// True if a right-hand matrix with contiguous rows is packed, if there are many rows on the
     /// left: it costs memory, and pays off on processors with caches.
     const PACKS: bool = true;
+    /// True if little code counts for more than the last tenth of speed: kernels have few shapes of
+    /// tiles. The bits are the same.
+    const SMALL: bool = false;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
     ///
