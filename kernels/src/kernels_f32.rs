@@ -158,6 +158,7 @@ impl Kernels<f32> for F32Kernels {
         }
         self.run(product::ProductOp(&mut product));
     }
+    #[cfg_attr(not(feature = "std"), inline(always))]
     fn conv(self, conv: Conv<'_, f32>) {
         conv::conv(self, conv);
     }

@@ -78,6 +78,7 @@ impl ConvSizes {
 }
 
 impl ConvOp<'_> {
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn run(self, kernels: F32Kernels) {
         let ConvOp(Conv {
             sizes,

@@ -158,6 +158,8 @@ const fn part_rows(rows: usize, parts: usize) -> usize {
     max(rows.div_ceil(parts), 1)
 }
 
+// Without the standard library, programs contain only the kernels that the sizes of their layers need.
+#[cfg_attr(not(feature = "std"), inline(always))]
 pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvOp(conv));
