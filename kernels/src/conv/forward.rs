@@ -79,7 +79,8 @@ impl ConvSizes {
 
 impl ConvOp<'_> {
     #[cfg_attr(not(feature = "std"), inline(never))]
-    pub fn run(self, kernels: F32Kernels) {
+    /// Computes the convolution, whose channels are `DEPTHWISE` or not.
+    pub fn run<const DEPTHWISE: bool>(self, kernels: F32Kernels) {
         let ConvOp(Conv {
             sizes,
             whole: _,
@@ -132,7 +133,7 @@ impl ConvOp<'_> {
                     y,
                     relu,
                 }
-                .run(kernels, panel);
+                .run::<DEPTHWISE>(kernels, panel);
             }
         }
     }
@@ -153,7 +154,7 @@ struct OutputRows<'a> {
 }
 
 impl OutputRows<'_> {
-    fn run(self, kernels: F32Kernels, panel: &mut [f32]) {
+    fn run<const DEPTHWISE: bool>(self, kernels: F32Kernels, panel: &mut [f32]) {
         let OutputRows {
             sizes,
             samples,
@@ -205,7 +206,7 @@ impl OutputRows<'_> {
             sizes.size[0],
             tile,
             |row_tiles| {
-                if sizes.is_depthwise() {
+                if DEPTHWISE {
                     return kernels.run(depthwise::Forward {
                         row_tiles,
                         taps,

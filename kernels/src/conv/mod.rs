@@ -166,7 +166,11 @@ pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
     }
 
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
-    forward::ConvOp(conv).run(kernels);
+    if conv.sizes.is_depthwise() {
+        forward::ConvOp(conv).run::<true>(kernels);
+    } else {
+        forward::ConvOp(conv).run::<false>(kernels);
+    }
 }
 
 pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
