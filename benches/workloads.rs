@@ -732,7 +732,7 @@ fn peak_gflops() -> Option<f64> {
             Some(unsafe { avx512() } / median_ns(|| _ = black_box(unsafe { avx512() })))
         }
         Tier::Avx2 => Some(unsafe { avx2() } / median_ns(|| _ = black_box(unsafe { avx2() }))),
-        Tier::Portable => None,
+        _ => None,
     }
 }
 

@@ -75,10 +75,11 @@
 //! has a sibling whose name ends in `_boxed`, `_into` or `_in_place`.
 //!
 //! # Processors and threads
-//! Kernels are compiled for three instruction [tiers](tier), and the program chooses one at run
-//! time: an ordinary build has the full speed. Large calls use all processors through persistent
-//! workers ([`threads`]). Results are bit-identical at every number of threads, and on AVX2 and
-//! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
+//! Kernels are compiled for the instruction [tiers](tier) of an architecture, and the program chooses
+//! one at run time: an ordinary build has the full speed. Large calls use all processors through
+//! persistent workers ([`threads`]). Results are bit-identical at every number of threads, and in
+//! `f32` on AVX2, AVX-512 and NEON; without fused multiply-add (the portable tier, WebAssembly) they
+//! differ by rounding.
 //!
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
 //! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the

@@ -4,43 +4,17 @@ use std::collections::HashMap;
 
 use shapewright::prelude::*;
 
-/// The number of tokens.
-pub const TOKENS: usize = 512;
-/// The longest story.
-pub const LENGTH: usize = 512;
-/// The token at the beginning and at the end of a story.
-pub const END: usize = 1;
+// By itself, as programs without the standard library have it, too.
+#[path = "network.rs"]
+mod network;
+
+pub use network::*;
 
 /// The token of the byte 0; the others follow.
 const FIRST_BYTE: usize = 3;
 /// The numbers at the start of the weights: width, hidden width, layers, heads, heads of keys and
 /// values, tokens, longest story.
 const HEADER: [i32; 7] = [64, 172, 5, 8, 4, TOKENS as i32, LENGTH as i32];
-
-network! {
-    /// Tokens to the logits of the next ones (Touvron et al., 2023, "LLaMA").
-    #[stream]
-    pub struct Stories: [LENGTH] -> [LENGTH, TOKENS] {
-        embedding: Embedding<TOKENS, 64>,
-        blocks: Repeat<5> {
-            attention: Residual {
-                norm: RmsNorm(1e-5),
-                heads: MultiHeadAttention<_, 8, KvHeads<4>, Causal, RotaryInterleaved, NoBias>,
-            },
-            feed_forward: Residual {
-                norm: RmsNorm(1e-5),
-                w1: Linear<_, 172, NoBias>,
-                gate: Silu,
-                w3: Linear<_, 172, NoBias> <- norm,
-                Mul <- (gate, w3),
-                w2: Linear<_, 64, NoBias>,
-            },
-        },
-        norm: RmsNorm(1e-5),
-        #[tied(embedding)]
-        Unembedding<_, TOKENS>,
-    }
-}
 
 /// Little-endian numbers of a file.
 struct Numbers<'a>(&'a [u8]);

@@ -22,12 +22,20 @@ pub(crate) enum Level {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    #[cfg(any(target_arch = "x86_64", miri))]
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+    Neon,
+    /// The same vectors as in `Baseline`.
+    #[cfg(target_feature = "simd128")]
+    Simd128,
+    #[cfg(any(target_arch = "x86_64", target_feature = "simd128", miri))]
     Baseline,
-    /// Arrays, for processors that no tier is written for. With the standard library, large products
-    /// go to `matrixmultiply`, which knows some of these processors. Its elements are sums of one
+    /// Arrays, where the portable tier has no vectors. With the standard library, large products go
+    /// to `matrixmultiply`, which knows some of these processors. Its elements are sums of one
     /// chain per block, and it allocates.
-    #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+    #[cfg(any(
+        test,
+        not(any(target_arch = "x86_64", target_feature = "simd128", miri))
+    ))]
     Foreign,
     /// Arrays alone, for the tests.
     #[cfg(test)]
@@ -56,9 +64,13 @@ impl F32Kernels {
             Tier::Avx512 => Level::Avx512,
             #[cfg(target_arch = "x86_64")]
             Tier::Avx2 => Level::Avx2,
-            #[cfg(any(target_arch = "x86_64", miri))]
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+            Tier::Neon => Level::Neon,
+            #[cfg(target_feature = "simd128")]
+            Tier::Simd128 => Level::Simd128,
+            #[cfg(any(target_arch = "x86_64", target_feature = "simd128", miri))]
             _ => Level::Baseline,
-            #[cfg(not(any(target_arch = "x86_64", miri)))]
+            #[cfg(not(any(target_arch = "x86_64", target_feature = "simd128", miri)))]
             _ => Level::Foreign,
         })
     }
@@ -99,9 +111,16 @@ impl F32Kernels {
             Level::Avx512 => unsafe { simd::Avx512::run(op) },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { simd::Avx2::run(op) },
-            #[cfg(any(target_arch = "x86_64", miri))]
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+            Level::Neon => unsafe { simd::Neon::run(op) },
+            #[cfg(target_feature = "simd128")]
+            Level::Simd128 => unsafe { simd::Baseline::run(op) },
+            #[cfg(any(target_arch = "x86_64", target_feature = "simd128", miri))]
             Level::Baseline => unsafe { simd::Baseline::run(op) },
-            #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+            #[cfg(any(
+                test,
+                not(any(target_arch = "x86_64", target_feature = "simd128", miri))
+            ))]
             Level::Foreign => unsafe { simd::Portable::run(op) },
             #[cfg(test)]
             Level::Arrays => unsafe { simd::Portable::run(op) },
@@ -116,6 +135,10 @@ impl Kernels<f32> for F32Kernels {
             Level::Avx512 => Tier::Avx512,
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Tier::Avx2,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+            Level::Neon => Tier::Neon,
+            #[cfg(target_feature = "simd128")]
+            Level::Simd128 => Tier::Simd128,
             _ => Tier::Portable,
         }
     }
@@ -123,12 +146,19 @@ impl Kernels<f32> for F32Kernels {
         if product.k > product::LONG {
             return product::long_f32(self, product);
         }
-        #[cfg(all(feature = "std", any(test, not(any(target_arch = "x86_64", miri)))))]
+        #[cfg(all(
+            feature = "std",
+            any(
+                test,
+                not(any(target_arch = "x86_64", target_feature = "simd128", miri))
+            )
+        ))]
         if self.0 == Level::Foreign && crate::reference::is_large(&product) {
             return crate::reference::product(product);
         }
         self.run(product::ProductOp(&mut product));
     }
+    #[cfg_attr(not(feature = "std"), inline(always))]
     fn conv(self, conv: Conv<'_, f32>) {
         conv::conv(self, conv);
     }

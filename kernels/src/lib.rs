@@ -23,16 +23,21 @@
 //! Without the feature `std` the crate is `no_std`. The tier is then the largest that the build's
 //! target has, such as with `-C target-cpu`, and no kernel allocates. The feature `alloc` adds
 //! `AlignedBuffer`. Results of `f32` have the bits of that tier with `std`, except for large products
-//! on processors without a tier of their own, which `matrixmultiply` computes with `std` alone.
+//! of a portable tier without vectors, which `matrixmultiply` computes with `std` alone.
 //!
 //! # Bits
 //!
 //! Products of `f32` with more than one row compute each element as a sum of blocks of the inner
 //! index, each a chain of (fused) multiply-adds. Where the blocks end depends on the length of the
 //! inner index alone, so that results do not depend on how rows are distributed. Sums go through a
-//! fixed number of partial sums. AVX2 and AVX-512 agree in every bit of every kernel. The portable
-//! tier, which has no fused multiply-add, differs in the last places. Large products on processors
-//! other than x86-64 are the exception: `matrixmultiply` computes them.
+//! fixed number of partial sums. AVX2, AVX-512 and NEON agree in every bit of every kernel of `f32`,
+//! except for the sign and the payload of a NaN. The portable tier and `simd128`, which have no fused
+//! multiply-add, agree with each other, and differ from the others in the last places.
+//!
+//! Large products in the portable tier of other processors (64-bit Arm among them) are the exception:
+//! with `std`, `matrixmultiply` computes them. So are large products of `f64` in every tier, for which
+//! it has instructions of its own; and what a system's mathematical functions round differently, such
+//! as the exponential function of `f64`.
 //!
 //! # Rounding of sums
 //!

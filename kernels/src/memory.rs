@@ -51,9 +51,14 @@ pub(crate) const TIERS: &[TierSizes] = &[
     TierSizes::of::<simd::Avx512>(),
     #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
     TierSizes::of::<simd::Avx2>(),
-    #[cfg(any(target_arch = "x86_64", miri))]
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+    TierSizes::of::<simd::Neon>(),
+    #[cfg(any(target_arch = "x86_64", target_feature = "simd128", miri))]
     TierSizes::of::<simd::Baseline>(),
-    #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+    #[cfg(any(
+        test,
+        not(any(target_arch = "x86_64", target_feature = "simd128", miri))
+    ))]
     TierSizes::of::<simd::Portable>(),
 ];
 

@@ -2,10 +2,23 @@
 //!
 //! An ordinary build targets the oldest processor of its architecture. The kernels are compiled
 //! once per tier, and one tier is chosen at run time; without the standard library, the largest that
-//! the build's target has. The environment variable `SHAPEWRIGHT_TIER`
-//! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, for tests and
-//! comparisons. A value that is no tier of this processor is ignored: [`tier`] returns the one that
-//! counts, and [`tier_from_env`] says what is wrong with the value.
+//! the build's target has.
+//!
+//! | processor | tiers | chosen |
+//! |---|---|---|
+//! | x86-64 | portable (SSE2), AVX2, AVX-512 | by what the processor has |
+//! | 64-bit Arm | portable, NEON | NEON, which every such processor has |
+//! | WebAssembly | portable, `simd128` | by the build: `-C target-feature=+simd128` |
+//! | others | portable | |
+//!
+//! AVX2, AVX-512 and NEON have a fused multiply-add, and give the same bits. So do the portable tier
+//! and `simd128`, which have none. (A NaN is one in all of them, with a sign and a payload of the
+//! processor's choice.)
+//!
+//! The environment variable `SHAPEWRIGHT_TIER` (`portable`, `avx2`, `avx512`, `neon` or `simd128`)
+//! and [`force_tier`] choose a lower one, for tests and comparisons. A value that is no tier of this
+//! processor is ignored: [`tier`] returns the one that counts, and [`tier_from_env`] says what is
+//! wrong with the value.
 
 #[cfg(feature = "alloc")]
 use alloc::borrow::ToOwned;
@@ -19,17 +32,22 @@ use core::sync::atomic::{AtomicU8, Ordering};
 #[cfg(feature = "std")]
 use std::sync::OnceLock;
 
-/// A family of processor instructions that kernels are compiled for, from the smallest to the
-/// largest.
+/// A family of processor instructions that kernels are compiled for. Those of one architecture are
+/// ordered from the smallest to the largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tier {
-    /// The instructions that every processor of the architecture has; no fused multiply-add.
+    /// No more than every processor of the architecture has, and no fused multiply-add.
     Portable = 0,
     /// AVX2 with FMA: 8 lanes of `f32`.
     Avx2 = 1,
     /// AVX-512 (F, BW, VL, DQ): 16 lanes of `f32`.
     Avx512 = 2,
+    /// NEON of 64-bit Arm processors: 4 lanes of `f32`, with fused multiply-add.
+    Neon = 3,
+    /// `simd128` of WebAssembly, in builds with that target feature: 4 lanes of `f32`. These are the
+    /// kernels of the portable tier as well, which takes no further code.
+    Simd128 = 4,
 }
 
 impl Tier {
@@ -39,14 +57,28 @@ impl Tier {
             Tier::Portable => "portable",
             Tier::Avx2 => "avx2",
             Tier::Avx512 => "avx512",
+            Tier::Neon => "neon",
+            Tier::Simd128 => "simd128",
         }
     }
+
+    /// All tiers, in the order of their numbers.
+    #[cfg(any(test, feature = "alloc"))]
+    pub(crate) const ALL: [Tier; 5] = [
+        Tier::Portable,
+        Tier::Avx2,
+        Tier::Avx512,
+        Tier::Neon,
+        Tier::Simd128,
+    ];
 
     const fn from_u8(code: u8) -> Option<Tier> {
         match code {
             0 => Some(Tier::Portable),
             1 => Some(Tier::Avx2),
             2 => Some(Tier::Avx512),
+            3 => Some(Tier::Neon),
+            4 => Some(Tier::Simd128),
             _ => None,
         }
     }
@@ -70,7 +102,8 @@ impl fmt::Display for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "no instruction tier is called `{}`; the names are portable, avx2 and avx512",
+            "no instruction tier is called `{}`; the names are portable, avx2, avx512, neon and \
+             simd128",
             self.name
         )
     }
@@ -84,7 +117,7 @@ impl FromStr for Tier {
     type Err = UnknownTier;
 
     fn from_str(name: &str) -> Result<Tier, UnknownTier> {
-        [Tier::Portable, Tier::Avx2, Tier::Avx512]
+        Tier::ALL
             .into_iter()
             .find(|tier| tier.name() == name)
             .ok_or_else(|| UnknownTier {
@@ -161,10 +194,30 @@ impl Error for TierEnvError {
 /// Returns the tiers that this processor has, from the smallest to the largest. [`Tier::Portable`]
 /// is always among them.
 pub fn supported_tiers() -> &'static [Tier] {
-    const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
-    // Each tier contains the ones below it, so the list is a prefix of ALL.
-    &ALL[..=largest() as usize]
+    const TIERS: &[Tier] = match BASELINE {
+        Tier::Neon => &[Tier::Portable, Tier::Neon],
+        Tier::Simd128 => &[Tier::Portable, Tier::Simd128],
+        _ => &[Tier::Portable, Tier::Avx2, Tier::Avx512],
+    };
+    // Each tier contains the ones below it, so the list is a prefix of TIERS.
+    let largest = largest();
+    let count = TIERS.iter().take_while(|&&tier| tier <= largest).count();
+    &TIERS[..count]
 }
+
+/// The largest tier that every processor of the build's target has, on architectures where nothing
+/// is left to be detected.
+const BASELINE: Tier = if cfg!(all(
+    target_arch = "aarch64",
+    target_feature = "neon",
+    not(miri)
+)) {
+    Tier::Neon
+} else if cfg!(target_feature = "simd128") {
+    Tier::Simd128
+} else {
+    Tier::Portable
+};
 
 /// Returns the largest tier that this processor has.
 #[cfg(feature = "std")]
@@ -196,7 +249,7 @@ const fn largest() -> Tier {
     match (avx2, avx512) {
         (true, true) => Tier::Avx512,
         (true, false) => Tier::Avx2,
-        (false, _) => Tier::Portable,
+        (false, _) => BASELINE,
     }
 }
 
@@ -211,13 +264,13 @@ fn detect() -> Tier {
     match (avx2, avx512) {
         (true, true) => Tier::Avx512,
         (true, false) => Tier::Avx2,
-        (false, _) => Tier::Portable,
+        (false, _) => BASELINE,
     }
 }
 
 #[cfg(all(feature = "std", not(all(target_arch = "x86_64", not(miri)))))]
 fn detect() -> Tier {
-    Tier::Portable
+    BASELINE
 }
 
 /// The code of no tier: none has been chosen yet.
@@ -311,8 +364,9 @@ mod tests {
     #[cfg(feature = "alloc")]
     #[test]
     fn names_round_trip() {
-        for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
+        for (code, tier) in Tier::ALL.into_iter().enumerate() {
             assert_eq!(tier.to_string().parse::<Tier>(), Ok(tier));
+            assert_eq!(Tier::from_u8(code as u8), Some(tier));
         }
         assert!(
             "sse9"
@@ -335,11 +389,14 @@ mod tests {
         assert_eq!(
             sentence("fast"),
             "`SHAPEWRIGHT_TIER` is ignored: no instruction tier is called `fast`; the names are \
-             portable, avx2 and avx512"
+             portable, avx2, avx512, neon and simd128"
         );
         assert!(sentence("").contains("is called ``"));
-        if largest() == Tier::Portable {
+        if largest() < Tier::Avx512 {
             assert!(sentence("avx512").contains("is ignored: the instruction tier avx512 was"));
+        }
+        if largest() != Tier::Neon {
+            assert!(sentence("neon").contains("is ignored: the instruction tier neon was"));
         }
     }
 

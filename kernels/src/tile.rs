@@ -87,7 +87,8 @@ impl<const NR: usize> Op for StripOp<NR> {
         }
 
         // Heights as equal as possible: a single row left over would be a slow tile.
-        let tiles = strip.m.div_ceil(ROWS);
+        let most = if const { S::SMALL } { 2 } else { ROWS };
+        let tiles = strip.m.div_ceil(most);
         let height = strip.m / tiles;
         let taller = strip.m % tiles;
 
@@ -112,6 +113,7 @@ impl<const NR: usize> Op for StripOp<NR> {
             unsafe {
                 match rows {
                     1 => tile::<S, 1, NR>(s, &strip),
+                    _ if const { S::SMALL } => tile::<S, 2, NR>(s, &strip),
                     2 => tile::<S, 2, NR>(s, &strip),
                     3 => tile::<S, 3, NR>(s, &strip),
                     4 => tile::<S, 4, NR>(s, &strip),

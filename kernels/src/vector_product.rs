@@ -22,6 +22,13 @@ impl Op for VectorProduct<'_, '_> {
         let n = p.n;
 
         let mut j = 0;
+        if const { S::SMALL } {
+            j = columns::<S, 4, 1, false>(s, p, DEPTH, j, n - (n - j) % 128);
+            j = columns::<S, 1, 2, false>(s, p, DEPTH, j, n - (n - j) % 64);
+            j = columns::<S, 1, 4, false>(s, p, DEPTH, j, n - (n - j) % 32);
+            columns::<S, 1, 8, true>(s, p, DEPTH, j, n);
+            return;
+        }
         j = columns::<S, 8, 1, false>(s, p, DEPTH, j, n - (n - j) % 128);
         j = columns::<S, 4, 2, false>(s, p, DEPTH, j, n - (n - j) % 64);
         j = columns::<S, 2, 4, false>(s, p, DEPTH, j, n - (n - j) % 32);
@@ -42,6 +49,12 @@ impl Op for RowOfMany<'_, '_> {
         let block = depth(p.k);
 
         let mut j = 0;
+        if const { S::SMALL } {
+            let n = p.n;
+            j = columns::<S, 4, 1, false>(s, p, block, j, n - n % (4 * S::LANES));
+            columns::<S, 1, 1, true>(s, p, block, j, n);
+            return;
+        }
         while j < p.n {
             let left = p.n - j;
             // SAFETY: `Product::check` has bounded all elements of the columns up to n, and the
@@ -114,10 +127,34 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize, const RAGGED: bool>(
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
     let mut rows = block.min(p.k);
-    let mut sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
-
     let mut left = p.k - rows;
-    while left > 0 {
+    let mut sums = first;
+    if const { S::SMALL } {
+        // The same in one loop, so that the chains are compiled once.
+        let mut more = first;
+        let mut is_first = true;
+        loop {
+            more = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, more, count) };
+            sums = if is_first {
+                more
+            } else {
+                adding(s)(sums, more)
+            };
+            if left == 0 {
+                break;
+            }
+            x = x.wrapping_add(rows * p.a.col_stride);
+            b = b.wrapping_add(rows * p.b.row_stride);
+            rows = block.min(left);
+            left -= rows;
+            more = [s.zero(); NR];
+            is_first = false;
+        }
+    } else {
+        sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, sums, count) };
+    }
+
+    while !const { S::SMALL } && left > 0 {
         x = x.wrapping_add(rows * p.a.col_stride);
         b = b.wrapping_add(rows * p.b.row_stride);
         rows = block.min(left);
@@ -212,7 +249,7 @@ impl Op for ColumnDots<'_, '_> {
         // SAFETY (both blocks): `Product::check` has bounded the k elements of the column and of
         // each of the m rows.
         let mut i = 0;
-        while i + DOTS <= p.m {
+        while !const { S::SMALL } && i + DOTS <= p.m {
             let rows: [_; DOTS] = core::array::from_fn(|r| row(i + r));
             let sums = unsafe { dots(s, p.k, column, rows) };
             for (r, sum) in sums.into_iter().enumerate() {
@@ -255,22 +292,32 @@ impl Op for RowDots<'_, '_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let RowDots(p) = self;
-        for j in (0..p.n).step_by(DOTS) {
-            let columns = DOTS.min(p.n - j);
+        if const { S::SMALL } {
+            row_dots::<S, 1>(s, p);
+        } else {
+            row_dots::<S, DOTS>(s, p);
+        }
+    }
+}
 
-            // The last columns are repeated where fewer than DOTS are left.
-            let b: [_; DOTS] = core::array::from_fn(|i| {
-                p.b.data
-                    .as_ptr()
-                    .wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
-            });
+/// Computes the dot products of a row with `N` columns at a time.
+#[inline(always)]
+fn row_dots<S: Simd, const N: usize>(s: S, p: &mut Product<'_, f32>) {
+    for j in (0..p.n).step_by(N) {
+        let columns = N.min(p.n - j);
 
-            // SAFETY: `Product::check` has bounded k elements of x and of each column.
-            let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
+        // The last columns are repeated where fewer than N are left.
+        let b: [_; N] = core::array::from_fn(|i| {
+            p.b.data
+                .as_ptr()
+                .wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
+        });
 
-            for (i, sum) in sums.into_iter().enumerate().take(columns) {
-                put(p.c, j + i, j + i, sum, p.start, p.relu);
-            }
+        // SAFETY: `Product::check` has bounded k elements of x and of each column.
+        let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
+
+        for (i, sum) in sums.into_iter().enumerate().take(columns) {
+            put(p.c, j + i, j + i, sum, p.start, p.relu);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Output goes through semihosting: a debugger, or QEMU, carries out the request of a breakpoint
 //! instruction.
 
+#![allow(dead_code)]
+
 use core::arch::{asm, naked_asm};
 use core::panic::PanicInfo;
 use core::ptr;
@@ -123,9 +125,22 @@ fn exit(success: bool) -> ! {
 
 /// Prints a text.
 pub fn print(text: &str) {
-    for byte in text.bytes() {
+    print_bytes(text.as_bytes());
+}
+
+/// Prints the bytes of a text.
+#[inline(never)]
+pub fn print_bytes(text: &[u8]) {
+    for byte in text {
         // SYS_WRITEC, with the address of a character.
-        semihosting(0x03, ptr::from_ref(&byte).addr());
+        semihosting(0x03, ptr::from_ref(byte).addr());
+    }
+}
+
+/// Prints the bits of a number in hexadecimal digits.
+pub fn print_bits(bits: u32) {
+    for shift in (0..8).rev() {
+        print_bytes(&[b"0123456789abcdef"[(bits >> (4 * shift) & 0xf) as usize]]);
     }
 }
 
@@ -168,8 +183,8 @@ pub fn count_instructions<R>(f: impl FnOnce() -> R) -> (R, u32) {
     (result, (LARGEST - current) * INSTRUCTIONS)
 }
 
-/// Prints the bytes of flash and RAM that the program takes.
-pub fn print_memory(weights: usize) {
+/// Prints the number of instructions, and the bytes of flash and RAM that the program takes.
+pub fn print_figures(weights: usize, instructions: u32) {
     let stack_end = &raw const bss_end;
     let variables = stack_end.addr() - (&raw const data_start).addr();
     let words = ((&raw const stack_top).addr() - stack_end.addr()) / size_of::<u32>();
@@ -181,7 +196,9 @@ pub fn print_memory(weights: usize) {
         .take_while(is_unused)
         .count();
 
-    print("flash: ");
+    print("instructions: ");
+    print_number(instructions);
+    print("\nflash: ");
     print_number((&raw const flash_end).addr() as u32);
     print(" bytes, ");
     print_number(weights as u32);

@@ -44,12 +44,14 @@ macro_rules! tiles {
         let mut left = $row_tile.rows.count;
         let mut cursor = $row_tile.rows.cursor();
         while left > 0 {
-            let height = (1 << left.ilog2()).min(ROWS);
+            let most = if const { S::SMALL } { 2 } else { ROWS };
+            let height = (1 << left.ilog2()).min(most);
             // SAFETY: the heights add up to the number of rows, which the creator guarantees to
             // exist.
             unsafe {
                 match height {
                     1 => $tile::<S, 1>($s, &op, $row_tile, cursor.next()),
+                    _ if const { S::SMALL } => $tile::<S, 2>($s, &op, $row_tile, cursor.next()),
                     2 => $tile::<S, 2>($s, &op, $row_tile, cursor.next()),
                     4 => $tile::<S, 4>($s, &op, $row_tile, cursor.next()),
                     _ => $tile::<S, ROWS>($s, &op, $row_tile, cursor.next()),

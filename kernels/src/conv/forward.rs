@@ -78,7 +78,9 @@ impl ConvSizes {
 }
 
 impl ConvOp<'_> {
-    pub fn run(self, kernels: F32Kernels) {
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    /// Computes the convolution, whose channels are `DEPTHWISE` or not.
+    pub fn run<const DEPTHWISE: bool>(self, kernels: F32Kernels) {
         let ConvOp(Conv {
             sizes,
             whole: _,
@@ -131,7 +133,7 @@ impl ConvOp<'_> {
                     y,
                     relu,
                 }
-                .run(kernels, panel);
+                .run::<DEPTHWISE>(kernels, panel);
             }
         }
     }
@@ -152,7 +154,7 @@ struct OutputRows<'a> {
 }
 
 impl OutputRows<'_> {
-    fn run(self, kernels: F32Kernels, panel: &mut [f32]) {
+    fn run<const DEPTHWISE: bool>(self, kernels: F32Kernels, panel: &mut [f32]) {
         let OutputRows {
             sizes,
             samples,
@@ -204,7 +206,7 @@ impl OutputRows<'_> {
             sizes.size[0],
             tile,
             |row_tiles| {
-                if sizes.is_depthwise() {
+                if DEPTHWISE {
                     return kernels.run(depthwise::Forward {
                         row_tiles,
                         taps,

@@ -495,6 +495,7 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<NR, WHOLE> {
 /// lanes, which runs on few processors, has less code.
 const fn tallest<S: Simd>(vectors: usize) -> usize {
     match vectors {
+        _ if S::SMALL => 2,
         _ if S::LANES == 4 => 4,
         1 => 8,
         _ => 6,

@@ -158,13 +158,19 @@ const fn part_rows(rows: usize, parts: usize) -> usize {
     max(rows.div_ceil(parts), 1)
 }
 
+// Without the standard library, programs contain only the kernels that the sizes of their layers need.
+#[cfg_attr(not(feature = "std"), inline(always))]
 pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvOp(conv));
     }
 
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
-    forward::ConvOp(conv).run(kernels);
+    if conv.sizes.is_depthwise() {
+        forward::ConvOp(conv).run::<true>(kernels);
+    } else {
+        forward::ConvOp(conv).run::<false>(kernels);
+    }
 }
 
 pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {

@@ -163,7 +163,7 @@ unsafe fn largest<S: Simd, const CODES: bool>(
     };
 
     // The same with constant bounds for the most common window.
-    if (taps.rows, taps.cols) == (2, 2) {
+    if !const { S::SMALL } && (taps.rows, taps.cols) == (2, 2) {
         vectors(Taps {
             rows: 2,
             cols: 2,

@@ -10,8 +10,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(any(test, miri, not(target_arch = "x86_64")))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+mod neon;
+#[cfg(any(
+    test,
+    miri,
+    not(any(target_arch = "x86_64", target_feature = "simd128"))
+))]
 mod portable;
+#[cfg(target_feature = "simd128")]
+mod simd128;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod sse2;
 
@@ -19,13 +27,22 @@ mod sse2;
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
-#[cfg(any(test, miri, not(target_arch = "x86_64")))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
+pub(super) use neon::Neon;
+#[cfg(any(
+    test,
+    miri,
+    not(any(target_arch = "x86_64", target_feature = "simd128"))
+))]
 #[cfg_attr(miri, allow(unused_imports))]
 pub(super) use portable::Portable;
 
 /// The vectors of the portable tier.
 #[cfg(miri)]
 pub(super) use portable::Portable as Baseline;
+/// The vectors of the portable tier.
+#[cfg(target_feature = "simd128")]
+pub(super) use simd128::Simd128 as Baseline;
 /// The vectors of the portable tier.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) use sse2::Sse2 as Baseline;
@@ -69,6 +86,9 @@ pub(super) trait Simd: Copy + 'static {
     /// True if a right-hand matrix with contiguous rows is packed, if there are many rows on the
     /// left: it costs memory, and pays off on processors with caches.
     const PACKS: bool = true;
+    /// True if little code counts for more than the last tenth of speed: kernels have few shapes of
+    /// tiles. The bits are the same.
+    const SMALL: bool = false;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
     ///
@@ -113,7 +133,7 @@ pub(super) trait Simd: Copy + 'static {
         let _ = p;
     }
 
-    /// `a * b + c`, fused except in the portable tier.
+    /// `a * b + c`, fused except in the portable tier and in WebAssembly.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, likewise.
     fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;

@@ -19,22 +19,39 @@ type V = [f32; LANES];
 /// number in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
+/// True if the build is for a processor with little memory.
+const IS_MICROCONTROLLER: bool = cfg!(all(
+    not(feature = "std"),
+    target_pointer_width = "32",
+    not(target_family = "wasm")
+));
+
+/// Implements [`Simd::store_n`] as a function of its own: its branches, in every tile of every
+/// kernel, take much code.
+///
+/// # Safety
+/// `n` floats can be written at `p`.
+#[cold]
+#[inline(never)]
+unsafe fn store_part(p: *mut f32, v: V, n: usize) {
+    for (i, &x) in v.iter().enumerate() {
+        if i < n {
+            // SAFETY: lanes below n are writable as the caller guarantees.
+            unsafe { *p.add(i) = x };
+        }
+    }
+}
+
 impl Simd for Portable {
     type V = V;
     type M = [bool; LANES];
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
     // Microcontrollers have registers for 32 floats, of which the wider tile would take all.
-    const TILE: usize = if cfg!(all(
-        not(feature = "std"),
-        target_pointer_width = "32",
-        not(target_family = "wasm")
-    )) {
-        1
-    } else {
-        2
-    };
+    const TILE: usize = if IS_MICROCONTROLLER { 1 } else { 2 };
     const PACKS: bool = cfg!(feature = "std");
+    // The tests of the kernels compare the shapes of few tiles with those of other vectors.
+    const SMALL: bool = IS_MICROCONTROLLER || cfg!(test);
 
     // Without `never`, every kernel would be inlined into every caller: nothing else stops the
     // inliner.
@@ -68,12 +85,8 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        for (i, &x) in v.iter().enumerate() {
-            if i < n {
-                // SAFETY: lanes below n are writable as the caller guarantees.
-                unsafe { *p.add(i) = x };
-            }
-        }
+        // SAFETY: guaranteed by the caller.
+        unsafe { store_part(p, v, n) }
     }
 
     #[inline(always)]

@@ -5,8 +5,7 @@ use super::super::{
     Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update, product_memory,
 };
 use super::updates::{Each, each_rule};
-use super::{Guarded, LENGTHS, all_tiers, norms, numbers};
-use crate::tier::Tier;
+use super::{Guarded, LENGTHS, all_tiers, fused_tiers, norms, numbers};
 
 fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let mut y = x.to_vec();
@@ -50,8 +49,8 @@ impl Each for Updated<'_> {
     }
 }
 
-/// The results of all kernels on `len` elements.
-fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
+/// The results of most kernels on `len` elements.
+pub(super) fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let x: Vec<f32> = numbers(3, len).iter().map(|x| 6.0 * x).collect();
     let t = numbers(4, len);
     let mut out = Vec::new();
@@ -167,7 +166,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
 #[test]
 fn fma_tiers_agree_in_bits() {
     for &len in LENGTHS {
-        let mut tiers = all_tiers().filter(|kernels| kernels.tier() != Tier::Portable);
+        let mut tiers = fused_tiers();
         let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
             return;
         };
@@ -205,13 +204,11 @@ fn the_portable_tier_is_close() {
 
 #[test]
 fn fma_tiers_normalize_alike() {
-    let mut tiers = all_tiers()
-        .filter(|kernels| kernels.tier() != Tier::Portable)
-        .map(|kernels| {
-            let mut results = Vec::new();
-            norms::everything(kernels, &mut results);
-            results
-        });
+    let mut tiers = fused_tiers().map(|kernels| {
+        let mut results = Vec::new();
+        norms::everything(kernels, &mut results);
+        results
+    });
     let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
         return;
     };

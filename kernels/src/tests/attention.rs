@@ -82,6 +82,30 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// The results of softmax and gradient in all cases.
+pub(super) fn everything(kernels: F32Kernels) -> Vec<f32> {
+    let mut out = Vec::new();
+    for case in cases() {
+        let keys = case.visible.keys;
+        let mut scores = case.scores.clone();
+        let mut statistics = vec![0.0; 2 * case.rows];
+        case.softmax(kernels, &mut scores, &mut statistics, false);
+
+        let mut gradient = numbers(99, case.rows * keys);
+        let mut bias = vec![1.0; case.bias.len()];
+        kernels.attention_grad(AttentionGrad {
+            visible: case.visible,
+            scale: 0.5,
+            means: &numbers(98, case.rows),
+            probabilities: &scores,
+            gradient: &mut gradient,
+            bias: (&mut bias, keys + 1),
+        });
+        out.extend([scores, statistics, gradient, bias].concat());
+    }
+    out
+}
+
 /// The sum of thousands of blocks keeps its digits.
 #[test]
 fn a_softmax_over_many_keys_sums_to_one() {

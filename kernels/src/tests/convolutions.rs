@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use super::super::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, F32Kernels, F64Kernels, Kernels,
 };
-use super::{Guarded, all_tiers, bits, cases, numbers, widen};
-use crate::tier::Tier;
+use super::{Guarded, all_tiers, bits, cases, is_fused, numbers, widen};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -403,6 +402,49 @@ impl Case {
     }
 }
 
+/// The results of convolutions of each kind.
+pub(super) fn everything(kernels: F32Kernels) -> Vec<f32> {
+    let sizes = |size, [channels, out_channels]: [usize; 2], kernel, stride, pad, groups| {
+        let out = (size + 2 * pad - kernel) / stride + 1;
+        ConvSizes {
+            size: [size; 2],
+            channels,
+            out: [out; 2],
+            out_channels,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            pad: [pad; 2],
+            dilation: [1; 2],
+            groups,
+        }
+    };
+    let all = [
+        sizes(14, [1, 6], 5, 1, 0, 1),
+        sizes(9, [6, 19], 3, 2, 1, 1),
+        sizes(8, [12, 20], 3, 1, 1, 4),
+        sizes(9, [37, 37], 3, 1, 1, 37),
+        sizes(6, [40, 33], 1, 1, 0, 1),
+        // By tiles.
+        sizes(12, [16, 32], 3, 1, 1, 1),
+        sizes(7, [48, 16], 3, 1, 1, 1),
+    ];
+
+    let mut out = Vec::new();
+    for (seed, sizes) in all.into_iter().enumerate() {
+        let case = Case {
+            sizes,
+            samples: 3,
+            bias: true,
+            relu: seed % 2 == 0,
+            accumulate: seed % 3 == 0,
+            seed: seed as u32,
+        };
+        let results = case.run(kernels, 3, 1);
+        out.extend([results.y, results.dx, results.dw].concat());
+    }
+    out
+}
+
 fn close<T: Copy + Into<f64>>(
     tier: &str,
     got: &Results<T>,
@@ -457,7 +499,7 @@ proptest! {
             });
 
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
-            if kernels.tier() != Tier::Portable {
+            if is_fused(kernels.tier()) {
                 let [first, _] = results;
                 prop_assert!(
                     fused.is_none_or(|fused| fused == first),

@@ -31,6 +31,7 @@ macro_rules! every_function {
 mod activations;
 mod agreement;
 mod attention;
+mod checksums;
 mod convolutions;
 mod functions;
 mod kernels_f64;
@@ -152,9 +153,24 @@ pub(super) fn all_tiers() -> impl Iterator<Item = F32Kernels> {
         .iter()
         .map(|&tier| F32Kernels::of(tier).unwrap());
     // Products of the foreign level guarantee less about bits, and have a test of their own. In
-    // Miri, the portable tier computes with arrays as well.
-    let tiers = tiers.filter(|kernels| kernels.0 != Level::Foreign && !cfg!(miri));
+    // Miri, the portable tier computes with arrays as well, and in WebAssembly it has the kernels of
+    // another one.
+    let tiers = tiers.filter(|kernels| {
+        let again =
+            cfg!(miri) || cfg!(target_feature = "simd128") && kernels.tier() == Tier::Portable;
+        kernels.0 != Level::Foreign && !again
+    });
     std::iter::once(F32Kernels(Level::Arrays)).chain(tiers)
+}
+
+/// Returns whether the multiply-add of a tier is fused.
+pub(super) fn is_fused(tier: Tier) -> bool {
+    matches!(tier, Tier::Avx2 | Tier::Avx512 | Tier::Neon)
+}
+
+/// Returns the kernels of all tiers of this processor with a fused multiply-add.
+pub(super) fn fused_tiers() -> impl Iterator<Item = F32Kernels> {
+    all_tiers().filter(|kernels| is_fused(kernels.tier()))
 }
 
 /// Returns numbers from -1 to 1 that depend on the seed alone, a few of them 0.
@@ -220,7 +236,7 @@ fn kernels_name_their_tier() {
     for &tier in tier::supported_tiers() {
         assert_eq!(F32Kernels::of(tier).unwrap().tier(), tier);
     }
-    for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
+    for tier in Tier::ALL {
         assert_eq!(
             F32Kernels::of(tier).is_ok(),
             tier::supported_tiers().contains(&tier)

@@ -4,9 +4,8 @@ use proptest::prelude::*;
 
 use super::super::{F32Kernels, Kernels, Matrix, Product, Start, product_memory};
 use super::Level;
-use super::{GUARD, Guarded, all_tiers, bits, cases, is_guard, numbers};
+use super::{GUARD, Guarded, all_tiers, bits, cases, fused_tiers, is_fused, is_guard, numbers};
 use crate::product::DEPTH;
-use crate::tier::Tier;
 
 /// The layout of a matrix in memory.
 #[derive(Clone, Copy, Debug)]
@@ -291,10 +290,10 @@ proptest! {
         // A single row, and a single column, are dot products.
         prop_assume!(case.m > 1 && case.n > 1);
         for kernels in all_tiers() {
-            let step = if kernels.tier() == Tier::Portable {
-                |a, b, c| a * b + c
-            } else {
+            let step = if is_fused(kernels.tier()) {
                 f32::mul_add
+            } else {
+                |a, b, c| a * b + c
             };
 
             let c = case.run(kernels);
@@ -316,8 +315,7 @@ proptest! {
     #[test]
     fn single_rows_agree_in_bits(mut case in case()) {
         case.m = 1;
-        let results: Vec<_> = all_tiers()
-            .filter(|kernels| kernels.tier() != Tier::Portable)
+        let results: Vec<_> = fused_tiers()
             .map(|kernels| bits(&case.run(kernels).data))
             .collect();
         prop_assert!(results.windows(2).all(|pair| pair[0] == pair[1]));

@@ -6,9 +6,8 @@ use super::super::{
     GroupNorm, Kernels, Matrix, Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
     product_memory,
 };
-use super::{Guarded, all_tiers, bits, mean_pool, numbers};
+use super::{Guarded, all_tiers, bits, fused_tiers, mean_pool, numbers};
 use crate::reference::Real;
-use crate::tier::Tier;
 
 /// A type of numbers, with the kernels that sum them.
 trait Number: Real + Sync + std::fmt::Debug + std::fmt::Display {
@@ -801,9 +800,7 @@ fn long_products_have_the_same_bits() {
         assert_eq!(of(kernels, 0), of(kernels, 1), "{}", kernels.tier());
     }
 
-    let mut fused = all_tiers()
-        .filter(|kernels| kernels.tier() != Tier::Portable)
-        .map(|kernels| of(kernels, 0));
+    let mut fused = fused_tiers().map(|kernels| of(kernels, 0));
     if let Some(first) = fused.next() {
         assert!(fused.all(|bits| bits == first));
     }

@@ -69,6 +69,8 @@ fn total_pixels<T: Element>(sizes: &ConvSizes, cx: &Context<T>) -> usize {
 }
 
 /// Computes the convolution `y` of `x`.
+// In a program for a microcontroller, the sizes of the layer select what it contains.
+#[cfg_attr(not(feature = "std"), inline(always))]
 pub(super) fn conv<T: Element>(
     sizes: &ConvSizes,
     weight: &[T],
@@ -104,6 +106,7 @@ pub(super) fn conv<T: Element>(
 
 /// Computes a convolution with a kernel larger than one pixel. Threads share a batch of one sample
 /// by its rows.
+#[cfg_attr(not(feature = "std"), inline(always))]
 fn conv_by_rows<T: Element>(
     sizes: &ConvSizes,
     weight: &[T],
@@ -117,18 +120,21 @@ fn conv_by_rows<T: Element>(
     let relu = cx.has_relu_epilogue();
     let samples = cx.batch();
     let len = len_of::<T>(sizes.forward_memory(x.len() / sizes.input_len(), samples));
-    let conv_from = |first_row: usize, y: &mut [T], memory: &mut [T]| {
-        kernels.conv(Conv {
-            sizes,
-            whole: samples,
-            x,
-            first_row,
-            weight,
-            bias,
-            y,
-            relu,
-            memory,
-        });
+    let conv_from = {
+        #[cfg_attr(not(feature = "std"), inline(always))]
+        |first_row: usize, y: &mut [T], memory: &mut [T]| {
+            kernels.conv(Conv {
+                sizes,
+                whole: samples,
+                x,
+                first_row,
+                weight,
+                bias,
+                y,
+                relu,
+                memory,
+            });
+        }
     };
 
     let parts = if cx.is_single() {

@@ -40,6 +40,7 @@ const WEIGHTS_PER_TILE: usize = 4096;
 
 impl ConvSizes {
     /// Returns whether Winograd's algorithm is faster, for a batch of `whole` samples.
+    #[inline]
     pub(crate) const fn has_tiles(&self, whole: usize) -> bool {
         let ConvSizes {
             kernel,

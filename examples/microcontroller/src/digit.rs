@@ -5,16 +5,13 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-#[cfg(target_os = "none")]
-#[path = "board.rs"]
-mod platform;
-#[cfg(not(target_os = "none"))]
-#[path = "host.rs"]
+#[cfg_attr(target_os = "none", path = "board.rs")]
+#[cfg_attr(not(target_os = "none"), path = "host.rs")]
 mod platform;
 
-use platform::{print, print_number};
-use shapewright::{InferenceWorkspace, include_weights};
+use platform::{print, print_bits, print_number};
 use shapewright::prelude::*;
+use shapewright::{InferenceWorkspace, include_weights};
 
 network! {
     /// The network of `examples/lenet.rs`, which trains it and writes its weights.
@@ -55,11 +52,8 @@ fn main() {
     // SAFETY: `main` runs once, and nothing else can name the variable.
     let workspace = unsafe { &mut *(&raw mut WORKSPACE) };
 
-    #[cfg(target_os = "none")]
     let (logits, instructions) =
         platform::count_instructions(|| LENET.forward_with(&image, workspace));
-    #[cfg(not(target_os = "none"))]
-    let logits = LENET.forward_with(&image, workspace);
 
     for logit in &logits {
         print("logit ");
@@ -69,20 +63,5 @@ fn main() {
     print("class ");
     print_number(logits.argmax() as u32);
     print("\n");
-
-    #[cfg(target_os = "none")]
-    {
-        print("instructions: ");
-        print_number(instructions);
-        print("\n");
-        platform::print_memory(size_of::<LeNet>());
-    }
-}
-
-/// Prints the bits of a number in hexadecimal digits.
-fn print_bits(bits: u32) {
-    for shift in (0..8).rev() {
-        let digit = (bits >> (4 * shift) & 0xf) as usize;
-        print(&"0123456789abcdef"[digit..=digit]);
-    }
+    platform::print_figures(size_of::<LeNet>(), instructions);
 }
