@@ -100,8 +100,11 @@ impl<N: Network> Unfreezing<N> {
 
     /// Returns the schedule as it is written in checkpoints.
     pub(crate) fn written(&self, network: &N) -> String {
-        let groups = self.groups.iter().map(|group| group.range(network));
-        format!("{:?} every {}", groups.collect::<Vec<_>>(), self.epochs)
+        let mut groups = Vec::new();
+        for group in &self.groups {
+            groups.push(group.range(network));
+        }
+        format!("{groups:?} every {}", self.epochs)
     }
 }
 

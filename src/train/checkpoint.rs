@@ -384,11 +384,10 @@ pub(super) fn settings<N: Network, O: Optimizer, L, G>(
     set("optimizer", trainer.state.optimizer.written_settings());
     set("parts", trainer.state.written_groups());
     if !trainer.eval.is_empty() {
-        let eval: Vec<_> = trainer
-            .eval
-            .iter()
-            .map(|group| group.range(&network))
-            .collect();
+        let mut eval = Vec::new();
+        for group in &trainer.eval {
+            eval.push(group.range(&network));
+        }
         set("eval", format!("{eval:?}"));
     }
 
@@ -409,7 +408,10 @@ pub(super) fn settings<N: Network, O: Optimizer, L, G>(
     let mixup = trainer.augmentation.mixup.as_ref().map(MixUp::written);
     set("mixup", optional(mixup));
     set("early stopping", format!("{:?}", trainer.patience));
-    let metrics: Vec<_> = trainer.metrics.iter().map(|metric| metric.name()).collect();
+    let mut metrics = Vec::new();
+    for metric in &trainer.metrics {
+        metrics.push(metric.name());
+    }
     set("metrics", format!("{metrics:?}"));
 
     let schedule = trainer.schedule.as_ref().map(SchedulePolicy::written);
@@ -422,14 +424,11 @@ pub(super) fn settings<N: Network, O: Optimizer, L, G>(
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
 
-    let penalty = |p: &super::step::Penalty<N>| {
-        (
-            p.name.trim_end_matches("_penalty"),
-            p.group.range(&network),
-            p.lambda,
-        )
-    };
-    let penalties: Vec<_> = trainer.penalties.iter().map(penalty).collect();
+    let mut penalties = Vec::new();
+    for penalty in &trainer.penalties {
+        let name = penalty.name.trim_end_matches("_penalty");
+        penalties.push((name, penalty.group.range(&network), penalty.lambda));
+    }
     set("penalties", format!("{penalties:?}"));
     if let Some(parallel) = &trainer.distributed {
         set("slices", parallel.slices.to_string());
@@ -469,11 +468,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(
     file.float(*settings.state.optimizer.clone().lr_mut());
     let snapshot = settings.state.snapshot();
     file.number(snapshot.steps);
-    file.number(snapshot.missed.len() as u64);
-    for SkippedSteps { end, steps } in &snapshot.missed {
-        file.number(*end as u64);
-        file.number(*steps);
-    }
+    write_missed(&snapshot.missed, file);
     file.number(snapshot.states.len() as u64);
     match states {
         Some(states) => states.iter().for_each(|state| file.values(state)),
@@ -504,6 +499,22 @@ fn write_state<N: Network, O: Optimizer, L, G>(
     }
 
     file.number((*ended).into());
+    let timed = settings.distributed.is_none();
+    write_progress(epoch, timed, file);
+    write_epochs(&history.epochs, timed, file);
+}
+
+/// Writes the numbers of steps that parameters missed.
+fn write_missed(missed: &[SkippedSteps], file: &mut Writer) {
+    file.number(missed.len() as u64);
+    for SkippedSteps { end, steps } in missed {
+        file.number(*end as u64);
+        file.number(*steps);
+    }
+}
+
+/// Writes the progress of an epoch, with 0 for its times if it is not `timed`.
+fn write_progress(epoch: &EpochProgress, timed: bool, file: &mut Writer) {
     let EpochProgress {
         batches,
         loss,
@@ -514,13 +525,15 @@ fn write_state<N: Network, O: Optimizer, L, G>(
     file.number(batches as u64);
     file.float(loss);
     file.float(weight);
-    let timed = settings.distributed.is_none();
     let seconds = |time: Duration| if timed { time.as_secs_f64() } else { 0.0 };
     file.float(seconds(time));
     file.float(seconds(waiting));
+}
 
-    file.number(history.epochs.len() as u64);
-    for epoch in &history.epochs {
+/// Writes the epochs that have ended, with 0 for their times if they are not `timed`.
+fn write_epochs(epochs: &[Epoch], timed: bool, file: &mut Writer) {
+    file.number(epochs.len() as u64);
+    for epoch in epochs {
         write_epoch(epoch, timed, file);
     }
 }
@@ -551,6 +564,43 @@ fn write_epoch(epoch: &Epoch, timed: bool, file: &mut Writer) {
     }
 }
 
+/// Reads the numbers of steps that parameters missed.
+fn read_missed(file: &mut Reader<'_>) -> Option<Vec<SkippedSteps>> {
+    // The list grows with the bytes that are there, as the count may be any number.
+    let mut missed = Vec::new();
+    for _ in 0..file.count()? {
+        missed.push(SkippedSteps {
+            end: file.count()?,
+            steps: file.number()?,
+        });
+    }
+    Some(missed)
+}
+
+/// Reads the progress of the epoch that was not at its end.
+fn read_progress(version: u64, file: &mut Reader<'_>) -> Option<EpochProgress> {
+    Some(EpochProgress {
+        batches: file.count()?,
+        loss: file.float()?,
+        weight: if version > VERSION_OF_SAMPLES {
+            file.float()?
+        } else {
+            0.0
+        },
+        time: file.seconds()?,
+        waiting: file.seconds()?,
+    })
+}
+
+/// Reads the epochs that have ended.
+fn read_epochs(file: &mut Reader<'_>) -> Option<Vec<Epoch>> {
+    let mut epochs = Vec::new();
+    for _ in 0..file.count()? {
+        epochs.push(read_epoch(file)?);
+    }
+    Some(epochs)
+}
+
 /// Reads the state of a training with an optimizer that keeps `states` values per parameter.
 fn read_state<N: Network>(
     version: u64,
@@ -560,13 +610,7 @@ fn read_state<N: Network>(
     let network = file.network()?.into_box();
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
-    let missed = (0..file.count()?).map(|_| {
-        Some(SkippedSteps {
-            end: file.count()?,
-            steps: file.number()?,
-        })
-    });
-    let missed = missed.collect::<Option<_>>()?;
+    let missed = read_missed(&mut file)?;
     // Without this check, a network without parameters, which takes no bytes, could be read any
     // number of times.
     if file.count()? != states {
@@ -592,22 +636,8 @@ fn read_state<N: Network>(
     };
 
     let ended = file.flag()?;
-    let epoch = EpochProgress {
-        batches: file.count()?,
-        loss: file.float()?,
-        weight: if version > VERSION_OF_SAMPLES {
-            file.float()?
-        } else {
-            0.0
-        },
-        time: file.seconds()?,
-        waiting: file.seconds()?,
-    };
-    // The list grows with the bytes that are there, as the count may be any number.
-    let mut epochs = Vec::new();
-    for _ in 0..file.count()? {
-        epochs.push(read_epoch(&mut file)?);
-    }
+    let epoch = read_progress(version, &mut file)?;
+    let epochs = read_epochs(&mut file)?;
 
     Some(Saved {
         network,
