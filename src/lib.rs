@@ -47,6 +47,7 @@
 //! | [`loss`] | losses and labels |
 //! | [`optim`], [`schedule`] | optimizers, clipping, weight averages; learning rate schedules |
 //! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
+//! | [`distributed`] | training on several ranks: messages, sums in a fixed order, pipelines |
 //! | [`explain`] | which inputs an output depends on: saliency, integrated gradients, attention maps |
 //! | [`privacy`] | differentially private training (DP-SGD), and the accountant of epsilon |
 //! | [`data`], [`augment`] | readers of data files, text, splits, scalers; random changes to images |

@@ -79,7 +79,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("| ranks | samples | step, ms | samples per second | efficiency |");
     println!("|---|---|---|---|---|");
-    for ranks in (0..=10).map(|power| 1 << power) {
+    // One rank has nobody to measure latency and bandwidth with.
+    let powers = if size == 1 { 0..=0 } else { 0..=10 };
+    for ranks in powers.map(|power| 1 << power) {
         // Each rank sends n - 1 messages in each of six exchanges of a step.
         let others = (ranks - 1) as f64;
         let messages = 6.0 * (latency * others.min(1.0) + MESSAGE * others);
