@@ -16,11 +16,10 @@ use crate::memory;
 use crate::network::Network;
 use crate::optim::{params_around, state_len};
 use crate::params;
-use crate::tensor::Element;
 
 /// The ranks of a training.
 pub(super) struct Ranks<'a, N: Network> {
-    pub settings: DataParallel<'a>,
+    settings: DataParallel<'a>,
     gradients: Buckets<N>,
     /// The gradients of earlier batches of a step.
     earlier: Vec<N::Element>,
@@ -46,6 +45,71 @@ pub(super) struct BatchPlace {
     pub lr: f64,
 }
 
+/// The operations of [`Ranks`], as an object that [`Trainer::distributed`](super::Trainer::distributed)
+/// chooses: a program that trains on one machine compiles none of them.
+pub(super) trait Together<N: Network, L, G> {
+    /// Returns the settings.
+    fn settings(&self) -> DataParallel<'_>;
+
+    /// Returns the share of this rank in the elements of the optimizer's states, if the ranks share
+    /// them.
+    fn own_state_share(&self) -> Option<Range<usize>>;
+
+    /// Sets the gradient of the model to that of a batch over all ranks, of which `batch` is this
+    /// rank's share. Statistics get the mean of what the slices have measured.
+    fn backward(
+        &mut self,
+        model: &mut Model<'_, N>,
+        loss: &L,
+        batch: Batch<'_, N, G>,
+        place: BatchPlace,
+    ) -> Result<WeightedLoss, RankError>;
+
+    /// Adds the gradient of the model to those of the earlier batches of a step, or takes it as the
+    /// first.
+    fn accumulate(&mut self, model: &mut Model<'_, N>, first: bool);
+
+    /// Copies the parameters that each rank has updated to all others, if the ranks share the
+    /// optimizer's state.
+    fn gather_parameters(&self, network: &mut N) -> Result<(), TrainError>;
+
+    /// Returns the whole states of the optimizer on rank 0, if the ranks share them.
+    fn gather_states(
+        &self,
+        states: &[&[N::Element]],
+    ) -> Result<Option<Vec<Vec<N::Element>>>, TrainError>;
+
+    /// Copies the parameters of rank 0 to all others.
+    fn copy_network(&self, network: &mut N) -> Result<(), TrainError>;
+
+    /// Returns the outputs and losses of one chunk of validation samples for each rank.
+    fn share_chunks(
+        &self,
+        loss: [f64; 2],
+        outputs: &[Output<N>],
+    ) -> Result<Vec<Vec<u8>>, TrainError>;
+
+    /// Reads what [`share_chunks`](Together::share_chunks) returns of a rank, with the elements of the
+    /// outputs to `outputs`. Returns `None` if the length is another one.
+    fn read_chunk(&self, bytes: &[u8], outputs: &mut [N::Element]) -> Option<[f64; 2]>;
+}
+
+/// Returns a rank's share of each batch.
+pub(super) fn batch_share(settings: &DataParallel<'_>) -> BatchShare {
+    let slices = slices(settings);
+    BatchShare {
+        first: slices.start,
+        end: slices.end,
+        slices: settings.slices,
+    }
+}
+
+/// Returns the slices of a rank.
+fn slices(settings: &DataParallel<'_>) -> Range<usize> {
+    let communicator = settings.communicator;
+    share_of(communicator.rank(), communicator.size(), settings.slices)
+}
+
 impl<'a, N: Network> Ranks<'a, N> {
     pub fn new(settings: DataParallel<'a>) -> Self {
         Ranks {
@@ -55,46 +119,57 @@ impl<'a, N: Network> Ranks<'a, N> {
         }
     }
 
-    /// Returns this rank's share of each batch.
-    pub fn share(&self) -> BatchShare {
-        let slices = self.slices();
-        BatchShare {
-            first: slices.start,
-            end: slices.end,
-            slices: self.settings.slices,
+    /// Adds the losses and the weights of all slices, slice after slice. `own` has those of this
+    /// rank.
+    fn add_losses(&self, own: &[f64]) -> Result<WeightedLoss, RankError> {
+        let mut total = WeightedLoss::default();
+        for bytes in agree_bytes(&self.settings, Ok(memory::bytes(own)))? {
+            for pair in bytes.as_chunks::<8>().0.chunks_exact(2) {
+                total.loss += f64::from_ne_bytes(pair[0]);
+                total.weight += f64::from_ne_bytes(pair[1]);
+            }
         }
+        Ok(total)
     }
 
-    fn slices(&self) -> Range<usize> {
-        let DataParallel {
-            communicator,
-            slices,
-            ..
-        } = self.settings;
-        share_of(communicator.rank(), communicator.size(), slices)
+    /// Returns the share of a rank in the elements of the optimizer's states, if the ranks share them.
+    fn state_share(&self, rank: usize) -> Option<Range<usize>> {
+        let size = self.settings.communicator.size();
+        self.settings
+            .sharded_optimizer
+            .then(|| share_of(rank, size, state_len::<N>()))
+    }
+}
+
+impl<N, L, G> Together<N, L, G> for Ranks<'_, N>
+where
+    N: Network,
+    L: Loss<N::Output, N::Element>,
+    L::Accepts: Accepts<N::Ends, L, N>,
+    G: TargetOf<L::Target, L, N>,
+{
+    fn settings(&self) -> DataParallel<'_> {
+        self.settings
     }
 
-    /// Sets the gradient of the model to that of a batch over all ranks, of which `batch` is this
-    /// rank's share. Statistics get the mean of what the slices have measured.
-    pub fn backward<L, G>(
+    fn own_state_share(&self) -> Option<Range<usize>> {
+        self.state_share(self.settings.communicator.rank())
+    }
+
+    fn backward(
         &mut self,
         model: &mut Model<'_, N>,
         loss: &L,
         batch: Batch<'_, N, G>,
         place: BatchPlace,
-    ) -> Result<WeightedLoss, RankError>
-    where
-        L: Loss<N::Output, N::Element>,
-        L::Accepts: Accepts<N::Ends, L, N>,
-        G: TargetOf<L::Target, L, N>,
-    {
+    ) -> Result<WeightedLoss, RankError> {
         let Samples { inputs, targets } = batch.samples;
-        let share = self.share();
+        let share = batch_share(&self.settings);
         let first = share.samples(place.len).start;
 
         let mut own = Vec::new();
         let mut total = None;
-        let slices = self.slices();
+        let slices = slices(&self.settings);
         for slice in slices.clone() {
             let is_last = slice + 1 == slices.end;
             let samples = share.slice(slice, place.len);
@@ -150,22 +225,7 @@ impl<'a, N: Network> Ranks<'a, N> {
         Ok(total.unwrap_or_default())
     }
 
-    /// Adds the losses and the weights of all slices, slice after slice. `own` has those of this
-    /// rank.
-    fn add_losses(&self, own: &[f64]) -> Result<WeightedLoss, RankError> {
-        let mut total = WeightedLoss::default();
-        for bytes in agree_bytes(&self.settings, Ok(memory::bytes(own)))? {
-            for pair in bytes.as_chunks::<8>().0.chunks_exact(2) {
-                total.loss += f64::from_ne_bytes(pair[0]);
-                total.weight += f64::from_ne_bytes(pair[1]);
-            }
-        }
-        Ok(total)
-    }
-
-    /// Adds the gradient of the model to those of the earlier batches of a step, or takes it as the
-    /// first.
-    pub fn accumulate(&mut self, model: &mut Model<'_, N>, first: bool) {
+    fn accumulate(&mut self, model: &mut Model<'_, N>, first: bool) {
         let mut begin = 0;
         for (place, _) in self.gradients.places() {
             let gradient = &mut model.gradient.params_mut()[place.clone()];
@@ -183,24 +243,9 @@ impl<'a, N: Network> Ranks<'a, N> {
         }
     }
 
-    /// Returns the share of a rank in the elements of the optimizer's states, if the ranks share them.
-    pub fn state_share(&self, rank: usize) -> Option<Range<usize>> {
-        let size = self.settings.communicator.size();
-        self.settings
-            .sharded_optimizer
-            .then(|| share_of(rank, size, state_len::<N>()))
-    }
-
-    /// As [`state_share`](Ranks::state_share), of this rank.
-    pub fn own_state_share(&self) -> Option<Range<usize>> {
-        self.state_share(self.settings.communicator.rank())
-    }
-
-    /// Copies the parameters that each rank has updated to all others, if the ranks share the
-    /// optimizer's state.
-    pub fn gather_parameters(&self, network: &mut N) -> Result<(), TrainError> {
+    fn gather_parameters(&self, network: &mut N) -> Result<(), TrainError> {
         let communicator = self.settings.communicator;
-        let Some(own) = self.own_state_share() else {
+        let Some(own) = self.state_share(communicator.rank()) else {
             return Ok(());
         };
 
@@ -222,13 +267,12 @@ impl<'a, N: Network> Ranks<'a, N> {
         Ok(())
     }
 
-    /// Returns the whole states of the optimizer on rank 0, if the ranks share them.
-    pub fn gather_states<'s>(
+    fn gather_states(
         &self,
-        states: impl Iterator<Item = &'s [N::Element]>,
+        states: &[&[N::Element]],
     ) -> Result<Option<Vec<Vec<N::Element>>>, TrainError> {
         let DataParallel { communicator, .. } = self.settings;
-        let Some(own) = self.own_state_share() else {
+        let Some(own) = self.state_share(communicator.rank()) else {
             return Ok(None);
         };
 
@@ -257,40 +301,32 @@ impl<'a, N: Network> Ranks<'a, N> {
         Ok(Some(whole))
     }
 
-    /// Returns whether any rank wants to stop.
-    pub fn any_stops(&self, flow: ControlFlow<()>) -> Result<ControlFlow<()>, TrainError> {
-        let own = [u8::from(flow.is_break())];
-        let all = self.settings.communicator.all_gather(&own)?;
-        let stops = all.iter().any(|flow| flow.contains(&1));
-        Ok(if stops {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
-    }
-
-    /// Copies the parameters of rank 0 to all others.
-    pub fn copy_network(&self, network: &mut N) -> Result<(), TrainError> {
+    fn copy_network(&self, network: &mut N) -> Result<(), TrainError> {
         let bytes = memory::bytes_mut(network.params_mut());
         self.settings.communicator.broadcast(bytes, 0)?;
         Ok(())
     }
 
-    /// Returns bytes of rank 0 on all ranks.
-    pub fn share_bytes(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TrainError> {
-        let communicator = self.settings.communicator;
-        let mut len = (bytes.len() as u64).to_ne_bytes();
-        communicator.broadcast(&mut len, 0)?;
-
-        let mut bytes = bytes;
-        bytes.resize(u64::from_ne_bytes(len) as usize, 0);
-        communicator.broadcast(&mut bytes, 0)?;
-        Ok(bytes)
+    fn share_chunks(
+        &self,
+        loss: [f64; 2],
+        outputs: &[Output<N>],
+    ) -> Result<Vec<Vec<u8>>, TrainError> {
+        let mut bytes = memory::bytes(&loss).to_vec();
+        bytes.extend_from_slice(memory::bytes(memory::flatten(outputs)));
+        Ok(self.settings.communicator.all_gather(&bytes)?)
     }
 
-    /// Returns the outputs and losses of one chunk of validation samples for each rank.
-    pub fn share_chunks(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, TrainError> {
-        Ok(self.settings.communicator.all_gather(&own)?)
+    fn read_chunk(&self, bytes: &[u8], outputs: &mut [N::Element]) -> Option<[f64; 2]> {
+        let (loss, values) = bytes.split_first_chunk::<16>()?;
+        let outputs = memory::bytes_mut(outputs);
+        if values.len() != outputs.len() {
+            return None;
+        }
+        outputs.copy_from_slice(values);
+        let [value, weight] = [&loss[..8], &loss[8..]]
+            .map(|bytes| f64::from_ne_bytes(core::array::from_fn(|i| bytes[i])));
+        Some([value, weight])
     }
 }
 
@@ -353,6 +389,36 @@ pub(super) fn agree<V>(
     }
     let others = agree_bytes(settings, result.as_ref().map(|_| [].as_slice()));
     result.and_then(|value| others.map(|_| value))
+}
+
+/// Returns whether any rank wants to stop.
+pub(super) fn any_stops(
+    settings: &DataParallel<'_>,
+    flow: ControlFlow<()>,
+) -> Result<ControlFlow<()>, TrainError> {
+    let own = [u8::from(flow.is_break())];
+    let all = settings.communicator.all_gather(&own)?;
+    let stops = all.iter().any(|flow| flow.contains(&1));
+    Ok(if stops {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    })
+}
+
+/// Returns bytes of rank 0 on all ranks.
+pub(super) fn share_bytes(
+    settings: &DataParallel<'_>,
+    bytes: Vec<u8>,
+) -> Result<Vec<u8>, TrainError> {
+    let communicator = settings.communicator;
+    let mut len = (bytes.len() as u64).to_ne_bytes();
+    communicator.broadcast(&mut len, 0)?;
+
+    let mut bytes = bytes;
+    bytes.resize(u64::from_ne_bytes(len) as usize, 0);
+    communicator.broadcast(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 /// Returns the smallest of the numbers of all ranks.
@@ -421,25 +487,4 @@ pub(super) fn program<L>(settings: &DataParallel<'_>) -> Vec<(String, String)> {
         ("sharded optimizer", settings.sharded_optimizer.to_string()),
     ];
     texts.map(|(name, value)| (name.to_owned(), value)).to_vec()
-}
-
-/// The outputs of a chunk and its loss, as bytes for the other ranks.
-pub(super) fn encode_chunk<N: Network>(loss: [f64; 2], outputs: &[Output<N>]) -> Vec<u8> {
-    let mut bytes = memory::bytes(&loss).to_vec();
-    bytes.extend_from_slice(memory::bytes(memory::flatten(outputs)));
-    bytes
-}
-
-/// Reads what [`encode_chunk`] has written, with the elements of the outputs to `outputs`. Returns
-/// `None` if the length is another one.
-pub(super) fn decode_chunk<T: Element>(bytes: &[u8], outputs: &mut [T]) -> Option<[f64; 2]> {
-    let (loss, values) = bytes.split_first_chunk::<16>()?;
-    let outputs = memory::bytes_mut(outputs);
-    if values.len() != outputs.len() {
-        return None;
-    }
-    outputs.copy_from_slice(values);
-    let [value, weight] = [&loss[..8], &loss[8..]]
-        .map(|bytes| f64::from_ne_bytes(core::array::from_fn(|i| bytes[i])));
-    Some([value, weight])
 }

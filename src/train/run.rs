@@ -13,7 +13,7 @@ use super::checkpoint::{self, Checkpoints};
 use super::error::TrainError;
 use super::finite;
 use super::history::{Epoch, History};
-use super::ranks::{self, BatchPlace, RankError, Ranks};
+use super::ranks::{self, BatchPlace, RankError, Together};
 use super::step::{LossScale, Model, Step};
 use super::trainer::{Progress, Trainer};
 use super::{Input, TrainSet};
@@ -39,7 +39,7 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     checkpoints: Option<Checkpoints>,
     /// True but for the ranks after the first of several.
     is_first: bool,
-    ranks: Option<Ranks<'s, N>>,
+    ranks: Option<Box<dyn Together<N, L, G> + 's>>,
     #[cfg(feature = "progress")]
     bar: super::progress_bar::Bar,
 }
@@ -85,14 +85,17 @@ where
         train: TrainSet<'n, N, G>,
     ) -> Result<Self, TrainError> {
         let mut settings = settings;
-        let ranks = settings.distributed.map(Ranks::<N>::new);
         let parallel = settings.distributed;
+        let ranks = match (parallel, settings.new_ranks) {
+            (Some(parallel), Some(new)) => Some(new(parallel)),
+            _ => None,
+        };
         let is_first = parallel.is_none_or(|parallel| parallel.communicator.rank() == 0);
         if !is_first {
             settings.only_trains();
         }
 
-        if let Some(own) = ranks.as_ref().and_then(Ranks::own_state_share) {
+        if let Some(own) = ranks.as_ref().and_then(|ranks| ranks.own_state_share()) {
             settings.state.keep(own);
         }
 
@@ -106,7 +109,7 @@ where
         let checkpoints = checkpoints.map_err(TrainError::Checkpoint);
         let checkpoints = ranks::agree(parallel.as_ref(), checkpoints)?;
 
-        let share = ranks.as_ref().map(Ranks::share);
+        let share = parallel.as_ref().map(ranks::batch_share);
         let batch_size = settings.batch_size.min(train.epoch_len());
         let largest = share.map_or(batch_size, |share| share.longest_slice(batch_size));
         let workspace = (settings.new_workspace)();
@@ -155,9 +158,9 @@ where
             Ok(None)
         };
         let mut bytes = ranks::agree(parallel.as_ref(), bytes)?;
-        if let Some(ranks) = &self.ranks {
+        if let Some(parallel) = &parallel {
             // Every file has some bytes.
-            bytes = Some(ranks.share_bytes(bytes.unwrap_or_default())?);
+            bytes = Some(ranks::share_bytes(parallel, bytes.unwrap_or_default())?);
             bytes = bytes.filter(|bytes| !bytes.is_empty());
         }
 
@@ -185,8 +188,8 @@ where
         self.model.workspace.reseed(rng.next_u64());
 
         let mut batches = self.train.batches(self.settings.batch_size);
-        if let Some(ranks) = &self.ranks {
-            batches = batches.sharing(ranks.share());
+        if let Some(parallel) = &self.settings.distributed {
+            batches = batches.sharing(ranks::batch_share(parallel));
         }
         let mut batches = Gathering::new(batches);
         self.go_to_checkpoint(batches.batches_mut(), &mut rng);
@@ -311,8 +314,8 @@ where
         } else {
             flow
         };
-        match &self.ranks {
-            Some(ranks) => ranks.any_stops(flow),
+        match &self.settings.distributed {
+            Some(parallel) => ranks::any_stops(parallel, flow),
             None => Ok(flow),
         }
     }
@@ -436,7 +439,7 @@ where
                     let before = check_network(settings, model, at);
                     let error = before.err().unwrap_or(error);
                     // Tells the other ranks, which are waiting for the losses.
-                    let told = ranks::agree::<()>(Some(&ranks.settings), Err(error.clone()));
+                    let told = ranks::agree::<()>(Some(&ranks.settings()), Err(error.clone()));
                     told.err().unwrap_or(error)
                 })?;
                 loss += total.loss;
@@ -594,7 +597,7 @@ where
             samples,
             settings.batch_size,
             &mut settings.metrics,
-            ranks.as_ref(),
+            ranks.as_deref(),
         )?;
 
         if settings.validation.is_none() {
@@ -695,9 +698,13 @@ where
         if self.checkpoints.is_none() {
             return Ok(());
         }
-        let states = self.ranks.as_ref();
-        let states = states.map(|ranks| ranks.gather_states(self.settings.state.states()));
-        let states = states.transpose()?.flatten();
+        let states = match &self.ranks {
+            Some(ranks) => {
+                let own: Vec<&[N::Element]> = self.settings.state.states().collect();
+                ranks.gather_states(&own)?
+            }
+            None => None,
+        };
         // It is taken out, as what it writes is the rest.
         let Some(mut checkpoints) = self.checkpoints.take() else {
             return Ok(());

@@ -5,7 +5,7 @@ use num_traits::{Float, ToPrimitive};
 use super::batch_source::Batch;
 use super::error::{NonFinite, TrainError};
 use super::finite;
-use super::ranks::{self, Ranks};
+use super::ranks::Together;
 use super::{Output, Samples};
 use crate::distributed::CommunicationError;
 use crate::kernels::AlignedBuffer;
@@ -182,7 +182,7 @@ impl<'n, N: Network> Model<'n, N> {
         samples: Samples<'_, N, G>,
         batch_size: usize,
         metrics: &mut [Box<dyn Measures<Output<N>, G> + '_>],
-        ranks: Option<&Ranks<'_, N>>,
+        ranks: Option<&dyn Together<N, L, G>>,
     ) -> Result<f64, TrainError>
     where
         L: Loss<N::Output, N::Element>,
@@ -192,8 +192,8 @@ impl<'n, N: Network> Model<'n, N> {
         metrics.iter_mut().for_each(|metric| metric.reset());
 
         // Each rank computes one of several chunks, and then all of them know its outputs.
-        let communicator = ranks.map(|ranks| ranks.settings.communicator);
-        let (rank, size) = communicator.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
+        let parallel = ranks.map(|ranks| ranks.settings().communicator);
+        let (rank, size) = parallel.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
 
         let chunks = samples.inputs.chunks(batch_size);
         let chunks: Vec<_> = chunks.zip(samples.targets.chunks(batch_size)).collect();
@@ -217,7 +217,7 @@ impl<'n, N: Network> Model<'n, N> {
             let measured = !metrics.is_empty();
             let sent = ranks.map(|ranks| {
                 let outputs = if measured { &*outputs } else { &[] };
-                ranks.share_chunks(ranks::encode_chunk::<N>(of_loss, outputs))
+                ranks.share_chunks(of_loss, outputs)
             });
             let received = sent.transpose()?;
 
@@ -225,10 +225,10 @@ impl<'n, N: Network> Model<'n, N> {
                 let count = inputs.len();
                 let outputs: &mut [Output<N>] =
                     tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
-                if let Some(received) = &received {
+                if let (Some(ranks), Some(received)) = (ranks, &received) {
                     let len = if measured { count * N::Output::LEN } else { 0 };
                     let values = &mut flatten_mut(outputs)[..len];
-                    of_loss = ranks::decode_chunk(&received[from], values).ok_or(
+                    of_loss = ranks.read_chunk(&received[from], values).ok_or(
                         CommunicationError::Length {
                             rank: from,
                             expected: size_of_val(&of_loss) + size_of_val(values),

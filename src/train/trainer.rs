@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::batch_source::Augmentation;
 use super::error::TrainError;
 use super::history::{self, Epoch, History};
-use super::ranks;
+use super::ranks::{self, Ranks, Together};
 use super::run::Run;
 use super::shards::Shards;
 use super::step::{Penalty, Step};
@@ -39,6 +39,9 @@ type Metric<'a, N, G> = Box<dyn Measures<Output<N>, G> + 'a>;
 type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
+
+/// Makes the part of a training that ranks do together.
+type NewRanks<'a, N, L, G> = fn(DataParallel<'a>) -> Box<dyn Together<N, L, G> + 'a>;
 
 /// A training of a network over epochs, with its settings.
 /// [`Net::trainer`](super::CreateTrainer::trainer) makes it.
@@ -127,6 +130,8 @@ pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) async_checkpoint: bool,
     pub(super) resume: bool,
     pub(super) distributed: Option<DataParallel<'a>>,
+    /// Makes the part of the training that ranks do together.
+    pub(super) new_ranks: Option<NewRanks<'a, N, L, G>>,
     pub(super) stop: StopHandle,
     #[cfg(feature = "ctrlc")]
     pub(super) stop_on_ctrl_c: bool,
@@ -198,6 +203,7 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
             async_checkpoint: false,
             resume: false,
             distributed: None,
+            new_ranks: None,
             stop: StopHandle::new(),
             #[cfg(feature = "ctrlc")]
             stop_on_ctrl_c: false,
@@ -535,9 +541,15 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     /// .collect::<Result<Vec<_>, _>>()?;
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
-    pub fn distributed(self, parallel: DataParallel<'a>) -> Self {
+    pub fn distributed(self, parallel: DataParallel<'a>) -> Self
+    where
+        L: Loss<N::Output, N::Element>,
+        L::Accepts: Accepts<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N>,
+    {
         Trainer {
             distributed: Some(parallel),
+            new_ranks: Some(|parallel| Box::new(Ranks::new(parallel))),
             ..self
         }
     }
