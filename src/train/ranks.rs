@@ -380,15 +380,24 @@ pub(super) fn agree<V>(
     settings: Option<&DataParallel<'_>>,
     result: Result<V, TrainError>,
 ) -> Result<V, TrainError> {
-    let Some(settings) = settings else {
-        return result;
-    };
-    // After an error of the messages themselves there is nobody to talk to.
-    if let Err(TrainError::Communication(_) | TrainError::Rank { .. }) = &result {
-        return result;
+    let agreed = agree_on(settings, result.as_ref().err());
+    let value = result?;
+    agreed?;
+    Ok(value)
+}
+
+/// Tells the other ranks whether this one has failed. Returns an error if another one has.
+fn agree_on(
+    settings: Option<&DataParallel<'_>>,
+    error: Option<&TrainError>,
+) -> Result<(), TrainError> {
+    match (settings, error) {
+        (None, _) => Ok(()),
+        // After an error of the messages themselves there is nobody to talk to.
+        (_, Some(TrainError::Communication(_) | TrainError::Rank { .. })) => Ok(()),
+        (Some(settings), None) => agree_bytes(settings, Ok(&[])).map(drop),
+        (Some(settings), Some(error)) => agree_bytes(settings, Err(error)).map(drop),
     }
-    let others = agree_bytes(settings, result.as_ref().map(|_| [].as_slice()));
-    result.and_then(|value| others.map(|_| value))
 }
 
 /// Returns whether any rank wants to stop.
