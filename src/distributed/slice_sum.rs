@@ -440,8 +440,6 @@ mod tests {
 
     #[test]
     fn a_missing_slice_is_an_error() {
-        let mut sum = SliceSum::<f32>::new(4, 1);
-        sum.add(0, &[1.0]);
         let errors = ThreadGroup::run(1, |rank| {
             let mut sum = SliceSum::<f32>::new(4, 1);
             sum.add(0, &[1.0]);

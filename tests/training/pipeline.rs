@@ -1,7 +1,13 @@
 //! Networks that are cut into stages: the bits of the same passes on one rank.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use crate::common::{bits, random};
-use shapewright::distributed::{Communicator, Pipeline, PipelineError, ThreadGroup};
+use shapewright::distributed::{
+    CommunicationError, Communicator, Incoming, Outgoing, Pipeline, PipelineError, Rank,
+    ThreadGroup,
+};
 use shapewright::optim::OptimizerState;
 use shapewright::prelude::*;
 
@@ -90,9 +96,63 @@ fn add(sum: &mut [f32], values: &[f32]) {
 
 type Stages = (Front, Middle, Back);
 
-fn train_on_ranks(micro_batches: usize) -> (Vec<Vec<u64>>, Vec<f64>) {
-    let trained = ThreadGroup::run(3, |rank| {
-        let pipeline = Pipeline::<Stages>::new(rank, micro_batches)?;
+/// The number of messages from each rank that each other one has received.
+type Received = [[AtomicUsize; 3]; 3];
+
+/// A rank whose messages end only when the other rank has received them, as long ones do in MPI.
+struct Synchronous<'a> {
+    rank: &'a Rank,
+    received: &'a Received,
+    sent: [AtomicUsize; 3],
+}
+
+impl Communicator for Synchronous<'_> {
+    fn rank(&self) -> usize {
+        self.rank.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.rank.size()
+    }
+
+    fn exchange(
+        &self,
+        sends: &[Outgoing<'_>],
+        receives: &mut [Incoming<'_>],
+    ) -> Result<(), CommunicationError> {
+        self.rank.exchange(sends, receives)?;
+        for receive in receives {
+            self.received[receive.from][self.rank()].fetch_add(1, Ordering::SeqCst);
+        }
+
+        let begin = Instant::now();
+        for send in sends {
+            let sent = self.sent[send.to].fetch_add(1, Ordering::SeqCst) + 1;
+            while self.received[self.rank()][send.to].load(Ordering::SeqCst) < sent {
+                let seconds = begin.elapsed().as_secs_f64();
+                if seconds > 20.0 {
+                    return Err(CommunicationError::Timeout {
+                        rank: send.to,
+                        seconds,
+                    });
+                }
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn train_on_ranks(micro_batches: usize, synchronous: bool) -> (Vec<Vec<u64>>, Vec<f64>) {
+    let received = Received::default();
+    let trained = ThreadGroup::run_with_timeout(3, Duration::from_secs(20), |rank| {
+        let waiting = Synchronous {
+            rank,
+            received: &received,
+            sent: Default::default(),
+        };
+        let ranks: &dyn Communicator = if synchronous { &waiting } else { rank };
+        let pipeline = Pipeline::<Stages>::new(ranks, micro_batches)?;
         let mut whole = Whole::init(&mut shapewright::rng(0));
         let adam = AdamW::new(0.02);
         let mut losses = Vec::new();
@@ -133,9 +193,11 @@ fn train_on_ranks(micro_batches: usize) -> (Vec<Vec<u64>>, Vec<f64>) {
 fn stages_have_the_bits_of_the_same_passes_on_one_rank() {
     for micro_batches in [1, 2, 3, 6, 12] {
         let (expected, losses) = train_alone(micro_batches);
-        let (bits, own) = train_on_ranks(micro_batches);
-        assert_eq!(own, losses, "{micro_batches} micro-batches");
-        assert!(bits == expected, "{micro_batches} micro-batches");
+        for synchronous in [false, true] {
+            let (bits, own) = train_on_ranks(micro_batches, synchronous);
+            assert_eq!(own, losses, "{micro_batches} micro-batches");
+            assert!(bits == expected, "{micro_batches} micro-batches");
+        }
     }
 }
 
