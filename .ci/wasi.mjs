@@ -5,11 +5,11 @@
 // The program sees the variables of the environment, and no files.
 
 import { readFile } from "node:fs/promises";
-import { argv, env, exit } from "node:process";
+import process, { argv, env } from "node:process";
 import { WASI } from "node:wasi";
 
 const [, , program, ...rest] = argv;
 const wasi = new WASI({ version: "preview1", args: [program, ...rest], env, returnOnExit: true });
 const module = await WebAssembly.compile(await readFile(program));
 const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
-exit(wasi.start(instance));
+process.exitCode = wasi.start(instance);
