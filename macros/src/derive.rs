@@ -120,6 +120,7 @@ fn param_field(
         axes,
         features,
         outputs,
+        order,
         statistic,
         items,
         freezing,
@@ -131,7 +132,7 @@ fn param_field(
             #key,
             ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
             <#ty as #library::Parameters<#element>>::PARAM_TREE
-                #axes #statistic #features #outputs #items,
+                #axes #statistic #features #outputs #order #items,
         )#freezing
     }
 }
@@ -198,6 +199,7 @@ struct FieldOptions {
     axes: Option<TokenStream>,
     features: Option<TokenStream>,
     outputs: Option<TokenStream>,
+    order: Option<TokenStream>,
     statistic: Option<TokenStream>,
     items: Option<TokenStream>,
     freezing: Option<TokenStream>,
@@ -219,6 +221,8 @@ impl FieldOptions {
                     options.features = Some(quote!(.features()));
                 } else if meta.path.is_ident("outputs") {
                     options.outputs = Some(quote!(.outputs()));
+                } else if meta.path.is_ident("outputs_first") {
+                    options.order = Some(quote!(.outputs_first()));
                 } else if meta.path.is_ident("statistic") {
                     options.statistic = Some(quote!(.statistic()));
                 } else if meta.path.is_ident("directions") {

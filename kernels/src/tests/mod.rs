@@ -33,6 +33,7 @@ mod agreement;
 mod attention;
 mod convolutions;
 mod functions;
+mod int8;
 mod kernels_f64;
 mod losses;
 mod memory;
