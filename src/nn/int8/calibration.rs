@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use super::network::QuantizedTraining;
 use crate::kernels::Quantization;
 use crate::memory::zeroed_tensors;
-use crate::network::{In, InputOf, Network, Out};
+use crate::network::Network;
+use crate::tensor::Tensor;
 use crate::threads;
 
 /// The number of samples that are computed at a time.
@@ -182,7 +183,7 @@ impl Seen {
     fn percentile(&self, percentage: f64) -> (f64, f64) {
         let total: u64 = self.counts.iter().sum();
         let cut = total as f64 * (100.0 - percentage) / 200.0;
-        let end = |bins: &mut dyn Iterator<Item = usize>| {
+        let first = |mut bins: Box<dyn Iterator<Item = usize>>| {
             let mut sum = 0.0;
             bins.find(|&bin| {
                 sum += self.counts[bin] as f64;
@@ -190,8 +191,8 @@ impl Seen {
             })
             .unwrap_or(BINS)
         };
-        let low = end(&mut (0..self.counts.len()));
-        let high = end(&mut (0..self.counts.len()).rev());
+        let low = first(Box::new(0..self.counts.len()));
+        let high = first(Box::new((0..self.counts.len()).rev()));
         (self.edge(low, -1.0), self.edge(high, 1.0))
     }
 }
@@ -303,10 +304,10 @@ pub(super) fn observe(params: &f32, x: &[f32]) {
 }
 
 /// Sets the ranges of a network's layers to those on the samples.
-pub(super) fn calibrate<N: QuantizedTraining, X: InputOf<In<N>, N>>(
+pub(super) fn calibrate<N: QuantizedTraining>(
     network: &mut N,
     calibration: &Calibration,
-    samples: &[X],
+    samples: &[Tensor<N::Input>],
 ) -> Result<(), QuantizeError> {
     let error = |kind| Err(QuantizeError { kind });
     if samples.is_empty() {
@@ -348,8 +349,8 @@ fn take_layers() -> BTreeMap<usize, Seen> {
 }
 
 /// Computes the outputs of all samples, on this thread.
-fn run<N: Network<Element = f32>, X: InputOf<In<N>, N>>(network: &N, samples: &[X]) {
-    let mut outputs = zeroed_tensors::<Out<N>>(samples.len().min(SAMPLES));
+fn run<N: Network<Element = f32>>(network: &N, samples: &[Tensor<N::Input>]) {
+    let mut outputs = zeroed_tensors::<Tensor<N::Output>>(samples.len().min(SAMPLES));
     threads::alone(|| {
         for samples in samples.chunks(SAMPLES) {
             network.forward_batch(samples, &mut outputs[..samples.len()]);

@@ -94,7 +94,7 @@ where
 
     #[cfg(feature = "onnx-export")]
     fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
-        quantized::layer::<L>(params.view(), call)
+        quantized::layer::<In, Out, L>(params.view(), call)
     }
 
     fn forward(call: Forward<'_, Self, In, Out, f32>) {

@@ -8,11 +8,11 @@ use super::calibration::{self, Calibration, QuantizeError};
 use super::fake_quantize::{FakeQuantizeParams, convert};
 use super::params::Int8Params;
 use crate::network::Network;
-#[cfg(feature = "std")]
-use crate::network::{InputOf, In};
 use crate::nn::fold::{self, Nested};
 use crate::nn::spectral_norm::WeightMatrix;
 use crate::params::Parameters;
+#[cfg(feature = "std")]
+use crate::tensor::Tensor;
 
 /// A network with `#[quantized(..)]` on its definition, which has a smaller equivalent with 8-bit
 /// weights for inference.
@@ -78,10 +78,10 @@ pub trait Quantizable: Network<Element = f32> {
     /// # Errors
     /// Returns an error if there are no samples, or if the input of a layer is not finite.
     #[cfg(feature = "std")]
-    fn quantized_training<X: InputOf<In<Self::Training>, Self::Training>>(
+    fn quantized_training(
         &self,
         calibration: &Calibration,
-        samples: &[X],
+        samples: &[Tensor<Self::Input>],
     ) -> Result<Box<Self::Training>, QuantizeError> {
         let mut training = Self::Training::zeros();
         self.training_into(&mut training);
@@ -95,10 +95,10 @@ pub trait Quantizable: Network<Element = f32> {
     /// # Errors
     /// Returns an error if there are no samples, or if the input of a layer is not finite.
     #[cfg(feature = "std")]
-    fn quantized<X: InputOf<In<Self::Training>, Self::Training>>(
+    fn quantized(
         &self,
         calibration: &Calibration,
-        samples: &[X],
+        samples: &[Tensor<Self::Input>],
     ) -> Result<Box<<Self::Training as QuantizedTraining>::Quantized>, QuantizeError> {
         self.quantized_training(calibration, samples)?.quantized()
     }
