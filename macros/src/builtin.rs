@@ -114,7 +114,7 @@ pub const ADAPTED: &[&str] = &["Linear", "MultiHeadAttention"];
 pub const INT8: &str = "Int8";
 pub const FAKE_QUANTIZE: &str = "FakeQuantize";
 /// The layers that can be inside of both.
-pub const QUANTIZED: &[&str] = &["Linear", "Conv1d", "Conv2d"];
+pub const QUANTIZED: &[&str] = &["Linear", "Conv1d", "Conv2d", "Embedding"];
 
 /// The layers whose generic argument is another layer.
 pub const WRAPPERS: &[&str] = &[SPECTRAL_NORM, LORA, INT8, FAKE_QUANTIZE];

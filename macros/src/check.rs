@@ -527,7 +527,7 @@ fn wrong_inside(layer: &parse::Layer, path: &TokenStream) -> Option<Error> {
         let takes = "normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`";
         (builtin::SPECTRALLY_NORMALIZED, takes)
     } else {
-        let takes = "computes a `Linear`, `Conv1d` or `Conv2d` in 8 bits";
+        let takes = "computes a `Linear`, `Conv1d`, `Conv2d` or `Embedding` in 8 bits";
         (builtin::QUANTIZED, takes)
     };
     if taken.contains(&inside.as_str()) {

@@ -121,8 +121,8 @@ impl Quantized {
         let is_known = !matches!(training.output.sizes.kind, SizesKind::Unknown);
         if is_known && !lists.worthwhile && errors.is_empty() {
             let message = format!(
-                "there is nothing to quantize in `{original}`: no layer is a `Linear`, `Conv1d` or \
-                 `Conv2d` with parameters of its own; remove this attribute"
+                "there is nothing to quantize in `{original}`: no layer is a `Linear`, `Conv1d`, \
+                 `Conv2d` or `Embedding` with parameters of its own; remove this attribute"
             );
             errors.push(Error::new_spanned(&self.attr, message));
         }

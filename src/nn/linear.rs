@@ -537,9 +537,6 @@ macro_rules! int8 {
         impl<const I: usize, const O: usize> HasInt8 for Linear<I, O, $bias> {
             type Int8Params = Int8LinearParams<I, O>;
             const INT8_REACH: Reach = Reach::FEATURES;
-            const OUTPUTS: usize = O;
-            const AXES: usize = 0;
-            const CAUSAL: bool = false;
         }
 
         impl<In: Shape, Out: Shape, const I: usize, const O: usize> Int8Sizes<In, Out>
@@ -556,6 +553,8 @@ macro_rules! int8 {
                 dilation: [1, 1],
                 groups: 1,
             };
+            const AXES: usize = 0;
+            const CAUSAL: bool = false;
 
             fn backward_with(
                 weight: &[f32],

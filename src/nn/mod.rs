@@ -111,8 +111,8 @@ pub use index::{Index, IndexError};
 #[cfg(feature = "std")]
 pub use int8::{Calibration, QuantizeError, QuantizeErrorKind};
 pub use int8::{
-    FakeQuantize, FakeQuantizeParams, Int8, Int8Conv1dParams, Int8Conv2dParams, Int8LinearParams,
-    Quantizable, QuantizedTraining,
+    FakeQuantize, FakeQuantizeParams, Int8, Int8Conv1dParams, Int8Conv2dParams,
+    Int8EmbeddingParams, Int8LinearParams, Quantizable, QuantizedTraining,
 };
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use lora::{Lora, LoraA, LoraAlpha, LoraB, LoraParams, Mergeable};

@@ -24,9 +24,6 @@ macro_rules! int8 {
             type Int8Params = $params<$($of),*>;
             // A stream would keep quantized inputs from step to step, which nothing does yet.
             const INT8_REACH: Reach = Reach::WHOLE;
-            const OUTPUTS: usize = CO;
-            const AXES: usize = $axes;
-            const CAUSAL: bool = Self::RULE.causal;
         }
 
         impl<
@@ -38,6 +35,8 @@ macro_rules! int8 {
         > Int8Sizes<In, Out> for $layer<$($size,)* $($causal,)? $bias, EACH>
         {
             const SIZES: ConvSizes = Self::RULE.sizes(In::DIMS, Out::DIMS);
+            const AXES: usize = $axes;
+            const CAUSAL: bool = Self::RULE.causal;
 
             fn backward_with(
                 weight: &[f32],

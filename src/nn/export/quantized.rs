@@ -3,7 +3,7 @@
 use super::images::{Convolution, convolution_of};
 use super::simple::linear_of;
 use super::{Export, Exported};
-use crate::nn::int8::{HasInt8, Int8Sizes, Int8View};
+use crate::nn::int8::{Int8EmbeddingParams, Int8Sizes, Int8View};
 use crate::tensor::Shape;
 
 /// Writes an 8-bit layer.
@@ -19,7 +19,7 @@ pub(in crate::nn) fn layer<In: Shape, Out: Shape, L: Int8Sizes<In, Out>>(
     let keys = ["weight", "weight_scale", "bias", "input_scale"];
     let [weight, weight_scale, bias, input_scale] = keys.map(name);
     let [weight_zero, input_zero] = ["weight_zero_point", "input_zero_point"].map(name);
-    let outputs = L::OUTPUTS;
+    let outputs = sizes.out_channels;
     let singles = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
 
     let x = call.one()?;
@@ -61,11 +61,28 @@ fn in_file_order<L: Int8Sizes<In, Out>, In: Shape, Out: Shape>(
     let taps = sizes.kernel[0] * sizes.kernel[1];
     let terms = sizes.int8_terms();
     let channels = terms / taps;
-    let kernel = &sizes.kernel[2 - <L as HasInt8>::AXES..];
-    let own = [&[L::OUTPUTS, channels], kernel].concat();
+    let kernel = &sizes.kernel[2 - L::AXES..];
+    let own = [&[sizes.out_channels, channels], kernel].concat();
     let numbers = (0..weight.len()).map(|index| {
         let (output, rest) = (index / terms, index % terms);
         weight[output * terms + rest % taps * channels + rest / taps]
     });
     (own, numbers.collect())
+}
+
+/// Writes a table of 8-bit rows, which looks up the rows that it is asked for.
+pub(in crate::nn) fn embedding<const N: usize, const D: usize>(
+    params: &Int8EmbeddingParams<N, D>,
+    mut call: Export<'_>,
+) -> Exported {
+    let scale = call.param(params, "weight_scale")?;
+    let x = call.one()?;
+    let name = scale.replace("weight_scale", "weight");
+    let zero = format!("{name}_zero_point");
+    let graph = call.graph;
+    graph.signed_bytes(&name, &[N, D], params.weight.as_slice());
+    graph.signed_bytes(&zero, &[N], &[0; N]);
+    let rows = graph.dequantized(&name, &scale, &zero);
+    let indices = graph.to_ints(&x);
+    Ok(graph.node("Gather", &[&rows, &indices], &[]).into())
 }

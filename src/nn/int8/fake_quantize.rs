@@ -4,21 +4,20 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
-use super::compute::{self, HasInt8, Int8Sizes};
-use super::params::{Int8Params, Int8View, quantize_weight, round_weight};
+use super::compute::{HasInt8, Int8Passes};
 use crate::derive::Parameters;
 use crate::kernels::Quantization;
-use crate::memory::{ThreadMemory, flatten, flatten_mut};
+use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Batching, Context, Forward, ForwardTrain, Infer, Inferred,
-    Layer, Needs, Reach, ReluFusion, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inferred, Layer,
+    Needs, Reach, ReluFusion, ShapeRule, Train,
 };
-use crate::nn::spectral_norm::WeightMatrix;
-use crate::params::{FeatureOrder, Parameters};
+use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// A layer that is trained with the forward pass of [`Int8`](super::Int8): a
-/// [`Linear`](crate::nn::Linear), [`Conv1d`](crate::nn::Conv1d) or [`Conv2d`](crate::nn::Conv2d).
+/// [`Linear`](crate::nn::Linear), [`Conv1d`](crate::nn::Conv1d), [`Conv2d`](crate::nn::Conv2d) or
+/// [`Embedding`](crate::nn::Embedding).
 ///
 /// In a network: `FakeQuantize<Linear<_, 128>>`. Mostly the attribute `#[quantized(..)]` writes it:
 /// see [`Quantizable`](super::Quantizable). PyTorch's `torch.ao.nn.qat.Linear` and `Conv2d`.
@@ -51,7 +50,7 @@ pub struct FakeQuantizeParams<P, T: Element> {
 
 impl<P> FakeQuantizeParams<P, f32> {
     /// Returns the quantization of the input, if it is known.
-    fn input(&self) -> Option<Quantization> {
+    pub(super) fn input(&self) -> Option<Quantization> {
         (self.input_scale > 0.0).then_some(Quantization {
             scale: self.input_scale,
             zero_point: self.input_zero_point as u8,
@@ -59,32 +58,9 @@ impl<P> FakeQuantizeParams<P, f32> {
     }
 }
 
-/// Sets the parameters of an 8-bit layer to those of a trained one. Returns whether the quantization
-/// of its input is known.
-pub(super) fn convert<P: WeightMatrix<f32>, Q: Int8Params>(
-    from: &FakeQuantizeParams<P, f32>,
-    to: &mut Q,
-) -> bool {
-    let to = to.view_mut();
-    quantize_weight(from.layer.weight(), to.weight_scale, to.weight);
-    copy_bias(&from.layer, to.bias);
-    let Some(input) = from.input() else {
-        return false;
-    };
-    *to.input_scale = input.scale;
-    *to.input_zero_point = input.zero_point;
-    true
-}
-
-/// Copies the bias of a layer, or zeros.
-fn copy_bias<P: WeightMatrix<f32>>(layer: &P, to: &mut [f32]) {
-    let bias = &Parameters::<f32>::as_slice(layer)[layer.weight().len()..];
-    to.fill(0.0);
-    to[..bias.len()].copy_from_slice(bias);
-}
-
 impl<In: Shape, L: HasInt8 + ShapeRule<In>> ShapeRule<In> for FakeQuantize<L> {
     const OUTPUT: Inferred = L::OUTPUT;
+    const TAKES_INDICES: bool = L::TAKES_INDICES;
     const REACH: Reach = L::INT8_REACH;
 }
 
@@ -97,51 +73,15 @@ impl<L: HasInt8> Layer<f32> for FakeQuantize<L> {
     }
 }
 
-/// Returns the number of weights.
-const fn weights<L: HasInt8, In: Shape, Out: Shape>() -> usize
-where
-    L: Int8Sizes<In, Out>,
-{
-    crate::sizes::product(&[L::SIZES.int8_terms(), L::OUTPUTS])
-}
-
-/// Computes the layer in 8 bits.
-fn forward_quantized<L: Int8Sizes<In, Out>, In: Shape, Out: Shape>(
-    layer: &L::Params,
-    input: Quantization,
-    x: &[f32],
-    y: &mut [f32],
-    mut memory: ThreadMemory<'_>,
-    cx: &Context<f32>,
-) {
-    let weight = memory.take(weights::<L, In, Out>());
-    let weight_scale = memory.take(L::OUTPUTS);
-    let bias = memory.take(L::OUTPUTS);
-    quantize_weight(layer.weight(), weight_scale, weight);
-    copy_bias(layer, bias);
-    let params = Int8View {
-        weight,
-        weight_scale,
-        bias,
-        input,
-    };
-    compute::forward_alone::<L, In, Out>(params, x, y, memory, cx);
-}
-
 impl<In: Shape, Out: Shape, L> Infer<In, Out, f32> for FakeQuantize<L>
 where
-    L: Int8Sizes<In, Out>,
+    L: Int8Passes<In, Out>,
 {
     const ORDER: FeatureOrder = L::ORDER;
     const RELU_FUSION: ReluFusion = L::RELU_FUSION;
     const MULTIPLY_ADDS: usize = L::MULTIPLY_ADDS;
     const BATCHING: Batching = L::BATCHING;
-    const NEEDS: Needs = Needs::NONE
-        .per_thread::<i8>(weights::<L, In, Out>())
-        .per_thread::<f32>(L::OUTPUTS)
-        .per_thread::<f32>(L::OUTPUTS)
-        .and(super::needs(&L::SIZES))
-        .or(L::NEEDS);
+    const NEEDS: Needs = L::FAKE_NEEDS.or(L::NEEDS);
 
     fn forward(call: Forward<'_, Self, In, Out, f32>) {
         let Forward {
@@ -156,7 +96,7 @@ where
         } = call;
         if let Some(input) = params.input() {
             let (x, y) = (flatten(x), flatten_mut(y));
-            return forward_quantized::<L, In, Out>(&params.layer, input, x, y, thread_memory, cx);
+            return L::fake_forward(&params.layer, input, x, y, thread_memory, cx);
         }
 
         #[cfg(feature = "std")]
@@ -176,16 +116,12 @@ where
 
 impl<In: Shape, Out: Shape, L> Train<In, Out, f32> for FakeQuantize<L>
 where
-    L: Int8Sizes<In, Out>,
+    L: Int8Passes<In, Out>,
 {
     const READS_OUTPUT: bool = L::READS_OUTPUT;
     const OVERWRITES: bool = L::OVERWRITES;
     const TRAIN_NEEDS: Needs = L::TRAIN_NEEDS
-        .and(
-            Needs::NONE
-                .per_thread::<f32>(weights::<L, In, Out>())
-                .per_thread::<f32>(L::OUTPUTS),
-        )
+        .and(L::BACKWARD_NEEDS)
         .or(<Self as Infer<In, Out, f32>>::NEEDS.in_training())
         .and(Needs::NONE.per_sample::<f32>(In::LEN));
 
@@ -202,8 +138,8 @@ where
         let rounded: &mut [Tensor<In, f32>] = cache.take_tensors();
         if let Some(input) = params.input() {
             let (x, y) = (flatten(x), flatten_mut(y));
-            cx.kernels.int8_round(input, x, flatten_mut(rounded));
-            return forward_quantized::<L, In, Out>(&params.layer, input, x, y, thread_memory, cx);
+            L::round_input(input, x, flatten_mut(rounded), cx);
+            return L::fake_forward(&params.layer, input, x, y, thread_memory, cx);
         }
 
         flatten_mut(rounded).copy_from_slice(flatten(x));
@@ -224,30 +160,13 @@ where
             x,
             dy,
             dx,
-            mut thread_memory,
+            thread_memory,
             cx,
             ..
         } = call;
         let Some(dx) = dx else { return };
-        let layer = params.layer.weight();
-        let (dy, dx) = (flatten(dy), flatten_mut(dx));
-        let Some(input) = params.input() else {
-            return L::backward_with(layer, dy, dx, thread_memory, cx);
-        };
-
-        let weight = thread_memory.take(layer.len());
-        round_weight(layer, thread_memory.take(L::OUTPUTS), weight);
-        L::backward_with(weight, dy, dx, thread_memory, cx);
-
-        // What is rounded to the lowest or to the highest number still counts.
-        let lowest = -f32::from(input.zero_point) - 0.5;
-        let highest = lowest + 256.0;
-        for (dx, &x) in dx.iter_mut().zip(flatten(x)) {
-            let value = x / input.scale;
-            if !(value >= lowest && value <= highest) {
-                *dx = 0.0;
-            }
-        }
+        let (x, dy, dx) = (flatten(x), flatten(dy), flatten_mut(dx));
+        L::fake_backward(&params.layer, params.input(), x, dy, dx, thread_memory, cx);
     }
 
     fn backward_params(call: BackwardParams<'_, Self, In, Out, f32>) {

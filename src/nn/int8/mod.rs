@@ -9,27 +9,28 @@ mod params;
 
 #[cfg(feature = "std")]
 pub use calibration::{Calibration, QuantizeError, QuantizeErrorKind};
-pub(in crate::nn) use compute::{HasInt8, Int8Sizes};
+pub(in crate::nn) use compute::{HasInt8, Int8Passes, Int8Sizes};
 pub use fake_quantize::{FakeQuantize, FakeQuantizeParams};
 pub use network::*;
-pub(in crate::nn) use params::Int8View;
-pub use params::{Int8Conv1dParams, Int8Conv2dParams, Int8LinearParams, Int8Params};
+pub use params::{
+    Int8Conv1dParams, Int8Conv2dParams, Int8EmbeddingParams, Int8LinearParams, Int8Params,
+};
+pub(in crate::nn) use params::{Int8View, QuantizeFrom, quantize_rows};
 
 use core::marker::PhantomData;
 
-use crate::kernels::ConvSizes;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     Batching, Forward, Infer, Inferred, Layer, Needs, Reach, ReluFusion, ShapeRule,
 };
 #[cfg(feature = "onnx-export")]
-use crate::nn::export::{Export, Exported, quantized};
+use crate::nn::export::{Export, Exported};
 use crate::params::FeatureOrder;
 use crate::tensor::Shape;
 
 /// A layer with 8-bit weights that computes on 8-bit inputs, for inference: a
 /// [`Linear`](super::Linear), [`Conv1d`](super::Conv1d) or [`Conv2d`](super::Conv2d), with any of
-/// their options.
+/// their options, or an [`Embedding`](super::Embedding).
 ///
 /// In a network: `Int8<Linear<_, 128>>` or `Int8<Conv2d<_, 64, 3, Pad<1>>>`. Mostly the attribute
 /// `#[quantized(..)]` writes them: see [`Quantizable`]. A network with such layers has no backward
@@ -44,6 +45,8 @@ use crate::tensor::Shape;
 ///   processor gives the same bits, and so does every size of a batch. A sum has at most 65,536
 ///   terms; more are a compile error.
 /// - **Outputs** are numbers of `f32`, like those of every layer.
+/// - **An embedding** has a scale for each row, and gives `weight * weight_scale`. Its inputs are
+///   indices, as before.
 ///
 /// This is what ONNX's `QuantizeLinear` and `DequantizeLinear` mean, which
 /// [`to_onnx`](crate::Network::to_onnx) writes. Weight files have the parameters as `weight` (of
@@ -67,6 +70,7 @@ pub struct Int8<L>(PhantomData<L>);
 
 impl<In: Shape, L: HasInt8 + ShapeRule<In>> ShapeRule<In> for Int8<L> {
     const OUTPUT: Inferred = L::OUTPUT;
+    const TAKES_INDICES: bool = L::TAKES_INDICES;
     const REACH: Reach = L::INT8_REACH;
 }
 
@@ -75,26 +79,19 @@ impl<L: HasInt8> Layer<f32> for Int8<L> {
     type Params = L::Int8Params;
 }
 
-/// Returns the memory that a kernel needs.
-pub(in crate::nn) const fn needs(sizes: &ConvSizes) -> Needs {
-    Needs::NONE
-        .per_thread::<i16>(sizes.int8_values())
-        .per_thread::<i32>(sizes.int8_sums())
-}
-
 impl<In: Shape, Out: Shape, L> Infer<In, Out, f32> for Int8<L>
 where
-    L: Int8Sizes<In, Out>,
+    L: Int8Passes<In, Out>,
 {
     const ORDER: FeatureOrder = L::ORDER;
-    const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
+    const RELU_FUSION: ReluFusion = L::RELU_FUSION;
     const MULTIPLY_ADDS: usize = L::MULTIPLY_ADDS;
     const BATCHING: Batching = L::BATCHING;
-    const NEEDS: Needs = needs(&L::SIZES);
+    const NEEDS: Needs = L::INT8_NEEDS;
 
     #[cfg(feature = "onnx-export")]
     fn export(_: &(), params: &Self::Params, call: Export<'_>) -> Exported {
-        quantized::layer::<In, Out, L>(params.view(), call)
+        L::int8_export(params, call)
     }
 
     fn forward(call: Forward<'_, Self, In, Out, f32>) {
@@ -106,7 +103,6 @@ where
             cx,
             ..
         } = call;
-        let x = flatten(x);
-        compute::forward::<L, In, Out>(params.view(), x, flatten_mut(y), thread_memory, cx);
+        L::int8_forward(params, flatten(x), flatten_mut(y), thread_memory, cx);
     }
 }

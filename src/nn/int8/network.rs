@@ -5,11 +5,10 @@ use alloc::boxed::Box;
 
 #[cfg(feature = "std")]
 use super::calibration::{self, Calibration, QuantizeError};
-use super::fake_quantize::{FakeQuantizeParams, convert};
-use super::params::Int8Params;
+use super::fake_quantize::FakeQuantizeParams;
+use super::params::QuantizeFrom;
 use crate::network::Network;
 use crate::nn::fold::{self, Nested};
-use crate::nn::spectral_norm::WeightMatrix;
 use crate::params::Parameters;
 #[cfg(feature = "std")]
 use crate::tensor::Tensor;
@@ -18,8 +17,8 @@ use crate::tensor::Tensor;
 /// weights for inference.
 ///
 /// The quantized network is a second type. In it, each [`Linear`](crate::nn::Linear),
-/// [`Conv1d`](crate::nn::Conv1d) and [`Conv2d`](crate::nn::Conv2d) is an
-/// [`Int8`](super::Int8) layer; batch normalizations behind them are folded, and dropout is omitted,
+/// [`Conv1d`](crate::nn::Conv1d), [`Conv2d`](crate::nn::Conv2d) and
+/// [`Embedding`](crate::nn::Embedding) is an [`Int8`](super::Int8) layer; batch normalizations behind them are folded, and dropout is omitted,
 /// as [`Foldable`](crate::nn::Foldable) describes. All other layers compute in `f32`, and so do a
 /// layer that shares its parameters with another one and a layer with a [`Lora`](struct@crate::nn::Lora) around it.
 /// `summary()` and the documentation of the second type have the list.
@@ -134,11 +133,10 @@ pub trait QuantizedTraining: Network<Element = f32> {
 
 /// Sets the parameters of an 8-bit layer. Returns whether the range of its input is known.
 #[doc(hidden)]
-pub fn quantize<P: WeightMatrix<f32>, Q: Int8Params>(
-    from: &FakeQuantizeParams<P, f32>,
-    to: &mut Q,
-) -> bool {
-    convert(from, to)
+pub fn quantize<P, Q: QuantizeFrom<P>>(from: &FakeQuantizeParams<P, f32>, to: &mut Q) -> bool {
+    let input = from.input();
+    to.quantize_from(&from.layer, input);
+    input.is_some()
 }
 
 /// A layer in a quantized network that is not built in: its quantized network if it has one,

@@ -2,10 +2,11 @@
 
 use crate::derive::Parameters;
 use crate::kernels::Quantization;
+use crate::nn::spectral_norm::WeightMatrix;
 use crate::params::{Buffer, Parameters};
 use crate::tensor::{Rank0, Rank2, Rank3, Rank4};
 
-/// The parameters of an [`Int8`](super::Int8) layer.
+/// The parameters of an [`Int8`](super::Int8) layer that multiplies.
 pub trait Int8Params: Parameters<f32> {
     /// Returns the parts.
     #[doc(hidden)]
@@ -14,6 +15,42 @@ pub trait Int8Params: Parameters<f32> {
     /// Returns the parts for changes.
     #[doc(hidden)]
     fn view_mut(&mut self) -> Int8ViewMut<'_>;
+}
+
+/// Parameters that are quantized from those of a layer.
+#[doc(hidden)]
+pub trait QuantizeFrom<P> {
+    /// Sets the parameters to those of a layer whose input has this quantization, or none yet.
+    fn quantize_from(&mut self, layer: &P, input: Option<Quantization>);
+}
+
+impl<P: WeightMatrix<f32>, Q: Int8Params> QuantizeFrom<P> for Q {
+    fn quantize_from(&mut self, layer: &P, input: Option<Quantization>) {
+        let to = self.view_mut();
+        quantize_weight(layer.weight(), to.weight_scale, to.weight);
+        copy_bias(layer, to.bias);
+        if let Some(input) = input {
+            *to.input_scale = input.scale;
+            *to.input_zero_point = input.zero_point;
+        }
+    }
+}
+
+/// Copies the bias of a layer, or zeros.
+pub(super) fn copy_bias<P: WeightMatrix<f32>>(layer: &P, to: &mut [f32]) {
+    let bias = &Parameters::<f32>::as_slice(layer)[layer.weight().len()..];
+    to.fill(0.0);
+    to[..bias.len()].copy_from_slice(bias);
+}
+
+/// The parameters of an 8-bit [`Embedding`](crate::nn::Embedding).
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct Int8EmbeddingParams<const NUM_EMBEDDINGS: usize, const EMBEDDING_DIM: usize> {
+    /// `[num_embeddings][embedding_dim]`
+    pub weight: Buffer<Rank2<NUM_EMBEDDINGS, EMBEDDING_DIM>, i8>,
+    /// One for each row: the number that a weight of 1 stands for.
+    pub weight_scale: [f32; NUM_EMBEDDINGS],
 }
 
 /// The parts of the parameters of an 8-bit layer.
@@ -117,7 +154,7 @@ int8_params! {
 
 /// Quantizes a weight `[..][outputs]` to `[outputs][..]` with a scale for each output: the largest
 /// magnitude becomes 127.
-pub(in crate::nn) fn quantize_weight(weight: &[f32], scales: &mut [f32], to: &mut [i8]) {
+pub(super) fn quantize_weight(weight: &[f32], scales: &mut [f32], to: &mut [i8]) {
     let outputs = scales.len();
     scales.fill(0.0);
     for row in weight.chunks_exact(outputs) {
@@ -126,11 +163,7 @@ pub(in crate::nn) fn quantize_weight(weight: &[f32], scales: &mut [f32], to: &mu
         }
     }
     for scale in &mut *scales {
-        // The quotients of smaller weights would leave the range of normal numbers.
-        *scale = match *scale / 127.0 {
-            scale if scale >= f32::MIN_POSITIVE => scale,
-            _ => 1.0,
-        };
+        *scale = scale_of(*scale);
     }
 
     let terms = weight.len() / outputs.max(1);
@@ -142,7 +175,7 @@ pub(in crate::nn) fn quantize_weight(weight: &[f32], scales: &mut [f32], to: &mu
 }
 
 /// Sets `to` to what the weight stands for after its quantization. Both are `[..][outputs]`.
-pub(in crate::nn) fn round_weight(weight: &[f32], scales: &mut [f32], to: &mut [f32]) {
+pub(super) fn round_weight(weight: &[f32], scales: &mut [f32], to: &mut [f32]) {
     let outputs = scales.len();
     scales.fill(0.0);
     for row in weight.chunks_exact(outputs) {
@@ -150,17 +183,39 @@ pub(in crate::nn) fn round_weight(weight: &[f32], scales: &mut [f32], to: &mut [
             *largest = largest.max(weight.abs());
         }
     }
+    for scale in &mut *scales {
+        *scale = scale_of(*scale);
+    }
     for (row, to) in weight
         .chunks_exact(outputs)
         .zip(to.chunks_exact_mut(outputs))
     {
-        for ((&weight, to), &largest) in row.iter().zip(to).zip(&*scales) {
-            let scale = largest / 127.0;
-            *to = match scale >= f32::MIN_POSITIVE {
-                true => f32::from(weight_of(scale).quantize(weight)) * scale,
-                false => 0.0,
-            };
+        for ((&weight, to), &scale) in row.iter().zip(to).zip(&*scales) {
+            *to = f32::from(weight_of(scale).quantize(weight)) * scale;
         }
+    }
+}
+
+/// Quantizes the rows of a table, each with a scale of its own, and calls `f` with the number of a
+/// row, its scale and its numbers.
+pub(in crate::nn) fn quantize_rows<const D: usize>(
+    rows: &[[f32; D]],
+    mut f: impl FnMut(usize, f32, &mut dyn Iterator<Item = i8>),
+) {
+    for (index, row) in rows.iter().enumerate() {
+        let largest = row.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let scale = scale_of(largest);
+        let mut numbers = row.iter().map(|&x| weight_of(scale).quantize(x) as i8);
+        f(index, scale, &mut numbers);
+    }
+}
+
+/// Returns the scale of weights up to this magnitude.
+fn scale_of(largest: f32) -> f32 {
+    // The quotients of smaller weights would leave the range of normal numbers.
+    match largest / 127.0 {
+        scale if scale >= f32::MIN_POSITIVE => scale,
+        _ => 1.0,
     }
 }
 
