@@ -83,7 +83,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     print("min-max", &*net.quantized(&min_max, samples)?)?;
     let percentile = Calibration::percentile(99.99);
     print("percentile 99.99", &*net.quantized(&percentile, samples)?)?;
-    print("entropy", &*net.quantized(&Calibration::entropy(), samples)?)?;
+    print(
+        "entropy",
+        &*net.quantized(&Calibration::entropy(), samples)?,
+    )?;
 
     let mut qat = net.quantized_training(&min_max, samples)?;
     CnnQat::trainer(Adam::new(1e-5), CrossEntropy)

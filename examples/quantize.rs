@@ -89,7 +89,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     print("min-max", &int8)?;
     let percentile = Calibration::percentile(99.9);
     print("percentile 99.9", &*net.quantized(&percentile, samples)?)?;
-    print("entropy", &*net.quantized(&Calibration::entropy(), samples)?)?;
+    print(
+        "entropy",
+        &*net.quantized(&Calibration::entropy(), samples)?,
+    )?;
 
     let mut qat = net.quantized_training(&min_max, samples)?;
     DigitsQat::trainer(Adam::new(1e-4), CrossEntropy)

@@ -668,7 +668,9 @@ impl Layer {
 
     /// Returns whether it computes in 8 bits, and has no backward pass.
     pub fn is_int8(&self) -> bool {
-        self.wrapper.as_ref().is_some_and(|wrapper| wrapper == builtin::INT8)
+        self.wrapper
+            .as_ref()
+            .is_some_and(|wrapper| wrapper == builtin::INT8)
     }
 
     /// Returns whether it makes a tuple of several outputs of a network.

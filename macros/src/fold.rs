@@ -312,7 +312,11 @@ impl<'a> Lists<'a> {
             None if !layer.builtin && layer.generics.is_empty() && layer.config.is_none() => {
                 self.nested(layer, &from, &to)
             }
-            None if layer.wrapper.as_ref().is_some_and(|w| w == builtin::SPECTRAL_NORM) => {
+            None if layer
+                .wrapper
+                .as_ref()
+                .is_some_and(|w| w == builtin::SPECTRAL_NORM) =>
+            {
                 self.worthwhile |= self.purpose == Purpose::Fold;
                 layer.wrapper = None;
                 unwrap_spectral_norm(layer);
@@ -352,14 +356,12 @@ impl<'a> Lists<'a> {
             Purpose::Fold => quote!(FOLDS),
             _ => quote!(QUANTIZES),
         };
-        let nested =
-            quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::#has }, #path>);
+        let nested = quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::#has }, #path>);
         let of_training = quote!(<#nested as __sw::TrainingNested<_, _>>);
         let (chosen, code) = match self.purpose {
             Purpose::Fold => {
                 self.worthwhile = true;
-                let code =
-                    quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to););
+                let code = quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to););
                 (quote!(<#nested as __sw::Choose>::Layer), code)
             }
             Purpose::Training => (
@@ -379,10 +381,7 @@ impl<'a> Lists<'a> {
                         <#quantized as __sw::Layer<#element>>::Params,
                     >>
                 };
-                (
-                    params,
-                    quote!(#of_training::each_input(&mut #from, __f);),
-                )
+                (params, quote!(#of_training::each_input(&mut #from, __f);))
             }
         };
         if self.purpose != Purpose::Fold {
@@ -433,7 +432,10 @@ fn unwrap_spectral_norm(layer: &mut Layer) {
 
 /// Returns whether a layer has an 8-bit form.
 fn has_int8(layer: &Layer) -> bool {
-    let is_bare = layer.wrapper.as_ref().is_none_or(|w| w == builtin::SPECTRAL_NORM);
+    let is_bare = layer
+        .wrapper
+        .as_ref()
+        .is_none_or(|w| w == builtin::SPECTRAL_NORM);
     layer.builtin
         && is_bare
         && layer.block.is_none()

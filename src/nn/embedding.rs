@@ -10,8 +10,8 @@ use crate::init;
 use crate::kernels::Quantization;
 use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
+    Sentence, ShapeRule, Train,
 };
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{self, Export, Exported};
@@ -324,7 +324,10 @@ impl<const N: usize, const D: usize> QuantizeFrom<EmbeddingParams<N, D, f32>>
         let rows = self.weight.as_mut_slice().as_chunks_mut::<D>().0;
         quantize_rows(&layer.weight, |row, scale, numbers| {
             self.weight_scale[row] = scale;
-            rows[row].iter_mut().zip(numbers).for_each(|(to, x)| *to = x);
+            rows[row]
+                .iter_mut()
+                .zip(numbers)
+                .for_each(|(to, x)| *to = x);
         });
     }
 }

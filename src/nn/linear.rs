@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::int8::{HasInt8, Int8LinearParams, Int8Sizes};
 use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
@@ -12,7 +13,6 @@ use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
     ReluFusion, Sentence, ShapeRule, Train,
 };
-use super::int8::{HasInt8, Int8LinearParams, Int8Sizes};
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{self, Export, Exported};
 use crate::params::{FeatureOrder, Parameters};

@@ -84,7 +84,10 @@ fn vectors_of_8_bits_have_nearly_the_same_directions() {
     ) else {
         return;
     };
-    let net: Box<Quantized> = model::loader(&weights).expect("a file").load().expect("weights");
+    let net: Box<Quantized> = model::loader(&weights)
+        .expect("a file")
+        .load()
+        .expect("weights");
     let tokenizer = Tokenizer::<30522>::read(tokenizer).expect("a tokenizer");
     let sentences = std::fs::read_to_string(sentences).expect("sentences");
     let inputs: Vec<_> = sentences
@@ -115,5 +118,5 @@ fn vectors_of_8_bits_have_nearly_the_same_directions() {
         size_of::<Quantized>(),
         size_of::<MiniLmInt8>()
     );
-    assert!(lowest > 0.99, "{cosines:?}");
+    assert!(mean > 0.99 && lowest > 0.95, "{cosines:?}");
 }

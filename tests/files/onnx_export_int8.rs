@@ -36,7 +36,13 @@ pub fn save(folder: &Path) {
     let x: Vec<_> = random(3, 4);
     let net = Images::init(&mut shapewright::rng(1));
     let int8 = net.quantized(&Calibration::min_max(), &x).expect("numbers");
-    let names = ["weight", "weight_scale", "bias", "input_scale", "input_zero_point"];
+    let names = [
+        "weight",
+        "weight_scale",
+        "bias",
+        "input_scale",
+        "input_zero_point",
+    ];
     let names = names.map(|name| format!("depthwise.{name}"));
     write(folder, 1e-5, &*int8, &x, &names);
 

@@ -171,7 +171,14 @@ fn dense(inputs: usize, outputs: usize) -> ConvSizes {
 /// The largest sums are within 32 bits.
 #[test]
 fn the_longest_sum_is_exact() {
-    let sizes = dense(if cfg!(miri) { 40 } else { super::super::MOST_TERMS }, 1);
+    let sizes = dense(
+        if cfg!(miri) {
+            40
+        } else {
+            super::super::MOST_TERMS
+        },
+        1,
+    );
     let mut problem = Problem::new(sizes, 1, false, 1);
     problem.input = Quantization {
         scale: 1.0,
@@ -194,7 +201,16 @@ fn numbers_are_rounded_half_to_even() {
         zero_point: 10,
     };
     let x = [
-        0.25, 0.75, 1.25, -0.25, -0.75, -1000.0, 1000.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN,
+        0.25,
+        0.75,
+        1.25,
+        -0.25,
+        -0.75,
+        -1000.0,
+        1000.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
     ];
     let want = [0.0, 1.0, 1.0, 0.0, -1.0, -5.0, 122.5, 122.5, -5.0, -5.0];
     for kernels in all_tiers() {

@@ -9,8 +9,8 @@ use crate::derive::Parameters;
 use crate::kernels::Quantization;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inferred, Layer,
-    Needs, Reach, ReluFusion, ShapeRule, Train,
+    BackwardInput, BackwardParams, Batching, Forward, ForwardTrain, Infer, Inferred, Layer, Needs,
+    Reach, ReluFusion, ShapeRule, Train,
 };
 use crate::params::FeatureOrder;
 use crate::tensor::{Element, Shape, Tensor};

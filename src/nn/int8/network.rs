@@ -65,7 +65,8 @@ use crate::tensor::Tensor;
 )]
 pub trait Quantizable: Network<Element = f32> {
     /// The network for training with the quantized forward pass.
-    type Training: QuantizedTraining + Network<Element = f32, Input = Self::Input, Output = Self::Output>;
+    type Training: QuantizedTraining
+        + Network<Element = f32, Input = Self::Input, Output = Self::Output>;
 
     /// Sets the parameters of the network for training from the current ones.
     #[doc(hidden)]
@@ -168,8 +169,8 @@ pub trait TrainingNested<P, Q> {
     fn each_input(training: &mut P, f: &mut dyn FnMut(&mut f32, &mut f32));
 }
 
-impl<L: Quantizable>
-    TrainingNested<L::Training, <L::Training as QuantizedTraining>::Quantized> for Nested<true, L>
+impl<L: Quantizable> TrainingNested<L::Training, <L::Training as QuantizedTraining>::Quantized>
+    for Nested<true, L>
 {
     fn quantized_into(
         training: &L::Training,
