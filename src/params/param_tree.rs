@@ -190,6 +190,7 @@ impl TensorLayout {
     }
 
     /// Returns the axis that has an entry for each input feature, if there is one.
+    #[cfg(feature = "safetensors")]
     pub(crate) const fn features_axis(&self) -> Option<usize> {
         match (self.features, self.sizes.count, self.outputs_first) {
             (false, _, _) | (_, 0, _) => None,
@@ -199,6 +200,7 @@ impl TensorLayout {
     }
 
     /// Returns the axis that has an entry for each output feature, if there is one.
+    #[cfg(feature = "safetensors")]
     pub(crate) const fn outputs_axis(&self) -> Option<usize> {
         match (self.outputs, self.sizes.count, self.outputs_first) {
             (false, _, _) | (_, 0, _) => None,

@@ -81,8 +81,11 @@ impl ConvSizes {
     /// Returns the length of [`Int8Conv::values`].
     pub const fn int8_values(&self) -> usize {
         let rows = match self.is_depthwise() {
-            true => sizes::product(&[self.kernel[0], self.kernel[1], self.channels]),
-            false => sizes::product(&[ROWS, padded(self.int8_terms())]),
+            true => product::depthwise_packed_len(self.channels, self.int8_terms()),
+            false => {
+                let rows = sizes::product(&[ROWS, padded(self.int8_terms())]);
+                sizes::sum(&[rows, 2 * patches::SHORT, patches::packed_weights(self)])
+            }
         };
         match self.is_pointwise() {
             true => rows,
@@ -173,7 +176,7 @@ impl Op for ConvOp<'_> {
         if conv.sizes.is_pointwise() {
             patches::pointwise(conv, instructions);
         } else if conv.sizes.is_depthwise() {
-            depthwise::conv(conv);
+            depthwise::conv(conv, instructions);
         } else {
             patches::conv(conv, instructions);
         }

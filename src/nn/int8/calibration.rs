@@ -17,7 +17,7 @@ const SAMPLES: usize = 64;
 /// The number of bins of a histogram on each side of 0.
 const BINS: usize = 1024;
 
-/// The number of 8-bit numbers on each side of 0, as the entropy sees them.
+/// The number of levels that magnitudes are quantized to, as the entropy sees them.
 const LEVELS: usize = 128;
 
 /// The choice of the range of a layer's inputs that 8 bits stand for.
@@ -70,8 +70,8 @@ impl Calibration {
 
     /// Creates a calibration that covers the range, symmetric around 0, whose quantized histogram is
     /// nearest to the histogram itself: the one with the smallest Kullback-Leibler divergence, as in
-    /// TensorRT (Migacz, 2017, "8-bit Inference with TensorRT") and in ONNX Runtime's
-    /// `CalibrationMethod.Entropy`.
+    /// TensorRT (Migacz, 2017, "8-bit Inference with TensorRT"). Magnitudes are counted in 1024 bins
+    /// and quantized to 128 levels; zeros are not counted, as in NVIDIA's `pytorch-quantization`.
     pub const fn entropy() -> Self {
         Calibration {
             method: Method::Entropy,
@@ -198,16 +198,19 @@ impl Seen {
 }
 
 /// Returns the number of bins on each side of the middle with the smallest divergence between the
-/// counts, those outside of the range added to its ends, and the same in [`LEVELS`] equal numbers.
+/// magnitudes, those outside of the range added to its end, and the same in [`LEVELS`] equal numbers.
 fn entropy_range(counts: &[u64]) -> usize {
-    let mut best = (f64::INFINITY, BINS);
-    for end in LEVELS / 2..=BINS {
-        let own = &counts[BINS - end..=BINS + end];
-        let mut clipped: Vec<f64> = own.iter().map(|&count| count as f64).collect();
-        let outside = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
-        clipped[0] += outside(&counts[..BINS - end]);
-        clipped[2 * end] += outside(&counts[BINS + end + 1..]);
+    let mut own: Vec<u64> = (0..=BINS)
+        .map(|bin| counts[BINS + bin] + counts[BINS - bin])
+        .collect();
+    // The zeros of a `Relu` are exact in any range, and would drown everything else.
+    own[0] = own[1];
 
+    let mut best = (f64::INFINITY, BINS);
+    for end in LEVELS - 1..=BINS {
+        let (own, outside) = own.split_at(end + 1);
+        let mut clipped: Vec<f64> = own.iter().map(|&count| count as f64).collect();
+        clipped[end] += outside.iter().sum::<u64>() as f64;
         let divergence = divergence(&clipped, own);
         if divergence < best.0 {
             best = (divergence, end);
@@ -222,10 +225,10 @@ fn divergence(counts: &[f64], own: &[u64]) -> f64 {
     let bins = own.len();
     let mut quantized = vec![0.0; bins];
     for level in 0..LEVELS {
-        let (start, end) = (level * bins / LEVELS, (level + 1) * bins / LEVELS);
-        let full = own[start..end].iter().filter(|&&count| count > 0).count();
-        let sum: u64 = own[start..end].iter().sum();
-        for bin in start..end {
+        let bins = level * bins / LEVELS..(level + 1) * bins / LEVELS;
+        let full = own[bins.clone()].iter().filter(|&&count| count > 0).count();
+        let sum: u64 = own[bins.clone()].iter().sum();
+        for bin in bins {
             if own[bin] > 0 {
                 quantized[bin] = sum as f64 / full as f64;
             }
@@ -399,6 +402,11 @@ mod tests {
         let (low, high) = seen(&x).range(Method::Entropy);
         assert!(high < 3.0 && low > -3.0 && high > 1.0, "{low} {high}");
         assert_eq!(seen(&x).range(Method::MinMax).1, 10.0);
+
+        // As many zeros as after a `Relu` change nothing.
+        x.iter_mut().for_each(|x| *x = x.max(0.0));
+        let (low, after) = seen(&x).range(Method::Entropy);
+        assert!(low == 0.0 && (after - high).abs() < 0.5, "{after} {high}");
     }
 
     #[test]

@@ -12,10 +12,12 @@ pub use calibration::{Calibration, QuantizeError, QuantizeErrorKind};
 pub(in crate::nn) use compute::{HasInt8, Int8Passes, Int8Sizes};
 pub use fake_quantize::{FakeQuantize, FakeQuantizeParams};
 pub use network::*;
+#[cfg(feature = "onnx-export")]
+pub(in crate::nn) use params::Int8View;
 pub use params::{
     Int8Conv1dParams, Int8Conv2dParams, Int8EmbeddingParams, Int8LinearParams, Int8Params,
 };
-pub(in crate::nn) use params::{Int8View, QuantizeFrom, quantize_rows};
+pub(in crate::nn) use params::{QuantizeFrom, quantize_rows};
 
 use core::marker::PhantomData;
 
