@@ -195,8 +195,11 @@ impl Op for RoundOp<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, _: S) {
         let RoundOp { input, x, y } = self;
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = f32::from(input.quantize(x)) * input.scale;
+        let x = &x[..y.len()];
+        let mut i = 0;
+        while i < y.len() {
+            y[i] = f32::from(input.quantize(x[i])) * input.scale;
+            i += 1;
         }
     }
 }
@@ -216,10 +219,16 @@ impl Quantization {
         ((value + INTEGERS).to_bits() as i32).wrapping_sub(INTEGERS.to_bits() as i32) as i16
     }
 
+    // The loops over numbers have an index: the compiler leaves calls of `Zip` in a function with
+    // instructions of its own.
     #[inline(always)]
     fn quantize_all(self, x: &[f32], to: &mut [i16]) {
-        for (to, &x) in to.iter_mut().zip(x) {
-            *to = self.quantize(x);
+        let len = x.len();
+        let to = &mut to[..len];
+        let mut i = 0;
+        while i < len {
+            to[i] = self.quantize(x[i]);
+            i += 1;
         }
     }
 }
@@ -237,11 +246,27 @@ impl Requantize<'_> {
     /// Sets the outputs of a pixel from the channel `first` on.
     #[inline(always)]
     fn run(self, first: usize, sums: &[i32], y: &mut [f32]) {
-        let scales = &self.weight_scale[first..][..y.len()];
-        let bias = &self.bias[first..][..y.len()];
-        for (((y, &sum), &scale), &bias) in y.iter_mut().zip(sums).zip(scales).zip(bias) {
-            let value = sum as f32 * (self.input_scale * scale) + bias;
-            *y = if self.relu && value < 0.0 { 0.0 } else { value };
+        let len = y.len();
+        let sums = &sums[..len];
+        let scales = &self.weight_scale[first..][..len];
+        let bias = &self.bias[first..][..len];
+        let mut i = 0;
+        while i < len {
+            let value = sums[i] as f32 * (self.input_scale * scales[i]) + bias[i];
+            y[i] = if self.relu && value < 0.0 { 0.0 } else { value };
+            i += 1;
+        }
+    }
+
+    /// Sets the outputs of several pixels, `stride` apart, from the channel `first` on. There are
+    /// `each` sums of each.
+    #[inline(always)]
+    fn run_all(self, first: usize, each: usize, sums: &[i32], stride: usize, y: &mut [f32]) {
+        let mut pixel = 0;
+        while (pixel + 1) * stride <= y.len() {
+            let y = &mut y[pixel * stride + first..][..each];
+            self.run(first, &sums[pixel * each..], y);
+            pixel += 1;
         }
     }
 }
@@ -254,10 +279,10 @@ fn quantize_image(sizes: &ConvSizes, input: Quantization, x: &[f32], to: &mut [i
     let padded_row = sizes.padded_size(1) * sizes.channels;
     let (above, left) = (sizes.pad[0] * padded_row, sizes.pad[1] * sizes.channels);
     to.fill(0);
-    for (x, to) in x
-        .chunks_exact(row)
-        .zip(to[above..].chunks_exact_mut(padded_row))
-    {
-        input.quantize_all(x, &mut to[left..][..row]);
+    let mut line = 0;
+    while line < sizes.size[0] {
+        let to = &mut to[above + line * padded_row + left..][..row];
+        input.quantize_all(&x[line * row..][..row], to);
+        line += 1;
     }
 }

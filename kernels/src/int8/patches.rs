@@ -41,13 +41,14 @@ pub(super) fn pointwise(conv: Int8Conv<'_>, instructions: Instructions) {
     values.fill(0);
     for (x, y) in x.chunks(ROWS * terms).zip(y.chunks_mut(ROWS * outputs)) {
         let rows = y.len() / outputs;
-        for (x, row) in x.chunks_exact(terms).zip(values.chunks_exact_mut(stride)) {
-            input.quantize_all(x, row);
+        let mut row = 0;
+        while row < rows {
+            let x = &x[row * terms..][..terms];
+            input.quantize_all(x, &mut values[row * stride..]);
+            row += 1;
         }
         product(instructions, &values[..rows * stride], weight, terms, sums);
-        for (sums, y) in sums.chunks_exact(outputs).zip(y.chunks_exact_mut(outputs)) {
-            requantize.run(0, sums, y);
-        }
+        requantize.run_all(0, outputs, sums, outputs, y);
     }
 }
 
@@ -103,9 +104,11 @@ pub(super) fn conv(conv: Int8Conv<'_>, instructions: Instructions) {
             let count = y.len() / outputs;
             for group in 0..sizes.groups {
                 pixel = first_pixel;
-                for index in 0..count {
+                let mut index = 0;
+                while index < count {
                     copy_patch(sizes, image, pixel, group, &mut rows[index * stride..]);
                     pixel = next(sizes, pixel);
+                    index += 1;
                 }
 
                 let rows = &rows[..count * stride];
@@ -116,10 +119,7 @@ pub(super) fn conv(conv: Int8Conv<'_>, instructions: Instructions) {
                     let weight = &weight[group * each * terms..][..each * terms];
                     product(instructions, rows, weight, terms, sums);
                 }
-                for (sums, y) in sums.chunks_exact(each).zip(y.chunks_exact_mut(outputs)) {
-                    let first = group * each;
-                    requantize.run(first, sums, &mut y[first..][..each]);
-                }
+                requantize.run_all(group * each, each, sums, outputs, y);
             }
         }
     }
@@ -162,9 +162,11 @@ fn copy_patch(sizes: &ConvSizes, image: &[i16], pixel: [usize; 2], group: usize,
         false => (sizes.kernel[1], channels),
     };
     let mut end = 0;
-    for ky in 0..sizes.kernel[0] {
+    let mut ky = 0;
+    while ky < sizes.kernel[0] {
         let from = (top + ky * sizes.dilation[0]) * row + left * sizes.channels + group * channels;
-        for kx in 0..runs {
+        let mut kx = 0;
+        while kx < runs {
             let from = from + kx * sizes.dilation[1] * sizes.channels;
             if len <= SHORT {
                 // The next run replaces what is too much, in less time than a call of `memcpy`.
@@ -173,7 +175,9 @@ fn copy_patch(sizes: &ConvSizes, image: &[i16], pixel: [usize; 2], group: usize,
                 to[end..][..len].copy_from_slice(&image[from..][..len]);
             }
             end += len;
+            kx += 1;
         }
+        ky += 1;
     }
     if len <= SHORT {
         to[end..][..SHORT].fill(0);

@@ -146,10 +146,14 @@ fn compiled(x: &[i16], weight: &[i8], terms: usize, sums: &mut [i32]) {
     let rows = x.chunks_exact(super::padded(terms));
     for (x, sums) in rows.zip(sums.chunks_exact_mut(outputs)) {
         for (sum, weight) in sums.iter_mut().zip(weight.chunks_exact(terms)) {
-            *sum = 0;
-            for (&x, &weight) in x.iter().zip(weight) {
-                *sum += i32::from(x) * i32::from(weight);
+            let x = &x[..weight.len()];
+            let mut total = 0;
+            let mut i = 0;
+            while i < weight.len() {
+                total += i32::from(x[i]) * i32::from(weight[i]);
+                i += 1;
             }
+            *sum = total;
         }
     }
 }
@@ -382,17 +386,19 @@ mod avx2 {
         let blocks = sums.len() / 16;
         let pairs = offsets.len().div_ceil(2);
         assert!(packed.len() >= pairs * blocks * 32);
-        assert!(offsets.iter().all(|offset| offset + blocks * 16 <= x.len()));
+        let is_within = |offset: usize| offset + blocks * 16 <= x.len();
+        assert!(offsets.iter().copied().all(is_within));
         for block in 0..blocks {
             let mut low = _mm256_setzero_si256();
             let mut high = _mm256_setzero_si256();
-            for (index, pair) in offsets.chunks(2).enumerate() {
+            let mut index = 0;
+            while index < pairs {
                 // SAFETY: 16 numbers can be read at each tap, and each pair has 32 weights of a block.
                 unsafe {
-                    let a = load(x.as_ptr().add(pair[0] + block * 16));
-                    let b = match pair {
-                        [_, second] => load(x.as_ptr().add(second + block * 16)),
-                        _ => _mm256_setzero_si256(),
+                    let a = load(x.as_ptr().add(offsets[2 * index] + block * 16));
+                    let b = match 2 * index + 1 < offsets.len() {
+                        true => load(x.as_ptr().add(offsets[2 * index + 1] + block * 16)),
+                        false => _mm256_setzero_si256(),
                     };
                     let weight = packed.as_ptr().add((index * blocks + block) * 32);
                     let first = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), load(weight));
@@ -401,6 +407,7 @@ mod avx2 {
                     low = _mm256_add_epi32(low, first);
                     high = _mm256_add_epi32(high, second);
                 }
+                index += 1;
             }
             let to = &mut sums[block * 16..][..16];
             store(_mm256_permute2x128_si256(low, high, 0x20), &mut to[..8]);
