@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use rand::RngExt;
 use rand::distr::StandardUniform;
+use shapewright::nn::Calibration;
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
 use shapewright::tier::Tier;
@@ -34,6 +35,7 @@ network! {
 }
 
 network! {
+    #[quantized(MlpInt8)]
     struct Mlp: [784] -> [10] {
         fc1: Linear<_, 128>,
         Relu,
@@ -44,6 +46,7 @@ network! {
 }
 
 network! {
+    #[quantized(CnnInt8)]
     struct Cnn: [28, 28, 1] -> [10] {
         conv1: Conv2d<_, 32, 3>,
         Relu,
@@ -171,6 +174,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
     bench.run("widths", || bench.widths());
+    bench.run("int8", || bench.int8());
 
     Ok(())
 }
@@ -182,7 +186,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 13] = [
+const WORKLOADS: [&str; 14] = [
     "iris",
     "mlp",
     "mlp_dead_units",
@@ -196,6 +200,7 @@ const WORKLOADS: [&str; 13] = [
     "adam",
     "conv",
     "widths",
+    "int8",
 ];
 
 impl Options {
@@ -258,6 +263,36 @@ impl Bench {
             shapewright::tier::tier(),
             self.options.threads,
         );
+    }
+
+    /// Times inference of one sample and of 64 in `f32` and with 8-bit weights, in turn.
+    fn int8(&self) {
+        self.quantized::<Mlp>("mlp");
+        self.quantized::<Cnn>("cnn");
+    }
+
+    fn quantized<N: Quantizable>(&self, name: &str) {
+        let mut rng = shapewright::rng(1);
+        let net = N::init(&mut rng);
+        let x: Vec<Tensor<N::Input>> = (0..64)
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
+        let int8 = net.quantized(&Calibration::min_max(), &x);
+        let int8 = int8.expect("finite numbers");
+        self.infer(&format!("{name}_f32"), &*net, &x);
+        self.infer(&format!("{name}_int8"), &*int8, &x);
+        self.infer(&format!("{name}_f32_again"), &*net, &x);
+    }
+
+    fn infer<N: Network<Element = f32>>(&self, name: &str, net: &N, x: &[Tensor<N::Input>]) {
+        let mut y = vec![Tensor::<N::Output>::zeros(); x.len()];
+        for batch in [1, 64] {
+            let ns = median_ns(|| {
+                net.forward_batch(black_box(&x[..batch]), &mut y[..batch]);
+                black_box(&y);
+            });
+            self.print("int8", &format!("{name}_b{batch}_us"), ns / 1e3);
+        }
     }
 
     fn iris(&self) {

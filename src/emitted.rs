@@ -29,6 +29,10 @@ pub use crate::network::{
 };
 pub use crate::nn::blocks::{Block, Repeat};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
+pub use crate::nn::int8::{
+    ChooseQuantized, FakeQuantize, Int8, Quantizable, QuantizeNested, QuantizedTraining,
+    TrainingNested, quantize,
+};
 pub use crate::nn::lora::{
     Adapted, CopyPair, Lora, LoraAlpha, MergePair, Mergeable, Pair, SetPair, assert_complete,
     copy_same, zipped,
@@ -331,9 +335,14 @@ impl<L: Foldable<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const FOLDS: bool = true;
 }
 
+impl<L: Quantizable, In, Out, T> Probe<L, In, Out, T> {
+    pub const QUANTIZES: bool = true;
+}
+
 /// The answers of a [`Probe`] for traits that a type does not implement.
 pub trait NotALayer {
     const FOLDS: bool = false;
+    const QUANTIZES: bool = false;
     const STREAMS: bool = false;
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;

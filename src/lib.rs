@@ -362,6 +362,8 @@ pub use shapewright_macros::Parameters;
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
+/// - **Quantization.** `#[quantized(CnnInt8)]` on `Cnn` defines a second network for inference with
+///   8-bit weights; see [`Quantizable`](nn::Quantizable) and the [guide](guide::quantization).
 /// - **Streams.** `#[stream]` on a network whose first axis is time gives it a
 ///   [`stream()`](Network::stream), which computes one step at a time.
 /// - **Other languages.** `#[export_c]` writes functions for programs in C; see [`ExportC`].
@@ -499,16 +501,17 @@ pub mod prelude {
     pub use crate::nn::{
         Abs, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, Affine,
         AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Cos,
-        Div, Dropout, Dropout2d, Elu, Embedding, Equal, Erf, Exp, Expand, Flatten, Floor, Foldable,
-        Gelu, GeluTanh, GlobalAvgPool1d, GlobalAvgPool2d, Glu, Greater, GroupNorm, Gru,
-        HardSigmoid, HardSwish, HardTanh, Identity, Index, InstanceNorm2d, IsMissing, LayerNorm,
-        LeakyRelu, Linear, Log, LogSigmoid, LogSoftmax, Lora, Lstm, Magnitude, MatMul, MaxOverTime,
-        MaxPool1d, MaxPool2d, Maximum, MeanOverTime, Mergeable, Minimum, Mish, MultiHeadAttention,
-        Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, Pow, ReflectionPad1d,
-        ReflectionPad2d, Relu, Relu6, Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape,
-        RmsNorm, Rnn, Scan, SelectLast, SelectPart, Selu, Sigmoid, Silu, Sin, Slice, SliceFeatures,
-        Softmax, Softplus, Softsign, SpectralNorm, Sqrt, Standardize, Sub, Tanh, Transpose,
-        Unembedding, Upsample, UpsampleBilinear, Where, ZeroPad1d, ZeroPad2d,
+        Div, Dropout, Dropout2d, Elu, Embedding, Equal, Erf, Exp, Expand, FakeQuantize, Flatten,
+        Floor, Foldable, Gelu, GeluTanh, GlobalAvgPool1d, GlobalAvgPool2d, Glu, Greater, GroupNorm,
+        Gru, HardSigmoid, HardSwish, HardTanh, Identity, Index, InstanceNorm2d, Int8, IsMissing,
+        LayerNorm, LeakyRelu, Linear, Log, LogSigmoid, LogSoftmax, Lora, Lstm, Magnitude, MatMul,
+        MaxOverTime, MaxPool1d, MaxPool2d, Maximum, MeanOverTime, Mergeable, Minimum, Mish,
+        MultiHeadAttention, Overlap, PRelu, Permute, PositionalEmbedding, PositionalEncoding, Pow,
+        Quantizable, QuantizedTraining, ReflectionPad1d, ReflectionPad2d, Relu, Relu6,
+        Reparameterize, ReplicationPad1d, ReplicationPad2d, Reshape, RmsNorm, Rnn, Scan,
+        SelectLast, SelectPart, Selu, Sigmoid, Silu, Sin, Slice, SliceFeatures, Softmax, Softplus,
+        Softsign, SpectralNorm, Sqrt, Standardize, Sub, Tanh, Transpose, Unembedding, Upsample,
+        UpsampleBilinear, Where, ZeroPad1d, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -167,6 +167,14 @@ network! {
         SpectralNorm<Conv2d<_, 8, 3>>, Relu, Flatten, SpectralNorm<Linear<_, 3>>,
     }
 }
+network! {
+    struct Bits: [8, 8, 2] -> [3] {
+        Int8<Conv2d<_, 8, 3>>, Relu, Int8<Conv2d<_, 8, 3, Groups<8>>>, Flatten, Int8<Linear<_, 3>>,
+    }
+}
+network! {
+    struct Rounded: [8, 8, 2] -> [3] { FakeQuantize<Conv2d<_, 8, 3>>, Relu, Flatten, FakeQuantize<Linear<_, 3>> }
+}
 network! { struct Scanned: [20, 7] -> [20, 9] { Scan<Cell>, Linear<_, 9> } }
 network! { struct Words: [12] -> [12, 900] {
     Embedding<900, 40>, Linear<_, 40>, Gelu, Unembedding<_, 900>
@@ -230,6 +238,9 @@ fn networks_tell_all_that_they_allocate() {
     check::<Recurrent>(&[2, 9]);
     check::<Scanned>(&[2, 9]);
     check::<Spectral>(&[2, 9]);
+    check::<Rounded>(&[2, 9]);
+    inference::<Bits>(1);
+    inference::<Bits>(9);
     check::<Words>(&[2, 30]);
     check::<Blocks>(&[3, 20]);
     check::<Maxima>(&[3, 70]);

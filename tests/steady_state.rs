@@ -121,9 +121,12 @@ Rnn<_, 30>, SelectLast, Linear<_, 5> } }
 network! { struct Unit: (x: [12], h: [30]) -> (y: [20], next: [30]) { Concat <- (x, h), Linear<_, 30>, LayerNorm,
 Dropout(0.1), next: Tanh, y: Linear<_, 20> } }
 network! { struct Spectral: [30, 12] -> [28, 9] { SpectralNorm<Conv1d<_, 9, 3>>, SpectralNorm<Linear<_, 9>> } }
+network! { struct Bits: [8, 8, 3] -> [5] { Int8<Conv2d<_, 20, 3, Pad<1>>>, Relu, Int8<Conv2d<_, 20, 3, Groups<20>>>,
+Flatten, Int8<Linear<_, 5>> } }
+network! { struct Rounded: [8, 8, 3] -> [5] { FakeQuantize<Conv2d<_, 20, 3>>, Relu, Flatten, FakeQuantize<Linear<_, 5>> } }
 network! { struct Scanned: [30, 12] -> [30] { Scan<Unit, FinalState>, SelectPart<1>, Linear<_, 30> } }
 
-fn inference<N: Trainable>(batch: usize) {
+fn inference<N: Network>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
     let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
@@ -320,6 +323,8 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Recurrent>(9);
         inference::<Scanned>(9);
         inference::<Spectral>(9);
+        inference::<Bits>(9);
+        inference::<Rounded>(9);
         inference::<Latent>(9);
         inference::<Attention>(9);
         training::<Attention, _>(9, Adam::new(0.01));
@@ -339,6 +344,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Recurrent, _>(12, Adam::new(0.1));
         training::<Scanned, _>(12, Adam::new(0.1));
         training::<Spectral, _>(12, Adam::new(0.1));
+        training::<Rounded, _>(12, Adam::new(0.1));
         training::<Latent, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Norms, _>(12, Adam::new(0.1));

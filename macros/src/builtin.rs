@@ -110,6 +110,15 @@ pub const LORA: &str = "Lora";
 /// The layers that can be inside of it.
 pub const ADAPTED: &[&str] = &["Linear", "MultiHeadAttention"];
 
+/// The layer around one that computes in 8 bits, and the one for training.
+pub const INT8: &str = "Int8";
+pub const FAKE_QUANTIZE: &str = "FakeQuantize";
+/// The layers that can be inside of both.
+pub const QUANTIZED: &[&str] = &["Linear", "Conv1d", "Conv2d", "Embedding"];
+
+/// The layers whose generic argument is another layer.
+pub const WRAPPERS: &[&str] = &[SPECTRAL_NORM, LORA, INT8, FAKE_QUANTIZE];
+
 /// A layer without sizes, options and parameters.
 const fn plain(name: &'static str) -> Builtin {
     Builtin {

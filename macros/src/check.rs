@@ -520,20 +520,19 @@ fn arrow(sources: Option<&[Ident]>) -> String {
 fn wrong_inside(layer: &parse::Layer, path: &TokenStream) -> Option<Error> {
     let wrapper = layer.wrapper.as_ref()?;
     let inside = path.to_string();
-    let is_lora = wrapper == builtin::LORA;
-    let taken = if is_lora {
-        builtin::ADAPTED
+    let (taken, takes) = if wrapper == builtin::LORA {
+        let takes = "adapts a `Linear` or a `MultiHeadAttention`";
+        (builtin::ADAPTED, takes)
+    } else if wrapper == builtin::SPECTRAL_NORM {
+        let takes = "normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`";
+        (builtin::SPECTRALLY_NORMALIZED, takes)
     } else {
-        builtin::SPECTRALLY_NORMALIZED
+        let takes = "computes a `Linear`, `Conv1d`, `Conv2d` or `Embedding` in 8 bits";
+        (builtin::QUANTIZED, takes)
     };
     if taken.contains(&inside.as_str()) {
         return None;
     }
-    let takes = if is_lora {
-        "adapts a `Linear` or a `MultiHeadAttention`"
-    } else {
-        "normalizes the weight of a `Linear`, `Conv1d` or `Conv2d`"
-    };
     let message = format!("`{wrapper}` {takes}, and `{}` is none", written(path));
     Some(Error::new(layer.path.span(), message))
 }
@@ -665,6 +664,13 @@ impl Layer {
             gives_tuple: false,
             role: Role::Layer,
         }
+    }
+
+    /// Returns whether it computes in 8 bits, and has no backward pass.
+    pub fn is_int8(&self) -> bool {
+        self.wrapper
+            .as_ref()
+            .is_some_and(|wrapper| wrapper == builtin::INT8)
     }
 
     /// Returns whether it makes a tuple of several outputs of a network.

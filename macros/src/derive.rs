@@ -122,6 +122,7 @@ fn param_field(
         axes,
         features,
         outputs,
+        order,
         statistic,
         items,
         freezing,
@@ -133,7 +134,7 @@ fn param_field(
             #key,
             ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
             <#ty as #library::Parameters<#element>>::PARAM_TREE
-                #axes #statistic #features #outputs #items,
+                #axes #statistic #features #outputs #order #items,
         )#freezing
     }
 }
@@ -200,6 +201,7 @@ struct FieldOptions {
     axes: Option<TokenStream>,
     features: Option<TokenStream>,
     outputs: Option<TokenStream>,
+    order: Option<TokenStream>,
     statistic: Option<TokenStream>,
     items: Option<TokenStream>,
     freezing: Option<TokenStream>,
@@ -221,6 +223,8 @@ impl FieldOptions {
                     options.features = Some(quote!(.features()));
                 } else if meta.path.is_ident("outputs") {
                     options.outputs = Some(quote!(.outputs()));
+                } else if meta.path.is_ident("outputs_first") {
+                    options.order = Some(quote!(.outputs_first()));
                 } else if meta.path.is_ident("statistic") {
                     options.statistic = Some(quote!(.statistic()));
                 } else if meta.path.is_ident("directions") {

@@ -64,10 +64,7 @@ impl Folded {
     /// Makes a network the folded one. Returns the code that computes its parameters, and whether
     /// anything has been folded.
     pub fn fold(&self, network: &mut Network) -> (TokenStream, bool) {
-        let mut lists = Lists {
-            element: &network.element,
-            worthwhile: false,
-        };
+        let mut lists = Lists::new(&network.element, Purpose::Fold);
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(__folded));
         network.name = self.name.clone();
         network.base = None;
@@ -125,17 +122,50 @@ impl Folded {
     }
 }
 
-/// The state of folding, shared by all lists of a network.
-struct Lists<'a> {
-    element: &'a Ident,
-    /// True if anything has been folded.
-    worthwhile: bool,
+/// What the lists of a network are folded for, and the code that this gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The folded network, whose parameters are computed from those of the original.
+    Fold,
+    /// The network for training in 8 bits, whose parameters are computed in the same way.
+    Training,
+    /// The network in 8 bits, whose parameters are computed from those of the network for training.
+    Quantized,
+    /// Calls of a function with the quantization of each input in the network for training.
+    EachInput,
 }
 
-impl Lists<'_> {
+impl Purpose {
+    /// Returns the layer around one with an 8-bit form.
+    fn wrapper(self) -> Option<&'static str> {
+        match self {
+            Purpose::Fold => None,
+            Purpose::Training | Purpose::EachInput => Some(builtin::FAKE_QUANTIZE),
+            Purpose::Quantized => Some(builtin::INT8),
+        }
+    }
+}
+
+/// The state of folding, shared by all lists of a network.
+pub struct Lists<'a> {
+    element: &'a Ident,
+    purpose: Purpose,
+    /// True if anything has been folded, or wrapped.
+    pub worthwhile: bool,
+}
+
+impl<'a> Lists<'a> {
+    pub fn new(element: &'a Ident, purpose: Purpose) -> Self {
+        Lists {
+            element,
+            purpose,
+            worthwhile: false,
+        }
+    }
+
     /// Folds a list of layers in place. Returns the code that computes its parameters, `to`, from
     /// those of the original list, `from`.
-    fn fold(
+    pub fn fold(
         &mut self,
         layers: &mut Vec<Layer>,
         from: &TokenStream,
@@ -179,10 +209,28 @@ impl Lists<'_> {
 
         let mut code = TokenStream::new();
         for (mut layer, norm) in kept {
-            code.extend(match norm {
-                Some(norm) => self.pair(&mut layer, &norm, from, to),
-                None => self.single(&mut layer, from, to),
+            let wrapper = self.purpose.wrapper();
+            let wrapper = wrapper.filter(|_| has_own(&layer) && has_int8(&layer));
+            code.extend(match (wrapper, self.purpose, norm) {
+                (Some(_), Purpose::Quantized | Purpose::EachInput, norm) => {
+                    if norm.is_some() {
+                        give_bias(&mut layer);
+                    }
+                    self.quantize(&mut layer, from, to)
+                }
+                (_, _, Some(norm)) => {
+                    let is_fold = matches!(self.purpose, Purpose::Fold | Purpose::Training);
+                    match is_fold {
+                        true => self.pair(&mut layer, &norm, wrapper.is_some(), from, to),
+                        false => self.folded_before(&mut layer, from, to),
+                    }
+                }
+                (_, _, None) => self.single(&mut layer, wrapper.is_some(), from, to),
             });
+            if let Some(wrapper) = wrapper {
+                self.worthwhile = true;
+                wrap(&mut layer, wrapper);
+            }
             layers.push(layer);
         }
 
@@ -197,6 +245,7 @@ impl Lists<'_> {
         &mut self,
         layer: &mut Layer,
         norm: &Layer,
+        is_wrapped: bool,
         from: &TokenStream,
         to: &TokenStream,
     ) -> TokenStream {
@@ -210,55 +259,136 @@ impl Lists<'_> {
             .config
             .clone()
             .unwrap_or_else(|| quote!(<__sw::BatchNormArguments as __sw::Configuration>::DEFAULT));
+        let to = inside(quote!(#to.#field), is_wrapped);
         let code = quote! {
-            __sw::fold::<#element, _>(
-                &#from.#field, &#from.#norm_field, #config, &mut #to.#field
-            );
+            __sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to);
         };
-
-        // The folded layer has a bias.
-        let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);
-        let bias = layer.generics.len() - 1 - derived;
-        layer.generics[bias] = Argument::Given(quote!(true));
-        for text in [&mut layer.text, &mut layer.brief] {
-            *text = text.replace(", NoBias", "");
-        }
+        give_bias(layer);
         code
     }
 
+    /// Copies a layer that a normalization was folded into.
+    fn folded_before(
+        &mut self,
+        layer: &mut Layer,
+        from: &TokenStream,
+        to: &TokenStream,
+    ) -> TokenStream {
+        give_bias(layer);
+        self.single(layer, false, from, to)
+    }
+
+    /// Quantizes a layer, or calls the function with its input.
+    fn quantize(&self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        if layer.wrapper.take().is_some() {
+            unwrap_spectral_norm(layer);
+        }
+        let field = &layer.field;
+        match self.purpose {
+            Purpose::EachInput => quote! {
+                __f(&mut #from.#field.input_scale, &mut #from.#field.input_zero_point);
+            },
+            _ => quote!(__is_known &= __sw::quantize(&#from.#field, &mut #to.#field);),
+        }
+    }
+
     /// Keeps a layer, and folds the lists inside it.
-    fn single(&mut self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
+    fn single(
+        &mut self,
+        layer: &mut Layer,
+        is_wrapped: bool,
+        from: &TokenStream,
+        to: &TokenStream,
+    ) -> TokenStream {
         let Some(field) = &layer.field else {
             return TokenStream::new();
         };
         let element = self.element;
         let from = quote!(#from.#field);
-        let to = quote!(#to.#field);
+        let to = inside(quote!(#to.#field), is_wrapped);
 
         match &mut layer.block {
             // A type without arguments may be a network, which may have a folded one.
             None if !layer.builtin && layer.generics.is_empty() && layer.config.is_none() => {
-                self.worthwhile = true;
-                let path = &layer.path;
-                let nested =
-                    quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::FOLDS }, #path>);
-                layer.path = quote!(<#nested as __sw::Choose>::Layer);
-                quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
+                self.nested(layer, &from, &to)
             }
-            None if layer.rank.is_none() && layer.wrapper.take().is_some() => {
-                self.worthwhile = true;
-                for text in [&mut layer.text, &mut layer.brief] {
-                    *text = text.replacen("SpectralNorm<", "", 1).replacen(">>", ">", 1);
+            None if layer
+                .wrapper
+                .as_ref()
+                .is_some_and(|w| w == builtin::SPECTRAL_NORM) =>
+            {
+                self.worthwhile |= self.purpose == Purpose::Fold;
+                layer.wrapper = None;
+                unwrap_spectral_norm(layer);
+                match self.purpose {
+                    Purpose::Fold | Purpose::Training => {
+                        quote!(__sw::fold_spectral_norm::<#element, _>(&#from, &mut #to);)
+                    }
+                    _ => self.copy(&from, &to),
                 }
-                quote!(__sw::fold_spectral_norm::<#element, _>(&#from, &mut #to);)
             }
-            None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
+            None => self.copy(&from, &to),
             Some(block) if matches!(block.kind, BlockKind::Repeat(_)) => {
                 let once = self.branches(block, &quote!(__from), &quote!(__to));
-                quote!(for (__from, __to) in #from.iter().zip(&mut #to) { #once })
+                match self.purpose {
+                    Purpose::EachInput => quote!(for __from in &mut #from { #once }),
+                    _ => quote!(for (__from, __to) in #from.iter().zip(&mut #to) { #once }),
+                }
             }
             Some(block) => self.branches(block, &from, &to),
         }
+    }
+
+    /// Copies the parameters of a layer that is the same in both networks.
+    fn copy(&self, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let element = self.element;
+        match self.purpose {
+            Purpose::EachInput => TokenStream::new(),
+            _ => quote!(__sw::copy::<#element>(&#from, &mut #to);),
+        }
+    }
+
+    /// Replaces a layer that may be a network by what it has become.
+    fn nested(&mut self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let element = self.element;
+        let path = &layer.path;
+        let has = match self.purpose {
+            Purpose::Fold => quote!(FOLDS),
+            _ => quote!(QUANTIZES),
+        };
+        let nested = quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::#has }, #path>);
+        let of_training = quote!(<#nested as __sw::TrainingNested<_, _>>);
+        let (chosen, code) = match self.purpose {
+            Purpose::Fold => {
+                self.worthwhile = true;
+                let code = quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to););
+                (quote!(<#nested as __sw::Choose>::Layer), code)
+            }
+            Purpose::Training => (
+                quote!(<#nested as __sw::ChooseQuantized>::Training),
+                quote!(<#nested as __sw::QuantizeNested<_, _>>::training_into(&#from, &mut #to);),
+            ),
+            Purpose::Quantized => (
+                quote!(<#nested as __sw::ChooseQuantized>::Quantized),
+                quote!(__is_known &= #of_training::quantized_into(&#from, &mut #to);),
+            ),
+            Purpose::EachInput => {
+                let params = quote!(<#nested as __sw::ChooseQuantized>::Training);
+                let quantized = quote!(<#nested as __sw::ChooseQuantized>::Quantized);
+                let of_training = quote! {
+                    <#nested as __sw::TrainingNested<
+                        <#params as __sw::Layer<#element>>::Params,
+                        <#quantized as __sw::Layer<#element>>::Params,
+                    >>
+                };
+                (params, quote!(#of_training::each_input(&mut #from, __f);))
+            }
+        };
+        if self.purpose != Purpose::Fold {
+            self.worthwhile = true;
+        }
+        layer.path = chosen;
+        code
     }
 
     /// Folds the branches of a block.
@@ -273,6 +403,56 @@ impl Lists<'_> {
         });
         branches.collect()
     }
+}
+
+/// Returns the parameters of the layer inside a wrapped one.
+fn inside(params: TokenStream, is_wrapped: bool) -> TokenStream {
+    match is_wrapped {
+        true => quote!(#params.layer),
+        false => params,
+    }
+}
+
+/// Gives a layer that a normalization is folded into a bias.
+fn give_bias(layer: &mut Layer) {
+    let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);
+    let bias = layer.generics.len() - 1 - derived;
+    layer.generics[bias] = Argument::Given(quote!(true));
+    for text in [&mut layer.text, &mut layer.brief] {
+        *text = text.replace(", NoBias", "");
+    }
+}
+
+/// Removes a spectral normalization from the text of a layer.
+fn unwrap_spectral_norm(layer: &mut Layer) {
+    for text in [&mut layer.text, &mut layer.brief] {
+        *text = text.replacen("SpectralNorm<", "", 1).replacen(">>", ">", 1);
+    }
+}
+
+/// Returns whether a layer has an 8-bit form.
+fn has_int8(layer: &Layer) -> bool {
+    let is_bare = layer
+        .wrapper
+        .as_ref()
+        .is_none_or(|w| w == builtin::SPECTRAL_NORM);
+    layer.builtin
+        && is_bare
+        && layer.block.is_none()
+        && layer.tied.is_none()
+        && builtin::QUANTIZED.contains(&layer.path.to_string().as_str())
+}
+
+/// Puts a wrapper around a layer.
+fn wrap(layer: &mut Layer, wrapper: &str) {
+    let path = format!("{}<", layer.path);
+    let wrapped = format!("{wrapper}<{path}");
+    for text in [&mut layer.text, &mut layer.brief] {
+        if text.contains(&path) {
+            *text = text.replacen(&path, &wrapped, 1) + ">";
+        }
+    }
+    layer.wrapper = Some(Ident::new(wrapper, proc_macro2::Span::mixed_site()));
 }
 
 /// Returns how often each output of a list is read, by its number, in a list without the layers that

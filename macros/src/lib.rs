@@ -26,6 +26,7 @@ mod mistake;
 mod onnx;
 mod options;
 mod parse;
+mod quantize;
 mod sequence;
 mod spans;
 mod step;
@@ -50,7 +51,11 @@ pub fn network(input: TokenStream) -> TokenStream {
         return tokens.into();
     }
     let mut errors = Vec::new();
-    let (network, folded) = match understand(definition.clone(), &mut errors) {
+    let Understood {
+        network,
+        folded,
+        quantized,
+    } = match understand(definition.clone(), &mut errors) {
         Ok(understood) => understood,
         Err(error) => return mistake::report(&error, &emitted).into(),
     };
@@ -64,12 +69,24 @@ pub fn network(input: TokenStream) -> TokenStream {
     }
     if network.streams {
         // The definition is read again, as its parts can't be copied.
-        if let Ok((network, _)) = understand(definition.clone(), &mut Vec::new()) {
+        if let Ok(Understood { network, .. }) = understand(definition.clone(), &mut Vec::new()) {
             tokens.extend(stream::expand_step(network, &emitted));
         }
-        if let Ok((mut network, Some(folded))) = understand(definition, &mut Vec::new()) {
+        if let Ok(Understood {
+            mut network,
+            folded: Some(folded),
+            ..
+        }) = understand(definition.clone(), &mut Vec::new())
+        {
             folded.fold(&mut network);
             tokens.extend(stream::expand_step(network, &emitted));
+        }
+    }
+    if let Some(quantized) = quantized {
+        let again = || understand(definition.clone(), &mut Vec::new());
+        if let (Ok(a), Ok(b), Ok(c)) = (again(), again(), again()) {
+            let networks = [a, b, c].map(|understood| understood.network);
+            tokens.extend(quantized.expand(networks, &emitted, &mut errors));
         }
     }
     if let Some(folded) = folded {
@@ -103,14 +120,22 @@ fn from_onnx(input: TokenStream, embeds: bool) -> TokenStream {
     tokens.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
+/// A definition with the attributes that make further networks of it.
+struct Understood {
+    network: check::Network,
+    folded: Option<fold::Folded>,
+    quantized: Option<quantize::Quantized>,
+}
+
 /// Reads and checks a definition.
 fn understand(
     definition: proc_macro2::TokenStream,
     errors: &mut Vec<syn::Error>,
-) -> syn::Result<(check::Network, Option<fold::Folded>)> {
+) -> syn::Result<Understood> {
     let mut definition: parse::Definition = syn::parse2(definition)?;
     errors.append(&mut definition.errors);
     let folded = fold::take(&mut definition, errors);
+    let quantized = quantize::take(&mut definition, errors);
     let base = merge::take(&mut definition, errors);
     let streams = stream::take(&mut definition, errors);
     let export_c = export_c::take(&mut definition, errors);
@@ -121,7 +146,11 @@ fn understand(
     network.export_c = export_c;
     network.export_python = export_python;
     network.base = base;
-    Ok((network, folded))
+    Ok(Understood {
+        network,
+        folded,
+        quantized,
+    })
 }
 
 /// Implements the trait; documented as `shapewright::Parameters`.

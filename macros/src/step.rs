@@ -285,7 +285,7 @@ impl<'a> Step<'a> {
             let steps = lists.iter().flat_map(Sequence::steps);
             return steps.flat_map(|step| step.train_conditions()).collect();
         }
-        if self.layer.builtin {
+        if self.layer.builtin && !self.layer.is_int8() {
             return Vec::new();
         }
 

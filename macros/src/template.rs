@@ -15,7 +15,7 @@ use syn::{Attribute, Error, GenericParam, Generics, Path, Result, Token, Visibil
 
 use crate::parse::{Definition, tokens};
 use crate::spans::ours;
-use crate::{check, fold, generics, mistake};
+use crate::{check, fold, generics, mistake, quantize};
 
 /// A definition with generic sizes.
 struct Template {
@@ -181,6 +181,15 @@ impl Template {
             );
             errors.push(Error::new(folded.span(), message));
             fold::take(&mut definition, &mut Vec::new());
+        }
+        if let Some(quantized) = attrs.iter().find(|attr| attr.path().is_ident("quantized")) {
+            let message = format!(
+                "each network has a quantized one of its own: write the attribute where the sizes \
+                 are, `#[quantized(SmallInt8)] struct Small = {name}<{}>;`",
+                names(&self.sizes)
+            );
+            errors.push(Error::new(quantized.span(), message));
+            quantize::take(&mut definition, &mut Vec::new());
         }
         check::check(definition, &mut errors);
         errors

@@ -13,6 +13,8 @@ const BATCH: &str = "batch";
 
 /// The numbers of types in `onnx.proto`.
 const FLOAT: i64 = 1;
+const UINT8: i64 = 2;
+const INT8: i64 = 3;
 const INT64: i64 = 7;
 const DOUBLE: i64 = 11;
 /// The numbers of the types of attributes.
@@ -301,6 +303,28 @@ impl Graph {
         tensor.text(8, name);
         tensor.bytes_of(9, data);
         self.initializers.push((name.to_owned(), tensor));
+    }
+
+    /// Adds a tensor of 8-bit numbers with this name, unless there is one.
+    pub fn signed_bytes(&mut self, name: &str, sizes: &[usize], numbers: &[i8]) {
+        if self.names.insert(name.to_owned()) {
+            let data: Vec<u8> = numbers.iter().map(|&x| x as u8).collect();
+            self.add_initializer(name, sizes, INT8, &data);
+        }
+    }
+
+    /// Adds an 8-bit number without a sign and without an axis, unless there is one of this name.
+    pub fn bytes(&mut self, name: &str, number: u8) {
+        if self.names.insert(name.to_owned()) {
+            self.add_initializer(name, &[], UINT8, &[number]);
+        }
+    }
+
+    /// Adds a node that gives the numbers that 8-bit numbers stand for, with a scale and a zero point
+    /// for each index of the first axis.
+    pub fn dequantized(&mut self, x: &str, scale: &str, zero_point: &str) -> String {
+        let axis = [Attribute::Int("axis", 0)];
+        self.node("DequantizeLinear", &[x, scale, zero_point], &axis)
     }
 
     /// Returns the name of a tensor of these numbers.

@@ -1,4 +1,4 @@
-//! A guide in thirteen pages. Its programs are complete, and are compiled and run with the tests.
+//! A guide in fifteen pages. Its programs are complete, and are compiled and run with the tests.
 //!
 //! | page | what it is about |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | [`sequences`] | text and sound: vocabularies, language models, padding, generation, recurrent layers |
 //! | [`weights`] | weight files, from PyTorch and to PyTorch |
 //! | [`onnx`] | networks from ONNX files |
+//! | [`quantization`] | 8-bit weights: calibration, training in 8 bits, files |
 //! | [`fine_tuning`] | frozen layers, low-rank adaptation, learning rates of layers, distillation |
 //! | [`own_layers`] | layers and losses of your own |
 //! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
@@ -56,6 +57,10 @@ pub mod onnx {
     #![doc = include_str!("onnx.md")]
     #![doc = ""]
     #![cfg_attr(not(feature = "onnx"), doc = "The feature is off here.")]
+}
+
+pub mod quantization {
+    #![doc = include_str!("quantization.md")]
 }
 
 pub mod fine_tuning {

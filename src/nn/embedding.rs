@@ -3,13 +3,15 @@
 use rand::Rng;
 
 use super::index::exact;
+use super::int8::{HasInt8, Int8EmbeddingParams, Int8Passes, QuantizeFrom, quantize_rows};
 use super::rule::zero_size;
 use crate::derive::Parameters;
 use crate::init;
-use crate::memory::{flatten, flatten_mut};
+use crate::kernels::Quantization;
+use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
-    BackwardInput, BackwardParams, Forward, INFER, Infer, Inferred, Layer, Needs, Reach, Sentence,
-    ShapeRule, Train,
+    BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
+    Sentence, ShapeRule, Train,
 };
 #[cfg(feature = "onnx-export")]
 use crate::nn::export::{self, Export, Exported};
@@ -307,5 +309,93 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
                 add_rows(own, indices.len(), gradient, counts, lost);
             },
         );
+    }
+}
+
+impl<const N: usize, const D: usize, const PADDING: usize> HasInt8 for Embedding<N, D, PADDING> {
+    type Int8Params = Int8EmbeddingParams<N, D>;
+    const INT8_REACH: Reach = Reach::POSITION;
+}
+
+impl<const N: usize, const D: usize> QuantizeFrom<EmbeddingParams<N, D, f32>>
+    for Int8EmbeddingParams<N, D>
+{
+    fn quantize_from(&mut self, layer: &EmbeddingParams<N, D, f32>, _: Option<Quantization>) {
+        let rows = self.weight.as_mut_slice().as_chunks_mut::<D>().0;
+        quantize_rows(&layer.weight, |row, scale, numbers| {
+            self.weight_scale[row] = scale;
+            rows[row]
+                .iter_mut()
+                .zip(numbers)
+                .for_each(|(to, x)| *to = x);
+        });
+    }
+}
+
+impl<In: Shape, Out: Shape, const N: usize, const D: usize, const PADDING: usize>
+    Int8Passes<In, Out> for Embedding<N, D, PADDING>
+{
+    const INT8_NEEDS: Needs = Needs::NONE;
+    const FAKE_NEEDS: Needs = Needs::NONE;
+    const BACKWARD_NEEDS: Needs = Needs::NONE;
+
+    fn int8_forward(
+        params: &Int8EmbeddingParams<N, D>,
+        x: &[f32],
+        y: &mut [f32],
+        _: ThreadMemory<'_>,
+        _: &Context<f32>,
+    ) {
+        let rows = params.weight.as_slice().as_chunks::<D>().0;
+        for (&index, y) in x.iter().zip(y.as_chunks_mut::<D>().0) {
+            match row::<f32, N>(index) {
+                Some(row) => {
+                    let scale = params.weight_scale[row];
+                    let numbers = y.iter_mut().zip(&rows[row]);
+                    numbers.for_each(|(y, &weight)| *y = f32::from(weight) * scale);
+                }
+                None => y.fill(f32::NAN),
+            }
+        }
+    }
+
+    fn fake_forward(
+        layer: &EmbeddingParams<N, D, f32>,
+        _: Quantization,
+        x: &[f32],
+        y: &mut [f32],
+        _: ThreadMemory<'_>,
+        _: &Context<f32>,
+    ) {
+        for (&index, y) in x.iter().zip(y.as_chunks_mut::<D>().0) {
+            match row::<f32, N>(index) {
+                Some(row) => quantize_rows(&layer.weight[row..=row], |_, scale, numbers| {
+                    let numbers = y.iter_mut().zip(numbers);
+                    numbers.for_each(|(y, weight)| *y = f32::from(weight) * scale);
+                }),
+                None => y.fill(f32::NAN),
+            }
+        }
+    }
+
+    fn round_input(_: Quantization, x: &[f32], to: &mut [f32], _: &Context<f32>) {
+        to.copy_from_slice(x);
+    }
+
+    fn fake_backward(
+        _: &EmbeddingParams<N, D, f32>,
+        _: Option<Quantization>,
+        _: &[f32],
+        _: &[f32],
+        dx: &mut [f32],
+        _: ThreadMemory<'_>,
+        _: &Context<f32>,
+    ) {
+        dx.fill(0.0);
+    }
+
+    #[cfg(feature = "onnx-export")]
+    fn int8_export(params: &Int8EmbeddingParams<N, D>, call: Export<'_>) -> Exported {
+        export::quantized::embedding(params, call)
     }
 }

@@ -2,11 +2,12 @@
 
 use rand::Rng;
 
+use super::int8::{HasInt8, Int8LinearParams, Int8Sizes};
 use super::kernel_needs::{product_needs, weight_grad_needs};
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
-use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
+use crate::kernels::{ConvSizes, Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{ThreadMemory, flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Context, Forward, INFER, Infer, Inferred, Layer, Needs, Reach,
@@ -529,3 +530,47 @@ macro_rules! linear {
 }
 linear!(true, LinearParams, |params| Some(&params.bias));
 linear!(false, LinearNoBiasParams, |params| None);
+
+/// Implements the 8-bit form of the layer with or without bias.
+macro_rules! int8 {
+    ($bias:literal) => {
+        impl<const I: usize, const O: usize> HasInt8 for Linear<I, O, $bias> {
+            type Int8Params = Int8LinearParams<I, O>;
+            const INT8_REACH: Reach = Reach::FEATURES;
+        }
+
+        impl<In: Shape, Out: Shape, const I: usize, const O: usize> Int8Sizes<In, Out>
+            for Linear<I, O, $bias>
+        {
+            const SIZES: ConvSizes = ConvSizes {
+                size: [rows_of::<In, I>(), 1],
+                channels: I,
+                out: [rows_of::<In, I>(), 1],
+                out_channels: O,
+                kernel: [1, 1],
+                stride: [1, 1],
+                pad: [0, 0],
+                dilation: [1, 1],
+                groups: 1,
+            };
+            const AXES: usize = 0;
+            const CAUSAL: bool = false;
+
+            fn backward_with(
+                weight: &[f32],
+                dy: &[f32],
+                dx: &mut [f32],
+                memory: ThreadMemory<'_>,
+                cx: &Context<f32>,
+            ) {
+                let total_rows = cx.batch() * rows_of::<In, I>();
+                let rows = weight.as_chunks::<O>().0;
+                if let Some(weight) = rows.first_chunk::<I>() {
+                    DenseRows::<I, O>::backward_input(weight, dy, dx, total_rows, memory, cx);
+                }
+            }
+        }
+    };
+}
+int8!(true);
+int8!(false);

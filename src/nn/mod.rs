@@ -13,6 +13,7 @@
 //! | shape | [`Flatten`], [`Reshape`], [`Transpose`], [`Permute`], [`SelectLast`], [`Slice`], [`SliceFeatures`], [`Expand`], [`Overlap`], [`ZeroPad1d`], [`ReflectionPad1d`], [`ReplicationPad1d`], [`ZeroPad2d`], [`ReflectionPad2d`], [`ReplicationPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]; [`SpectralNorm`] of a weight |
 //! | adapters | [`struct@Lora`] around a layer that is frozen |
+//! | 8 bits | [`Int8`] around a layer for inference, [`FakeQuantize`] for training |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`], [`Magnitude`] |
 //! | functions | [`Affine`], [`Exp`], [`Log`], [`Sqrt`], [`struct@Pow`], [`Abs`], [`Erf`], [`Sin`], [`Cos`], [`Floor`] |
 //! | values of tables | [`Standardize`], [`IsMissing`] |
@@ -47,6 +48,7 @@ mod export;
 pub(crate) mod fold;
 mod glu;
 mod index;
+pub(crate) mod int8;
 mod joined_rows;
 mod kernel_needs;
 mod linear;
@@ -107,6 +109,12 @@ pub use expand::Expand;
 pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
+#[cfg(feature = "std")]
+pub use int8::{Calibration, QuantizeError, QuantizeErrorKind};
+pub use int8::{
+    FakeQuantize, FakeQuantizeParams, Int8, Int8Conv1dParams, Int8Conv2dParams,
+    Int8EmbeddingParams, Int8LinearParams, Quantizable, QuantizedTraining,
+};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use lora::{Lora, LoraA, LoraAlpha, LoraB, LoraParams, Mergeable};
 pub use magnitude::Magnitude;

@@ -95,6 +95,8 @@ pub struct TensorLayout {
     pub(crate) features: bool,
     /// True if the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
+    /// True if the two axes of features and outputs have changed places.
+    pub(crate) outputs_first: bool,
     /// The layout in memory of a tensor with another number type than the network's.
     pub(crate) buffer: Option<BufferLayout>,
 }
@@ -134,6 +136,7 @@ impl TensorLayout {
         statistic: false,
         features: false,
         outputs: false,
+        outputs_first: false,
         buffer: None,
     };
 
@@ -176,6 +179,7 @@ impl TensorLayout {
             statistic: self.statistic,
             features: false,
             outputs: false,
+            outputs_first: false,
             buffer: None,
         }
     }
@@ -183,6 +187,26 @@ impl TensorLayout {
     /// Returns the sizes here, outermost axis first.
     pub(crate) const fn sizes(&self) -> &[usize] {
         self.sizes.sizes()
+    }
+
+    /// Returns the axis that has an entry for each input feature, if there is one.
+    #[cfg(feature = "safetensors")]
+    pub(crate) const fn features_axis(&self) -> Option<usize> {
+        match (self.features, self.sizes.count, self.outputs_first) {
+            (false, _, _) | (_, 0, _) => None,
+            (true, _, false) => Some(0),
+            (true, count, true) => Some(count - 1),
+        }
+    }
+
+    /// Returns the axis that has an entry for each output feature, if there is one.
+    #[cfg(feature = "safetensors")]
+    pub(crate) const fn outputs_axis(&self) -> Option<usize> {
+        match (self.outputs, self.sizes.count, self.outputs_first) {
+            (false, _, _) | (_, 0, _) => None,
+            (true, _, true) => Some(0),
+            (true, count, false) => Some(count - 1),
+        }
     }
 
     /// Returns the number of elements.
@@ -514,6 +538,20 @@ impl ParamTree {
             panic!("`outputs` belongs to a nested array of numbers, which is one tensor");
         };
         tensor.outputs = true;
+        ParamTree::Tensor(tensor)
+    }
+
+    /// Says that the first axis is that of the outputs, and the last one that of the features.
+    ///
+    /// # Panics
+    /// Panics if this is not one tensor; in a constant, this is a compile error.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn outputs_first(self) -> ParamTree {
+        let ParamTree::Tensor(mut tensor) = self else {
+            panic!("`outputs_first` belongs to a nested array of numbers, which is one tensor");
+        };
+        tensor.outputs_first = true;
         ParamTree::Tensor(tensor)
     }
 

@@ -44,6 +44,11 @@ pub(super) struct FileTensor {
     output: Option<Pieces>,
 }
 
+/// Returns whether an axis is the one with this index.
+const fn is_axis(axis: Option<usize>, index: usize) -> bool {
+    matches!(axis, Some(axis) if axis == index)
+}
+
 impl FileTensor {
     /// A single number.
     pub const NUMBER: FileTensor = FileTensor {
@@ -62,18 +67,16 @@ impl FileTensor {
         if order.axes_as_here {
             tensor.layout.in_file = TensorLayout::NUMBER.in_file;
         }
-        if let [first, .., _] | [first] = layout.sizes()
-            && layout.features
+        if let Some(axis) = layout.features_axis()
             && !order.input.is_same()
-            && order.input.len() == *first
+            && order.input.len() == layout.sizes()[axis]
         {
             tensor.input = Some(order.input);
         }
 
-        if let [.., last] = layout.sizes()
-            && layout.outputs
+        if let Some(axis) = layout.outputs_axis()
             && !order.output.is_same()
-            && order.output.len() == *last
+            && order.output.len() == layout.sizes()[axis]
         {
             tensor.output = Some(order.output);
         }
@@ -98,8 +101,8 @@ impl FileTensor {
     const fn order(&self, axis: usize) -> Option<Pieces> {
         let here = self.layout.in_file[axis];
         match (self.input, self.output) {
-            (Some(input), _) if here == 0 => Some(input),
-            (_, Some(output)) if here + 1 == self.layout.sizes.count => Some(output),
+            (Some(input), _) if is_axis(self.layout.features_axis(), here) => Some(input),
+            (_, Some(output)) if is_axis(self.layout.outputs_axis(), here) => Some(output),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ mod interchange;
 mod minilm;
 mod onnx;
 mod onnx_export;
+mod onnx_export_int8;
 mod onnx_export_wiring;
 mod preprocessing;
 mod rnnoise;

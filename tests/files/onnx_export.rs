@@ -39,6 +39,17 @@ fn save_with<N: Network<Element = f32>>(folder: &Path, tolerance: f64, x: &[In<N
         }
     });
 
+    write(folder, tolerance, &*net, x, &parameters);
+}
+
+/// Writes a network with these inputs, and the names of parameters that its file has.
+pub fn write<N: Network<Element = f32>>(
+    folder: &Path,
+    tolerance: f64,
+    net: &N,
+    x: &[In<N>],
+    parameters: &[String],
+) {
     let mut y = vec![Out::<N>::zeros(); x.len()];
     net.forward_batch(x, &mut y);
     let of_x = parts(<N::Input as Shape>::DIMS, x.iter().map(|x| x.as_slice()));
@@ -330,6 +341,7 @@ fn files_compute_the_same_in_onnx_runtime() {
     save::<Spectral>(folder, 1e-5);
     save::<Latent>(folder, 1e-5);
     super::onnx_export_wiring::save(folder);
+    super::onnx_export_int8::save(folder);
 
     let python = std::env::var("PYTHON").unwrap_or("python3".to_owned());
     let has_runtime = Command::new(&python)

@@ -8,6 +8,7 @@ mod blocks;
 mod fold;
 mod inference_only;
 mod init;
+mod int8;
 mod memory;
 mod nested;
 mod number_types;

@@ -8,13 +8,13 @@ use super::super::{
 use super::{Guarded, all_tiers, bits, cases, is_fused, numbers, widen};
 
 #[derive(Clone, Debug)]
-struct Case {
-    sizes: ConvSizes,
-    samples: usize,
+pub(super) struct Case {
+    pub sizes: ConvSizes,
+    pub samples: usize,
     bias: bool,
-    relu: bool,
+    pub relu: bool,
     accumulate: bool,
-    seed: u32,
+    pub seed: u32,
 }
 
 /// One axis: size, kernel, stride, padding, dilation, and the number of outputs that are omitted.
@@ -47,7 +47,7 @@ fn channels() -> impl Strategy<Value = [usize; 3]> {
     ]
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = Case> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
     (axis(), axis(), channels(), 0_usize..=3, flags).prop_map(
         |(v, h, [groups, ci, co], samples, (bias, relu, accumulate, seed))| {

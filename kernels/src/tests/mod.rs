@@ -34,6 +34,7 @@ mod attention;
 mod checksums;
 mod convolutions;
 mod functions;
+mod int8;
 mod kernels_f64;
 mod losses;
 mod memory;

@@ -345,7 +345,7 @@ fn sum_of_names(input: ParseStream, path: &Path) -> Result<Error> {
 
 /// Returns whether the generic argument of a layer is the layer inside it.
 fn is_wrapper(name: &Ident) -> bool {
-    name == builtin::SPECTRAL_NORM || name == builtin::LORA
+    builtin::WRAPPERS.iter().any(|wrapper| name == wrapper)
 }
 
 /// The error of a layer without the layer inside it.

@@ -101,14 +101,14 @@ fn axes_of(layer: &Layer, given: usize) -> usize {
     }
 }
 
-/// Returns whether a layer may have no backward pass: it is one of the user's own, or a block with
-/// one.
+/// Returns whether a layer may have no backward pass: it is one of the user's own, one in 8 bits, or
+/// a block with one.
 pub fn may_lack_backward(layer: &Layer) -> bool {
     match &layer.block {
         Some(block) => block
             .branches
             .iter()
             .any(|branch| branch.layers.iter().any(may_lack_backward)),
-        None => !layer.builtin,
+        None => !layer.builtin || layer.is_int8(),
     }
 }

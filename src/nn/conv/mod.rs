@@ -4,6 +4,7 @@ mod causal;
 mod compute;
 mod conv1d;
 mod conv2d;
+mod int8;
 mod shape;
 mod transpose2d;
 
@@ -26,7 +27,7 @@ macro_rules! convolution {
         impl<$(const $size: usize,)* $(const $causal: bool,)? const BIAS: bool, const EACH: usize>
             $layer<$($size,)* $($causal,)? BIAS, EACH>
         {
-            const RULE: ConvRule = ConvRule $rule;
+            pub(super) const RULE: ConvRule = ConvRule $rule;
         }
 
         impl<

@@ -48,6 +48,16 @@ pub(in crate::nn) fn convolution<T: Element, P: Parameters<T>>(
 ) -> Exported {
     let weight = call.param(params, "weight")?;
     let bias = call.optional_param(params, "bias");
+    convolution_of(conv, &weight, bias.as_deref(), call)
+}
+
+/// Writes a convolution with these tensors.
+pub(super) fn convolution_of(
+    conv: &Convolution,
+    weight: &str,
+    bias: Option<&str>,
+    call: Export<'_>,
+) -> Exported {
     let x = call.one()?;
     let axes = conv.axes;
     let graph = call.graph;
@@ -75,8 +85,8 @@ pub(in crate::nn) fn convolution<T: Element, P: Parameters<T>>(
     };
 
     let x = channels_first(graph, &x, axes);
-    let mut inputs = vec![&x[..], &weight];
-    inputs.extend(bias.as_deref());
+    let mut inputs = vec![&x[..], weight];
+    inputs.extend(bias);
     let y = graph.node(operator, &inputs, &attributes);
     Ok(channels_last(graph, &y, axes).into())
 }

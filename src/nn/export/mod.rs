@@ -5,6 +5,7 @@ pub(super) mod attention;
 pub(super) mod elementwise;
 pub(super) mod images;
 pub(super) mod norm;
+pub(super) mod quantized;
 pub(super) mod recurrent;
 pub(super) mod scan;
 pub(super) mod sequence;

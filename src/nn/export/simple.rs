@@ -26,14 +26,19 @@ pub(in crate::nn) fn linear<T: Element, P: Parameters<T>>(
 ) -> Exported {
     let weight = call.param(params, "weight")?;
     let bias = call.optional_param(params, "bias");
+    linear_of(&weight, bias.as_deref(), call)
+}
+
+/// Writes a dense layer with these tensors.
+pub(super) fn linear_of(weight: &str, bias: Option<&str>, call: Export<'_>) -> Exported {
     let x = call.one()?;
     let rows = call.input().sizes().len() > 1;
     let graph = call.graph;
     if rows {
-        return Ok(dense(graph, &x, &weight, bias.as_deref()).into());
+        return Ok(dense(graph, &x, weight, bias).into());
     }
-    let mut inputs = vec![&x[..], &weight];
-    inputs.extend(bias.as_deref());
+    let mut inputs = vec![&x[..], weight];
+    inputs.extend(bias);
     let transposed = [Attribute::Int("transB", 1)];
     Ok(graph.node("Gemm", &inputs, &transposed).into())
 }

@@ -344,12 +344,16 @@ enum Marked {
 const fn has(params: &ParamTree, marked: Marked, features: Dims) -> bool {
     match params {
         ParamTree::Tensor(tensor) => match (tensor.sizes(), marked) {
-            ([first, ..], Marked::Features) => tensor.features && *first == features.len(),
-            ([.., last], Marked::Outputs) => tensor.outputs && *last == features.len(),
+            (sizes, Marked::Features) => {
+                matches!(tensor.features_axis(), Some(axis) if sizes[axis] == features.len())
+            }
+            (sizes, Marked::Outputs) => {
+                matches!(tensor.outputs_axis(), Some(axis) if sizes[axis] == features.len())
+            }
             ([first, ..], Marked::Neither) => {
                 !tensor.features && !tensor.outputs && *first == features.len()
             }
-            ([], _) => false,
+            ([], Marked::Neither) => false,
         },
         ParamTree::Fields(fields) => {
             let mut i = 0;
