@@ -158,6 +158,8 @@ fn compiled(x: &[i16], weight: &[i8], terms: usize, sums: &mut [i32]) {
     }
 }
 
+// Several arrays share an index in the loops over registers.
+#[allow(clippy::needless_range_loop)]
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use core::arch::x86_64::*;

@@ -50,8 +50,8 @@ use crate::tensor::Shape;
 /// - **An embedding** has a scale for each row, and gives `weight * weight_scale`. Its inputs are
 ///   indices, as before.
 ///
-/// This is what ONNX's `QuantizeLinear` and `DequantizeLinear` mean, which
-/// [`to_onnx`](crate::Network::to_onnx) writes. Weight files have the parameters as `weight` (of
+/// This is what ONNX's `QuantizeLinear` and `DequantizeLinear` mean, which `to_onnx` writes. Weight
+/// files have the parameters as `weight` (of
 /// `I8`), `weight_scale`, `bias`, `input_scale` and `input_zero_point` (of `U8`).
 ///
 /// ```
