@@ -78,8 +78,8 @@ impl ConvSizes {
 }
 
 impl ConvOp<'_> {
-    #[cfg_attr(not(feature = "std"), inline(never))]
     /// Computes the convolution, whose channels are `DEPTHWISE` or not.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn run<const DEPTHWISE: bool>(self, kernels: F32Kernels) {
         let ConvOp(Conv {
             sizes,
