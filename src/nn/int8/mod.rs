@@ -14,9 +14,7 @@ pub use fake_quantize::{FakeQuantize, FakeQuantizeParams};
 pub use network::*;
 #[cfg(feature = "onnx-export")]
 pub(in crate::nn) use params::Int8View;
-pub use params::{
-    Int8Conv1dParams, Int8Conv2dParams, Int8EmbeddingParams, Int8LinearParams, Int8Params,
-};
+pub use params::{Int8Conv1dParams, Int8Conv2dParams, Int8EmbeddingParams, Int8LinearParams};
 pub(in crate::nn) use params::{QuantizeFrom, quantize_rows};
 
 use core::marker::PhantomData;
