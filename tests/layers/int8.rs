@@ -213,8 +213,8 @@ fn the_gradient_goes_straight_through() {
     let mut rounded = net.to_boxed();
     let scale = &int8.fc.weight_scale;
     for i in 0..6 {
-        for o in 0..3 {
-            rounded.fc.weight[i][o] = f32::from(int8.fc.weight.as_array()[o][i]) * scale[o];
+        for (o, &scale) in scale.iter().enumerate() {
+            rounded.fc.weight[i][o] = f32::from(int8.fc.weight.as_array()[o][i]) * scale;
         }
     }
     let (step, zero) = (
