@@ -94,6 +94,17 @@ pub(super) trait Together<N: Network, L, G> {
     fn read_chunk(&self, bytes: &[u8], outputs: &mut [N::Element]) -> Option<[f64; 2]>;
 }
 
+/// Returns the ranks of a training as an object.
+pub(super) fn together<'r, N, L, G>(settings: DataParallel<'r>) -> Box<dyn Together<N, L, G> + 'r>
+where
+    N: Network,
+    L: Loss<N::Output, N::Element>,
+    L::Accepts: Accepts<N::Ends, L, N>,
+    G: TargetOf<L::Target, L, N>,
+{
+    Box::new(Ranks::new(settings))
+}
+
 /// Returns a rank's share of each batch.
 pub(super) fn batch_share(settings: &DataParallel<'_>) -> BatchShare {
     let slices = slices(settings);
@@ -111,7 +122,7 @@ fn slices(settings: &DataParallel<'_>) -> Range<usize> {
 }
 
 impl<'a, N: Network> Ranks<'a, N> {
-    pub fn new(settings: DataParallel<'a>) -> Self {
+    fn new(settings: DataParallel<'a>) -> Self {
         Ranks {
             settings,
             gradients: Buckets::new(settings.slices, settings.bf16),

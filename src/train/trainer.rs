@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::batch_source::Augmentation;
 use super::error::TrainError;
 use super::history::{self, Epoch, History};
-use super::ranks::{self, Ranks, Together};
+use super::ranks::{self, Together};
 use super::run::Run;
 use super::shards::Shards;
 use super::step::{Penalty, Step};
@@ -41,7 +41,7 @@ type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
 /// Makes the part of a training that ranks do together.
-type NewRanks<'a, N, L, G> = fn(DataParallel<'a>) -> Box<dyn Together<N, L, G> + 'a>;
+type NewRanks<N, L, G> = for<'r> fn(DataParallel<'r>) -> Box<dyn Together<N, L, G> + 'r>;
 
 /// A training of a network over epochs, with its settings.
 /// [`Net::trainer`](super::CreateTrainer::trainer) makes it.
@@ -131,7 +131,7 @@ pub struct Trainer<'a, N: Network, O, L, G> {
     pub(super) resume: bool,
     pub(super) distributed: Option<DataParallel<'a>>,
     /// Makes the part of the training that ranks do together.
-    pub(super) new_ranks: Option<NewRanks<'a, N, L, G>>,
+    pub(super) new_ranks: Option<NewRanks<N, L, G>>,
     pub(super) stop: StopHandle,
     #[cfg(feature = "ctrlc")]
     pub(super) stop_on_ctrl_c: bool,
@@ -549,7 +549,7 @@ impl<'a, N: Network, O, L, G> Trainer<'a, N, O, L, G> {
     {
         Trainer {
             distributed: Some(parallel),
-            new_ranks: Some(|parallel| Box::new(Ranks::new(parallel))),
+            new_ranks: Some(ranks::together),
             ..self
         }
     }
