@@ -145,6 +145,7 @@ where
             thread_memory: thread_memory.for_layer(L::TRAIN_NEEDS.per_thread),
             cx,
         });
-        outer.hand_over(owner, gradient.as_slice());
+        // Mutable, as padding is filled.
+        outer.hand_over(owner, gradient.as_mut_slice());
     }
 }
