@@ -195,7 +195,7 @@ pub struct NpzWriter {
     /// The names of the arrays so far.
     names: Vec<String>,
     /// Dropped before the archive, which ends its file when it is dropped, and prints errors.
-    abandons: Abandons,
+    _abandons: Abandons,
     archive: ZipWriter<Target>,
 }
 
@@ -297,7 +297,7 @@ impl NpzWriter {
         Ok(NpzWriter {
             path,
             names: Vec::new(),
-            abandons: Abandons(abandoned),
+            _abandons: Abandons(abandoned),
             archive,
         })
     }
@@ -337,11 +337,7 @@ impl NpzWriter {
         numbers: &[T],
     ) -> io::Result<()> {
         let written = self.entry(name, shape, numbers);
-        written.map_err(|error| {
-            // The file would lack an array that the caller wanted.
-            self.abandons.0.store(true, Ordering::Relaxed);
-            named(&self.path, error)
-        })
+        written.map_err(|error| named(&self.path, error))
     }
 
     fn entry<T: NpyNumber>(
@@ -370,7 +366,8 @@ impl NpzWriter {
     /// Ends the file and moves it to its place.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be written, or an array before could not be.
+    /// Returns an error if the file cannot be written, or an array before could not be. An array whose
+    /// name was refused is simply not in it.
     pub fn finish(self) -> io::Result<()> {
         let written = self
             .archive

@@ -114,6 +114,17 @@ pub(super) const fn through(
     }
 }
 
+/// Returns the number of elements of a step's output and the states.
+const fn step_len(parts: &[Dims]) -> usize {
+    let mut len = parts[0].len() / sizes::larger(parts[0].size(0), 1);
+    let mut i = 1;
+    while i < parts.len() {
+        len = sizes::sum(&[len, parts[i].len()]);
+        i += 1;
+    }
+    len
+}
+
 /// Returns the order after a layer that works along the last of several axes; `fresh` is that of a
 /// new tensor.
 const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passed) -> Passed {
@@ -122,6 +133,11 @@ const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passe
 
     match along_last(order, input) {
         Some(order) if outputs == axes => Passed { order, ..fresh },
+        // A recurrent layer that gives its last states as well.
+        Some(Order::AsHere) if output.is_tuple() => Passed {
+            order: Order::Steps(Flat::same(step_len(output.parts()))),
+            ..fresh
+        },
         // One more axis, as after an embedding, behind axes whose order is unknown.
         Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => Passed {
             doubt: Some(Doubt::Depends),
@@ -138,17 +154,6 @@ const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passe
             doubt: Some(Doubt::Viewed),
         },
     }
-}
-
-/// Returns the number of elements of a step's output and the states.
-const fn step_len(parts: &[Dims]) -> usize {
-    let mut len = parts[0].len() / sizes::larger(parts[0].size(0), 1);
-    let mut i = 1;
-    while i < parts.len() {
-        len = sizes::sum(&[len, parts[i].len()]);
-        i += 1;
-    }
-    len
 }
 
 /// Returns the order after a layer that makes new features, in the order that is wanted if its
@@ -172,8 +177,6 @@ const fn made_features(
     let free = output.sizes().len() == 1 && has(params, Marked::Outputs, output);
     let order = match wanted {
         Some(wanted) if free && wanted.len() == output.len() => Order::Flat(Flat::sure(wanted)),
-        // A recurrent layer that gives its last states as well.
-        _ if output.is_tuple() => Order::Steps(Flat::same(step_len(output.parts()))),
         _ => made(output),
     };
     Passed { order, free, doubt }
