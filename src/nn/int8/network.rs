@@ -1,6 +1,6 @@
 //! Networks with an 8-bit form.
 
-#[cfg(feature = "alloc")]
+#[cfg(feature = "std")]
 use alloc::boxed::Box;
 
 #[cfg(feature = "std")]
