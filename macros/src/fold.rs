@@ -122,7 +122,7 @@ impl Folded {
     }
 }
 
-/// What the lists of a network are folded for, and the code that this gives.
+/// The purpose for which the lists of a network are folded, and the code that this gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The folded network, whose parameters are computed from those of the original.

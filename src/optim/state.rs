@@ -374,6 +374,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         // Saturates because a state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
 
+        let own = self.own();
         // The rest of the slices, of which each segment takes the front.
         let count = self.states.len();
         let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
@@ -381,7 +382,6 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             *slice = state.as_mut_slice();
         }
         let mut params = network.params_mut();
-        let own = self.own.clone().unwrap_or(0..state_len::<N>());
 
         let mut state_start = 0;
         for index in 0..self.segments.len() {

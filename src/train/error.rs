@@ -82,7 +82,7 @@ pub enum TrainError {
     RankDiffers {
         /// The rank that differs.
         rank: usize,
-        /// Whether this is the rank that returns the error.
+        /// True on the rank that differs.
         is_here: bool,
         /// The setting that differs, such as `version`, `batch size` or `fc1.weight`.
         what: String,

@@ -54,7 +54,7 @@ pub(super) struct Model<'n, N: Network> {
 pub(super) struct LossScale {
     /// The batch's share of the step, by which the gradient is multiplied.
     pub share: f64,
-    /// Whether a loss that is not finite is an error. Otherwise it counts as 0.
+    /// True if a loss that is not finite is an error. Otherwise it counts as 0.
     pub is_needed: bool,
     /// The learning rate, for errors.
     pub lr: f64,

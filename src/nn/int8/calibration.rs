@@ -127,7 +127,7 @@ impl fmt::Display for QuantizeError {
 
 impl core::error::Error for QuantizeError {}
 
-/// What was seen of a layer's inputs.
+/// The observations of a layer's inputs.
 #[derive(Clone, Debug)]
 struct Seen {
     lowest: f32,
@@ -268,7 +268,7 @@ fn quantization((low, high): (f64, f64)) -> Quantization {
     }
 }
 
-/// What was seen so far, by the address of the layer's parameters.
+/// The observations so far, by the address of the layer's parameters.
 #[derive(Default)]
 struct Record {
     counts: bool,
