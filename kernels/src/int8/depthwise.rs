@@ -2,7 +2,7 @@
 
 use super::patches::next;
 use super::product::{self, Instructions};
-use super::{Int8Conv, Requantize, quantize_image};
+use super::{Int8Conv, quantize_image};
 
 /// The largest number of taps whose weights are packed.
 const TAPS: usize = 64;
@@ -10,28 +10,21 @@ const TAPS: usize = 64;
 /// Computes a depthwise convolution, all channels of a pixel at a time.
 #[inline(always)]
 pub(super) fn conv(conv: Int8Conv<'_>, instructions: Instructions) {
+    let requantize = conv.requantize();
     let Int8Conv {
         sizes,
         x,
         input,
         first_row,
         weight,
-        weight_scale,
-        bias,
         y,
-        relu,
         values,
         sums,
+        ..
     } = conv;
     let channels = sizes.channels;
     let taps = sizes.kernel[0] * sizes.kernel[1];
     let row = sizes.padded_size(1) * channels;
-    let requantize = Requantize {
-        input_scale: input.scale,
-        weight_scale,
-        bias,
-        relu,
-    };
 
     // The distance from the first tap to each one.
     let mut offsets = [0; TAPS];

@@ -242,6 +242,19 @@ struct Requantize<'a> {
     relu: bool,
 }
 
+impl<'a> Int8Conv<'a> {
+    /// Returns the map from the sums of the convolution to its outputs.
+    #[inline(always)]
+    fn requantize(&self) -> Requantize<'a> {
+        Requantize {
+            input_scale: self.input.scale,
+            weight_scale: self.weight_scale,
+            bias: self.bias,
+            relu: self.relu,
+        }
+    }
+}
+
 impl Requantize<'_> {
     /// Sets the outputs of a pixel from the channel `first` on.
     #[inline(always)]

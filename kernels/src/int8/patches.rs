@@ -1,7 +1,7 @@
 //! Convolutions as products: the numbers that an output pixel depends on become a row.
 
 use super::product::{Instructions, pack, packed_len, product, product_packed};
-use super::{Int8Conv, ROWS, Requantize, padded, quantize_image};
+use super::{Int8Conv, ROWS, padded, quantize_image};
 use crate::conv::ConvSizes;
 use crate::sizes;
 
@@ -14,27 +14,20 @@ const LONG: usize = 128;
 /// Computes a convolution with a kernel of 1 by 1, whose rows are the pixels of all samples.
 #[inline(always)]
 pub(super) fn pointwise(conv: Int8Conv<'_>, instructions: Instructions) {
+    let requantize = conv.requantize();
     let Int8Conv {
         sizes,
         x,
         input,
         first_row,
         weight,
-        weight_scale,
-        bias,
         y,
-        relu,
         values,
         sums,
+        ..
     } = conv;
     let (terms, outputs) = (sizes.channels, sizes.out_channels);
     let stride = padded(terms);
-    let requantize = Requantize {
-        input_scale: input.scale,
-        weight_scale,
-        bias,
-        relu,
-    };
 
     let x = &x[first_row * sizes.size[1] * terms..];
     let values = &mut values[..ROWS * stride];
@@ -55,29 +48,22 @@ pub(super) fn pointwise(conv: Int8Conv<'_>, instructions: Instructions) {
 /// Computes any convolution but a depthwise one.
 #[inline(always)]
 pub(super) fn conv(conv: Int8Conv<'_>, instructions: Instructions) {
+    let requantize = conv.requantize();
     let Int8Conv {
         sizes,
         x,
         input,
         first_row,
         weight,
-        weight_scale,
-        bias,
         y,
-        relu,
         values,
         sums,
+        ..
     } = conv;
     let terms = sizes.int8_terms();
     let stride = padded(terms);
     let outputs = sizes.out_channels;
     let each = outputs / sizes.groups;
-    let requantize = Requantize {
-        input_scale: input.scale,
-        weight_scale,
-        bias,
-        relu,
-    };
 
     let (image, rest) = values.split_at_mut(sizes.padded_len() + SHORT);
     let (rows, packed) = rest.split_at_mut(ROWS * stride + SHORT);
